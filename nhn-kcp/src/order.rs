@@ -1,0 +1,378 @@
+//! What is sold, to whom, and how it is paid.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Field, Invalid, Rule};
+use crate::money::{Amount, Installments, Money};
+use crate::text::{bytes, no_control, text_value};
+
+/// One sale: everything about an approval that is not card data, so it may be stored.
+///
+/// The fields are free to combine here; what must agree (instalments with the amount, tax parts with
+/// the amount) is checked where a request is made of it, by [`check`](Self::check).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The merchant's own order number (`ordr_idxx`).
+    pub order_no: OrderNo,
+    /// The amount asked (`amount` and `card_mny`, which are the same in key-in payments).
+    pub money: Money,
+    /// Instalments (`quota`).
+    #[serde(default)]
+    pub installments: Installments,
+    /// What is sold (`good_name`). Optional at KCP; the buyer reads it on the receipt.
+    #[serde(default)]
+    pub goods_name: Option<GoodsName>,
+    /// Who buys.
+    #[serde(default)]
+    pub buyer: Buyer,
+    /// From which address the buyer or the caller asked (`cust_ip`).
+    ///
+    /// KCP's field has room for IPv4 only, so an IPv6 address is not sent (an IPv4 address mapped
+    /// into IPv6 is sent as IPv4). A wrong form here would cost the sale (code 8055); leaving it
+    /// empty, as KCP's samples do, costs nothing.
+    #[serde(default)]
+    pub client_ip: Option<IpAddr>,
+    /// How the amount divides for tax, for merchants whose contract says so. Nothing is sent for
+    /// `None`.
+    #[serde(default)]
+    pub tax: Option<TaxSplit>,
+}
+
+impl Order {
+    /// An order with a number and an amount: lump sum, nothing else known.
+    #[must_use]
+    pub fn new(order_no: OrderNo, money: Money) -> Self {
+        Self {
+            order_no,
+            money,
+            installments: Installments::LUMP_SUM,
+            goods_name: None,
+            buyer: Buyer::default(),
+            client_ip: None,
+            tax: None,
+        }
+    }
+
+    /// Checks what must agree within the order.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::Agree`] when instalments do not suit the amount or tax parts do not add up to it.
+    pub fn check(&self) -> Result<(), Invalid> {
+        self.installments.check(self.money)?;
+        self.tax.map_or(Ok(()), |tax| tax.check(self.money.amount))
+    }
+}
+
+/// Who buys. Every part is optional at KCP.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Buyer {
+    /// Name (`buyr_name`).
+    #[serde(default)]
+    pub name: Option<BuyerName>,
+    /// E-mail (`buyr_mail`). KCP sends the result of the payment there.
+    #[serde(default)]
+    pub mail: Option<BuyerMail>,
+    /// Mobile phone (`buyr_tel2`).
+    #[serde(default)]
+    pub phone: Option<BuyerPhone>,
+}
+
+text_value! {
+    /// The merchant's order number `ordr_idxx`: 1 to 40 printable ASCII characters, without spaces,
+    /// quotes, and the signs that KCP forbids in text (`, & ; \ | < >`).
+    ///
+    /// The length and the alphabet come from KCP's manual of the older module (inferred for this
+    /// API). Make it unique: KCP only recommends that, but it is how a lost answer is found again.
+    OrderNo, check_order_no
+}
+
+fn check_order_no(text: &str) -> Result<(), Invalid> {
+    const FIELD: Field = Field::new("order number", "ordr_idxx");
+    const REMEDY: &str = "letters, digits, and hyphens are always right";
+    bytes(text, FIELD, 1, 40, REMEDY)?;
+    if text
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !b"'\"`,&;\\|<>".contains(&b))
+    {
+        Ok(())
+    } else {
+        let only = "printable ASCII without spaces, quotes, and any of , & ; \\ | < >";
+        Err(Invalid::new(FIELD, Rule::Only(only), REMEDY))
+    }
+}
+
+text_value! {
+    /// What is sold, `good_name`: 1 to 100 bytes of UTF-8 without control characters.
+    ///
+    /// A Korean letter takes three bytes. Commas, quotes, and emoji are fine: this crate writes JSON
+    /// properly, unlike KCP's own samples. The limit is KCP's window's and is counted in bytes
+    /// (inferred for this API).
+    GoodsName, check_goods_name
+}
+
+fn check_goods_name(text: &str) -> Result<(), Invalid> {
+    const FIELD: Field = Field::new("goods name", "good_name");
+    bytes(
+        text,
+        FIELD,
+        1,
+        100,
+        "shorten it; a Korean letter takes 3 bytes",
+    )?;
+    no_control(text, FIELD, "write it on one line")
+}
+
+text_value! {
+    /// The buyer's name `buyr_name`: 1 to 30 characters without control characters.
+    ///
+    /// KCP's manuals give the length 30 without saying of what; more than 30 characters cannot fit by
+    /// any reading, and fewer are left for KCP to judge (inferred).
+    BuyerName, check_buyer_name
+}
+
+fn check_buyer_name(text: &str) -> Result<(), Invalid> {
+    const FIELD: Field = Field::new("buyer name", "buyr_name");
+    if !(1..=30).contains(&text.chars().count()) {
+        let rule = Rule::Chars { min: 1, max: 30 };
+        return Err(
+            Invalid::new(FIELD, rule, "shorten it, or leave it out").with_length(text.len())
+        );
+    }
+    no_control(text, FIELD, "write it on one line")
+}
+
+text_value! {
+    /// The buyer's e-mail address `buyr_mail`: 3 to 50 bytes of printable ASCII with one `@` inside.
+    ///
+    /// KCP sends the result of the payment there.
+    BuyerMail, check_buyer_mail
+}
+
+fn check_buyer_mail(text: &str) -> Result<(), Invalid> {
+    const FIELD: Field = Field::new("buyer e-mail", "buyr_mail");
+    const REMEDY: &str = "correct it, or leave it out";
+    bytes(text, FIELD, 3, 50, REMEDY)?;
+    let parts = text
+        .split_once('@')
+        .filter(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+    if parts.is_none() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Invalid::new(
+            FIELD,
+            Rule::Form("user@host in ASCII"),
+            REMEDY,
+        ));
+    }
+    Ok(())
+}
+
+text_value! {
+    /// The buyer's mobile phone number `buyr_tel2`: up to 20 bytes of digits and hyphens, with an
+    /// optional `+` in front and at least one digit.
+    BuyerPhone, check_buyer_phone
+}
+
+fn check_buyer_phone(text: &str) -> Result<(), Invalid> {
+    const FIELD: Field = Field::new("buyer phone", "buyr_tel2");
+    const REMEDY: &str = "correct it, or leave it out";
+    bytes(text, FIELD, 1, 20, REMEDY)?;
+    let number = text.strip_prefix('+').unwrap_or(text);
+    let signs = number.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    if signs && number.bytes().any(|b| b.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(Invalid::new(
+            FIELD,
+            Rule::Only("digits and hyphens after an optional +"),
+            REMEDY,
+        ))
+    }
+}
+
+text_value! {
+    /// Why something is cancelled, `mod_desc`: 1 to 100 bytes of UTF-8 without control characters.
+    ///
+    /// KCP's manual allows 256, working clients keep to 100; the smaller is safe. A longer text is
+    /// refused here, never cut.
+    CancelReason, check_cancel_reason
+}
+
+fn check_cancel_reason(text: &str) -> Result<(), Invalid> {
+    const FIELD: Field = Field::new("cancel reason", "mod_desc");
+    bytes(
+        text,
+        FIELD,
+        1,
+        100,
+        "shorten it; a Korean letter takes 3 bytes",
+    )?;
+    no_control(text, FIELD, "write it on one line")
+}
+
+/// How an amount divides for tax (`tax_flag` and the `comm_…_mny` fields).
+///
+/// Needs a contract with KCP that says so. Without the contract these fields can charge another
+/// amount than was asked, or are refused with CC35 or 8102: send them only when KCP told you to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxSplit {
+    /// Everything is taxable (`TG01`); KCP works the tax out.
+    Taxable,
+    /// Everything is tax-free (`TG02`).
+    TaxFree,
+    /// Some of both (`TG03`). The three parts add up to the amount.
+    Mixed {
+        /// The value of the taxable goods without the tax (`comm_tax_mny`).
+        supply: u64,
+        /// The tax on it (`comm_vat_mny`).
+        vat: u64,
+        /// The value of the tax-free goods (`comm_free_mny`).
+        free: u64,
+    },
+}
+
+impl TaxSplit {
+    /// KCP's `tax_flag`.
+    #[must_use]
+    pub const fn kcp_flag(self) -> &'static str {
+        match self {
+            Self::Taxable => "TG01",
+            Self::TaxFree => "TG02",
+            Self::Mixed { .. } => "TG03",
+        }
+    }
+
+    /// Checks that the parts add up to the amount (KCP: 8011, 8564).
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::Agree`] when they do not.
+    pub fn check(self, amount: Amount) -> Result<(), Invalid> {
+        let Self::Mixed { supply, vat, free } = self else {
+            return Ok(());
+        };
+        let sum = supply
+            .checked_add(vat)
+            .and_then(|sum| sum.checked_add(free));
+        if sum == Some(amount.get()) {
+            Ok(())
+        } else {
+            let field = Field::new("tax parts", "comm_tax_mny");
+            let rule = Rule::Agree("add up to the amount");
+            Err(Invalid::new(
+                field,
+                rule,
+                "divide the amount, not the single items",
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goods_names_are_counted_in_bytes() {
+        let korean = "가".repeat(33);
+        assert_eq!(korean.len(), 99);
+        assert!(GoodsName::parse(&korean).is_ok());
+        assert!(GoodsName::parse(&format!("{korean}a")).is_ok());
+        let refused = GoodsName::parse(&format!("{korean}ab")).unwrap_err();
+        assert_eq!(refused.length(), Some(101));
+        assert_eq!(refused.rule(), Rule::Bytes { min: 1, max: 100 });
+        assert!(GoodsName::parse("").is_err());
+        assert!(GoodsName::parse("a\nb").is_err());
+        assert!(GoodsName::parse("a\u{85}b").is_err());
+        assert!(GoodsName::parse("사과, \"배\" & 감 <1> 🍎\\").is_ok());
+    }
+
+    #[test]
+    fn order_numbers_are_plain() {
+        for good in ["A-1", "TEST1234567890", &"x".repeat(40), "a_b.c:d/e#1"] {
+            assert!(OrderNo::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a\"b",
+            "a'b",
+            "a,b",
+            "주문1",
+            "a\n",
+            &"x".repeat(41),
+        ] {
+            assert!(OrderNo::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn buyers_are_people() {
+        assert!(BuyerName::parse("홍길동").is_ok());
+        assert!(BuyerName::parse("김, \"철수\" 🎉").is_ok());
+        assert!(BuyerName::parse(&"가".repeat(30)).is_ok());
+        assert!(BuyerName::parse(&"가".repeat(31)).is_err());
+        assert!(BuyerMail::parse("test@kcp.co.kr").is_ok());
+        for bad in ["", "a", "@b.c", "a@", "a@b@c", "a b@c.d", "홍@kcp.co.kr"] {
+            assert!(BuyerMail::parse(bad).is_err(), "{bad}");
+        }
+        for good in ["01000000000", "010-0000-0000", "+82-10-0000-0000"] {
+            assert!(BuyerPhone::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-", "+", "010 0000", "010+1", "전화"] {
+            assert!(BuyerPhone::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn mixed_tax_adds_up() {
+        let amount = Amount::new(100).unwrap();
+        assert!(
+            TaxSplit::Mixed {
+                supply: 80,
+                vat: 8,
+                free: 12
+            }
+            .check(amount)
+            .is_ok()
+        );
+        assert!(
+            TaxSplit::Mixed {
+                supply: 80,
+                vat: 8,
+                free: 13
+            }
+            .check(amount)
+            .is_err()
+        );
+        assert!(
+            TaxSplit::Mixed {
+                supply: u64::MAX,
+                vat: 101,
+                free: 0
+            }
+            .check(amount)
+            .is_err()
+        );
+        assert!(TaxSplit::Taxable.check(amount).is_ok());
+    }
+
+    #[test]
+    fn an_order_can_be_stored_and_read_back() {
+        let mut order = Order::new(OrderNo::parse("A-1").unwrap(), Money::won(50_000).unwrap());
+        order.goods_name = Some(GoodsName::parse("책").unwrap());
+        order.installments = Installments::new(3).unwrap();
+        order.tax = Some(TaxSplit::Mixed {
+            supply: 1,
+            vat: 2,
+            free: 3,
+        });
+        let json = serde_json::to_string(&order).unwrap();
+        assert_eq!(serde_json::from_str::<Order>(&json).unwrap(), order);
+        assert!(order.check().is_err());
+        assert!(serde_json::from_str::<Order>(&json.replace("\"A-1\"", "\"A 1\"")).is_err());
+    }
+}
