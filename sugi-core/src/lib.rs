@@ -1,1 +1,32 @@
-//! Placeholder replaced before the first commit.
+//! The deciding core of sugi.
+//!
+//! A payment *is* its journal: a list of [`Event`]s. Three functions hold everything that sugi
+//! knows about money, and none of them touches a socket, a file, a clock or a die:
+//!
+//! * [`Payment::evolve`] folds an event into a payment and refuses what cannot have happened,
+//!   when reading as well as when writing;
+//! * [`todo`](todo::todo) says, from a payment, the time and a shop's [`Policy`], what must
+//!   happen next;
+//! * [`heard`] turns what KCP answered into the event to write down.
+//!
+//! Around them a program runs one loop: load, ask `todo`, append the intent, call, append what
+//! was heard, again. Starting up after a crash is that same loop.
+//!
+//! Because everything comes in as an argument, the whole machine can be walked: see
+//! `tests/explore.rs`, which tries every interleaving of loss, delay, crash and clock.
+
+mod event;
+pub mod heard;
+mod id;
+mod payment;
+mod policy;
+mod request;
+pub mod todo;
+mod undo;
+
+pub use event::{Approval, CancelOrder, Event, Live, Looked, Lost, Refusal, Source, VoidReason};
+pub use id::{Actor, BadName, CancelId, PaymentId, ShopId};
+pub use payment::{Cancelled, Doubt, Illegal, Payment, State, Status};
+pub use policy::Policy;
+pub use request::{Kind, Request};
+pub use undo::{Mode, Step, Undo};

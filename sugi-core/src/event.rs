@@ -1,0 +1,219 @@
+//! The words of the journal. One event is one thing that happened; it is written once and never changed.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
+use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, Tno};
+use serde::{Deserialize, Serialize};
+
+use crate::{Actor, CancelId, Request, undo::Mode};
+
+/// What can happen to a payment.
+///
+/// The three `…Sent` events are intents: they stand in the journal before the first byte leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Somebody asked for a sale. Nothing was sent yet.
+    Requested(Box<Request>),
+    /// The approval is about to be sent. At most once in the life of a payment.
+    ApproveSent,
+    /// KCP approved: 0000, a `tno` and the amount that was asked.
+    Approved(Box<Approval>),
+    /// KCP said no, in a way that means no money moved.
+    Declined(Refusal),
+    /// The approval's answer was lost, or says too little to be believed.
+    Lost(Lost),
+    /// It is proved that no money moved.
+    Voided(VoidReason),
+    /// Somebody looked at KCP's books.
+    Looked(Looked),
+    /// An approval found alive is kept: the sale stands.
+    Kept,
+    /// An approval found alive is to be undone: nobody was told that it stands.
+    ReverseDecided,
+    /// Somebody asked for a cancel.
+    CancelAsked(CancelOrder),
+    /// A cancel (asked, or the reversal) is about to be sent.
+    CancelSent(Mode),
+    /// The cancel took effect, by KCP's answer or by what a look shows.
+    CancelDone {
+        /// What is left of the approval, in the currency's smallest unit.
+        remaining: u64,
+    },
+    /// KCP refused the cancel.
+    CancelRefused {
+        /// Its code and words.
+        refusal: Refusal,
+        /// Whether the refusal stands by itself, or says that KCP's books differ from ours and
+        /// have to be looked at.
+        look: bool,
+    },
+    /// A refused cancel is over: KCP's books show that it did not and will not happen.
+    CancelFailed {
+        /// The refusal that ended it, where KCP gave one.
+        refusal: Option<Refusal>,
+        /// What is left of the approval according to KCP.
+        remaining: u64,
+    },
+    /// The cancel's answer was lost.
+    CancelLost {
+        /// In our words, without anything of the card.
+        why: String,
+    },
+    /// The cancel never left this machine.
+    CancelNotSent {
+        /// In our words.
+        why: String,
+    },
+}
+
+/// What is known of an approval. Everything but the number and the amount may be missing when it
+/// was learnt by looking rather than by the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Approval {
+    /// KCP's transaction number: the key of every later cancel and inquiry.
+    pub tno: Tno,
+    /// The approved total.
+    pub amount: Amount,
+    /// The card company's approval number.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub app_no: Option<String>,
+    /// When the card company approved, Korean time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub app_time: Option<KcpTime>,
+    /// Who issued the card.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub issuer: Option<Company>,
+    /// Who settles it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acquirer: Option<Company>,
+    /// Whether KCP takes partial cancels of it; absent when KCP did not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub partial_cancel: Option<bool>,
+    /// Who pays the interest of instalments.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub interest: Option<Interest>,
+    /// Whether it is a debit (check) card.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub check_card: Option<bool>,
+    /// Whether it is a company's card.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub corporate_card: Option<bool>,
+    /// Everything else that KCP said, by its own names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub extra: BTreeMap<String, String>,
+}
+
+/// A refusal in KCP's words.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Refusal {
+    /// `res_cd`.
+    pub code: ResultCode,
+    /// `res_msg`.
+    pub message: String,
+    /// KCP's number of the exchange, which its support asks for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trace_no: Option<String>,
+}
+
+/// An approval whose answer cannot be relied on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Lost {
+    /// What went wrong, in our words, without anything of the card.
+    pub why: String,
+    /// The transaction number, where the wreck of the answer still showed one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tno: Option<Tno>,
+    /// The answer itself contradicted the request (another amount): never to be kept.
+    #[serde(default)]
+    pub contradicts: bool,
+}
+
+/// Why a payment is void: the ways in which it can be *proved* that no money moved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum VoidReason {
+    /// The card left memory before anything was sent.
+    CardGone,
+    /// The connection failed before the first byte left.
+    NotSent {
+        /// What failed, in our words.
+        why: String,
+    },
+    /// A look made after the quiet period showed no such approval.
+    Absent,
+    /// A person vouches for it, after the quiet period, with evidence from KCP's own pages.
+    Attested {
+        /// Who.
+        by: Actor,
+        /// Where they saw it, and what.
+        note: String,
+    },
+}
+
+/// A look at KCP's books, and who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Looked {
+    /// What was seen.
+    pub seen: Live,
+    /// Who or what prompted the look.
+    pub source: Source,
+    /// When the question was asked: what it shows is at least as new as this.
+    pub asked_at: Timestamp,
+}
+
+/// What KCP's books show.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "seen", rename_all = "snake_case")]
+pub enum Live {
+    /// The transaction exists and is this payment's.
+    Found {
+        /// What is known of it.
+        approval: Box<Approval>,
+        /// What is left of it, in the currency's smallest unit; 0 means cancelled.
+        remaining: u64,
+    },
+    /// KCP knows no such transaction.
+    Absent,
+    /// The look itself failed, or its answer cannot be believed.
+    Unclear {
+        /// Why, in our words.
+        why: String,
+    },
+}
+
+/// Where knowledge came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Source {
+    /// A signed inquiry by transaction number.
+    Inquiry,
+    /// A signed inquiry by order number, where the contract answers it.
+    OrderLookup {
+        /// The Korean day that was asked about.
+        day: Date,
+    },
+    /// A person named a transaction number, and a signed inquiry confirmed it.
+    Person {
+        /// Who.
+        who: Actor,
+        /// What they based it on.
+        note: String,
+        /// They ask for the sale to stand rather than be reversed.
+        keep: bool,
+    },
+}
+
+/// A cancel as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CancelOrder {
+    /// Its name.
+    pub id: CancelId,
+    /// How much to give back.
+    pub amount: Amount,
+    /// Why, as told to KCP.
+    pub reason: CancelReason,
+    /// Who asked.
+    pub by: Actor,
+}

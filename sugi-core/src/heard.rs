@@ -1,0 +1,176 @@
+//! From what KCP answered to what is written down.
+//!
+//! The client has already said whether an answer is a yes, a no or neither. Here it is decided what
+//! that means for this payment. How a code is read is written down with the event, so an old
+//! journal folds the same when codes are learnt to mean something else.
+
+use jiff::Timestamp;
+use nhn_kcp::{
+    ApproveError, CancelError, CancelMeaning, Cancellation, InquireError, LostWhy, Tno, Transaction, TransactionState,
+};
+
+use crate::{
+    Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, VoidReason, todo::Call,
+};
+
+/// The answer to an approval.
+#[must_use]
+pub fn approval(answer: Result<nhn_kcp::Approval, ApproveError>) -> Event {
+    match answer {
+        Ok(approval) => Event::Approved(Box::new(approval.into())),
+        Err(ApproveError::Declined(refusal)) => Event::Declined(refusal.into()),
+        Err(ApproveError::NotSent(why)) => Event::Voided(VoidReason::NotSent { why: why.to_string() }),
+        Err(ApproveError::Unknown(lost)) => {
+            // KCP itself said something else than was asked: whatever it booked, it is not this sale.
+            let contradicts = matches!(
+                lost.why,
+                LostWhy::WrongAmount { .. } | LostWhy::WrongCardAmount | LostWhy::WrongCurrency | LostWhy::WrongOrder
+            );
+            Event::Lost(Lost { why: lost.why.to_string(), tno: lost.tno, contradicts })
+        }
+    }
+}
+
+/// The answer to a cancel that was put as `mode`.
+#[must_use]
+pub fn cancel(mode: Mode, answer: Result<Cancellation, CancelError>) -> Event {
+    match answer {
+        Ok(_) => cancelled(mode),
+        Err(CancelError::Refused(refusal)) => refused(refusal.into()),
+        Err(CancelError::NotSent(why)) => Event::CancelNotSent { why: why.to_string() },
+        Err(CancelError::Unknown(lost)) => Event::CancelLost { why: lost.why.to_string() },
+    }
+}
+
+/// KCP carried a cancel out. What is left follows from what was asked: KCP compared it with its
+/// books, and its own figure is documented in two ways.
+#[must_use]
+pub fn cancelled(mode: Mode) -> Event {
+    let remaining = match mode {
+        Mode::Full => 0,
+        Mode::Partial { amount, remaining } => remaining.get().saturating_sub(amount.get()),
+    };
+    Event::CancelDone { remaining }
+}
+
+/// KCP refused a cancel. Some refusals stand by themselves; the others say that its books are not
+/// what we thought, or that it does not know itself, and ask for a look.
+#[must_use]
+pub fn refused(refusal: Refusal) -> Event {
+    use CancelMeaning as Meaning;
+    let look = match refusal.code.cancel_meaning() {
+        Meaning::PartialImpossible | Meaning::NotCancellable | Meaning::Contract | Meaning::Offset | Meaning::Other => {
+            false
+        }
+        Meaning::Done
+        | Meaning::AlreadyCancelled
+        | Meaning::NotFound
+        | Meaning::RemainderMismatch
+        | Meaning::TooMuch
+        | Meaning::InProgress
+        | Meaning::MustBePartial
+        | Meaning::Unclear => true,
+    };
+    if refusal.code.cancel_meaning() == Meaning::Unclear {
+        return Event::CancelLost { why: format!("answered {}, after which the outcome is open", refusal.code) };
+    }
+    Event::CancelRefused { refusal, look }
+}
+
+/// What a look showed, as an event.
+#[must_use]
+pub fn look(payment: &Payment, call: &Call, asked_at: Timestamp, answer: Result<Transaction, InquireError>) -> Event {
+    let asked = match call {
+        Call::Inquire { tno } => Some(tno),
+        _ => None,
+    };
+    Event::Looked(Looked { seen: seen(payment, asked, answer), source: call.source(), asked_at })
+}
+
+/// What a look showed. It counts only if it is beyond doubt about this payment.
+#[must_use]
+pub fn seen(payment: &Payment, asked: Option<&Tno>, answer: Result<Transaction, InquireError>) -> Live {
+    let unclear = |why: String| Live::Unclear { why };
+    let found = match answer {
+        Ok(found) => found,
+        Err(InquireError::NotFound(_)) => return Live::Absent,
+        Err(why) => return unclear(why.to_string()),
+    };
+    if asked.is_some_and(|tno| *tno != found.tno) {
+        return unclear(format!("asked about one transaction, answered about {}", found.tno));
+    }
+    // Once a number is known to be ours, KCP need not name the order again.
+    let known = payment.approval().is_some_and(|approval| approval.tno == found.tno);
+    match &found.order_no {
+        Some(order_no) if *order_no != payment.request.order.order_no => {
+            return unclear(format!("{} belongs to another order", found.tno));
+        }
+        None if !known => return unclear(format!("KCP does not say which order {} belongs to", found.tno)),
+        _ => {}
+    }
+    let remaining = match (found.remaining, &found.state) {
+        (_, TransactionState::Other(state)) => return unclear(format!("KCP gives it the state {state}")),
+        (Some(left), _) if left <= found.amount.get() => left,
+        (None, TransactionState::Approved) => found.amount.get(),
+        (None, TransactionState::Cancelled) => 0,
+        _ => return unclear("KCP does not say how much is left".into()),
+    };
+    Live::Found { approval: Box::new(learnt(found, payment)), remaining }
+}
+
+/// An approval learnt by looking, with what we knew of it before.
+fn learnt(found: Transaction, payment: &Payment) -> Approval {
+    let before = payment.approval().filter(|before| before.tno == found.tno).cloned();
+    let before = before.unwrap_or_else(|| Approval::bare(found.tno, found.amount));
+    Approval {
+        amount: found.amount,
+        app_no: before.app_no.or(found.app_no),
+        app_time: before.app_time.or(found.app_time),
+        issuer: before.issuer.or(found.issuer),
+        ..before
+    }
+}
+
+impl Approval {
+    /// An approval of which only the number and the amount are known.
+    #[must_use]
+    pub fn bare(tno: Tno, amount: nhn_kcp::Amount) -> Self {
+        Self {
+            tno,
+            amount,
+            app_no: None,
+            app_time: None,
+            issuer: None,
+            acquirer: None,
+            partial_cancel: None,
+            interest: None,
+            check_card: None,
+            corporate_card: None,
+            extra: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+impl From<nhn_kcp::Approval> for Approval {
+    fn from(heard: nhn_kcp::Approval) -> Self {
+        Self {
+            tno: heard.tno,
+            amount: heard.amount,
+            app_no: heard.app_no,
+            app_time: heard.app_time,
+            issuer: heard.issuer,
+            acquirer: heard.acquirer,
+            partial_cancel: heard.partial_cancel_allowed,
+            interest: heard.interest,
+            check_card: heard.check_card,
+            corporate_card: heard.corporate,
+            extra: heard.extra,
+        }
+    }
+}
+
+impl From<nhn_kcp::Refusal> for Refusal {
+    fn from(refusal: nhn_kcp::Refusal) -> Self {
+        Self { code: refusal.code, message: refusal.message, trace_no: refusal.trace_no }
+    }
+}

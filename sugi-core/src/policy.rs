@@ -1,0 +1,52 @@
+//! What a shop has decided in advance.
+
+use jiff::SignedDuration;
+
+/// The times and choices of one shop. Together with a payment and a clock they settle what
+/// happens next; nothing else does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The longest that one of our own calls to KCP can last, connect and answer together, with
+    /// a margin. After it, a call whose end was never written down has no one behind it any more.
+    pub call_life: SignedDuration,
+    /// The longest that a request can live inside KCP after it was sent. Only a look made after it
+    /// can prove that something did *not* happen.
+    pub quiet: SignedDuration,
+    /// Whether this shop's contract answers an inquiry by order number. KCP does not document it,
+    /// so it is off unless the merchant has tried it.
+    pub order_lookup: bool,
+    /// Whether an approval found alive is kept while its caller still waits for the answer.
+    /// Otherwise, and always when nobody waits, it is reversed.
+    pub keep_if_waiting: bool,
+    /// Pauses between tries: the n-th is taken after n tries, the last for all later ones.
+    pub ladder: Vec<SignedDuration>,
+}
+
+impl Default for Policy {
+    /// Calls of at most 40 s, five minutes of quiet, no order look-up, keep for a waiting caller,
+    /// and tries at once, then after 1 s, 3 s, 10 s, 30 s, 2 min, 10 min, then hourly.
+    fn default() -> Self {
+        Self {
+            call_life: SignedDuration::from_secs(40),
+            quiet: SignedDuration::from_secs(300),
+            order_lookup: false,
+            keep_if_waiting: true,
+            ladder: [0, 1, 3, 10, 30, 120, 600, 3600].map(SignedDuration::from_secs).into(),
+        }
+    }
+}
+
+impl Policy {
+    /// The pause after `tries` tries.
+    ///
+    /// ```
+    /// let policy = sugi_core::Policy::default();
+    /// assert!(policy.pause(0).is_zero());
+    /// assert_eq!(policy.pause(200), policy.pause(7));
+    /// ```
+    #[must_use]
+    pub fn pause(&self, tries: u8) -> SignedDuration {
+        let last = self.ladder.len().saturating_sub(1);
+        self.ladder.get(usize::from(tries).min(last)).copied().unwrap_or(SignedDuration::from_secs(60))
+    }
+}

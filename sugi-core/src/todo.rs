@@ -1,0 +1,192 @@
+//! What must happen next: from a payment, the time, a shop's policy and what this process holds.
+//! Nothing is remembered between two questions, so asking again after a crash is asking at all.
+
+use jiff::{Timestamp, civil::Date, tz::Offset};
+use nhn_kcp::{OrderNo, Tno};
+
+use crate::{Event, Lost, Mode, Payment, Policy, Source, State, VoidReason, payment::Doubt, undo::Next};
+
+/// What the asking process holds, which no journal can tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Hands {
+    /// It has the card of this payment in memory.
+    pub card: bool,
+    /// Nobody else can be on the line with KCP for this payment: this process has the ledger to
+    /// itself, and no other task of it works on this payment.
+    pub alone: bool,
+    /// Somebody still waits for the outcome of the sale.
+    pub waiting: bool,
+}
+
+/// What must happen next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Todo {
+    /// Nothing, unless somebody asks for something. A payment in doubt that rests waits for
+    /// evidence from a person.
+    Rest,
+    /// Nothing before this time.
+    Wait(Timestamp),
+    /// Write this down: it follows from what is known already.
+    Record(Event),
+    /// Ask KCP. What moves money has an [`intent`](Call::intent), to be written down first.
+    Call(Call),
+}
+
+/// A call to KCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Send the approval, with the card in hand.
+    Approve,
+    /// Cancel, whole or in part.
+    Cancel {
+        /// Of which transaction.
+        tno: Tno,
+        /// How.
+        mode: Mode,
+        /// Why, for KCP's books: the asker's reason, or none for a reversal.
+        reason: Option<nhn_kcp::CancelReason>,
+    },
+    /// Look at one transaction.
+    Inquire {
+        /// Which.
+        tno: Tno,
+    },
+    /// Look for an order among a Korean day's transactions.
+    LookUp {
+        /// The order as KCP was told it.
+        ordr_idxx: OrderNo,
+        /// The day.
+        day: Date,
+    },
+}
+
+impl Call {
+    /// What has to stand in the journal before the first byte leaves; `None` for a look, which
+    /// moves nothing.
+    #[must_use]
+    pub fn intent(&self) -> Option<Event> {
+        match self {
+            Self::Approve => Some(Event::ApproveSent),
+            Self::Cancel { mode, .. } => Some(Event::CancelSent(*mode)),
+            Self::Inquire { .. } | Self::LookUp { .. } => None,
+        }
+    }
+
+    /// In whose name what this call shows is written down.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        match self {
+            Self::LookUp { day, .. } => Source::OrderLookup { day: *day },
+            _ => Source::Inquiry,
+        }
+    }
+}
+
+/// What must happen next to `payment` at `now`.
+#[must_use]
+pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
+    match &payment.state {
+        State::Requested if hands.card => Todo::Call(Call::Approve),
+        State::Requested => {
+            once_nobody_else(payment.created_at, now, hands, policy, || Event::Voided(VoidReason::CardGone))
+        }
+        State::Approving { sent_at } => once_nobody_else(*sent_at, now, hands, policy, || {
+            let why = "nobody is left who could hear the answer".into();
+            Event::Lost(Lost { why, tno: None, contradicts: false })
+        }),
+        State::InDoubt(doubt) => in_doubt(payment, doubt, now, hands, policy),
+        State::Reversing { approval, undo } => {
+            act(undo.next(approval.amount.get(), now, hands.alone, policy), &approval.tno, None)
+        }
+        State::Approved { approval, pending: Some(pending), .. } => {
+            let (order, undo) = &**pending;
+            act(undo.next(approval.amount.get(), now, hands.alone, policy), &approval.tno, Some(&order.reason))
+        }
+        State::Approved { .. } | State::Declined(_) | State::Reversed { .. } | State::Void(_) => Todo::Rest,
+    }
+}
+
+/// A process that may still be at work on this gets the time that its call can last.
+fn once_nobody_else(
+    since: Timestamp,
+    now: Timestamp,
+    hands: Hands,
+    policy: &Policy,
+    event: impl FnOnce() -> Event,
+) -> Todo {
+    let given_up_at = since + policy.call_life;
+    if hands.alone || now >= given_up_at { Todo::Record(event()) } else { Todo::Wait(given_up_at) }
+}
+
+fn act(next: Next, tno: &Tno, reason: Option<&nhn_kcp::CancelReason>) -> Todo {
+    match next {
+        Next::Wait(until) => Todo::Wait(until),
+        Next::Record(event) => Todo::Record(event),
+        Next::Send(mode) => Todo::Call(Call::Cancel { tno: tno.clone(), mode, reason: reason.cloned() }),
+        Next::Look => Todo::Call(Call::Inquire { tno: tno.clone() }),
+    }
+}
+
+fn in_doubt(payment: &Payment, doubt: &Doubt, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
+    if let Some((approval, remaining, _, source)) = &doubt.live {
+        let whole = approval.amount == payment.request.order.money.amount && *remaining == approval.amount.get();
+        let wanted = matches!(source, Source::Person { keep: true, .. }) || (hands.waiting && policy.keep_if_waiting);
+        let keep = whole && wanted && !doubt.lost.contradicts;
+        return Todo::Record(if keep { Event::Kept } else { Event::ReverseDecided });
+    }
+    let next_look = doubt.since + policy.pause(doubt.looks);
+    if let Some(tno) = &doubt.lost.tno {
+        // Never cancelled on the strength of a number read off a wreck: look whose it is first.
+        // KCP said 0000 with this number, so its absence proves nothing; the order may be found.
+        let by_number = !policy.order_lookup || doubt.looks.is_multiple_of(2);
+        return match next_look {
+            at if now < at => Todo::Wait(at),
+            _ if by_number => Todo::Call(Call::Inquire { tno: tno.clone() }),
+            _ => look_up(payment, doubt, policy),
+        };
+    }
+    if !policy.order_lookup {
+        return Todo::Rest;
+    }
+    let settles_at = doubt.sent_at + policy.quiet;
+    if days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(|asked_at| *asked_at >= settles_at)) {
+        return Todo::Record(Event::Voided(VoidReason::Absent));
+    }
+    // The look that can prove absence is made the moment it can, not a rung of the ladder later.
+    let at = if doubt.since < settles_at { next_look.min(settles_at) } else { next_look };
+    if now < at { Todo::Wait(at) } else { look_up(payment, doubt, policy) }
+}
+
+/// The Korean days on which KCP can have booked it: two, when the quiet period crosses midnight.
+fn days(doubt: &Doubt, policy: &Policy) -> impl Iterator<Item = Date> + use<> {
+    let first = korean_day(doubt.sent_at);
+    let last = korean_day(doubt.sent_at + policy.quiet);
+    std::iter::successors(Some(first), |day| day.tomorrow().ok()).take_while(move |day| *day <= last)
+}
+
+/// The day in Korea, which has had no summer time since 1988.
+fn korean_day(at: Timestamp) -> Date {
+    Offset::constant(9).to_datetime(at).date()
+}
+
+/// Asks about the day that was asked about longest ago.
+fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
+    let day = days(doubt, policy).min_by_key(|day| doubt.absent.get(day)).unwrap_or(korean_day(doubt.sent_at));
+    Todo::Call(Call::LookUp { ordr_idxx: payment.request.order.order_no.clone(), day })
+}
+
+/// Whether a person may close this payment in doubt as void: nothing is known of it that lives,
+/// and the request cannot live any longer.
+///
+/// # Errors
+/// The time from which on they may, when it is too early. `None` when something of it lives, or
+/// when it is not in doubt.
+pub fn may_attest_absence(payment: &Payment, now: Timestamp, policy: &Policy) -> Result<(), Option<Timestamp>> {
+    match &payment.state {
+        State::InDoubt(doubt) if doubt.live.is_none() && doubt.lost.tno.is_none() => {
+            let settles_at = doubt.sent_at + policy.quiet;
+            if now >= settles_at { Ok(()) } else { Err(Some(settles_at)) }
+        }
+        _ => Err(None),
+    }
+}

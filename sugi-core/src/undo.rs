@@ -1,0 +1,207 @@
+//! One cancel on its way: the same few steps whether a person asked for it or we reverse.
+//!
+//! A cancel can always be resolved. It names a `tno`, so KCP's books can be looked at; a partial
+//! one carries the remainder it expects, so sending it twice takes effect once; a full one can
+//! only take effect once anyway.
+
+use jiff::Timestamp;
+use nhn_kcp::Amount;
+use serde::{Deserialize, Serialize};
+
+use crate::{Event, Policy, Refusal};
+
+/// How a cancel is put to KCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum Mode {
+    /// `STSC`: everything, of an approval that nobody has cancelled any part of.
+    Full,
+    /// `STPC`: a part, or the rest after a part. KCP compares `remaining` with its books and
+    /// refuses when they differ.
+    Partial {
+        /// How much to take off.
+        amount: Amount,
+        /// What is left before it, as we know it.
+        remaining: Amount,
+    },
+}
+
+/// Where a cancel stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// To be sent.
+    Due,
+    /// Its intent is written down; it may be on the wire.
+    Sent,
+    /// Its end is not known by an answer: look at KCP's books.
+    Unsure,
+}
+
+/// A cancel that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Undo {
+    /// How much to take off.
+    pub amount: u64,
+    /// What was left before it.
+    pub remaining: u64,
+    /// Take all that is left, whatever that is: a reversal. Otherwise exactly `amount`.
+    pub whole: bool,
+    /// Where it stands.
+    pub step: Step,
+    /// Since when it stands there.
+    pub since: Timestamp,
+    /// How many tries have ended without an end.
+    pub tries: u8,
+    /// The newest send whose answer never came: it may still take effect for a quiet period.
+    pub unanswered: Option<Timestamp>,
+    /// KCP's last refusal, and whether it stands by itself.
+    pub refusal: Option<(Refusal, bool)>,
+    /// What the last look since the last send showed: when it was asked, and the remainder.
+    pub seen: Option<(Timestamp, u64)>,
+}
+
+/// What to do about a cancel next.
+pub(crate) enum Next {
+    Wait(Timestamp),
+    Record(Event),
+    Send(Mode),
+    Look,
+}
+
+impl Undo {
+    /// A cancel of exactly `amount`.
+    pub(crate) fn part(amount: Amount, remaining: u64, at: Timestamp) -> Self {
+        Self::new(amount.get(), remaining, false, None, at)
+    }
+
+    /// A reversal of all that is left, just seen to be `remaining`.
+    pub(crate) fn all(remaining: u64, asked_at: Timestamp, at: Timestamp) -> Self {
+        Self::new(remaining, remaining, true, Some((asked_at, remaining)), at)
+    }
+
+    fn new(amount: u64, remaining: u64, whole: bool, seen: Option<(Timestamp, u64)>, at: Timestamp) -> Self {
+        let step = Step::Due;
+        let (tries, unanswered, refusal) = (0, None, None);
+        Self { amount, remaining, whole, step, since: at, tries, unanswered, refusal, seen }
+    }
+
+    pub(crate) fn sent(&mut self, mode: Mode, at: Timestamp) {
+        // What is sent is what counts from here on: a reversal takes all that the last look showed.
+        if let (true, Mode::Partial { amount, remaining }) = (self.whole, mode) {
+            (self.amount, self.remaining) = (amount.get(), remaining.get());
+        }
+        self.seen = None;
+        self.go(Step::Sent, at);
+    }
+
+    pub(crate) fn lost(&mut self, at: Timestamp) {
+        // A request can live inside KCP from the moment it was sent, which `since` still holds.
+        self.unanswered = Some(self.since);
+        self.go(Step::Unsure, at);
+    }
+
+    pub(crate) fn not_sent(&mut self, at: Timestamp) {
+        self.tried();
+        self.go(Step::Due, at);
+    }
+
+    /// Whether the cancel ended with this refusal.
+    pub(crate) fn refused(&mut self, refusal: Refusal, look: bool, at: Timestamp) -> bool {
+        let ends = !look && !self.whole && self.unanswered.is_none();
+        self.refusal = Some((refusal, !look));
+        // Which send it refuses cannot be told while an earlier one is still unanswered.
+        self.unanswered = self.unanswered.map(|_| self.since);
+        self.tried();
+        self.go(Step::Unsure, at);
+        ends
+    }
+
+    pub(crate) fn looked(&mut self, seen: Option<(Timestamp, u64)>, at: Timestamp) {
+        self.tried();
+        self.seen = seen.or(self.seen);
+        // A look never disturbs a cancel that is on the wire: its own end is still to come.
+        if self.step != Step::Sent {
+            self.go(Step::Unsure, at);
+        }
+    }
+
+    fn tried(&mut self) {
+        self.tries = self.tries.saturating_add(1);
+    }
+
+    fn go(&mut self, step: Step, at: Timestamp) {
+        (self.step, self.since) = (step, at);
+    }
+
+    /// What comes next. `alone`: nobody else can be on the line with KCP for this payment.
+    pub(crate) fn next(&self, total: u64, now: Timestamp, alone: bool, policy: &Policy) -> Next {
+        match self.step {
+            Step::Due => self.send_when(self.since + policy.pause(self.tries), total, now),
+            Step::Sent if alone || now >= self.since + policy.call_life => {
+                Next::Record(Event::CancelLost { why: "nobody is left who could hear the answer".into() })
+            }
+            Step::Sent => Next::Wait(self.since + policy.call_life),
+            Step::Unsure => match self.seen {
+                Some((asked_at, left)) => self.judge(asked_at, left, total, now, policy),
+                None => look_when(self.since + policy.pause(self.tries), now),
+            },
+        }
+    }
+
+    /// KCP's books show `left`. Did our cancel take effect, can it still, or must it go again?
+    fn judge(&self, asked_at: Timestamp, left: u64, total: u64, now: Timestamp, policy: &Policy) -> Next {
+        let settles_at = self.unanswered.map(|sent| sent + policy.quiet);
+        let settled = settles_at.is_none_or(|at| asked_at >= at);
+        let retry_at = self.since + policy.pause(self.tries);
+        let fail = || {
+            let refusal = self.refusal.clone().map(|(refusal, _)| refusal);
+            Next::Record(Event::CancelFailed { refusal, remaining: left })
+        };
+        let done = || Next::Record(Event::CancelDone { remaining: left });
+        // Only something that is still under way can make waiting worth while.
+        let wait_until_settled = || look_when(settles_at.unwrap_or(retry_at), now);
+
+        if self.whole {
+            return if left == 0 { done() } else { self.send_when(retry_at, total, now) };
+        }
+        let gone = self.remaining.saturating_sub(left);
+        let stands = matches!(self.refusal, Some((_, true)));
+        let given_up = stands || usize::from(self.tries) > policy.ladder.len();
+        match gone {
+            _ if left > self.remaining => look_when(retry_at, now),
+            0 if given_up && settled => fail(),
+            0 if given_up => wait_until_settled(),
+            0 => self.send_when(retry_at, total, now),
+            // All is gone, which is what was asked for, whoever did it.
+            _ if left == 0 && gone == self.amount => done(),
+            // Exactly ours is gone, and ours was under way: it arrived.
+            _ if gone == self.amount && self.unanswered.is_some() => done(),
+            // Somebody else cancelled as well. Once nothing of ours can still land, the books are
+            // the truth; if they leave room for ours, believe that it is in them: to say that it
+            // failed would invite a second one.
+            _ if !settled => wait_until_settled(),
+            _ if gone >= self.amount && self.unanswered.is_some() => done(),
+            _ => fail(),
+        }
+    }
+
+    fn send_when(&self, due: Timestamp, total: u64, now: Timestamp) -> Next {
+        if now < due {
+            return Next::Wait(due);
+        }
+        let left = match self.seen {
+            Some((_, left)) if self.whole => left,
+            _ => self.remaining,
+        };
+        let amount = if self.whole { left } else { self.amount };
+        match (Amount::new(amount), Amount::new(left)) {
+            (Ok(amount), Ok(remaining)) if amount.get() < total => Next::Send(Mode::Partial { amount, remaining }),
+            (Ok(_), Ok(_)) => Next::Send(Mode::Full),
+            _ => Next::Record(Event::CancelDone { remaining: left }),
+        }
+    }
+}
+
+fn look_when(due: Timestamp, now: Timestamp) -> Next {
+    if now >= due { Next::Look } else { Next::Wait(due) }
+}
