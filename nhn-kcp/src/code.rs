@@ -84,9 +84,7 @@ impl ResultCode {
         match self.as_str() {
             "0000" => CancelMeaning::Done,
             "8133" | "8023" | "CCA4" | "CCA6" | "CCA7" | "8373" => CancelMeaning::AlreadyCancelled,
-            "8132" | "8061" | "CCA1" | "5530" | "8030" | "8372" | "8585" | "8643" => {
-                CancelMeaning::NotFound
-            }
+            "8132" | "8061" | "CCA1" | "5530" | "8372" | "8585" | "8643" => CancelMeaning::NotFound,
             "8037" | "8038" | "CCA8" | "8344" | "8381" => CancelMeaning::RemainderMismatch,
             "8036" | "8039" | "8382" | "8098" | "8099" | "8550" => CancelMeaning::TooMuch,
             "8387" | "8388" | "CCAB" => CancelMeaning::InProgress,

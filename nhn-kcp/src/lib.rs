@@ -1,5 +1,5 @@
 //! Typed client for NHN KCP's key-in card payments (수기결제): approve, cancel, inquire.
-#![cfg_attr(not(test), warn(missing_docs))]
+#![warn(missing_docs)]
 
 mod approve;
 mod cancel;
@@ -32,3 +32,23 @@ pub use outcome::{ApproveError, CancelError, InquireError, Lost, LostWhy, NotSen
 pub use reply::{Approval, Cancellation, Company, Interest, Transaction, TransactionState};
 pub use time::{KcpTime, korean_date};
 pub use tno::{SiteCode, Tno};
+
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "client")]
+mod credential;
+#[cfg(feature = "client")]
+mod gateway;
+#[cfg(feature = "client")]
+mod http;
+#[cfg(feature = "client")]
+mod wire;
+
+#[cfg(feature = "client")]
+pub use self::http::Timeouts;
+#[cfg(feature = "client")]
+pub use client::{BuildError, Client, ClientBuilder};
+#[cfg(feature = "client")]
+pub use credential::{CredentialError, Credentials};
+#[cfg(feature = "client")]
+pub use gateway::{Gateway, GatewayError, SandboxUrl};

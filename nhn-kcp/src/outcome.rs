@@ -141,8 +141,9 @@ pub enum NotSent {
 pub struct Lost {
     /// What went wrong.
     pub why: LostWhy,
-    /// KCP's transaction number, where the broken answer still had a readable one. For an approval
-    /// it is the way out: cancel and inquire by it.
+    /// The payment's transaction number, where the broken answer to an approval still had a readable
+    /// one: the way out is to cancel and inquire by it. Always `None` for the other calls, and where
+    /// the answer speaks of another order, whose payment it would be.
     #[serde(default)]
     pub tno: Option<Tno>,
 }

@@ -1,0 +1,179 @@
+//! Where requests go, and the guard that keeps live shops and test shops apart.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use http::Uri;
+use http::uri::Scheme;
+
+use crate::tno::SiteCode;
+
+/// Which server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gateway {
+    /// KCP, with real money: `https://spl.kcp.co.kr`.
+    Production,
+    /// KCP's shared test system: `https://stg-spl.kcp.co.kr`.
+    Test,
+    /// A server of your own that imitates KCP.
+    Sandbox(SandboxUrl),
+}
+
+impl Gateway {
+    /// A sandbox at this address.
+    ///
+    /// # Errors
+    ///
+    /// As [`SandboxUrl::parse`].
+    pub fn sandbox(url: &str) -> Result<Self, GatewayError> {
+        SandboxUrl::parse(url).map(Self::Sandbox)
+    }
+
+    /// The address that the paths of the API are put behind, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Production => "https://spl.kcp.co.kr",
+            Self::Test => "https://stg-spl.kcp.co.kr",
+            Self::Sandbox(url) => &url.0,
+        }
+    }
+
+    /// Whether a shop may be used with this server: a live one never with a server that is not KCP's
+    /// (real cards would go there), a public test one never with the live server (it would be refused
+    /// there at best).
+    ///
+    /// # Errors
+    ///
+    /// [`GatewayError::LiveShopElsewhere`] or [`GatewayError::TestShopOnLive`].
+    pub fn check(&self, site_code: &SiteCode) -> Result<(), GatewayError> {
+        match self {
+            Self::Production if site_code.is_test() => Err(GatewayError::TestShopOnLive),
+            Self::Sandbox(_) if !site_code.is_test() => Err(GatewayError::LiveShopElsewhere),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The address of a sandbox: `https://…`, or `http://…` on this machine alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxUrl(String);
+
+impl SandboxUrl {
+    /// Reads the address. A path in it is put before the API's paths.
+    ///
+    /// # Errors
+    ///
+    /// [`GatewayError::NotAnAddress`], [`GatewayError::PlainHttp`], [`GatewayError::KcpHost`].
+    pub fn parse(url: &str) -> Result<Self, GatewayError> {
+        let uri: Uri = url.parse().map_err(|_| GatewayError::NotAnAddress)?;
+        let (Some(scheme), Some(host), None) = (uri.scheme(), uri.host(), uri.query()) else {
+            return Err(GatewayError::NotAnAddress);
+        };
+        let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+        if host.is_empty() || authority.contains('@') {
+            return Err(GatewayError::NotAnAddress);
+        }
+        if host
+            .trim_end_matches('.')
+            .to_ascii_lowercase()
+            .ends_with("kcp.co.kr")
+        {
+            return Err(GatewayError::KcpHost);
+        }
+        if *scheme == Scheme::HTTP {
+            if !is_loopback(host) {
+                return Err(GatewayError::PlainHttp);
+            }
+        } else if *scheme != Scheme::HTTPS {
+            return Err(GatewayError::NotAnAddress);
+        }
+        let path = uri.path().trim_end_matches('/');
+        Ok(Self(format!("{scheme}://{authority}{path}")))
+    }
+}
+
+/// Why a server cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum GatewayError {
+    /// Not an address of the form `https://host:port`.
+    #[error("the sandbox's address must have the form https://host:port, without user or query")]
+    NotAnAddress,
+    /// Card data would cross a network unencrypted.
+    #[error("plain http is only for this machine (127.0.0.0/8, ::1, localhost): use https")]
+    PlainHttp,
+    /// KCP's own host given as a sandbox.
+    #[error("KCP's own hosts are Gateway::Production and Gateway::Test, never a sandbox")]
+    KcpHost,
+    /// A live shop's code with a server that is not KCP's.
+    #[error("a live site code must not be used with a server that is not KCP's")]
+    LiveShopElsewhere,
+    /// A public test shop's code with the live server.
+    #[error("a test site code must not be used with KCP's live server")]
+    TestShopOnLive,
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.octets()[0] == Ipv4Addr::LOCALHOST.octets()[0],
+        Ok(IpAddr::V6(address)) => address == Ipv6Addr::LOCALHOST,
+        Err(_) => bare.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sandboxes_are_encrypted_or_here() {
+        for (good, url) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://127.9.9.9/", "http://127.9.9.9"),
+            ("http://[::1]:1/", "http://[::1]:1"),
+            (
+                "http://localhost:80/world/7/",
+                "http://localhost:80/world/7",
+            ),
+            ("https://sandbox.example", "https://sandbox.example"),
+        ] {
+            assert_eq!(Gateway::sandbox(good).unwrap().url(), url);
+        }
+        for (bad, error) in [
+            ("http://192.168.0.1", GatewayError::PlainHttp),
+            ("http://localhost.example", GatewayError::PlainHttp),
+            ("http://127.0.0.1.example", GatewayError::PlainHttp),
+            ("http://[::ffff:10.0.0.1]", GatewayError::PlainHttp),
+            ("http://user@127.0.0.1", GatewayError::NotAnAddress),
+            ("ftp://127.0.0.1", GatewayError::NotAnAddress),
+            ("127.0.0.1:80", GatewayError::NotAnAddress),
+            ("https://a?b=c", GatewayError::NotAnAddress),
+            ("", GatewayError::NotAnAddress),
+            ("https://spl.kcp.co.kr", GatewayError::KcpHost),
+            ("https://SPL.kcp.co.kr./", GatewayError::KcpHost),
+        ] {
+            assert_eq!(Gateway::sandbox(bad).unwrap_err(), error, "{bad}");
+        }
+    }
+
+    #[test]
+    fn live_and_test_are_kept_apart() {
+        let (live, test) = (
+            SiteCode::parse("SR123").unwrap(),
+            SiteCode::parse("T0000").unwrap(),
+        );
+        let sandbox = Gateway::sandbox("http://127.0.0.1:1").unwrap();
+        assert_eq!(Gateway::Production.check(&live), Ok(()));
+        assert_eq!(
+            Gateway::Production.check(&test),
+            Err(GatewayError::TestShopOnLive)
+        );
+        assert_eq!(Gateway::Test.check(&live), Ok(()));
+        assert_eq!(Gateway::Test.check(&test), Ok(()));
+        assert_eq!(sandbox.check(&live), Err(GatewayError::LiveShopElsewhere));
+        assert_eq!(sandbox.check(&test), Ok(()));
+    }
+}

@@ -1,0 +1,396 @@
+//! KCP's messages: one flat JSON object each way, every value a string.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use zeroize::Zeroizing;
+
+use crate::code::ResultCode;
+use crate::mask::{MaskedCard, hide_card_numbers};
+use crate::money::Amount;
+use crate::outcome::{LostWhy, Refusal};
+use crate::reply::Company;
+use crate::time::KcpTime;
+use crate::tno::Tno;
+
+/// A request's body while it is written. The memory is wiped when the last handle to it is dropped,
+/// and is as large as needed from the start, so that growing leaves no copy behind.
+pub(crate) struct Body(Zeroizing<Vec<u8>>);
+
+impl Body {
+    /// Writes the fields in this order.
+    pub(crate) fn of(fields: &[(&str, &str)]) -> Self {
+        // A byte takes at most six (`\u001f`); a field adds six of quotes, colon, and comma.
+        let room = fields
+            .iter()
+            .map(|(name, value)| name.len() + 6 * value.len() + 6)
+            .sum::<usize>();
+        let mut body = Self(Zeroizing::new(Vec::with_capacity(room + 2)));
+        for (place, (name, value)) in fields.iter().enumerate() {
+            body.0.push(if place == 0 { b'{' } else { b',' });
+            body.string(name);
+            body.0.push(b':');
+            body.string(value);
+        }
+        body.0.push(b'}');
+        body
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self.0)
+    }
+
+    fn string(&mut self, text: &str) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let out = &mut self.0;
+        out.push(b'"');
+        for byte in text.bytes() {
+            match byte {
+                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+                0..0x20 => {
+                    out.extend_from_slice(b"\\u00");
+                    out.extend_from_slice(&[
+                        HEX[usize::from(byte >> 4)],
+                        HEX[usize::from(byte & 15)],
+                    ]);
+                }
+                _ => out.push(byte),
+            }
+        }
+        out.push(b'"');
+    }
+}
+
+/// The fields of an answer, as texts by KCP's names. `null` counts as absent.
+pub(crate) struct Fields(BTreeMap<String, String>);
+
+impl Fields {
+    /// Reads an answer's body.
+    ///
+    /// A byte order mark in front is passed over. Everything else that is not one JSON object in
+    /// UTF-8, and nothing behind it, is refused, and so is an object that says something twice: an
+    /// answer about money must have one reading.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, LostWhy> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        let fields = reader.deserialize_map(FlatObject).and_then(|fields| {
+            reader.end()?;
+            Ok(fields)
+        });
+        match fields {
+            Ok(Some(fields)) => Ok(Self(fields)),
+            Ok(None) => Err(LostWhy::RepeatedField),
+            Err(_) => Err(LostWhy::NotJson),
+        }
+    }
+
+    /// The field as it came, taken out.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    /// Puts a field back, in a form that may be kept.
+    pub(crate) fn put(&mut self, name: &str, value: String) {
+        self.0.insert(name.to_owned(), value);
+    }
+
+    /// The field as it came.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The field as a text that may be stored and shown; `None` if absent or empty.
+    pub(crate) fn take_text(&mut self, name: &str) -> Option<String> {
+        self.take(name)
+            .map(|text| clean(&text))
+            .filter(|text| !text.is_empty())
+    }
+
+    /// The first of several names, as [`take_text`](Self::take_text); all are taken out.
+    pub(crate) fn take_first_text(&mut self, names: &[&str]) -> Option<String> {
+        let found: Vec<_> = names
+            .iter()
+            .filter_map(|name| self.take_text(name))
+            .collect();
+        found.into_iter().next()
+    }
+
+    /// The field as a moment. One that is none stays, and ends up among the extra fields.
+    pub(crate) fn take_time(&mut self, name: &str) -> Option<KcpTime> {
+        let time = KcpTime::parse(self.get(name)?).ok()?;
+        self.take(name);
+        Some(time)
+    }
+
+    /// The field as a yes or no, for the two texts that mean it. Any other text stays.
+    pub(crate) fn take_flag(&mut self, name: &str, yes: &str, no: &str) -> Option<bool> {
+        let text = self.get(name)?;
+        let flag = if text == yes {
+            true
+        } else if text == no {
+            false
+        } else {
+            return None;
+        };
+        self.take(name);
+        Some(flag)
+    }
+
+    /// The field as an amount: absent, unreadable, or there.
+    pub(crate) fn amount(&self, name: &str) -> Result<Option<Amount>, ()> {
+        match self.get(name) {
+            None | Some("") => Ok(None),
+            Some(text) => Amount::parse(text).map(Some).map_err(|_| ()),
+        }
+    }
+
+    /// The field as a number that may be zero: absent, unreadable, or there.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, ()> {
+        match self.get(name) {
+            None | Some("") => Ok(None),
+            Some(text) if text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit()) => {
+                text.parse().map(Some).map_err(|_| ())
+            }
+            Some(_) => Err(()),
+        }
+    }
+
+    /// A card company, of the two fields that name it.
+    pub(crate) fn take_company(&mut self, code: &str, name: &str) -> Option<Company> {
+        let code = self.take_text(code)?;
+        Some(Company {
+            code,
+            name: self.take_text(name).unwrap_or_default(),
+        })
+    }
+
+    /// The card, reduced. Whatever stood there is gone afterwards.
+    pub(crate) fn take_card(&mut self) -> Option<MaskedCard> {
+        MaskedCard::from_kcp(&Zeroizing::new(self.take("card_no")?))
+    }
+
+    /// The result code.
+    pub(crate) fn take_code(&mut self) -> Option<ResultCode> {
+        ResultCode::parse(&self.take("res_cd")?).ok()
+    }
+
+    /// KCP's no, with its texts.
+    pub(crate) fn take_refusal(&mut self, code: ResultCode) -> Refusal {
+        Refusal {
+            code,
+            message: self.take_text("res_msg").unwrap_or_default(),
+            message_en: self.take_text("res_en_msg"),
+            trace_no: self.take_text("trace_no"),
+        }
+    }
+
+    /// What is left, for keeping: at most 100 fields.
+    pub(crate) fn into_extra(self) -> BTreeMap<String, String> {
+        self.0
+            .into_iter()
+            .take(100)
+            .map(|(name, value)| (clean(&name), clean(&value)))
+            .collect()
+    }
+}
+
+/// A text of KCP's that may be stored and shown: no control characters, no whole card number, no more
+/// than 1,000 characters.
+fn clean(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(1_000)
+        .collect();
+    hide_card_numbers(&plain)
+}
+
+/// The transaction number in a body that is not, or not only, a JSON object. Two different ones count
+/// as none.
+pub(crate) fn find_tno(body: &[u8]) -> Option<Tno> {
+    let mut found = find_text(body, "tno").filter_map(|text| {
+        std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| Tno::parse(text).ok())
+    });
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
+}
+
+/// All complete values that look like this field's in a body that is not, or not only, a JSON object:
+/// `"name":"value"`, or a number up to the sign behind it.
+pub(crate) fn find_text<'b>(body: &'b [u8], name: &str) -> impl Iterator<Item = &'b [u8]> {
+    let name = format!("\"{name}\"").into_bytes();
+    (0..body.len()).filter_map(move |at| {
+        let escaped = at > 0 && body[at - 1] == b'\\';
+        let rest = body[at..]
+            .strip_prefix(name.as_slice())
+            .filter(|_| !escaped)?;
+        let rest = rest
+            .trim_ascii_start()
+            .strip_prefix(b":")?
+            .trim_ascii_start();
+        let (rest, ends): (_, &[u8]) = match rest.strip_prefix(b"\"") {
+            Some(rest) => (rest, b"\""),
+            None => (rest, b",} \r\n\t"),
+        };
+        let end = rest.iter().position(|byte| ends.contains(byte))?;
+        Some(&rest[..end])
+    })
+}
+
+/// Reads an object of texts: `None` if a name comes twice.
+struct FlatObject;
+
+impl<'de> Visitor<'de> for FlatObject {
+    type Value = Option<BTreeMap<String, String>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = BTreeMap::new();
+        let mut repeated = false;
+        let mut absent = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
+            if name.is_empty() {
+                return Err(A::Error::custom("a field without a name"));
+            }
+            let text = match value {
+                serde_json::Value::String(text) => text,
+                serde_json::Value::Null => {
+                    repeated |= fields.contains_key(&name) || absent.contains(&name);
+                    absent.push(name);
+                    continue;
+                }
+                // Numbers where strings are documented; anything nested is kept as it reads.
+                other => other.to_string(),
+            };
+            repeated |= absent.contains(&name);
+            repeated |= fields.insert(name, text).is_some();
+        }
+        Ok((!repeated).then_some(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(body: &str) -> Result<Vec<(String, String)>, LostWhy> {
+        Fields::read(body.as_bytes()).map(|fields| fields.0.into_iter().collect())
+    }
+
+    fn tno(body: &str) -> Option<String> {
+        find_tno(body.as_bytes()).map(|tno| tno.to_string())
+    }
+
+    #[test]
+    fn bodies_are_json_whatever_the_values_hold() {
+        let body = Body::of(&[
+            ("good_name", "a\"b\\c\n\u{1},{}"),
+            ("buyr_name", "홍길동 🎉"),
+            ("x", ""),
+        ]);
+        let json: serde_json::Value = serde_json::from_slice(&body.0).unwrap();
+        assert_eq!(json["good_name"], "a\"b\\c\n\u{1},{}");
+        assert_eq!(json["buyr_name"], "홍길동 🎉");
+        assert_eq!(json["x"], "");
+    }
+
+    #[test]
+    fn answers_have_one_reading_or_none() {
+        assert!(
+            read(r#"{"a":"1","b":2,"c":true,"d":null,"e":{"f":[1]}}"#).is_ok_and(|f| f.len() == 4)
+        );
+        assert!(read("\u{feff}{}").is_ok());
+        for twice in [
+            r#"{"a":"1","a":"1"}"#,
+            r#"{"a":"1","a":null}"#,
+            r#"{"a":null,"a":"1"}"#,
+            r#"{"a":null,"a":null}"#,
+        ] {
+            assert_eq!(read(twice), Err(LostWhy::RepeatedField), "{twice}");
+        }
+        for bad in [
+            "",
+            "null",
+            "[]",
+            "\"x\"",
+            "{",
+            "{}x",
+            "{}{}",
+            "{\"a\":\"\n\"}",
+            "<html>",
+            "{\"a\":1,}",
+        ] {
+            assert_eq!(read(bad), Err(LostWhy::NotJson), "{bad}");
+        }
+        let euc_kr = b"{\"res_cd\":\"0000\",\"res_msg\":\"\xc1\xa4\xbb\xf3\"}";
+        assert!(matches!(Fields::read(euc_kr), Err(LostWhy::NotJson)));
+    }
+
+    #[test]
+    fn a_readable_tno_is_found_in_ruins() {
+        let seen = Some("23542357804508".to_owned());
+        assert_eq!(tno(r#"{"res_cd":"0000","tno":"23542357804508","amo"#), seen);
+        assert_eq!(tno("{\"tno\" :\r\n \"23542357804508\""), seen);
+        assert_eq!(tno(r#"{"tno":23542357804508,"#), seen);
+        assert_eq!(
+            tno(r#"{"tno":"23542357804508","tno":"23542357804508"}"#),
+            seen
+        );
+        for none in [
+            "",
+            "\"tno\"",
+            r#"{"tno":"2354235780450"#,
+            r#"{"tno":"23542357804508"#,
+            r#"{"tno":23542357804508"#,
+            r#"{"tno":"2354235780450","#,
+            r#"{"tno":"235423578045081"}"#,
+            r#"{"msg":"\"tno\":\"23542357804508\""}"#,
+            r#"{"tno":"23542357804508","tno":"23542357804509"}"#,
+            r#"{"cert_no":"23542357804508"}"#,
+        ] {
+            assert_eq!(tno(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_clean() {
+        let body = r#"{"res_msg":"a\u0000b\n4111111111111111","card_no":"4111110000001111"}"#;
+        let mut fields = Fields::read(body.as_bytes()).unwrap();
+        assert_eq!(fields.take_text("res_msg").unwrap(), "a b 411111******1111");
+        assert_eq!(fields.take_card().unwrap().to_string(), "411111******1111");
+        assert!(fields.into_extra().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives_the_wire(name in "[a-z_]{1,10}", value in any::<String>()) {
+            let body = Body::of(&[(&name, &value)]);
+            let json: serde_json::Value = serde_json::from_slice(&body.0).unwrap();
+            prop_assert_eq!(json[&name].as_str(), Some(value.as_str()));
+            prop_assert_eq!(body.0.capacity(), Body::of(&[(&name, &value)]).0.capacity());
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Fields::read(&body);
+            let _ = find_tno(&body);
+        }
+
+        #[test]
+        fn any_near_answer_is_read_without_panic(
+            body in "(\\{|\\}|\"tno\"|\"res_cd\"|:|,|\"|0000|23542357804508|\\\\|\n| |한){0,30}",
+        ) {
+            let _ = Fields::read(body.as_bytes());
+            let _ = find_tno(body.as_bytes());
+        }
+    }
+}
