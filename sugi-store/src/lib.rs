@@ -1,1 +1,34 @@
-//! Placeholder replaced before the first commit.
+//! sugi's memory: the journal, its projection, and the guards against doing anything twice.
+//!
+//! The journal is the truth. A row of it is written once; the pair (payment, number) is unique, and
+//! that uniqueness is how races are decided: of two writers that both want to be next, one is told
+//! so. The projection row of a payment, the claim on its order number and its idempotency key are
+//! written in the same transaction.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let dir = tempfile::tempdir()?;
+//! let store = sugi_store::Store::open(dir.path())?;
+//! assert!(store.load(&"pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse()?).await?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod book;
+mod chain;
+mod error;
+mod list;
+mod lock;
+mod migrations;
+mod record;
+mod sql;
+mod sqlite;
+mod store;
+mod verify;
+
+pub use book::{Book, Draft, Entry};
+pub use chain::Hash;
+pub use error::{CreateError, Finding, StoreError};
+pub use list::{Filter, Page, Summary};
+pub use store::{Key, Opening, Store};

@@ -1,0 +1,62 @@
+-- The journal is the truth: one row, one event, written once.
+create table journal (
+    payment text   not null,
+    seq     bigint not null,
+    at      bigint not null, -- microseconds since 1970
+    body    text   not null, -- the event, JSON; never anything of a card beyond first six and last four
+    hash    text   not null, -- SHA-256 over the row and the hash of the row before
+    primary key (payment, seq)
+);
+
+-- The fold of each journal, for finding and listing. It can be rebuilt at any time.
+create table payment (
+    id          text   not null primary key,
+    seq         bigint not null,
+    head        text   not null,
+    status      text   not null,
+    shop        text   not null,
+    order_no    text   not null,
+    ordr_idxx   text   not null,
+    amount      bigint not null, -- the currency's smallest unit
+    cancelled   bigint not null,
+    currency    text   not null,
+    buyer_name  text,
+    buyer_phone text,
+    last4       text   not null,
+    tno         text,
+    app_no      text,
+    issuer      text,
+    actor       text   not null,
+    created_at  bigint not null,
+    updated_at  bigint not null,
+    due_at      bigint, -- when the engine has to look at it again
+    doubt_since bigint
+);
+create index payment_due on payment (due_at) where due_at is not null;
+create index payment_doubt on payment (doubt_since) where doubt_since is not null;
+create index payment_order on payment (order_no);
+create index payment_tno on payment (tno) where tno is not null;
+create index payment_app_no on payment (app_no) where app_no is not null;
+create index payment_last4 on payment (last4);
+create index payment_phone on payment (buyer_phone) where buyer_phone is not null;
+create index payment_name on payment (buyer_name) where buyer_name is not null;
+
+-- One live payment per order number at KCP.
+create table order_claim (
+    shop      text   not null,
+    ordr_idxx text   not null,
+    payment   text   not null,
+    live      bigint not null,
+    attempts  bigint not null,
+    primary key (shop, ordr_idxx)
+);
+create index order_claim_payment on order_claim (payment);
+
+-- One payment per idempotency key, for as long as the payment is kept.
+create table idempotency (
+    scope   text not null,
+    key     text not null,
+    request text not null, -- a hash of the request without its card
+    payment text not null,
+    primary key (scope, key)
+);

@@ -1,0 +1,105 @@
+//! A payment together with the end of its chain, and what is about to be written behind it.
+
+use jiff::Timestamp;
+use sugi_core::{Event, Illegal, Payment, PaymentId};
+
+use crate::chain::Hash;
+
+/// A payment as the store holds it.
+#[derive(Debug, Clone)]
+pub struct Book {
+    /// The fold of its journal.
+    pub payment: Payment,
+    /// The hash of its last row.
+    pub head: Hash,
+}
+
+/// One row of the journal.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its number in the payment, from 1.
+    pub seq: u32,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// The event as it is stored.
+    pub(crate) body: String,
+    /// The hash of this row over the one before.
+    pub hash: Hash,
+}
+
+/// Rows to be written, checked by the fold, and the payment as it will be after them.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) was_live: bool,
+    after: Book,
+}
+
+impl Draft {
+    /// A new payment.
+    ///
+    /// # Errors
+    /// When the events are no beginning of a payment.
+    pub fn begin(id: PaymentId, at: Timestamp, events: Vec<Event>) -> Result<Self, Illegal> {
+        let mut events = events.into_iter();
+        let first = events.next().ok_or(Illegal::Beginning)?;
+        let entry = Entry::new(&id, Hash::START, 1, at, first.clone());
+        let after = Book { payment: Payment::begin(id, at, first)?, head: entry.hash };
+        events.try_fold(Self { entries: vec![entry], was_live: false, after }, |draft, event| draft.then(at, event))
+    }
+
+    /// What happens to a payment that exists.
+    ///
+    /// # Errors
+    /// When it cannot happen to it.
+    pub fn of(book: Book, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+        let was_live = crate::record::is_live(book.payment.status());
+        Self { entries: Vec::with_capacity(1), was_live, after: book }.then(at, event)
+    }
+
+    fn then(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+        let Book { payment, head } = self.after;
+        let entry = Entry::new(&payment.id, head, payment.seq + 1, at, event.clone());
+        self.after = Book { payment: payment.evolve(at, event)?, head: entry.hash };
+        self.entries.push(entry);
+        Ok(self)
+    }
+
+    /// The payment as it will be.
+    #[must_use]
+    pub fn after(&self) -> &Payment {
+        &self.after.payment
+    }
+
+    pub(crate) fn head(&self) -> Hash {
+        self.after.head
+    }
+
+    pub(crate) fn written(self) -> Book {
+        self.after
+    }
+}
+
+impl Entry {
+    fn new(id: &PaymentId, before: Hash, seq: u32, at: Timestamp, event: Event) -> Self {
+        let body = crate::record::event_to_text(&event);
+        let hash = before.next(id, seq, at, &body);
+        Self { seq, at, event, body, hash }
+    }
+}
+
+impl Entry {
+    /// A row as it was read; the error is its number and what is wrong.
+    pub(crate) fn read(row: &crate::record::RawEntry) -> Result<Self, (i64, String)> {
+        let bad = |what: String| (row.seq, what);
+        Ok(Self {
+            seq: u32::try_from(row.seq).map_err(|why| bad(why.to_string()))?,
+            at: Timestamp::from_microsecond(row.at).map_err(|why| bad(why.to_string()))?,
+            event: serde_json::from_str(&row.body).map_err(|why| bad(why.to_string()))?,
+            body: row.body.clone(),
+            hash: Hash::from_hex(&row.hash).ok_or_else(|| bad("not a hash".into()))?,
+        })
+    }
+}

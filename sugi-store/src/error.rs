@@ -1,0 +1,80 @@
+//! What can go wrong with a store, and what it means for money.
+
+use sugi_core::PaymentId;
+
+/// The store could not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the ledger open for writing.
+    #[error("the ledger in {path} is open in another process; stop that one first, or use its address")]
+    Locked {
+        /// The folder.
+        path: String,
+    },
+    /// Too much is waiting to be written. Nothing was written.
+    #[error("the ledger has too much to write at once; try again in a moment")]
+    Busy,
+    /// The write was refused and undone. Nothing was written.
+    #[error("the ledger could not be written: {why}")]
+    Failed {
+        /// The database's words.
+        why: String,
+    },
+    /// Whether the write took effect is not known: read before doing anything else.
+    #[error("whether the ledger was written is not known: {why}")]
+    Unknown {
+        /// The database's words.
+        why: String,
+    },
+    /// What is stored is not what sugi writes: somebody else's hand, or a newer version's.
+    #[error("the ledger does not read as it should: {0}")]
+    Inconsistent(#[from] Finding),
+}
+
+/// The first thing found wrong in a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct Finding {
+    /// Which row, in words that find it again.
+    pub place: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Finding {
+    pub(crate) fn in_row(payment: &str, seq: i64, what: impl ToString) -> Self {
+        Self { place: format!("journal row ({payment}, {seq})"), what: what.to_string() }
+    }
+
+    pub(crate) fn in_projection(payment: &str, what: impl ToString) -> Self {
+        Self { place: format!("payment row {payment}"), what: what.to_string() }
+    }
+}
+
+/// A payment was not created. Nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CreateError {
+    /// This idempotency key has made a payment already.
+    #[error("this idempotency key belongs to {payment} already")]
+    KeyUsed {
+        /// The payment that it made.
+        payment: PaymentId,
+        /// Whether the request was the same one.
+        same_request: bool,
+    },
+    /// The order has a payment that is alive: approved, or on its way, or in doubt.
+    #[error("the order has a payment that is alive already: {payment}")]
+    OrderLive {
+        /// That payment.
+        payment: PaymentId,
+    },
+    /// Others have tried this order before: try again as this attempt.
+    #[error("the order was tried before; this is attempt {next}")]
+    Attempt {
+        /// The attempt's number to use, from 2.
+        next: u32,
+    },
+    /// The store itself.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,91 @@
+//! Rows are written once, survive, and come back as they were.
+
+use sugi_core::{Event, Status};
+use sugi_store::{Store, StoreError};
+
+use crate::{House, approved, at, declined, id};
+
+#[tokio::test]
+async fn of_two_that_want_to_be_next_one_is_told_so() {
+    let house = House::new();
+    let book = house.pay(1, "A-1").await.unwrap();
+    assert!(house.then(&book, approved("26000000000001")).await.is_some());
+    assert!(house.then(&book, declined()).await.is_none(), "the row after it is taken");
+    let stands = house.store().load(&id(1)).await.unwrap().unwrap();
+    assert_eq!(stands.payment.status(), Status::Approved);
+}
+
+#[tokio::test]
+async fn a_payment_comes_back_as_it_was() {
+    let mut house = House::new();
+    let book = house.pay(1, "A-1").await.unwrap();
+    let book = house.then(&book, approved("26000000000001")).await.unwrap();
+    house.reopen();
+    let again = house.store().load(&id(1)).await.unwrap().unwrap();
+    assert_eq!(again.payment, book.payment);
+    assert_eq!(again.head, book.head);
+    let names: Vec<_> = house.store().journal(&id(1)).await.unwrap().iter().map(|row| row.event.name()).collect();
+    assert_eq!(names, ["requested", "approve_sent", "approved"]);
+    assert_eq!(house.store().verify().await.unwrap(), (1, 3));
+}
+
+#[tokio::test]
+async fn what_is_due_comes_the_longest_due_first() {
+    let house = House::new();
+    for (n, due) in [(1, 30), (2, 10), (3, 20)] {
+        let opening = sugi_store::Opening { attempt: 1, key: None };
+        house.store().create(crate::draft(n, &format!("A-{n}")), Some(at(due)), opening).await.unwrap();
+    }
+    assert_eq!(house.store().due(at(25), 10).await.unwrap(), [id(2), id(3)]);
+    assert_eq!(house.store().due(at(25), 1).await.unwrap(), [id(2)]);
+    assert_eq!(house.store().next_due().await.unwrap(), Some(at(10)));
+    let book = house.store().load(&id(2)).await.unwrap().unwrap();
+    house.then(&book, declined()).await.unwrap();
+    assert_eq!(house.store().next_due().await.unwrap(), Some(at(20)), "what rests is not due");
+}
+
+#[tokio::test]
+async fn a_ledger_is_written_by_one() {
+    let mut house = House::new();
+    let second = Store::open(house.dir.path());
+    assert!(matches!(second, Err(StoreError::Locked { .. })), "{second:?}");
+
+    // Reading beside the writer is fine, and sees what was committed; writing is refused.
+    let book = house.pay(1, "A-1").await.unwrap();
+    let reader = Store::open_to_read(house.dir.path()).unwrap();
+    assert_eq!(reader.load(&id(1)).await.unwrap().unwrap().payment, book.payment);
+    let draft = sugi_store::Draft::of(book, at(2), Event::Lost(lost())).unwrap();
+    assert!(matches!(reader.append(draft, None).await, Err(StoreError::Failed { .. })));
+
+    house.reopen();
+}
+
+#[tokio::test]
+async fn a_reader_makes_no_ledger() {
+    let empty = tempfile::tempdir().unwrap();
+    assert!(Store::open_to_read(empty.path()).is_err());
+    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0, "it left something behind");
+}
+
+#[tokio::test]
+async fn many_writers_share_commits_and_none_is_forgotten() {
+    let house = House::new();
+    let store = std::sync::Arc::new(house.store.unwrap());
+    let tasks: Vec<_> = (1..=500)
+        .map(|n| {
+            let store = std::sync::Arc::clone(&store);
+            tokio::spawn(async move {
+                let opening = sugi_store::Opening { attempt: 1, key: None };
+                store.create(crate::draft(n, &format!("A-{n}")), None, opening).await.unwrap()
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(store.verify().await.unwrap(), (500, 1000));
+}
+
+fn lost() -> sugi_core::Lost {
+    sugi_core::Lost { why: "timed out".into(), tno: None, contradicts: false }
+}
