@@ -374,7 +374,6 @@ pub(crate) fn answer(
     reply.put("van_cd", "VNKC");
     reply.put("acqu_cd", *acqu_cd);
     reply.put("amount", amount);
-    reply.put("cert_no", tno.clone());
     reply.put("van_apptime", time.clone());
     reply.put("use_point", "0");
     reply.put("res_free_mny", "0");
@@ -384,7 +383,9 @@ pub(crate) fn answer(
     reply.put("escw_yn", "N");
     reply.put("join_cd", "0000");
     reply.put("app_time", time);
-    reply.put("tno", tno);
+    reply.put("tno", tno.clone());
+    // The same number again; behind the first, so that an answer cut before `tno` holds neither.
+    reply.put("cert_no", tno);
     reply.put("card_bin_type_02", flag(approval.card.check));
     reply.put("card_cd", *card_cd);
     reply.put("card_name", *card_name);

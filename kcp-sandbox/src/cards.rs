@@ -21,6 +21,41 @@ use serde::Serialize;
 
 use crate::codes::{CODES, ResCd};
 
+/// The scheme in sentences, for the control port.
+pub(crate) const SCHEME: &[(&str, &str)] = &[
+    (
+        "9490 NN fff 0000 xx L",
+        "approved by Korean issuer NN (01 to 14); fff are flags 0 or 1: corporate, check card, no partial cancel",
+    ),
+    ("9490 99 T CCCC 0000 L", "declined with a result code"),
+    (
+        "9490 98 T CCCC 0000 L",
+        "answered with that code, but the card WAS charged",
+    ),
+    (
+        "9490 97 T CCCC 0000 L",
+        "approved; every later cancel is refused with that code",
+    ),
+    (
+        "9490 96 T CCCC 0000 L",
+        "approved; every later inquiry is refused with that code",
+    ),
+    (
+        "T CCCC",
+        "0 and a code of digits (0 8133); 1 and CC with two characters of two digits each, A = 10 (CC63 = 1 0603, CCAF = 1 1015); 2 and an S code (S034 = 2 0034)",
+    ),
+    ("L", "the Luhn check digit; the sandbox takes any digit"),
+    ("card_expiry", "YYMM; a month that is past answers CC54"),
+    (
+        "card_taxno",
+        "any 6 or 10 digits, but 000000 answers CC66, 0000000000 CC67, 1111111111 CC68",
+    ),
+    (
+        "card_pwd",
+        "any two digits, but 99 answers CC63 and 98 CC69",
+    ),
+];
+
 /// A card company as replies name it.
 #[derive(Debug)]
 pub(crate) struct Issuer {

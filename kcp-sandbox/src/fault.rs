@@ -71,6 +71,7 @@ pub enum FaultKind {
     /// The request is processed twice; the answer speaks of the second payment alone.
     ProcessTwice,
     /// HTTP 500 with an HTML page.
+    #[serde(rename = "http_500")]
     Http500 {
         /// The status, 500 to 599.
         status: u16,

@@ -44,6 +44,7 @@ mod message;
 mod misbehave;
 mod page;
 mod payload;
+mod query;
 mod reply;
 mod sandbox;
 mod server;

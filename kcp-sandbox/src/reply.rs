@@ -26,13 +26,6 @@ impl Refusal {
             detail: detail.into(),
         }
     }
-
-    pub(crate) fn plain(code: ResCd) -> Self {
-        Self {
-            code,
-            detail: Cow::Borrowed(""),
-        }
-    }
 }
 
 impl Reply {

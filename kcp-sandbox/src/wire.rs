@@ -109,10 +109,6 @@ impl Fields<'_> {
             .map_or("", |(_, text)| text.as_str())
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.entries.iter().any(|(known, _)| known == name)
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries
             .iter()
