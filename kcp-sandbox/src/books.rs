@@ -11,6 +11,8 @@ use crate::clock;
 use crate::codes::ResCd;
 use crate::reply::Refusal;
 
+/// What a second approval of an order number is refused with, when it is.
+pub(crate) const DUPLICATE: ResCd = ResCd::new("8338");
 /// Limit of one sandbox; it lives in memory.
 const MAX_TRANSACTIONS: usize = 10_000_000;
 /// The oldest declined attempts give way beyond this; `declined_dropped` counts them.
@@ -287,7 +289,10 @@ impl Ledger {
             .rows_of(earlier)
             .any(|row| row.approval.site_cd == approval.site_cd);
         if duplicate && refuse_duplicates {
-            return Err(Refusal::new("8338", "refuse_duplicate_orders is on"));
+            return Err(Refusal {
+                code: DUPLICATE,
+                detail: "refuse_duplicate_orders is on".into(),
+            });
         }
         let at = self.rows.len();
         self.by_tno.insert(numbers.tno, at);

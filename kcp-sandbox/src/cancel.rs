@@ -76,7 +76,7 @@ pub(crate) fn judge(mut request: Request<'_>) -> Result<Decision, Refusal> {
 /// A cancel that went into the books.
 pub(crate) struct Done {
     row: Row,
-    done: CancelRow,
+    cancel: CancelRow,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -161,14 +161,16 @@ pub(crate) fn apply(
     row.cancels.push(done);
     Ok(Done {
         row: row.clone(),
-        done,
+        cancel: done,
         findings,
     })
 }
 
 /// The answer to a cancel that was done. Amounts left are those after it, as real answers have them.
 pub(crate) fn answer(done: &Done, trace_no: String, serial: u64) -> Reply {
-    let Done { row, done, .. } = done;
+    let Done {
+        row, cancel: done, ..
+    } = done;
     let card = &row.approval.card;
     let mut reply = Reply::with_capacity(40);
     put_success(&mut reply);

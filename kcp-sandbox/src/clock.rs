@@ -135,7 +135,7 @@ pub(crate) fn push_digits(text: &mut String, value: i64, width: usize) {
 /// A number drawn from the operating system, or a fixed one where it gives none: the sandbox uses
 /// chance only to keep the numbers of two worlds apart, never for a secret.
 pub(crate) fn random_u64() -> u64 {
-    getrandom::u64().unwrap_or(0x5eed_0f_5eed)
+    getrandom::u64().unwrap_or(0x5eed)
 }
 
 /// Fills `bytes` from the operating system.

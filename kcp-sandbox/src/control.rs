@@ -21,7 +21,7 @@ use crate::{Error, cards, clock, fault_text, fidelity, page};
 const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A ledger to compare may be a month of payments.
 const MAX_LEDGER_BYTES: usize = 32 * 1024 * 1024;
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 /// Payments in one answer of `GET /books`.
 const MAX_BOOKS_PAGE: usize = 100_000;
 

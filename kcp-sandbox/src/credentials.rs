@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
@@ -258,7 +259,6 @@ impl Credentials {
             .ok_or_else(|| {
                 content(&key_path, "cannot be opened with the password in sandbox-site.json; delete the folder to get new credentials")
             })?;
-        use aws_lc_rs::signature::KeyPair as _;
         if key.public_key().as_ref() != certificate.public_key() {
             return Err(content(
                 &key_path,

@@ -29,7 +29,7 @@ use crate::{approve, cancel, cards, fault_text, inquire, shop, wire};
 
 /// No request of this protocol comes near this size.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 const FAULT_HEADER: &str = "x-sandbox-fault";
 
 /// What a request asks for.

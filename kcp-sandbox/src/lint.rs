@@ -310,10 +310,13 @@ struct Entry {
     last_request: Option<String>,
 }
 
+/// Findings of the same kind about the same field are one.
+type Key = (LintKind, Option<Cow<'static, str>>);
+
 /// The findings of one sandbox.
 #[derive(Default)]
 pub(crate) struct Lints {
-    seen: Mutex<HashMap<(LintKind, Option<Cow<'static, str>>), Entry>>,
+    seen: Mutex<HashMap<Key, Entry>>,
 }
 
 impl Lints {

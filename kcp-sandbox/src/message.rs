@@ -140,7 +140,7 @@ pub(crate) fn masked(fields: &Fields<'_>, masked_card: &str) -> String {
                 );
             }
             _ if hides_card(name, value, card_no) => {
-                push_string(&mut text, "(not kept: card digits)")
+                push_string(&mut text, "(not kept: card digits)");
             }
             // An unknown name may be any part of the card form under another name.
             _ if !crate::wire::is_known(name) => push_string(&mut text, "(not kept)"),
@@ -192,7 +192,7 @@ fn passes_luhn(digits: &str) -> bool {
             }
         })
         .sum();
-    (13..=19).contains(&digits.len()) && sum % 10 == 0
+    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -190,14 +190,14 @@ fn disturb(kind: &FaultKind, mut reply: Reply, exchange: &Exchange) -> Sent {
             let text = reply.to_json();
             let at = cut_place(&text, *at);
             let shown = String::from_utf8_lossy(&text.as_bytes()[..at]).into_owned();
-            body(shown, Payload::cut(text.into(), at))
+            body(shown, Payload::cut(&text.into(), at))
         }
         FaultKind::Garbage => body(GARBAGE.to_owned(), Payload::whole(GARBAGE)),
         FaultKind::WrongAmount { amount, books_too } => {
             if !books_too && let Ok(right) = reply.get("amount").parse::<u64>() {
                 let wrong = amount.unwrap_or(right + 1).to_string();
-                reply.replace("amount", wrong.clone());
-                reply.replace("card_mny", wrong);
+                reply.replace("amount", &wrong);
+                reply.replace("card_mny", &wrong);
             }
             Sent::ok(reply.to_json())
         }
@@ -209,7 +209,7 @@ fn disturb(kind: &FaultKind, mut reply: Reply, exchange: &Exchange) -> Sent {
         }
         FaultKind::WrongTno => {
             let wrong = other_tno(reply.get("tno"));
-            reply.replace("tno", wrong);
+            reply.replace("tno", &wrong);
             Sent::ok(reply.to_json())
         }
         FaultKind::DuplicateAnswer => {

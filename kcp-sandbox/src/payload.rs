@@ -48,7 +48,7 @@ impl Payload {
     }
 
     /// The first `at` bytes of a body whose full length is promised.
-    pub(crate) fn cut(body: Bytes, at: usize) -> Self {
+    pub(crate) fn cut(body: &Bytes, at: usize) -> Self {
         let promised = body.len() as u64;
         let head = body.slice(..at.min(body.len().saturating_sub(1)));
         Self::script(vec![Step::Send(head), Step::Break], promised)

@@ -63,10 +63,10 @@ impl Reply {
     }
 
     /// Puts another value into a field that is there.
-    pub(crate) fn replace(&mut self, name: &str, value: String) {
+    pub(crate) fn replace(&mut self, name: &str, value: &str) {
         for (known, old) in &mut self.fields {
             if *known == name {
-                *old = Cow::Owned(value.clone());
+                *old = Cow::Owned(value.to_owned());
             }
         }
     }

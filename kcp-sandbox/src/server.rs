@@ -23,7 +23,7 @@ use crate::payload::Payload;
 /// Connections open at once; further ones wait in the operating system's queue.
 const MAX_CONNECTIONS: usize = 8_192;
 /// A connection that sends no request for so long is closed.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The service ended the connection without an answer, on purpose.
 #[derive(Debug, thiserror::Error)]

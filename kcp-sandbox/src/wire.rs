@@ -179,14 +179,14 @@ impl<'b> Reader<'b, '_> {
         }
     }
 
-    fn value(&mut self, name: &Cow<'static, str>) -> Result<(Text<'b>, Form), Unreadable> {
+    fn value(&mut self, name: &str) -> Result<(Text<'b>, Form), Unreadable> {
         let start = self.at;
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
                 let (text, control) = self.string()?;
                 if let Some(kind) = control {
-                    self.findings.push(Finding::of(kind, name.clone()));
+                    self.findings.push(Finding::of(kind, known_name(name)));
                 }
                 Ok((text, Form::Text))
             }
@@ -200,7 +200,7 @@ impl<'b> Reader<'b, '_> {
             }
             Some(b'{' | b'[') => {
                 self.findings
-                    .push(Finding::of(LintKind::NestedValue, name.clone()));
+                    .push(Finding::of(LintKind::NestedValue, known_name(name)));
                 Err(self.unreadable("a value is an object or a list"))
             }
             _ => {
@@ -308,16 +308,16 @@ impl<'b> Reader<'b, '_> {
             .ok_or_else(|| self.unreadable("\\u without four hexadecimal digits"))
     }
 
-    fn remark(&mut self, name: &Cow<'static, str>, value: &Text<'_>, form: Form) {
+    fn remark(&mut self, name: &str, value: &Text<'_>, form: Form) {
         let kind = match form {
             Form::Number => LintKind::NumberForString,
             Form::Boolean => LintKind::BooleanValue,
             Form::Null => LintKind::NullValue,
             Form::Text if value.as_str() == "null" => LintKind::TextNull,
-            Form::Text if matches!(name, Cow::Owned(_)) => LintKind::UnknownField,
+            Form::Text if !is_known(name) => LintKind::UnknownField,
             Form::Text => return,
         };
-        self.findings.push(Finding::of(kind, name.clone()));
+        self.findings.push(Finding::of(kind, known_name(name)));
     }
 
     fn peek(&self) -> Option<u8> {
@@ -378,13 +378,11 @@ pub(crate) fn text_of<'b>(body: &'b [u8], findings: &mut Vec<Finding>) -> BodyTe
         }
         None => body,
     };
-    match std::str::from_utf8(body) {
-        Ok(text) => BodyText(Cow::Borrowed(text)),
-        Err(_) => {
-            findings.push(Finding::new(LintKind::NotUtf8));
-            BodyText(Cow::Owned(String::from_utf8_lossy(body).into_owned()))
-        }
+    let text = String::from_utf8_lossy(body);
+    if matches!(text, Cow::Owned(_)) {
+        findings.push(Finding::new(LintKind::NotUtf8));
     }
+    BodyText(text)
 }
 
 /// The text of a body, wiped when it had to be copied.
@@ -488,15 +486,9 @@ mod tests {
             seen(&format!("{{{}}}", many.join(","))).is_ok(),
             "equal names are one field"
         );
-        let letters = |n: usize| {
-            format!(
-                "{}{}",
-                char::from(b'a' + (n / 26) as u8),
-                char::from(b'a' + (n % 26) as u8)
-            )
-        };
-        let many: Vec<_> = (0..200)
-            .map(|n| format!("\"{}\":\"\"", letters(n)))
+        let letter = |n: u8| char::from(b'a' + n);
+        let many: Vec<_> = (0..200_u8)
+            .map(|n| format!("\"{}{}\":\"\"", letter(n / 26), letter(n % 26)))
             .collect();
         assert_eq!(
             seen(&format!("{{{}}}", many.join(","))).unwrap_err().what,

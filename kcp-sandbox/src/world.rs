@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::Error;
 use crate::approve;
-use crate::books::{Approval, Ledger, Numbers};
+use crate::books::{Approval, DUPLICATE, Ledger, Numbers};
 use crate::cancel;
 use crate::chance::mix;
 use crate::clock::{self, Clock};
@@ -176,35 +176,27 @@ impl World {
             let booked = self
                 .ledger()
                 .approve(approval.clone(), numbers, refuse, now);
-            if booked.inspect_err(|_| self.duplicate(approval))? {
-                self.duplicate(approval);
+            if booked
+                .as_ref()
+                .map_or_else(|refusal| refusal.code == DUPLICATE, |seen| *seen)
+            {
+                let finding = Finding::of(LintKind::DuplicateOrder, "ordr_idxx");
+                self.lints.record(&[finding], Some(&approval.order), now);
             }
+            booked?;
         }
-        match answered_with {
-            Some(code) => Ok(Reply::refused(
-                &Refusal {
-                    code,
-                    detail: "magic card: the card was charged".into(),
-                },
-                trace_no(&approval.site_cd, number),
-            )),
-            None => {
-                let trace_no = trace_no(&approval.site_cd, number);
-                Ok(approve::answer(
-                    approval,
-                    numbers,
-                    now,
-                    trace_no,
-                    settings.mask,
-                ))
-            }
-        }
-    }
-
-    fn duplicate(&self, approval: &Approval) {
-        let finding = Finding::of(LintKind::DuplicateOrder, "ordr_idxx");
-        self.lints
-            .record(&[finding], Some(&approval.order), self.clock.now());
+        let trace_no = trace_no(&approval.site_cd, number);
+        let Some(code) = answered_with else {
+            return Ok(approve::answer(
+                approval,
+                numbers,
+                now,
+                trace_no,
+                settings.mask,
+            ));
+        };
+        let detail = "magic card: the card was charged".into();
+        Ok(Reply::refused(&Refusal { code, detail }, trace_no))
     }
 
     /// Nine digits that never come twice and never end in six zeros, which would look like the
@@ -213,7 +205,7 @@ impl World {
         loop {
             let number =
                 100_000_000 + self.next_number.fetch_add(1, Ordering::Relaxed) % 900_000_000;
-            if number % 1_000_000 != 0 {
+            if !number.is_multiple_of(1_000_000) {
                 return number;
             }
         }
@@ -263,7 +255,7 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let name = name.unwrap_or_else(|| {
-            (1..)
+            (1..=MAX_SNAPSHOTS + 1)
                 .map(|n| format!("s{n}"))
                 .find(|n| !snapshots.contains_key(n))
                 .unwrap_or_default()

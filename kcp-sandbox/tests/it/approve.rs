@@ -272,7 +272,7 @@ async fn what_is_no_request_gets_one_clear_error() {
     assert_eq!(get.status, 405);
     assert_eq!(ask(&post("/std/inquiry", &[JSON], b"{}")).await.status, 404);
     assert_eq!(
-        ask(&post(APPROVE, &[JSON], &[b' '; 65 * 1024]))
+        ask(&post(APPROVE, &[JSON], &vec![b' '; 65 * 1024]))
             .await
             .status,
         413

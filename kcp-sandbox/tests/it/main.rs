@@ -1,4 +1,11 @@
 //! The sandbox from outside: real HTTP over loopback, read with a client that knows nothing of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string,
+    reason = "a test fails by panicking, and its helpers are written to be short at the call"
+)]
 
 mod approve;
 mod cancel;

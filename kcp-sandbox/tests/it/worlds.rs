@@ -14,7 +14,7 @@ async fn sixty_four_worlds_do_not_know_each_other() {
         .fault(Fault::new(FaultKind::LoseAnswer).order("never"))
         .unwrap();
     worlds[7].set(|s| s.strict = true);
-    worlds[9].advance(std::time::Duration::from_secs(86_400));
+    worlds[9].advance(std::time::Duration::from_hours(24));
     for (n, world) in worlds.iter().enumerate() {
         let shop = Shop::of(world);
         for m in 0..=n % 3 {
