@@ -56,6 +56,8 @@ pub enum State {
     InDoubt(Box<Doubt>),
     /// Alive at KCP, not to stand: being undone.
     Reversing {
+        /// When the sale's approval was sent.
+        sent_at: Timestamp,
         /// What is being undone.
         approval: Box<Approval>,
         /// How far that is.
@@ -83,6 +85,8 @@ pub struct Doubt {
     pub looks: u8,
     /// Per Korean day: when KCP was last asked for this order and did not know it.
     pub absent: BTreeMap<Date, Timestamp>,
+    /// When KCP was last asked for the number that the wreck showed and did not know it.
+    pub number_absent: Option<Timestamp>,
     /// The approval was found alive: what, how much is left, when that was asked, and by whom.
     pub live: Option<(Box<Approval>, u64, Timestamp, Source)>,
 }
@@ -299,11 +303,20 @@ impl State {
                 Event::Approved(late),
             ) if known.tno == late.tno => return Err(Illegal::Known { event: "approved" }),
 
-            (Self::Reversing { approval, mut undo }, event) => match event {
+            (Self::Reversing { sent_at, approval, mut undo }, event) => match event {
                 Event::CancelDone { remaining: 0 } => Self::Reversed { approval },
+                // KCP, asked since, does not know the number that it gave us: back to looking for the
+                // right one. What may have been cancelled meanwhile must never be kept.
+                Event::Looked(Looked { seen: Live::Absent, asked_at, .. })
+                    if undo.step == Step::Unsure && asked_at >= undo.since =>
+                {
+                    let why = "KCP does not know the number that it gave".into();
+                    let lost = Lost { why, tno: Some(approval.tno), contradicts: true };
+                    Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at)))
+                }
                 event => {
                     undo.evolve(at, event).ok_or(illegal)?;
-                    Self::Reversing { approval, undo }
+                    Self::Reversing { sent_at, approval, undo }
                 }
             },
             (Self::Approved { approval, remaining, cancels, pending, refused }, event) => {
@@ -390,7 +403,7 @@ impl Standing {
 
 impl Doubt {
     fn new(sent_at: Timestamp, lost: Lost, at: Timestamp) -> Self {
-        Self { sent_at, lost, since: at, looks: 0, absent: BTreeMap::new(), live: None }
+        Self { sent_at, lost, since: at, looks: 0, absent: BTreeMap::new(), number_absent: None, live: None }
     }
 
     fn evolve(mut self: Box<Self>, at: Timestamp, event: Event) -> Option<State> {
@@ -410,7 +423,8 @@ impl Doubt {
             (Event::Looked(looked), live) => self.looked(looked, live, at),
             (Event::Kept, Some((approval, left, ..))) => return Some(State::standing(approval, Some(left))),
             (Event::ReverseDecided, Some((approval, left, asked_at, _))) => {
-                return Some(State::Reversing { approval, undo: Box::new(Undo::all(left, asked_at, at)) });
+                let sent_at = self.sent_at;
+                return Some(State::Reversing { sent_at, approval, undo: Box::new(Undo::all(left, asked_at, at)) });
             }
             _ => return None,
         }
@@ -426,6 +440,10 @@ impl Doubt {
             }
             (Live::Absent, Source::OrderLookup { day }) => {
                 self.absent.insert(day, looked.asked_at);
+                self.looks = self.looks.saturating_add(1);
+            }
+            (Live::Absent, Source::Inquiry) => {
+                self.number_absent = Some(looked.asked_at);
                 self.looks = self.looks.saturating_add(1);
             }
             (Live::Absent | Live::Unclear { .. }, _) => self.looks = self.looks.saturating_add(1),

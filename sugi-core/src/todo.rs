@@ -95,7 +95,7 @@ pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) ->
             Event::Lost(Lost { why, tno: None, contradicts: false })
         }),
         State::InDoubt(doubt) => in_doubt(payment, doubt, now, hands, policy),
-        State::Reversing { approval, undo } => {
+        State::Reversing { approval, undo, .. } => {
             act(undo.next(approval.amount.get(), now, hands.alone, policy), &approval.tno, None)
         }
         State::Approved { approval, pending: Some(pending), .. } => {
@@ -134,27 +134,33 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: Timestamp, hands: Hands, poli
         let keep = whole && wanted && !doubt.lost.contradicts;
         return Todo::Record(if keep { Event::Kept } else { Event::ReverseDecided });
     }
-    let next_look = doubt.since + policy.pause(doubt.looks);
-    if let Some(tno) = &doubt.lost.tno {
-        // Never cancelled on the strength of a number read off a wreck: look whose it is first.
-        // KCP said 0000 with this number, so its absence proves nothing; the order may be found.
-        let by_number = !policy.order_lookup || doubt.looks.is_multiple_of(2);
-        return match next_look {
-            at if now < at => Todo::Wait(at),
-            _ if by_number => Todo::Call(Call::Inquire { tno: tno.clone() }),
-            _ => look_up(payment, doubt, policy),
-        };
-    }
-    if !policy.order_lookup {
-        return Todo::Rest;
-    }
     let settles_at = doubt.sent_at + policy.quiet;
-    if days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(|asked_at| *asked_at >= settles_at)) {
+    if policy.order_lookup && absence_is_proved(doubt, settles_at, policy) {
         return Todo::Record(Event::Voided(VoidReason::Absent));
     }
+    // Where a number and the order can both be asked for, they take turns.
+    let by_number = doubt.lost.tno.as_ref().filter(|_| !policy.order_lookup || doubt.looks.is_multiple_of(2));
+    let denied = doubt.number_absent.is_some_and(|asked_at| asked_at >= settles_at);
+    if !policy.order_lookup && (by_number.is_none() || denied) {
+        return Todo::Rest;
+    }
     // The look that can prove absence is made the moment it can, not a rung of the ladder later.
+    let next_look = doubt.since + policy.pause(doubt.looks);
     let at = if doubt.since < settles_at { next_look.min(settles_at) } else { next_look };
-    if now < at { Todo::Wait(at) } else { look_up(payment, doubt, policy) }
+    match by_number {
+        _ if now < at => Todo::Wait(at),
+        // Never cancelled on the strength of a number read off a wreck: look whose it is first.
+        Some(tno) => Todo::Call(Call::Inquire { tno: tno.clone() }),
+        None => look_up(payment, doubt, policy),
+    }
+}
+
+/// KCP, asked after the request could live no longer, knew neither the order on any day that counts
+/// nor the number that it had given, if it had given one.
+fn absence_is_proved(doubt: &Doubt, settles_at: Timestamp, policy: &Policy) -> bool {
+    let late_enough = |asked_at: &Timestamp| *asked_at >= settles_at;
+    let number = doubt.lost.tno.is_none() || doubt.number_absent.as_ref().is_some_and(late_enough);
+    number && days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(late_enough))
 }
 
 /// The Korean days on which KCP can have booked it: two, when the quiet period crosses midnight.
@@ -175,18 +181,20 @@ fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
     Todo::Call(Call::LookUp { ordr_idxx: payment.request.order.order_no.clone(), day })
 }
 
-/// Whether a person may close this payment in doubt as void: nothing is known of it that lives,
-/// and the request cannot live any longer.
+/// Whether a person may close this payment in doubt as void: the request cannot live any longer,
+/// and if KCP ever gave a number for it, KCP has denied that number since.
 ///
 /// # Errors
-/// The time from which on they may, when it is too early. `None` when something of it lives, or
-/// when it is not in doubt.
+/// The time from which on they may, when it is too early; `None` when it is not in doubt, or when
+/// something of it is known to live.
 pub fn may_attest_absence(payment: &Payment, now: Timestamp, policy: &Policy) -> Result<(), Option<Timestamp>> {
-    match &payment.state {
-        State::InDoubt(doubt) if doubt.live.is_none() && doubt.lost.tno.is_none() => {
-            let settles_at = doubt.sent_at + policy.quiet;
-            if now >= settles_at { Ok(()) } else { Err(Some(settles_at)) }
-        }
-        _ => Err(None),
+    let State::InDoubt(doubt) = &payment.state else { return Err(None) };
+    let settles_at = doubt.sent_at + policy.quiet;
+    let denied = doubt.lost.tno.is_none() || doubt.number_absent.is_some_and(|asked_at| asked_at >= settles_at);
+    match () {
+        () if doubt.live.is_some() => Err(None),
+        () if now < settles_at => Err(Some(settles_at)),
+        () if !denied => Err(None),
+        () => Ok(()),
     }
 }

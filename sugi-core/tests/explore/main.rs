@@ -22,7 +22,7 @@ fn walk(setting: Setting) -> usize {
         world.check();
         world.clone().heal();
         for next in world.steps() {
-            if seen.insert(next.clone()) {
+            if seen.insert(next.fingerprint()) {
                 open.push(next);
             }
         }
@@ -42,7 +42,7 @@ fn a_sale_with_every_loss_and_crash_and_order_lookup() {
 
 #[test]
 fn a_sale_on_several_nodes_with_order_lookup() {
-    let worlds = walk(Setting { several_nodes: true, order_lookup: true, losses: 1, crashes: 1, ..CALM });
+    let worlds = walk(Setting { several_nodes: true, order_lookup: true, losses: 1, ..CALM });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
@@ -54,7 +54,7 @@ fn a_sale_without_order_lookup_is_closed_by_a_person() {
 
 #[test]
 fn a_person_and_several_nodes() {
-    let worlds = walk(Setting { several_nodes: true, losses: 1, crashes: 1, person: 2, ..CALM });
+    let worlds = walk(Setting { several_nodes: true, losses: 1, person: 1, ..CALM });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
@@ -72,7 +72,7 @@ fn one_cancel_with_many_losses() {
 
 #[test]
 fn cancels_on_several_nodes() {
-    let worlds = walk(Setting { several_nodes: true, losses: 2, crashes: 0, cancels: 1, ..CALM });
+    let worlds = walk(Setting { several_nodes: true, losses: 1, cancels: 1, ..CALM });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 

@@ -1,5 +1,7 @@
 //! A small world around one payment.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Amount, CancelReason, Tno};
 use sugi_core::{
@@ -26,7 +28,7 @@ const TOTAL: u64 = 3;
 const CALL_LIFE: i64 = 2;
 const START: i64 = 1_800_000_000;
 /// No fault happens after this many seconds; what is under way then must still come to rest.
-const HORIZON: i64 = 9;
+const HORIZON: i64 = 8;
 
 #[derive(Debug, Clone)]
 pub(crate) struct World {
@@ -67,7 +69,8 @@ struct Line {
 enum Sent {
     Approve,
     Cancel(Mode),
-    Look(Source),
+    /// A look, and whether it asks for something that KCP can know.
+    Look(Source, bool),
 }
 
 impl World {
@@ -255,7 +258,7 @@ impl World {
     /// The process ends at once. What was on the wire may land all the same.
     fn crash(&mut self) {
         let lines = std::mem::take(&mut self.lines);
-        let moving = |line: &Line| line.took.is_none() && !matches!(line.call, Sent::Look(_));
+        let moving = |line: &Line| line.took.is_none() && !matches!(line.call, Sent::Look(..));
         self.wires.extend(lines.into_iter().filter(moving).map(|line| (line.call, line.sent)));
         (self.card, self.waiting) = (false, false);
     }
@@ -271,7 +274,8 @@ impl World {
                 Sent::Approve
             }
             Call::Cancel { mode, .. } => Sent::Cancel(*mode),
-            look => Sent::Look(look.source()),
+            Call::Inquire { tno: asked } => Sent::Look(call.source(), *asked == tno()),
+            Call::LookUp { .. } => Sent::Look(call.source(), true),
         };
         self.lines.push(Line { call, sent: self.now, took: None });
     }
@@ -281,7 +285,7 @@ impl World {
         let Line { call, sent, took } = &self.lines[n];
         let lost = self.left.losses > 0;
         let late = self.now >= sent + CALL_LIFE;
-        if took.is_none() && !matches!(call, Sent::Look(_)) && self.left.several_nodes {
+        if took.is_none() && !matches!(call, Sent::Look(..)) && self.left.several_nodes {
             go(&|w| w.lines[n].took = Some(w.land(call, *sent)));
         }
         let mut end = |change: &dyn Fn(&mut World)| {
@@ -290,8 +294,8 @@ impl World {
                 change(w);
             });
         };
-        if let Sent::Look(source) = call {
-            end(&|w| w.hear_look(source, *sent));
+        if let Sent::Look(source, knows) = call {
+            end(&|w| w.hear_look(source, *knows, *sent));
             if lost {
                 end(&|w| w.hear_nothing_of_a_look(source, *sent));
             }
@@ -338,12 +342,13 @@ impl World {
             w.hear_nothing(call, None, false);
         });
         if *call == Sent::Approve {
-            for contradicts in [false, true] {
+            for (number, contradicts) in [(tno(), false), (tno(), true), (misread(), false)] {
                 end(&|w| {
                     w.land(call, *sent);
-                    w.hear_nothing(call, Some(tno()), contradicts);
+                    w.hear_nothing(call, Some(number.clone()), contradicts);
                 });
             }
+            end(&|w| w.hear_nothing(call, Some(misread()), false));
         }
     }
 
@@ -362,8 +367,9 @@ impl World {
         self.take_up(Event::Looked(Looked { seen, source: source.clone(), asked_at: at(asked) }));
     }
 
-    fn hear_look(&mut self, source: &Source, asked: i64) {
-        let event = Event::Looked(Looked { seen: self.seen(), source: source.clone(), asked_at: at(asked) });
+    fn hear_look(&mut self, source: &Source, knows: bool, asked: i64) {
+        let seen = if knows { self.seen() } else { Live::Absent };
+        let event = Event::Looked(Looked { seen, source: source.clone(), asked_at: at(asked) });
         self.take_up(event);
     }
 
@@ -391,7 +397,7 @@ impl World {
             Sent::Cancel(_) if self.books == Some(0) => heard::refused(refusal("8133")),
             Sent::Cancel(Mode::Full) => heard::refused(refusal("8040")),
             Sent::Cancel(_) => heard::refused(refusal("8037")),
-            Sent::Look(_) => unreachable!(),
+            Sent::Look(..) => unreachable!(),
         }
     }
 
@@ -499,7 +505,7 @@ impl World {
 
     fn end(&mut self, line: &Line) {
         match &line.call {
-            Sent::Look(source) => self.hear_look(source, line.sent),
+            Sent::Look(source, knows) => self.hear_look(source, *knows, line.sent),
             _ => self.hear(line),
         }
     }
@@ -528,6 +534,11 @@ fn policy(order_lookup: bool) -> Policy {
 
 fn tno() -> Tno {
     "26000000000001".parse().unwrap()
+}
+
+/// A number that KCP never gave.
+fn misread() -> Tno {
+    "26000000000009".parse().unwrap()
 }
 
 fn approval() -> Approval {
@@ -563,25 +574,17 @@ fn request() -> sugi_core::Request {
     }
 }
 
-/// Two worlds are one when everything in them that can matter is. How long the journal is cannot.
-impl PartialEq for World {
-    fn eq(&self, other: &Self) -> bool {
-        self.matters() == other.matters()
-    }
-}
-
-impl Eq for World {}
-
-impl std::hash::Hash for World {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.matters().hash(state);
-    }
-}
-
 impl World {
-    fn matters(&self) -> impl PartialEq + std::hash::Hash {
-        let late: Vec<_> = self.late.iter().map(Event::name).collect();
-        let flags = (self.card, self.waiting, self.approvals_sent, self.outside_used, self.left);
-        (self.payment.state.clone(), self.now, flags, self.lines.clone(), self.wires.clone(), self.books, self.landed, late)
+    /// Two worlds are one when everything in them that can matter is. How long the journal is cannot.
+    /// A hash stands for the world, wide enough that no two of some millions share one.
+    pub(crate) fn fingerprint(&self) -> u128 {
+        let half = |salt: u64| {
+            let mut hash = DefaultHasher::new();
+            (salt, &self.payment.state, self.now, &self.lines, &self.wires, self.books).hash(&mut hash);
+            (self.card, self.waiting, self.approvals_sent, self.outside_used, self.landed, self.left).hash(&mut hash);
+            self.late.iter().for_each(|event| event.name().hash(&mut hash));
+            u128::from(hash.finish())
+        };
+        half(0) << 64 | half(1)
     }
 }

@@ -1,0 +1,181 @@
+//! The loop: load, ask, write the intent, call, write what was heard, again.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use nhn_kcp::{Card, HolderProof};
+use sugi_core::{
+    Event, Illegal, Payment, Policy, VoidReason,
+    todo::{Call, Hands, Todo, todo},
+};
+use sugi_store::{Book, Draft};
+
+use crate::{engine::Inner, kcp, shop::Shop, work::Place};
+
+/// The card of a sale, from the request until its approval is sent.
+pub(crate) struct Held {
+    pub(crate) card: Card,
+    pub(crate) proof: Option<HolderProof>,
+}
+
+/// How long to wait before the ledger is tried again.
+const LEDGER_PAUSE: Duration = Duration::from_millis(500);
+/// How often. After that what was heard stands in the log, and the payment is looked after when
+/// the ledger is back.
+const LEDGER_TRIES: u32 = 60;
+
+/// When the engine has to look at a payment again, as anybody would see it who holds nothing.
+pub(crate) fn due_at(payment: &Payment, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
+    match todo(payment, now, Hands::default(), policy) {
+        Todo::Rest => None,
+        Todo::Wait(until) => Some(until),
+        Todo::Record(_) | Todo::Call(_) => Some(now),
+    }
+}
+
+impl Inner {
+    /// Works on a payment until it rests. The place is kept meanwhile; nobody else of this process
+    /// works on it.
+    pub(crate) async fn drive(self: Arc<Self>, place: Place, mut book: Book, shop: Arc<Shop>, mut first: Option<Held>) {
+        let work = Arc::clone(&place.work);
+        // An approval's intent was written with the request, so the first call is made without asking.
+        if let Some(held) = first.take() {
+            let event = self.approve(&book, &shop, held).await;
+            book = self.take_up(book, event, &shop).await;
+        }
+        loop {
+            work.seen.send_replace(Arc::new(book.payment.clone()));
+            let hands = Hands { card: false, alone: self.sole, waiting: work.is_awaited() };
+            match todo(&book.payment, self.clock.now(), hands, &shop.policy) {
+                Todo::Rest => break,
+                Todo::Wait(until) => tokio::select! {
+                    () = self.clock.sleep_until(until) => {}
+                    () = work.poked.notified() => book = self.reload(book).await,
+                },
+                Todo::Record(event) => {
+                    book = self.append(book, event, &shop).await;
+                }
+                Todo::Call(call) => book = self.call(book, call, &shop).await,
+            }
+        }
+        let id = book.payment.id.clone();
+        drop(place);
+        // Somebody wrote while this worker was on its way out.
+        if poked(&work).await {
+            self.work_on(&id).await;
+        }
+    }
+
+    /// Makes one call, its intent first.
+    async fn call(&self, book: Book, call: Call, shop: &Shop) -> Book {
+        let event = match &call {
+            Call::Inquire { .. } | Call::LookUp { .. } => {
+                let event = kcp::look(&call, &book.payment, shop, &self.clock).await;
+                return self.take_up(book, event, shop).await;
+            }
+            // The card left with the worker that was given it; without it there is nothing to send.
+            Call::Approve => return self.append(book, Event::Voided(VoidReason::CardGone), shop).await,
+            Call::Cancel { mode, .. } => Event::CancelSent(*mode),
+        };
+        let seq = book.payment.seq;
+        let book = self.append(book, event, shop).await;
+        if book.payment.seq != seq + 1 {
+            // Somebody else was first, or the ledger could not be written: then nothing is sent.
+            return book;
+        }
+        let Call::Cancel { tno, mode, reason } = call else { return book };
+        let event = match self.may_still_send(&book.payment, shop) {
+            Ok(()) => kcp::cancel(&tno, mode, reason, shop).await,
+            Err(why) => Event::CancelNotSent { why },
+        };
+        self.take_up(book, event, shop).await
+    }
+
+    async fn approve(&self, book: &Book, shop: &Shop, held: Held) -> Event {
+        match self.may_still_send(&book.payment, shop) {
+            Ok(()) => kcp::approve(&book.payment, shop, held, &self.clock).await,
+            Err(why) => Event::Voided(VoidReason::NotSent { why }),
+        }
+    }
+
+    /// Others take a call for ended once its life is over. A process that was held up between
+    /// writing the intent and sending must not send any more.
+    fn may_still_send(&self, payment: &Payment, shop: &Shop) -> Result<(), String> {
+        let held_up = self.clock.now().duration_since(payment.updated_at);
+        if held_up < shop.margin { Ok(()) } else { Err(format!("held up for {} s before sending", held_up.as_secs())) }
+    }
+
+    /// Writes what follows from what is known. If it cannot be written now, the payment comes back
+    /// as it is, and the loop asks again.
+    async fn append(&self, book: Book, event: Event, shop: &Shop) -> Book {
+        let now = self.clock.now();
+        let draft = match Draft::of(book.clone(), now, event) {
+            Ok(draft) => draft,
+            Err(why) => {
+                tracing::error!(payment = %book.payment.id, %why, "the core asked for what it refuses");
+                tokio::time::sleep(LEDGER_PAUSE).await;
+                return self.reload(book).await;
+            }
+        };
+        let due = due_at(draft.after(), now, &shop.policy);
+        match self.store.append(draft, due).await {
+            Ok(Some(book)) => book,
+            Ok(None) => self.reload(book).await,
+            Err(why) => {
+                tracing::error!(payment = %book.payment.id, %why, "cannot write; nothing was sent");
+                tokio::time::sleep(LEDGER_PAUSE).await;
+                self.reload(book).await
+            }
+        }
+    }
+
+    /// Writes what was heard. It is true whatever happened meanwhile, so it is tried until it
+    /// stands, or is known already, or the ledger is gone.
+    pub(crate) async fn take_up(&self, mut book: Book, event: Event, shop: &Shop) -> Book {
+        for _ in 0..LEDGER_TRIES {
+            let now = self.clock.now();
+            let draft = match Draft::of(book.clone(), now, event.clone()) {
+                Ok(draft) => draft,
+                Err(Illegal::Known { .. }) => return book,
+                Err(why) => {
+                    let (payment, heard) = (&book.payment.id, event.name());
+                    tracing::error!(%payment, heard, tno = kcp::tno_of(&event), %why, "heard too late to matter");
+                    return book;
+                }
+            };
+            let due = due_at(draft.after(), now, &shop.policy);
+            match self.store.append(draft, due).await {
+                Ok(Some(book)) => return book,
+                Ok(None) => {}
+                Err(why) => {
+                    let payment = &book.payment.id;
+                    tracing::error!(%payment, heard = event.name(), tno = kcp::tno_of(&event), %why, "cannot write yet");
+                    tokio::time::sleep(LEDGER_PAUSE).await;
+                }
+            }
+            book = self.reload(book).await;
+        }
+        book
+    }
+
+    /// The payment as the ledger has it now; as it was, if the ledger cannot be read.
+    async fn reload(&self, book: Book) -> Book {
+        match self.store.load(&book.payment.id).await {
+            Ok(Some(newer)) => newer,
+            Ok(None) => book,
+            Err(why) => {
+                tracing::error!(payment = %book.payment.id, %why, "cannot read");
+                tokio::time::sleep(LEDGER_PAUSE).await;
+                book
+            }
+        }
+    }
+}
+
+async fn poked(work: &crate::work::Work) -> bool {
+    tokio::select! {
+        biased;
+        () = work.poked.notified() => true,
+        () = std::future::ready(()) => false,
+    }
+}

@@ -1,0 +1,79 @@
+//! The engine's side of a call: from what the core wants to what the client sends, and back.
+
+use jiff::Timestamp;
+use nhn_kcp::{
+    AuthenticatedKeyIn, Cancel, CancelReason, Card, Inquiry, Invalid, Order, Tno, UnauthenticatedKeyIn, korean_date,
+};
+use sugi_core::{Event, Live, Mode, Payment, VoidReason, heard, todo::Call};
+
+use crate::{clock::Clock, drive::Held, shop::Shop};
+
+/// What KCP's books say of a reversal.
+const REVERSAL: &str = "승인 결과 미확인 자동취소";
+
+/// Refuses an expired card while nothing has been written yet.
+pub(crate) fn check_expiry(card: &Card, now: Timestamp) -> Result<(), Invalid> {
+    card.expiry.check(korean_date(now))
+}
+
+/// Sends an approval. The card is gone when this returns.
+pub(crate) async fn approve(payment: &Payment, shop: &Shop, held: Held, clock: &Clock) -> Event {
+    let order: Order = payment.request.order.clone();
+    let today = korean_date(clock.now());
+    let answer = match held.proof {
+        Some(proof) => match AuthenticatedKeyIn::new(order, held.card, proof, today) {
+            Ok(request) => shop.client.approve(request).await,
+            Err(why) => return not_sent(&why),
+        },
+        None => match UnauthenticatedKeyIn::new(order, held.card, today) {
+            Ok(request) => shop.client.approve(request).await,
+            Err(why) => return not_sent(&why),
+        },
+    };
+    heard::approval(answer)
+}
+
+/// A card that expired at midnight, between its check and now.
+fn not_sent(why: &Invalid) -> Event {
+    Event::Voided(VoidReason::NotSent { why: why.to_string() })
+}
+
+/// Sends a cancel or a reversal.
+pub(crate) async fn cancel(tno: &Tno, mode: Mode, reason: Option<CancelReason>, shop: &Shop) -> Event {
+    let reversal = || CancelReason::parse(REVERSAL);
+    let cancel = reason.map_or_else(reversal, Ok).and_then(|reason| match mode {
+        Mode::Full => Ok(Cancel::full(tno.clone(), reason)),
+        Mode::Partial { amount, remaining } => Cancel::partial(tno.clone(), amount, remaining, reason),
+    });
+    match cancel {
+        Ok(cancel) => heard::cancel(mode, shop.client.cancel(&cancel).await),
+        Err(why) => Event::CancelNotSent { why: why.to_string() },
+    }
+}
+
+/// Looks at KCP's books.
+pub(crate) async fn look(call: &Call, payment: &Payment, shop: &Shop, clock: &Clock) -> Event {
+    let asked_at = clock.now();
+    let inquiry = match call {
+        Call::LookUp { ordr_idxx, day } => Inquiry::by_order(*day, ordr_idxx.clone()),
+        Call::Inquire { tno } | Call::Cancel { tno, .. } => Inquiry::by_tno(tno.clone()),
+        // Nothing is looked for before an approval; the order's own day is the nearest question.
+        Call::Approve => Inquiry::by_order(korean_date(asked_at), payment.request.order.order_no.clone()),
+    };
+    heard::look(payment, call, asked_at, shop.client.inquire(&inquiry).await)
+}
+
+/// Looks at one transaction for a person who named it.
+pub(crate) async fn inquire(tno: &Tno, payment: &Payment, shop: &Shop) -> Live {
+    heard::seen(payment, Some(tno), shop.client.inquire(&Inquiry::by_tno(tno.clone())).await)
+}
+
+/// The transaction number in an event that cannot be written yet, for the log: it is no secret,
+/// and it is the key to the money.
+pub(crate) fn tno_of(event: &Event) -> Option<&str> {
+    match event {
+        Event::Approved(approval) => Some(approval.tno.as_str()),
+        Event::Lost(lost) => lost.tno.as_ref().map(Tno::as_str),
+        _ => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! A shop: one site code at KCP, its contract, its times and its client.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use nhn_kcp::{Client, Order, Timeouts};
+use sugi_core::{Kind, Policy, ShopId};
+
+use crate::engine::PayError;
+
+/// A shop that payments can be taken for.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    /// As this installation calls it.
+    pub id: ShopId,
+    /// The way to KCP.
+    pub client: Client,
+    /// What its contract with KCP allows.
+    pub contract: Contract,
+    /// Its times and choices.
+    pub policy: Policy,
+    /// How much of a call's life is not the call's own: what the ledger and the scheduler may take
+    /// between writing an intent and acting on it.
+    pub margin: SignedDuration,
+}
+
+/// What a shop's contract with KCP allows. KCP refuses the rest anyway; saying so before anything is
+/// sent costs the buyer no attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contract {
+    /// Sales with the holder's proof (인증).
+    pub authenticated: bool,
+    /// Sales without it (비인증).
+    pub unauthenticated: bool,
+    /// The most months of instalments; 0 for none.
+    pub installments: u8,
+    /// Cancels of a part.
+    pub partial_cancel: bool,
+    /// An amount split into taxed and tax-free parts.
+    pub tax_split: bool,
+}
+
+impl Default for Contract {
+    fn default() -> Self {
+        Self { authenticated: true, unauthenticated: true, installments: 12, partial_cancel: true, tax_split: false }
+    }
+}
+
+impl Shop {
+    /// A shop whose policy allows for the times of its client: connect, answer, and `margin`.
+    #[must_use]
+    pub fn new(id: ShopId, client: Client, times: Timeouts, margin: Duration, contract: Contract, policy: Policy) -> Self {
+        let margin = SignedDuration::try_from(margin).unwrap_or(SignedDuration::from_secs(5));
+        let call = SignedDuration::try_from(times.connect + times.answer).unwrap_or(SignedDuration::from_secs(35));
+        let policy = Policy { call_life: call + margin, ..policy };
+        Self { id, client, contract, policy, margin }
+    }
+
+    /// Refuses what the contract does not have.
+    pub(crate) fn allows(&self, kind: Kind, order: &Order) -> Result<(), PayError> {
+        let refused = |what| Err(PayError::Contract { shop: self.id.clone(), what });
+        match kind {
+            Kind::Authenticated if !self.contract.authenticated => return refused("authenticated key-in (인증)"),
+            Kind::Unauthenticated if !self.contract.unauthenticated => return refused("unauthenticated key-in (비인증)"),
+            _ => {}
+        }
+        if order.installments.months() > self.contract.installments {
+            return refused("that many months of instalments");
+        }
+        if order.tax.is_some() && !self.contract.tax_split {
+            return refused("a tax split");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Who works on which payment in this process, and who waits for it.
+//!
+//! One worker per payment at a time: that is what lets the core believe that nobody else of this
+//! process is on the line.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use sugi_core::{Payment, PaymentId};
+use tokio::sync::{Notify, watch};
+
+/// The payments that are worked on.
+#[derive(Debug, Default)]
+pub(crate) struct Bench {
+    work: Mutex<HashMap<PaymentId, Arc<Work>>>,
+}
+
+/// Work on one payment.
+#[derive(Debug)]
+pub(crate) struct Work {
+    /// The payment as it stands, for those who wait.
+    pub(crate) seen: watch::Sender<Arc<Payment>>,
+    /// Somebody wrote to the journal past the worker: look again.
+    pub(crate) poked: Notify,
+    /// How many wait for the end, and not only for the first word.
+    patient: AtomicUsize,
+}
+
+/// Keeps a payment's place on the bench; giving it up frees it, however the worker ends.
+pub(crate) struct Place {
+    bench: Arc<Bench>,
+    id: PaymentId,
+    pub(crate) work: Arc<Work>,
+}
+
+impl Bench {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PaymentId, Arc<Work>>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the place of a payment's worker, unless there is one.
+    pub(crate) fn take(self: &Arc<Self>, payment: &Payment) -> Option<Place> {
+        let mut bench = self.lock();
+        if bench.contains_key(&payment.id) {
+            return None;
+        }
+        let (seen, _) = watch::channel(Arc::new(payment.clone()));
+        let work = Arc::new(Work { seen, poked: Notify::new(), patient: AtomicUsize::new(0) });
+        bench.insert(payment.id.clone(), Arc::clone(&work));
+        Some(Place { bench: Arc::clone(self), id: payment.id.clone(), work })
+    }
+
+    /// The work on a payment, if there is any.
+    pub(crate) fn of(&self, id: &PaymentId) -> Option<Arc<Work>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Tells the worker of a payment to look again; `false` if there is none.
+    ///
+    /// Under the same lock as giving up a place, so that a worker that ends hears every poke that
+    /// was made while it still had its place.
+    pub(crate) fn poke(&self, id: &PaymentId) -> bool {
+        let bench = self.lock();
+        let work = bench.get(id);
+        work.inspect(|work| work.poked.notify_one()).is_some()
+    }
+
+    /// How many payments are worked on.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+}
+
+impl Work {
+    /// Whether somebody waits for the end.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.patient.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits for the end until dropped.
+    pub(crate) fn wait(self: &Arc<Self>) -> Patience {
+        self.patient.fetch_add(1, Ordering::SeqCst);
+        Patience(Arc::clone(self))
+    }
+}
+
+/// Somebody's patience.
+#[derive(Debug)]
+pub(crate) struct Patience(Arc<Work>);
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        self.0.patient.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.bench.lock().remove(&self.id);
+    }
+}
