@@ -204,8 +204,12 @@ impl Expiry {
         (2000 + two(0), two(2)) < (today.year(), i16::from(today.month()))
     }
 
-    /// Refuses a card whose month is over.
-    pub(crate) fn check(&self, today: Date) -> Result<(), Invalid> {
+    /// Refuses a card whose month is over on the given day, Korean time.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::NotExpired`].
+    pub fn check(&self, today: Date) -> Result<(), Invalid> {
         if self.has_passed(today) {
             Err(Invalid::new(
                 EXPIRY,
