@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::approve::KeyIn;
 use crate::cancel::Cancel;
-use crate::credential::Credentials;
+use crate::credential::{Credentials, read_certificates};
 use crate::gateway::{Gateway, GatewayError};
 use crate::http::{Answer, Failure, Http, Timeouts};
 use crate::inquire::Inquiry;
@@ -194,12 +194,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts one more certificate authority, given in DER, beside those of Mozilla's list. For a
-    /// sandbox with TLS only: with KCP's own servers it is refused, since whoever holds that authority
-    /// could read card data.
+    /// Trusts the certificate authorities in a PEM file, beside those of Mozilla's list. For a sandbox
+    /// with TLS only: with KCP's own servers it is refused, since whoever holds such an authority could
+    /// read card data.
     #[must_use]
-    pub fn trust_root(mut self, der: &[u8]) -> Self {
-        self.extra_roots.push(der.to_vec());
+    pub fn trust_roots(mut self, pem: &[u8]) -> Self {
+        self.extra_roots.push(pem.to_vec());
         self
     }
 
@@ -244,7 +244,7 @@ pub enum BuildError {
     #[error("additional certificate authorities are for sandboxes, not for KCP's own servers")]
     RootAtKcp,
     /// An additional certificate authority that cannot be read.
-    #[error("the additional certificate authority cannot be read: it must be DER")]
+    #[error("the additional certificate authority cannot be read: it must be whole, in PEM")]
     RootUnreadable,
     /// TLS could not be set up.
     #[error("TLS could not be set up: {0}")]
@@ -255,9 +255,11 @@ fn tls(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, BuildError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    for der in extra_roots {
-        let added = roots.add(CertificateDer::from(der.clone()));
-        added.map_err(|_| BuildError::RootUnreadable)?;
+    for pem in extra_roots {
+        for der in read_certificates(pem).map_err(|_| BuildError::RootUnreadable)? {
+            let added = roots.add(CertificateDer::from(der.as_slice()));
+            added.map_err(|_| BuildError::RootUnreadable)?;
+        }
     }
     // Named, so that nothing depends on what the process installed.
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -195,7 +195,10 @@ pub enum CredentialError {
     Signing,
 }
 
-fn read_certificates(cert_pem: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>, CredentialError> {
+/// The certificates in a PEM file, in DER; at least one.
+pub(crate) fn read_certificates(
+    cert_pem: &[u8],
+) -> Result<Vec<Zeroizing<Vec<u8>>>, CredentialError> {
     let mut certificates = Vec::new();
     for Block { label, content } in pem::blocks(cert_pem) {
         match (label.as_str(), content) {
