@@ -1,10 +1,10 @@
 //! Approval, `/gw/hub/v1/payment`: judging a key-in request and writing its answer.
 
-use crate::books::{Approval, Numbers};
 use crate::cards::{self, Behaviour, Issuer};
 use crate::clock;
 use crate::codes::ResCd;
 use crate::gateway::Decision;
+use crate::ledger::{Approval, Numbers};
 use crate::lint::{Finding, LintKind};
 use crate::message;
 use crate::reply::{Refusal, Reply};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::approve::put_success;
-use crate::books::{CancelRow, Ledger, Row, State};
+use crate::books::State;
 use crate::cards::Behaviour;
 use crate::clock;
 use crate::gateway::Decision;
+use crate::ledger::{CancelRow, Ledger, Row};
 use crate::lint::{Finding, LintKind};
 use crate::reply::{Refusal, Reply};
 use crate::settings::Settings;

@@ -302,7 +302,7 @@ pub struct Card {
 /// Nothing when `code` is no result code, is `0000`, or `family` is none of the four.
 ///
 /// ```
-/// assert_eq!(kcp_sandbox::magic_card(99, "CC61").as_deref(), Some("9490991060100006"));
+/// assert_eq!(kcp_sandbox::magic_card(99, "CC61").as_deref(), Some("9490991060100003"));
 /// assert_eq!(kcp_sandbox::magic_card(99, "0000"), None);
 /// ```
 #[must_use]

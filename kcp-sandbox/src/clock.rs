@@ -44,8 +44,12 @@ impl Clock {
     /// Moves the clock forward and wakes everything that waits for a time.
     pub(crate) fn advance(&self, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let now_ms = self.offset_ms.load(Ordering::Acquire);
-        self.set_offset_ms(now_ms.saturating_add(by_ms));
+        let add = |offset_ms: i64| Some(offset_ms.saturating_add(by_ms));
+        // The closure always gives a value, so this never fails.
+        let _ = self
+            .offset_ms
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
+        self.wake();
     }
 
     /// Sets the clock to `to`; it runs on from there.
@@ -63,6 +67,10 @@ impl Clock {
 
     fn set_offset_ms(&self, offset_ms: i64) {
         self.offset_ms.store(offset_ms, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
         // Fails only when nobody waits, which is fine.
         let _ = self.moved.send(());
     }

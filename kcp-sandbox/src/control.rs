@@ -92,6 +92,7 @@ async fn answer(world: &World, request: Request<Incoming>) -> Answer {
     if method != Method::GET {
         same_origin(request.headers())?;
     }
+    let host = host(request.headers()).to_owned();
     let query = Query::of(request.uri());
     let limit = if path == "/compare" {
         MAX_LEDGER_BYTES
@@ -104,7 +105,7 @@ async fn answer(world: &World, request: Request<Incoming>) -> Answer {
         Value::Null
     };
     match (method, path.as_str()) {
-        (Method::GET, "/") => Ok(page(world)),
+        (Method::GET, "/") => Ok(page(world, &host)),
         (Method::GET, "/healthz") => Ok(ok(&json!({ "ok": true }))),
         (Method::GET, "/books") => books(world, &query).map_err(bad),
         (Method::POST, "/compare") => compare(world, body).map_err(bad),
@@ -161,15 +162,20 @@ fn as_json(status: StatusCode, value: &impl Serialize) -> Response<Payload> {
     respond(status, "application/json", Payload::whole(text))
 }
 
+/// The address by which this port was called.
+fn host(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default()
+}
+
 /// A page of another site must not arm faults here through a developer's browser.
 fn same_origin(headers: &HeaderMap) -> Result<(), (StatusCode, Error)> {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());
     };
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
+    let host = host(headers);
     let same = origin
         .to_str()
         .ok()
@@ -340,11 +346,11 @@ fn restore(world: &World, body: &Value) -> Result<Response<Payload>, Error> {
     Ok(ok(&json!({ "restored": name })))
 }
 
-fn page(world: &World) -> Response<Payload> {
+fn page(world: &World, host: &str) -> Response<Payload> {
     let mut response = respond(
         StatusCode::OK,
         "text/html; charset=utf-8",
-        Payload::whole(page::render(world)),
+        Payload::whole(page::render(world, host)),
     );
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     response.headers_mut().insert(

@@ -3,6 +3,7 @@
 //! The sandbox is its own certificate authority. One RSA key is made per process and shared by every
 //! sandbox in it, because making one costs more than everything else at the start together.
 
+mod authority;
 mod pbe;
 
 use std::fmt;
@@ -14,16 +15,13 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::civil::Date;
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::pkcs5::pbes2;
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose,
-    SerialNumber,
-};
 use zeroize::Zeroizing;
 
 use crate::clock;
+
+pub(crate) use authority::{Authority, authority};
 
 /// The site code of KCP's public test shop, and this sandbox's first shop.
 pub const TEST_SITE: &str = "T0000";
@@ -102,14 +100,6 @@ struct Issued {
     cert_pem: String,
     key_pem: String,
     key_pem_modern: String,
-    authority: Authority,
-}
-
-/// The sandbox's own certificate authority.
-pub(crate) struct Authority {
-    params: CertificateParams,
-    key: rcgen::KeyPair,
-    pub(crate) pem: String,
 }
 
 static ISSUED: OnceLock<Result<Issued, String>> = OnceLock::new();
@@ -119,11 +109,6 @@ fn issued() -> Result<&'static Issued, CredentialsError> {
         .get_or_init(Issued::make)
         .as_ref()
         .map_err(|why| CredentialsError::Make(why.clone()))
-}
-
-/// The authority that signed every certificate of this process, for TLS.
-pub(crate) fn authority() -> Result<&'static Authority, CredentialsError> {
-    issued().map(|issued| &issued.authority)
 }
 
 impl Credentials {
@@ -155,8 +140,7 @@ impl Credentials {
             jiff::civil::date(2021, 6, 29),
             jiff::civil::date(2026, 6, 28),
         );
-        let pem = issued
-            .authority
+        let pem = authority()?
             .issue(&key, from, to)
             .map_err(CredentialsError::Make)?;
         Ok(Self::with_certificate(site_cd, issued, pem))
@@ -277,13 +261,15 @@ impl Issued {
             .as_der()
             .map_err(|_| "the RSA key has no PKCS#8 form".to_owned())?;
         let key_der = Zeroizing::new(der.as_ref().to_vec());
-        let authority = Authority::make()?;
         let today = clock::real_now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let (from, to) = (
             today.saturating_sub(jiff::Span::new().days(1)),
             today.saturating_add(jiff::Span::new().years(5)),
         );
-        let cert_pem = authority.issue(&rcgen_key(&key_der)?, from, to)?;
+        let cert_pem =
+            authority()
+                .map_err(|e| e.to_string())?
+                .issue(&rcgen_key(&key_der)?, from, to)?;
 
         let mut salts = [0; pbe::SALT_LEN + 16 + 16];
         clock::random_bytes(&mut salts).map_err(|e| e.to_string())?;
@@ -301,83 +287,12 @@ impl Issued {
             key_pem: pem("ENCRYPTED PRIVATE KEY", &legacy),
             key_pem_modern: pem("ENCRYPTED PRIVATE KEY", modern.as_bytes()),
             key_der,
-            authority,
         })
-    }
-}
-
-impl Authority {
-    fn make() -> Result<Self, String> {
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)
-            .map_err(|e| e.to_string())?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = name(&[
-            (DnType::CountryName, "KR"),
-            (DnType::OrganizationName, "kcp-sandbox, not NHN KCP"),
-            (DnType::CommonName, "kcp-sandbox test authority"),
-        ]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
-        let pem = params.self_signed(&key).map_err(|e| e.to_string())?.pem();
-        Ok(Self { params, key, pem })
-    }
-
-    /// A service certificate. Its name holds a serial and not the site code, as in KCP's: a shop's
-    /// certificate is known by registration.
-    fn issue(&self, key: &rcgen::KeyPair, from: Date, to: Date) -> Result<String, String> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = name(&[
-            (DnType::CountryName, "KR"),
-            (DnType::OrganizationName, "kcp-sandbox"),
-            (DnType::OrganizationalUnitName, "DEVPGWEB"),
-            (DnType::CommonName, "2026010110000001"),
-        ]);
-        params.serial_number = Some(SerialNumber::from(clock::random_u64() >> 8));
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        let ((year, month, day), (end_year, end_month, end_day)) =
-            (year_month_day(from), year_month_day(to));
-        params.not_before = rcgen::date_time_ymd(year, month, day);
-        params.not_after = rcgen::date_time_ymd(end_year, end_month, end_day);
-        let issuer = Issuer::from_params(&self.params, &self.key);
-        params
-            .signed_by(key, &issuer)
-            .map(|c| c.pem())
-            .map_err(|e| e.to_string())
-    }
-
-    /// A certificate and key for TLS on loopback, in DER.
-    pub(crate) fn issue_tls(&self) -> Result<(Vec<u8>, Vec<u8>), CredentialsError> {
-        let make = || -> Result<_, rcgen::Error> {
-            let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-            let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-            let mut params = CertificateParams::new(names)?;
-            params.distinguished_name = name(&[(DnType::CommonName, "kcp-sandbox")]);
-            let issuer = Issuer::from_params(&self.params, &self.key);
-            let certificate = params.signed_by(&key, &issuer)?;
-            Ok((certificate.der().to_vec(), key.serialize_der()))
-        };
-        make().map_err(|e| CredentialsError::Make(e.to_string()))
     }
 }
 
 fn rcgen_key(pkcs8: &[u8]) -> Result<rcgen::KeyPair, String> {
     rcgen::KeyPair::try_from(pkcs8).map_err(|e| e.to_string())
-}
-
-fn name(parts: &[(DnType, &str)]) -> DistinguishedName {
-    let mut name = DistinguishedName::new();
-    for (kind, value) in parts {
-        name.push(kind.clone(), *value);
-    }
-    name
-}
-
-fn year_month_day(date: Date) -> (i32, u8, u8) {
-    let [month, day] = [date.month(), date.day()].map(|n| u8::try_from(n).unwrap_or(1));
-    (i32::from(date.year()), month, day)
 }
 
 fn pem(label: &str, der: &[u8]) -> String {

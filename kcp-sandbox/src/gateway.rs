@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::books::Approval;
 use crate::cancel::CancelOrder;
 use crate::codes::ResCd;
 use crate::fault::{Fault, Keys};
+use crate::fields::{self, Fields};
 use crate::inquire::Lookup;
+use crate::ledger::Approval;
 use crate::lint::{Finding, LintKind};
 use crate::message::{self, Kept};
 use crate::misbehave;
@@ -227,7 +228,7 @@ fn decide(
     let now = world.clock.now();
     let mut findings = Vec::new();
     look_at_headers(headers, body, &mut findings);
-    let text = wire::text_of(body, &mut findings);
+    let text = fields::text_of(body, &mut findings);
     let fields = match wire::read(text.as_str(), &mut findings) {
         Ok(fields) => fields,
         Err(error) => {
@@ -295,7 +296,7 @@ fn decide(
 }
 
 /// Order number and `tno`, as far as they may be kept and shown.
-fn names<'f>(fields: &'f wire::Fields<'_>) -> (&'f str, &'f str) {
+fn names<'f>(fields: &'f Fields<'_>) -> (&'f str, &'f str) {
     let name = |field| {
         let value: &str = fields.get(field);
         let card = message::repeats_card(value, fields.get("card_no"));

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::approve::put_success;
-use crate::books::{Ledger, Row, State};
+use crate::books::State;
 use crate::cards::Behaviour;
 use crate::clock;
 use crate::gateway::Decision;
+use crate::ledger::{Ledger, Row};
 use crate::lint::{Finding, LintKind};
 use crate::reply::{Refusal, Reply};
 use crate::settings::{InquirySignature, Mask};

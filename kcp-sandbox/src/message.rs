@@ -9,9 +9,9 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::clock;
+use crate::fields::Fields;
 use crate::gateway::Operation;
 use crate::reply::push_string;
-use crate::wire::Fields;
 
 /// So many messages are kept; the oldest give way.
 pub(crate) const MAX_MESSAGES: usize = 1_000;
@@ -143,7 +143,7 @@ pub(crate) fn masked(fields: &Fields<'_>, masked_card: &str) -> String {
                 push_string(&mut text, "(not kept: card digits)");
             }
             // An unknown name may be any part of the card form under another name.
-            _ if !crate::wire::is_known(name) => push_string(&mut text, "(not kept)"),
+            _ if !crate::fields::is_known(name) => push_string(&mut text, "(not kept)"),
             _ => {
                 let end = value
                     .char_indices()

@@ -30,8 +30,8 @@ nav a{margin-right:1rem}
 @media(prefers-color-scheme:dark){small,.quiet{color:#99a}.error{color:#ff8a80}.warning{color:#f0b94d}}
 ";
 
-/// The page, now.
-pub(crate) fn render(world: &World) -> String {
+/// The page, now. `host` is the address by which it was asked for.
+pub(crate) fn render(world: &World, host: &str) -> String {
     let mut page = Page(String::with_capacity(32 * 1024));
     page.raw("<!doctype html><html lang=\"ko\"><head><meta charset=\"utf-8\">");
     page.raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
@@ -43,7 +43,7 @@ pub(crate) fn render(world: &World) -> String {
     page.raw(" · 실제 카드는 받지 않습니다 · takes no real card · not NHN KCP</p>");
     page.raw("<nav><a href=\"#books\">장부</a><a href=\"#faults\">장애</a><a href=\"#lints\">지적</a><a href=\"#messages\">전문</a><a href=\"#cards\">카드</a><a href=\"#settings\">설정</a><a href=\"#fidelity\">근거</a></nav></header><main>");
     books(&mut page, world);
-    faults(&mut page, world);
+    faults(&mut page, world, host);
     lints(&mut page, world);
     messages(&mut page, world);
     magic_cards(&mut page);
@@ -222,7 +222,7 @@ fn grouped(number: u64) -> String {
     text
 }
 
-fn faults(page: &mut Page, world: &World) {
+fn faults(page: &mut Page, world: &World, host: &str) {
     page.heading("faults", "장애", "armed faults");
     let armed = world.faults.list();
     if armed.is_empty() {
@@ -241,7 +241,12 @@ fn faults(page: &mut Page, world: &World) {
             }),
         );
     }
-    page.raw("<details><summary>장애 걸기 <small>how to arm one</small></summary><pre>curl -d '{\"fault\":\"lose_answer\",\"on\":\"approve\",\"times\":1}' CONTROL/faults\ncurl -X DELETE CONTROL/faults</pre><p>");
+    page.raw("<details><summary>장애 걸기 <small>how to arm one</small></summary><pre>");
+    page.text(&format!(
+        "curl -d '{{\"fault\":\"lose_answer\",\"on\":\"approve\",\"times\":1}}' http://{host}/faults\n\
+         curl -X DELETE http://{host}/faults"
+    ));
+    page.raw("</pre><p>");
     for (name, parameters) in crate::fault_text::NAMES {
         page.raw("<code>");
         page.text(name);

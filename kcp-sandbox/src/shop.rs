@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::certificate::{Certificate, Recognised, signature_bytes};
+use crate::fields::Fields;
 use crate::lint::{Finding, LintKind};
 use crate::reply::Refusal;
 use crate::settings::Settings;
-use crate::wire::Fields;
 
 /// A registered shop.
 pub(crate) struct Shop {

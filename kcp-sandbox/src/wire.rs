@@ -3,66 +3,13 @@
 //! The reader is our own because a JSON library would refuse half of the samples, and because the
 //! text holds card data: values borrow from the body, and what must be copied is wiped on drop.
 
-use std::borrow::Cow;
+use zeroize::Zeroizing;
 
-use zeroize::{Zeroize, Zeroizing};
-
+use crate::fields::{Fields, Text, is_known, known_name};
 use crate::lint::{Finding, LintKind};
 
 /// No request of this protocol has more fields.
 const MAX_FIELDS: usize = 128;
-
-/// Field names of the three requests. Others are ignored, and said to be.
-const KNOWN: &[&str] = &[
-    "site_cd",
-    "kcp_cert_info",
-    "kcp_sign_data",
-    "pay_method",
-    "cust_ip",
-    "amount",
-    "card_mny",
-    "currency",
-    "quota",
-    "ordr_idxx",
-    "good_name",
-    "buyr_name",
-    "buyr_mail",
-    "buyr_tel1",
-    "buyr_tel2",
-    "card_tx_type",
-    "card_no",
-    "card_expiry",
-    "card_taxno",
-    "card_pwd",
-    "tno",
-    "mod_type",
-    "mod_desc",
-    "mod_mny",
-    "rem_mny",
-    "mod_ip",
-    "pay_type",
-    "mod_ordr_idxx",
-    "tax_flag",
-    "mod_tax_mny",
-    "mod_vat_mny",
-    "mod_free_mny",
-    "comm_tax_mny",
-    "comm_vat_mny",
-    "comm_free_mny",
-    "kcp_noint",
-    "kcp_noint_quota",
-    "shop_user_id",
-    "good_cd",
-    "good_expr",
-    "site_name",
-    "card_cvn",
-    "media_type",
-];
-
-/// Whether `name` is a field of this protocol.
-pub(crate) fn is_known(name: &str) -> bool {
-    KNOWN.contains(&name)
-}
 
 /// How a value was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,47 +20,11 @@ enum Form {
     Null,
 }
 
-/// A text of the request: borrowed from the body, or a copy that is wiped when dropped.
-enum Text<'b> {
-    Borrowed(&'b str),
-    Owned(Zeroizing<String>),
-}
-
-impl Text<'_> {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Borrowed(text) => text,
-            Self::Owned(text) => text,
-        }
-    }
-}
-
-/// The fields of one request, by name. Deliberately without `Debug` and `Serialize`.
-pub(crate) struct Fields<'b> {
-    entries: Vec<(Cow<'static, str>, Text<'b>)>,
-}
-
 /// Why a body could not be read. The text never quotes the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     pub(crate) at: usize,
     pub(crate) what: &'static str,
-}
-
-impl Fields<'_> {
-    /// The value of `name`; empty and absent are the same at KCP.
-    pub(crate) fn get(&self, name: &str) -> &str {
-        self.entries
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or("", |(_, text)| text.as_str())
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries
-            .iter()
-            .map(|(name, text)| (name.as_ref(), text.as_str()))
-    }
 }
 
 /// Reads `body`, adding to `findings` whatever is not as the guide says.
@@ -346,59 +257,6 @@ impl<'b> Reader<'b, '_> {
 
     fn unreadable(&self, what: &'static str) -> Unreadable {
         Unreadable { at: self.at, what }
-    }
-}
-
-/// The name as it may be kept: a known one, or an unknown one without anything that could be data.
-///
-/// A body glued by hand can break so that a value stands where a name belongs; card digits must not
-/// travel into a lint that way.
-fn known_name(name: &str) -> Cow<'static, str> {
-    if let Some(known) = KNOWN.iter().find(|known| **known == name) {
-        return Cow::Borrowed(known);
-    }
-    let plain = name.len() <= 32
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-        && name.bytes().filter(u8::is_ascii_digit).count() <= 2;
-    Cow::Owned(if plain && !name.is_empty() {
-        name.to_owned()
-    } else {
-        "(unnamed)".to_owned()
-    })
-}
-
-/// A body as text. Bytes that are not UTF-8 are replaced and said to be.
-pub(crate) fn text_of<'b>(body: &'b [u8], findings: &mut Vec<Finding>) -> BodyText<'b> {
-    let body = match body.strip_prefix(b"\xef\xbb\xbf") {
-        Some(rest) => {
-            findings.push(Finding::new(LintKind::ByteOrderMark));
-            rest
-        }
-        None => body,
-    };
-    let text = String::from_utf8_lossy(body);
-    if matches!(text, Cow::Owned(_)) {
-        findings.push(Finding::new(LintKind::NotUtf8));
-    }
-    BodyText(text)
-}
-
-/// The text of a body, wiped when it had to be copied.
-pub(crate) struct BodyText<'b>(Cow<'b, str>);
-
-impl BodyText<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Drop for BodyText<'_> {
-    fn drop(&mut self) {
-        if let Cow::Owned(text) = &mut self.0 {
-            text.zeroize();
-        }
     }
 }
 

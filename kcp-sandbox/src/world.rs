@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use crate::Error;
 use crate::approve;
-use crate::books::{Approval, DUPLICATE, Ledger, Numbers};
 use crate::cancel;
 use crate::chance::mix;
 use crate::clock::{self, Clock};
@@ -16,6 +15,7 @@ use crate::codes::ResCd;
 use crate::fault::{Armed, Fault};
 use crate::gateway::{Decision, Operation};
 use crate::inquire;
+use crate::ledger::{Approval, DUPLICATE, Ledger, Numbers};
 use crate::lint::{Finding, LintKind, Lints};
 use crate::message::Messages;
 use crate::reply::{Refusal, Reply};

