@@ -98,6 +98,26 @@ secret!(CardNumber, Expiry, HolderNo, PasswordPrefix);
 /// assert_eq!(format!("{number:?}"), "CardNumber");
 /// # Ok::<(), nhn_kcp::Invalid>(())
 /// ```
+///
+/// These do not compile, for this and the other secrets:
+///
+/// ```compile_fail,E0277
+/// let number = nhn_kcp::CardNumber::parse("4111111111111111")?;
+/// println!("{number}");
+/// # Ok::<(), nhn_kcp::Invalid>(())
+/// ```
+///
+/// ```compile_fail,E0599
+/// let number = nhn_kcp::CardNumber::parse("4111111111111111")?;
+/// let copy = number.clone();
+/// # Ok::<(), nhn_kcp::Invalid>(())
+/// ```
+///
+/// ```compile_fail,E0277
+/// let number = nhn_kcp::CardNumber::parse("4111111111111111")?;
+/// let text = serde_json::to_string(&number);
+/// # Ok::<(), nhn_kcp::Invalid>(())
+/// ```
 pub struct CardNumber(Secret);
 
 impl CardNumber {

@@ -73,11 +73,8 @@ impl SandboxUrl {
         if host.is_empty() || authority.contains('@') {
             return Err(GatewayError::NotAnAddress);
         }
-        if host
-            .trim_end_matches('.')
-            .to_ascii_lowercase()
-            .ends_with("kcp.co.kr")
-        {
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        if name == "kcp.co.kr" || name.ends_with(".kcp.co.kr") {
             return Err(GatewayError::KcpHost);
         }
         if *scheme == Scheme::HTTP {
@@ -154,6 +151,7 @@ mod tests {
             ("", GatewayError::NotAnAddress),
             ("https://spl.kcp.co.kr", GatewayError::KcpHost),
             ("https://SPL.kcp.co.kr./", GatewayError::KcpHost),
+            ("https://kcp.co.kr", GatewayError::KcpHost),
         ] {
             assert_eq!(Gateway::sandbox(bad).unwrap_err(), error, "{bad}");
         }
