@@ -70,7 +70,7 @@ impl Clock {
             match moved {
                 Some(moved) => moved.await,
                 // The machine's clock may be set while we sleep: look again from time to time.
-                None => tokio::time::sleep(left.unsigned_abs().min(Duration::from_secs(60))).await,
+                None => tokio::time::sleep(left.unsigned_abs().min(Duration::from_mins(1))).await,
             }
         }
     }

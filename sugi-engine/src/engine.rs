@@ -1,6 +1,6 @@
 //! What can be asked of the engine.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use nhn_kcp::{Amount, Card, CancelReason, HolderProof, Invalid, Order, OrderNo, Tno};
@@ -500,7 +500,11 @@ fn number_at_kcp(order_no: &OrderNo, attempt: u32) -> Result<OrderNo, Invalid> {
 /// ledger holds all of it in clear.
 fn fingerprint(request: &Request) -> String {
     let text = serde_json::to_string(request).unwrap_or_default();
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(text);
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn failed(why: &impl ToString) -> StoreError {

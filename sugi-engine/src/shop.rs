@@ -27,6 +27,7 @@ pub struct Shop {
 /// What a shop's contract with KCP allows. KCP refuses the rest anyway; saying so before anything is
 /// sent costs the buyer no attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "a contract has what it has; each is independent")]
 pub struct Contract {
     /// Sales with the holder's proof (인증).
     pub authenticated: bool,

@@ -1,0 +1,109 @@
+//! The command line: data on stdout, talk on stderr, exit 0 when it went as asked.
+
+mod cancel;
+mod demo;
+mod list;
+mod pay;
+mod resolve;
+mod sandbox;
+mod show;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Key-in card payments (수기결제) for NHN KCP merchants.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See it work: a sandbox, a shop, and every story that a payment can have
+    Demo(demo::Args),
+    /// Run a server that speaks KCP's protocol, keeps the true books, and misbehaves on demand
+    Sandbox(sandbox::Args),
+    /// Take a payment; the card comes from a prompt or from stdin, never from arguments
+    Pay(pay::Args),
+    /// Give back an approved payment, whole or in part
+    Cancel(cancel::Args),
+    /// Show one payment with its whole history
+    Show(show::Args),
+    /// List payments, the newest first
+    List(list::Args),
+    /// Close a payment in doubt with evidence
+    Resolve(resolve::Args),
+    /// Check every hash, every history and every row of a ledger
+    Verify(verify::Args),
+}
+
+/// Why a command failed: one sentence, and perhaps what to do.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    what: String,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(what: impl ToString) -> Self {
+        Self { what: what.to_string(), hint: None, code: 1 }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// An exit code of its own, for scripts that have to tell outcomes apart.
+    pub(crate) fn code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(why: E) -> Self {
+        Self::new(why)
+    }
+}
+
+/// Parses the arguments, runs the command, and says in one line what went wrong if it did.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("SUGI_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::registry().with(filter).with(fmt::layer().with_writer(std::io::stderr)).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return report(&Failure::new(format!("cannot start: {why}"))),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Sandbox(args) => sandbox::run(args).await,
+            Command::Pay(args) => pay::run(args).await,
+            Command::Cancel(args) => cancel::run(args).await,
+            Command::Show(args) => show::run(args).await,
+            Command::List(args) => list::run(args).await,
+            Command::Resolve(args) => resolve::run(args).await,
+            Command::Verify(args) => verify::run(args).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    crate::print::talk(&format!("error: {}", failure.what));
+    if let Some(hint) = &failure.hint {
+        crate::print::talk(&format!("hint: {hint}"));
+    }
+    ExitCode::from(failure.code)
+}

@@ -1,0 +1,121 @@
+//! `sugi demo`: a sandbox, two shops, and every story that a payment can have, over real HTTP.
+
+mod compare;
+mod stories;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
+use serde_json::json;
+use sugi_engine::{Engine, clock::Clock};
+use sugi_store::Store;
+
+use crate::{
+    cli::{Failure, sandbox::until_stopped},
+    config::{self, Config, ContractConfig, Seconds, ShopConfig},
+    print,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where the sandbox's page is; a free port if not given
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Keep ledger and configuration here; otherwise they go with the demo
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Tell the stories, compare ledger and books, and end: exit 0 only if they agree
+    #[arg(long)]
+    once: bool,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// The demo's parts.
+pub(crate) struct Demo {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) engine: Engine,
+    pub(crate) json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let temporary = Temporary::unless(args.data.as_deref())?;
+    let dir = args.data.as_deref().unwrap_or(&temporary.dir);
+    let demo = open(dir, &args).await?;
+    if args.json && !args.once {
+        print::json(&json!({ "sandbox": about(&demo.sandbox, dir) }));
+    }
+    stories::tell(&demo).await?;
+    demo.engine.settle(std::time::Duration::from_secs(30)).await;
+    let agree = compare::ledger_and_books(&demo).await?;
+    if !args.once {
+        print::talk("");
+        print::talk(&format!("The sandbox goes on at {}; its books and faults are at {}.", demo.sandbox.url(), demo.sandbox.control_url()));
+        print::talk("Press Ctrl-C to end.");
+        until_stopped().await;
+    }
+    if agree { Ok(()) } else { Err(Failure::new("the ledger and the books differ")) }
+}
+
+/// A sandbox, and an engine whose shops are at it. Times are seconds, so that every story can be watched.
+async fn open(dir: &Path, args: &Args) -> Result<Demo, Failure> {
+    let credentials = Credentials::read_or_generate(dir, TEST_SITE)?;
+    let sandbox = Sandbox::builder().control(args.listen).order_lookup(true).credentials(credentials).start().await?;
+    let seconds = Seconds { connect: 1.0, answer: 2.0, quiet: 3.0, ladder: vec![0.0, 0.1, 0.3, 1.0], ..Seconds::default() };
+    let shop = |order_lookup| {
+        let contract = ContractConfig { order_lookup, ..ContractConfig::default() };
+        let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
+        Ok::<_, Failure>(ShopConfig { seconds: seconds.clone(), ..shop })
+    };
+    let shops = BTreeMap::from([("main".parse()?, shop(true)?), ("no-lookup".parse()?, shop(false)?)]);
+    let path = dir.join("sugi.toml");
+    config::write(&path, &Config { data: "ledger".into(), shop: shops })?;
+    let config = Config::read(&path)?;
+    let engine = Engine::new(Store::open(&config.data)?, config.shops()?, Clock::real());
+    engine.recover().await?;
+    Ok(Demo { sandbox, engine, json: args.json })
+}
+
+fn about(sandbox: &Sandbox, dir: &Path) -> serde_json::Value {
+    let ours = sandbox.credentials();
+    json!({
+        "url": sandbox.url(),
+        "control": sandbox.control_url(),
+        "site_cd": ours.site_cd,
+        "cert": dir.join("splCert.pem"),
+        "key": dir.join("splPrikeyPKCS8.pem"),
+        "key_password": ours.key_password,
+    })
+}
+
+/// A folder that goes when the demo ends.
+struct Temporary {
+    dir: PathBuf,
+}
+
+impl Temporary {
+    /// Makes one unless the user named a folder.
+    fn unless(named: Option<&Path>) -> Result<Self, Failure> {
+        let dir = match named {
+            Some(_) => PathBuf::new(),
+            None => std::env::temp_dir().join(format!("sugi-demo-{}", sugi_engine::clock::new_payment_id())),
+        };
+        for dir in named.into_iter().chain(Some(dir.as_path()).filter(|dir| !dir.as_os_str().is_empty())) {
+            std::fs::create_dir_all(dir).map_err(|why| Failure::new(format!("{}: {why}", dir.display())))?;
+        }
+        Ok(Self { dir })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.dir.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}

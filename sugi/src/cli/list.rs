@@ -1,0 +1,82 @@
+//! `sugi list`.
+
+use sugi_core::{PaymentId, ShopId, Status};
+use sugi_store::Filter;
+
+use crate::{cli::Failure, house::Place, print, view};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Only of this shop
+    #[arg(long)]
+    shop: Option<ShopId>,
+    /// Only in this state (`in_doubt`, `approved`, `declined`, …); may be given again
+    #[arg(long, value_parser = status)]
+    state: Vec<Status>,
+    /// Only of this order
+    #[arg(long, value_name = "NUMBER")]
+    order: Option<String>,
+    /// Only with this KCP transaction number
+    #[arg(long)]
+    tno: Option<String>,
+    /// Only with this approval number
+    #[arg(long, value_name = "NUMBER")]
+    app_no: Option<String>,
+    /// Only with a card that ends so
+    #[arg(long, value_name = "DIGITS")]
+    last4: Option<String>,
+    /// Only those made before this one
+    #[arg(long, value_name = "PAYMENT")]
+    before: Option<PaymentId>,
+    /// How many, up to 200
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Print each payment as a line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let ledger = args.place.ledger().await?;
+    let filter = Filter {
+        shops: args.shop.into_iter().collect(),
+        statuses: args.state,
+        order_no: args.order,
+        tno: args.tno,
+        app_no: args.app_no,
+        last4: args.last4,
+        before: args.before,
+        limit: args.limit,
+        ..Filter::default()
+    };
+    let page = ledger.store().list(filter).await?;
+    if args.json {
+        page.payments.iter().for_each(|line| print::json(&view::summary(line)));
+    } else {
+        let rows = page.payments.iter().map(|line| {
+            vec![
+                print::time(line.created_at),
+                line.id.to_string(),
+                line.order_no.clone(),
+                print::status(line.status).into(),
+                print::money(line.amount, &line.currency),
+                print::money(line.cancelled, &line.currency),
+                line.last4.clone(),
+                line.buyer_name.clone().unwrap_or_default(),
+            ]
+        });
+        print::table(&["time", "payment", "order", "state", "amount", "given back", "card", "buyer"], &[4, 5], rows);
+    }
+    if page.more {
+        let last = page.payments.last().map(|line| line.id.to_string()).unwrap_or_default();
+        print::talk(&format!("there are more: --before {last}"));
+    }
+    Ok(())
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    let all = || Status::ALL.map(Status::as_str).join(", ");
+    text.parse().map_err(|()| format!("a state is one of {}", all()))
+}

@@ -1,0 +1,121 @@
+//! `sugi pay`.
+
+use std::time::Duration;
+
+use nhn_kcp::{Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Currency, GoodsName, Installments, Money, Order, OrderNo};
+use sugi_core::{ShopId, Status};
+use sugi_engine::{Outcome, PayError, Sale};
+
+use crate::{card_input, cli::Failure, house::Place, print, view};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// For which shop
+    #[arg(long, default_value = "main")]
+    shop: ShopId,
+    /// Your order number
+    #[arg(long, value_name = "NUMBER")]
+    order: OrderNo,
+    /// In the currency's smallest unit: won, or US cents
+    #[arg(long, value_name = "DIGITS", value_parser = Amount::parse)]
+    amount: Amount,
+    /// KRW or USD
+    #[arg(long, default_value = "KRW", value_parser = currency)]
+    currency: Currency,
+    /// Instalments: 0, or 2 to 12 months
+    #[arg(long, default_value = "0", value_parser = months)]
+    months: Installments,
+    /// What is sold, up to 100 bytes
+    #[arg(long, value_name = "NAME")]
+    product: Option<GoodsName>,
+    /// The buyer's name
+    #[arg(long, value_name = "NAME")]
+    buyer: Option<BuyerName>,
+    /// The buyer's e-mail address; KCP mails the result to it
+    #[arg(long, value_name = "ADDRESS")]
+    mail: Option<BuyerMail>,
+    /// The buyer's mobile phone
+    #[arg(long, value_name = "NUMBER")]
+    phone: Option<BuyerPhone>,
+    /// Asking twice with one key makes one payment
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
+    /// How many seconds to wait for a lost answer to be settled
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    wait: u64,
+    /// Print the payment as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Exit codes beyond 0: 3 declined, 4 in doubt or being reversed, 5 void or reversed.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let engine = args.place.engine().await?;
+    let (card, proof) = card_input::read()?;
+    if !card.number.passes_luhn() {
+        print::talk("warning: the card number's check digit does not fit; KCP will say whether it is right");
+    }
+    let sale = Sale {
+        shop: args.shop,
+        order: Order {
+            installments: args.months,
+            goods_name: args.product,
+            buyer: Buyer { name: args.buyer, mail: args.mail, phone: args.phone },
+            ..Order::new(args.order, Money { amount: args.amount, currency: args.currency })
+        },
+        card,
+        proof,
+        by: "cli".parse()?,
+        key: args.key.map(|key| ("cli".into(), key)),
+    };
+    let payment = match engine.pay(sale).await.map_err(explain)? {
+        Outcome::Begun(ticket) => ticket.last_word(Duration::from_secs(args.wait)).await,
+        Outcome::Replayed(payment) => {
+            print::talk("this key was used before; this is the payment that it made");
+            (*payment).into()
+        }
+    };
+    if args.json {
+        print::json(&view::json(&payment));
+    } else {
+        print::data(&format!("{}  {}", payment.id, view::sentence(&payment)));
+    }
+    engine.settle(Duration::from_secs(2)).await;
+    let code = match payment.status() {
+        Status::Declined => 3,
+        Status::InDoubt | Status::Reversing | Status::Requested | Status::Approving => 4,
+        Status::Void | Status::Reversed => 5,
+        Status::Approved | Status::PartiallyCancelled | Status::Cancelled => return Ok(()),
+    };
+    let what = format!("the payment is {}", print::status(payment.status()));
+    let hint = if code == 4 { "`sugi show` tells how it goes on; do not charge again" } else { "nothing is charged; ask again with a new --key if you use one" };
+    Err(Failure::new(what).hint(hint).code(code))
+}
+
+fn explain(why: PayError) -> Failure {
+    let hint = match &why {
+        PayError::OrderLive { payment, .. } => Some(format!("`sugi show {payment}` tells how it stands")),
+        PayError::UnknownShop(_) => Some("the configuration names the shops".into()),
+        _ => None,
+    };
+    let failure = Failure::new(why).code(2);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    match text {
+        "KRW" => Ok(Currency::Krw),
+        "USD" => Ok(Currency::Usd),
+        _ => Err("write KRW or USD".into()),
+    }
+}
+
+fn months(text: &str) -> Result<Installments, String> {
+    let months = text.parse().map_err(|_| "write 0, or 2 to 12".to_owned())?;
+    Installments::new(months).map_err(|why| why.to_string())
+}

@@ -1,0 +1,61 @@
+//! `sugi resolve`.
+
+use std::time::Duration;
+
+use nhn_kcp::Tno;
+use sugi_core::PaymentId;
+use sugi_engine::{Resolution, ResolveError};
+
+use crate::{
+    cli::Failure,
+    house::{self, Place},
+    print, view,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("evidence").required(true).args(["tno", "absent"]))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// The payment
+    payment: PaymentId,
+    /// Its transaction number, from KCP's partner site or the buyer's message; KCP has to confirm it
+    #[arg(long)]
+    tno: Option<Tno>,
+    /// It is not on KCP's partner site; counts only after the quiet period
+    #[arg(long)]
+    absent: bool,
+    /// Let the sale stand instead of giving the money back
+    #[arg(long, requires = "tno")]
+    keep: bool,
+    /// Where you saw it
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+    /// Print the payment as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let engine = args.place.engine().await?;
+    let what = match args.tno {
+        Some(tno) => Resolution::Live { tno, note: args.note, keep: args.keep },
+        None => Resolution::Absent { note: args.note },
+    };
+    engine.resolve(&args.payment, what, "cli".parse()?).await.map_err(|why| {
+        let hint = match &why {
+            ResolveError::NotConfirmed(_) => "read the number again; it must belong to this very order",
+            ResolveError::TooEarly(_) => "a request can still arrive; what is not there now can be there then",
+            _ => "`sugi show` tells how it stands",
+        };
+        Failure::new(why).hint(hint).code(2)
+    })?;
+    engine.settle(Duration::from_secs(60)).await;
+    let payment = house::payment(engine.store(), &args.payment).await?.payment;
+    if args.json {
+        print::json(&view::json(&payment));
+    } else {
+        print::data(&format!("{}  {}", payment.id, view::sentence(&payment)));
+    }
+    Ok(())
+}

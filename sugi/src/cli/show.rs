@@ -1,0 +1,62 @@
+//! `sugi show`.
+
+use sugi_core::PaymentId;
+
+use crate::{
+    cli::Failure,
+    house::{self, Place},
+    print, view,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// The payment
+    payment: PaymentId,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let ledger = args.place.ledger().await?;
+    let payment = house::payment(ledger.store(), &args.payment).await?.payment;
+    let journal = ledger.store().journal(&args.payment).await?;
+    if args.json {
+        let mut json = view::json(&payment);
+        let history: Vec<_> = journal
+            .iter()
+            .map(|entry| serde_json::json!({ "seq": entry.seq, "at": entry.at.to_string(), "event": entry.event }))
+            .collect();
+        json["history"] = history.into();
+        print::json(&json);
+        return Ok(());
+    }
+    let request = &payment.request;
+    print::data(&view::sentence(&payment));
+    print::data("");
+    let money = request.order.money;
+    let months = request.order.installments.months();
+    let how = if months == 0 { "lump sum".to_owned() } else { format!("{months} months") };
+    let text = |value: Option<String>| value.unwrap_or_else(|| "–".into());
+    for (name, value) in [
+        ("payment", payment.id.to_string()),
+        ("order", format!("{} (at KCP {})", request.order_no, request.order.order_no)),
+        ("shop", request.shop.to_string()),
+        ("amount", format!("{}, {how}", print::money(money.amount.get(), money.currency.as_str()))),
+        ("given back", print::money(payment.cancelled_amount(), money.currency.as_str())),
+        ("card", request.card.to_string()),
+        ("buyer", text(request.order.buyer.name.as_ref().map(ToString::to_string))),
+        ("product", text(request.order.goods_name.as_ref().map(ToString::to_string))),
+        ("tno", text(payment.approval().map(|approval| approval.tno.to_string()))),
+        ("approval no", text(payment.approval().and_then(|approval| approval.app_no.clone()))),
+    ] {
+        print::data(&format!("{name:<12} {value}"));
+    }
+    print::data("");
+    for entry in &journal {
+        print::data(&format!("{:>3}  {}  {}", entry.seq, print::time(entry.at), view::history(entry)));
+    }
+    Ok(())
+}
