@@ -19,7 +19,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let seconds = args.next().map_or(Ok(3), |text| text.parse())?;
     let connections: usize = args.next().map_or(Ok(64), |text| text.parse())?;
+    let started = Instant::now();
     let sandbox = Sandbox::start().await?;
+    println!(
+        "started in {:?}, the process's first key included",
+        started.elapsed()
+    );
+    let started = Instant::now();
+    Sandbox::start().await?.stop().await;
+    println!(
+        "a second one started and stopped in {:?}",
+        started.elapsed()
+    );
     let address = sandbox.url().trim_start_matches("http://").to_owned();
     let cert_info = sandbox.credentials().cert_info();
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -38,6 +49,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "{answered} approvals answered, {booked} booked, {} a second over {connections} connections",
         u128::from(answered) * 1_000 / took.as_millis().max(1)
     );
+    let started = Instant::now();
+    sandbox.reset();
+    println!("reset in {:?}", started.elapsed());
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
 use kcp_sandbox::{Credentials, CredentialsError, Sandbox};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsConnector;
@@ -65,6 +67,29 @@ fn a_folder_that_does_not_fit_is_explained() {
     check("sandbox-site.json", "{}");
     check("splCert.pem", &"x".repeat(70_000));
     assert!(Credentials::read_from(dir.path()).is_ok());
+}
+
+#[test]
+fn a_key_of_another_certificate_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    Credentials::generate("T0000")
+        .unwrap()
+        .write_to(dir.path())
+        .unwrap();
+    // A good certificate, with an RSA key of its own.
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let der: Pkcs8V1Der<'static> = key.as_der().unwrap();
+    let key = rcgen::KeyPair::try_from(der.as_ref()).unwrap();
+    let other = rcgen::CertificateParams::default()
+        .self_signed(&key)
+        .unwrap()
+        .pem();
+    std::fs::write(dir.path().join("splCert.pem"), other).unwrap();
+    let error = Credentials::read_from(dir.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("does not belong to splCert.pem"),
+        "{error}"
+    );
 }
 
 #[test]
