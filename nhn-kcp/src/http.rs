@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use self::link::Link;
+use self::link::{Failed, Link};
 use self::pool::Pool;
 use self::stream::{Stream, Written};
 use crate::outcome::{LostWhy, NotSent};
@@ -111,16 +111,24 @@ impl Http {
 
     /// Posts JSON and waits for the whole answer.
     pub(crate) async fn post(&self, path: &str, body: Bytes) -> Result<Answer, Failure> {
-        let mut request = self.request(path, body);
-        if let Some(link) = self.pool.take().await {
+        let kept = self.pool.take().await;
+        self.post_over(kept, self.request(path, body)).await
+    }
+
+    /// Posts over a kept connection, if there is one and it holds, or over a fresh one.
+    async fn post_over(
+        &self,
+        kept: Option<Link>,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Answer, Failure> {
+        if let Some(link) = kept {
             match self.exchange(link, request).await {
                 Ok(answer) => return Ok(answer),
-                Err(link::Failed {
+                // Dead all the same, and nothing was written: the one case of a second try.
+                Err(Failed {
                     failure: Failure::NotSent(_),
                     request: Some(back),
-                }) => {
-                    request = back;
-                }
+                }) => request = back,
                 Err(failed) => return Err(failed.failure),
             }
         }
@@ -128,16 +136,15 @@ impl Http {
             .await
             .unwrap_or(Err(NotSent::ConnectTimedOut))
             .map_err(Failure::NotSent)?;
-        self.exchange(link, request)
-            .await
-            .map_err(|failed| failed.failure)
+        let answer = self.exchange(link, request).await;
+        answer.map_err(|failed| failed.failure)
     }
 
     async fn exchange(
         &self,
         mut link: Link,
         request: Request<Full<Bytes>>,
-    ) -> Result<Answer, link::Failed> {
+    ) -> Result<Answer, Failed> {
         let answer = link.exchange(request, self.timeouts.answer).await?;
         if answer.status == 200 {
             self.pool.put(link).await;
@@ -200,5 +207,86 @@ impl Http {
             }
         }
         Err(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn http(url: &str) -> Http {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        Http::new(url, &Arc::new(tls), Timeouts::default(), 8).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_is_dead_costs_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let http = http(&format!("http://{}", listener.local_addr().unwrap()));
+        let (link, accepted) = tokio::join!(http.connect(), listener.accept());
+        let mut link = link.unwrap();
+        drop(accepted);
+        link.until_dead().await;
+        // The request comes back from the dead connection and goes out on a fresh one, whole.
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut seen = String::new();
+            while !seen.ends_with("{\"a\":\"b\"}") {
+                let mut part = [0; 1024];
+                let count = stream.read(&mut part).await.unwrap();
+                seen.push_str(std::str::from_utf8(&part[..count]).unwrap());
+            }
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                .await
+                .unwrap();
+            seen
+        });
+        let request = http.request("/std/inquery", Bytes::from_static(b"{\"a\":\"b\"}"));
+        let answer = http.post_over(Some(link), request).await;
+        assert!(matches!(answer, Ok(Answer { status: 200, body }) if body == b"{}"));
+        let seen = served.await.unwrap();
+        assert!(seen.starts_with("POST /std/inquery HTTP/1.1\r\n"), "{seen}");
+        assert_eq!(seen.matches("POST").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_not_kept_longer_than_wished() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let http = http(&format!("http://{}", listener.local_addr().unwrap()));
+        let idle = http.timeouts.idle;
+        for (wait, kept) in [
+            (idle.checked_sub(Duration::from_millis(1)).unwrap(), true),
+            (idle, false),
+        ] {
+            let (link, _peer) = tokio::join!(http.connect(), listener.accept());
+            http.pool.put(link.unwrap()).await;
+            tokio::time::pause();
+            tokio::time::advance(wait).await;
+            assert_eq!(http.pool.take().await.is_some(), kept, "{wait:?}");
+            tokio::time::resume();
+        }
+    }
+
+    #[tokio::test]
+    async fn idle_connections_are_closed_without_being_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let http = http(&format!("http://{}", listener.local_addr().unwrap()));
+        let (link, peer) = tokio::join!(http.connect(), listener.accept());
+        http.pool.put(link.unwrap()).await;
+        tokio::time::pause();
+        tokio::time::advance(http.timeouts.idle).await;
+        tokio::time::resume();
+        // The other side sees the end, though nobody asked for a connection.
+        assert_eq!(peer.unwrap().0.read(&mut [0]).await.unwrap(), 0);
     }
 }

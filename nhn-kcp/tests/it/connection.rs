@@ -121,6 +121,36 @@ async fn a_connection_closed_while_idle_is_not_written_to() {
     }
 }
 
+/// The other side closes while this runtime is busy with something else and cannot have noticed.
+#[tokio::test]
+async fn a_close_that_the_runtime_did_not_see_is_seen() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = raw::client(
+        &format!("http://{}", listener.local_addr().unwrap()),
+        patient(),
+    )
+    .await;
+    let (close, closing) = std::sync::mpsc::channel();
+    let (tell, closed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            // A request is smaller than this and comes in one piece on loopback.
+            assert!(stream.read(&mut [0; 8192]).unwrap() > 1000);
+            stream.write_all(&http(&success("A-1", 1000))).unwrap();
+            closing.recv().unwrap();
+            drop(stream);
+            tell.send(()).unwrap();
+        }
+    });
+    client.approve(sale("A-1", 1000)).await.unwrap();
+    close.send(()).unwrap();
+    // Blocks the runtime on purpose.
+    closed.recv().unwrap();
+    client.approve(sale("A-1", 1000)).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_connection_with_something_unasked_on_it_is_not_used_again() {
     let twice = [http(&success("A-1", 1000)), http(&success("A-1", 1000))].concat();
