@@ -60,3 +60,12 @@ create table idempotency (
     payment text not null,
     primary key (scope, key)
 );
+
+-- Which node looks after a payment that is due, until when. A lease only saves double work; what
+-- may be written is decided by the journal's key.
+create table lease (
+    payment text   not null primary key,
+    node    text   not null,
+    ends_at bigint not null,
+    fence   bigint not null -- grows with every change of hands
+);

@@ -18,17 +18,22 @@
 mod book;
 mod chain;
 mod error;
+mod job;
+mod lease;
 mod list;
 mod lock;
 mod migrations;
+mod postgres;
 mod record;
 mod sql;
 mod sqlite;
 mod store;
+mod value;
 mod verify;
 
 pub use book::{Book, Draft, Entry};
 pub use chain::Hash;
 pub use error::{CreateError, Finding, StoreError};
+pub use lease::Lease;
 pub use list::{Filter, Page, Summary};
 pub use store::{Key, Opening, Store};

@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use sugi_core::{PaymentId, ShopId, Status};
 
-use crate::sql;
+use crate::{
+    error::{Finding, StoreError},
+    sql,
+    value::{Cells, Value},
+};
 
 /// Which payments to list. Everything that is set must hold; texts must match exactly.
 #[derive(Debug, Clone, Default)]
@@ -40,10 +44,10 @@ impl Filter {
 
     /// The statement and its parameters. One row more than the page holds is asked for, to know
     /// whether there is a next page.
-    pub(crate) fn to_sql(&self) -> (String, Vec<Value>) {
+    pub(crate) fn to_sql(&self) -> (String, Vec<Value<'static>>) {
         let mut wheres = Vec::new();
         let mut values = Vec::new();
-        let mut hold = |column: &str, list: Vec<Value>| {
+        let mut hold = |column: &str, list: Vec<Value<'static>>| {
             if !list.is_empty() {
                 let marks: Vec<_> = (1..=list.len()).map(|n| format!("${}", values.len() + n)).collect();
                 wheres.push(match column.split_once(' ') {
@@ -53,10 +57,10 @@ impl Filter {
                 values.extend(list);
             }
         };
-        let text = |text: &Option<String>| text.iter().cloned().map(Value::Text).collect::<Vec<_>>();
-        let time = |at: &Option<Timestamp>| at.iter().map(|at| Value::Integer(at.as_microsecond())).collect();
-        hold("shop", self.shops.iter().map(|shop| Value::Text(shop.to_string())).collect());
-        hold("status", self.statuses.iter().map(|status| Value::Text(status.as_str().into())).collect());
+        let text = |text: &Option<String>| text.iter().cloned().map(Value::from).collect::<Vec<_>>();
+        let time = |at: &Option<Timestamp>| at.iter().map(|at| at.as_microsecond().into()).collect();
+        hold("shop", self.shops.iter().map(|shop| shop.to_string().into()).collect());
+        hold("status", self.statuses.iter().map(|status| status.as_str().into()).collect());
         hold("order_no", text(&self.order_no));
         hold("tno", text(&self.tno));
         hold("app_no", text(&self.app_no));
@@ -65,18 +69,11 @@ impl Filter {
         hold("buyer_phone", text(&self.buyer_phone));
         hold("created_at >=", time(&self.from));
         hold("created_at <", time(&self.until));
-        hold("id <", self.before.iter().map(|id| Value::Text(id.to_string())).collect());
+        hold("id <", self.before.iter().map(|id| id.to_string().into()).collect());
         let wheres = if wheres.is_empty() { String::new() } else { format!("where {}", wheres.join(" and ")) };
         let limit = self.limit.clamp(1, Self::MOST) + 1;
         (sql::LIST.replace("{where}", &wheres).replace("{limit}", &limit.to_string()), values)
     }
-}
-
-/// A parameter that either database takes.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    Text(String),
-    Integer(i64),
 }
 
 /// A page of payments.
@@ -86,6 +83,15 @@ pub struct Page {
     pub payments: Vec<Summary>,
     /// Whether there are older ones that match.
     pub more: bool,
+}
+
+impl Page {
+    /// What [`Filter::to_sql`] found.
+    pub(crate) fn read(rows: &[Cells], filter: &Filter) -> Result<Self, StoreError> {
+        let most = filter.limit.clamp(1, Filter::MOST);
+        let payments = rows.iter().take(most).map(Summary::read).collect::<Result<_, _>>()?;
+        Ok(Self { payments, more: rows.len() > most })
+    }
 }
 
 /// A payment in a list.
@@ -108,6 +114,33 @@ pub struct Summary {
     pub by: String,
     pub created_at: Timestamp,
     pub doubt_since: Option<Timestamp>,
+}
+
+impl Summary {
+    fn read(row: &Cells) -> Result<Self, StoreError> {
+        let id = row.id(0)?;
+        let bad = |what: String| StoreError::from(Finding::in_projection(id.as_str(), what));
+        let amount = |at| row.int(at).map(|amount| u64::try_from(amount).unwrap_or_default());
+        let (shop, status) = (row.text(1)?, row.text(3)?);
+        Ok(Self {
+            shop: shop.parse().map_err(|why: sugi_core::BadName| bad(why.to_string()))?,
+            order_no: row.text(2)?,
+            status: status.parse().map_err(|()| bad(format!("unknown status {status}")))?,
+            amount: amount(4)?,
+            cancelled: amount(5)?,
+            currency: row.text(6)?,
+            buyer_name: row.maybe_text(7)?,
+            buyer_phone: row.maybe_text(8)?,
+            last4: row.text(9)?,
+            tno: row.maybe_text(10)?,
+            app_no: row.maybe_text(11)?,
+            issuer: row.maybe_text(12)?,
+            by: row.text(13)?,
+            created_at: row.maybe_time(14)?.ok_or_else(|| bad("it was never created".into()))?,
+            doubt_since: row.maybe_time(15)?,
+            id,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use sugi_core::{Event, Payment, PaymentId, State, Status};
 use crate::{
     book::Book,
     chain::Hash,
-    error::{Finding, StoreError},
+    error::{CreateError, Finding, StoreError},
+    store::Key,
+    value::{Cells, Value},
 };
 
 /// An event as it is stored.
@@ -21,6 +23,14 @@ pub(crate) struct RawEntry {
     pub(crate) at: i64,
     pub(crate) body: String,
     pub(crate) hash: String,
+}
+
+impl RawEntry {
+    /// A row of [`sql::JOURNAL`](crate::sql::JOURNAL), which may begin at a later column.
+    pub(crate) fn read(row: &Cells, from: usize) -> Result<Self, StoreError> {
+        let (seq, at) = (row.int(from)?, row.int(from + 1)?);
+        Ok(Self { seq, at, body: row.text(from + 2)?, hash: row.text(from + 3)? })
+    }
 }
 
 /// Folds rows that were read, and checks the chain on the way: what comes out of here is believed.
@@ -51,6 +61,37 @@ pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, 
 /// Whether an order with such a payment must not be paid again.
 pub(crate) fn is_live(status: Status) -> bool {
     !matches!(status, Status::Declined | Status::Void | Status::Reversed | Status::Cancelled)
+}
+
+/// Why a key that is taken refuses a new payment; `holder` is its row of
+/// [`sql::KEY`](crate::sql::KEY).
+pub(crate) fn key_used(holder: Option<&Cells>, key: &Key) -> CreateError {
+    let Some(holder) = holder else { return vanished() };
+    match (holder.id(0), holder.text(1)) {
+        (Ok(payment), Ok(request)) => CreateError::KeyUsed { payment, same_request: request == key.request },
+        (Err(why), _) | (_, Err(why)) => why.into(),
+    }
+}
+
+/// Why order numbers that could not be claimed refuse a new payment; `holder` is the merchant's
+/// number's row of [`sql::ORDER`](crate::sql::ORDER).
+pub(crate) fn order_taken(holder: Option<&Cells>, row: &Row, attempt: u32) -> CreateError {
+    // Where the merchant's number is free, or ours already, it is the attempt's own that is taken.
+    let step_over = CreateError::Attempt { next: attempt.saturating_add(1) };
+    let Some(holder) = holder else { return step_over };
+    let attempts = |attempts| u32::try_from(attempts).unwrap_or(u32::MAX);
+    match (holder.id(0), holder.int(1), holder.int(2).map(attempts)) {
+        (Ok(payment), ..) if payment.as_str() == row.id => step_over,
+        (Ok(_), Ok(0), Ok(before)) if before < attempt => step_over,
+        (Ok(_), Ok(0), Ok(before)) => CreateError::Attempt { next: before.saturating_add(1) },
+        (Ok(payment), Ok(_), Ok(_)) => CreateError::OrderLive { payment },
+        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => why.into(),
+    }
+}
+
+/// A claim was refused and then nobody held it: no engine does that, so it is nothing to guess about.
+fn vanished() -> CreateError {
+    StoreError::Failed { why: "a claim that refused this payment was gone a moment later; try again".into() }.into()
 }
 
 /// A row of the projection. Texts are borrowed where they can be: this is made twice per payment.
@@ -111,6 +152,80 @@ impl Row {
             actor: request.by.to_string(),
             created_at: payment.created_at.as_microsecond(),
         }
+    }
+
+    /// How many columns it has.
+    pub(crate) const WIDTH: usize = 21;
+
+    /// All of it, in the order of [`sql::OPEN`](crate::sql::OPEN).
+    pub(crate) fn opened(&self) -> [Value<'_>; Self::WIDTH] {
+        [
+            (&self.id).into(),
+            self.seq.into(),
+            (&self.head).into(),
+            (&self.status).into(),
+            self.cancelled.into(),
+            (&self.tno).into(),
+            (&self.app_no).into(),
+            (&self.issuer).into(),
+            self.due_at.into(),
+            self.doubt_since.into(),
+            self.updated_at.into(),
+            (&self.shop).into(),
+            (&self.order_no).into(),
+            (&self.ordr_idxx).into(),
+            self.amount.into(),
+            (&self.currency).into(),
+            (&self.buyer_name).into(),
+            (&self.buyer_phone).into(),
+            (&self.last4).into(),
+            (&self.actor).into(),
+            self.created_at.into(),
+        ]
+    }
+
+    /// What of it changes, in the order of [`sql::PROJECT`](crate::sql::PROJECT).
+    pub(crate) fn projected(&self) -> [Value<'_>; 11] {
+        [
+            self.seq.into(),
+            (&self.head).into(),
+            (&self.status).into(),
+            self.cancelled.into(),
+            (&self.tno).into(),
+            (&self.app_no).into(),
+            (&self.issuer).into(),
+            self.due_at.into(),
+            self.doubt_since.into(),
+            self.updated_at.into(),
+            (&self.id).into(),
+        ]
+    }
+
+    /// A row as [`opened`](Self::opened) wrote it.
+    pub(crate) fn read(row: &Cells) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.text(0)?,
+            seq: row.int(1)?,
+            head: row.text(2)?,
+            status: row.text(3)?,
+            cancelled: row.int(4)?,
+            tno: row.maybe_text(5)?,
+            app_no: row.maybe_text(6)?,
+            issuer: row.maybe_text(7)?,
+            due_at: row.maybe_int(8)?,
+            doubt_since: row.maybe_int(9)?,
+            updated_at: row.int(10)?,
+            shop: row.text(11)?,
+            order_no: row.text(12)?,
+            ordr_idxx: row.text(13)?,
+            amount: row.int(14)?,
+            currency: row.text(15)?,
+            buyer_name: row.maybe_text(16)?,
+            buyer_phone: row.maybe_text(17)?,
+            last4: row.text(18)?,
+            actor: row.text(19)?,
+            created_at: row.int(20)?,
+        })
     }
 }
 

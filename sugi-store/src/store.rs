@@ -1,22 +1,69 @@
 //! The store as the engine sees it.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use jiff::Timestamp;
-use sugi_core::{PaymentId, ShopId};
 use nhn_kcp::OrderNo;
+use sugi_core::{PaymentId, ShopId};
 
 use crate::{
-    book::{Book, Draft},
+    book::{Book, Draft, Entry},
     error::{CreateError, Finding, StoreError},
+    job::{Verdict, Write},
     list::{Filter, Page},
+    postgres::Postgres,
+    record::{self, RawEntry, Row},
+    sql,
     sqlite::Sqlite,
+    value::{Cells, Value},
+    verify,
 };
 
 /// The ledger.
 #[derive(Debug)]
 pub struct Store {
-    engine: Sqlite,
+    pub(crate) engine: Engine,
+}
+
+/// What the ledger is kept in. All that differs is how rows are read and how writes are committed;
+/// what is asked and what the answers mean is the same above both.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Engine {
+    /// What a statement that reads finds. One statement sees one moment.
+    pub(crate) async fn rows(
+        &self,
+        sql: impl Into<Cow<'static, str>>,
+        values: Vec<Value<'static>>,
+    ) -> Result<Vec<Cells>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.rows(sql.into(), values).await,
+            Self::Postgres(postgres) => postgres.rows(sql.into(), values).await,
+        }
+    }
+
+    /// Runs a statement that writes by itself.
+    pub(crate) async fn run(
+        &self,
+        sql: &'static str,
+        values: Vec<Value<'static>>,
+    ) -> Result<Vec<Cells>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.run(sql, values).await,
+            Self::Postgres(postgres) => postgres.run(sql, values).await,
+        }
+    }
+
+    async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(write).await,
+            Self::Postgres(postgres) => postgres.write(write).await,
+        }
+    }
 }
 
 /// What makes a payment happen once.
@@ -45,7 +92,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another process has it; anything the database says.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { engine: Sqlite::open(dir)? })
+        Ok(Self { engine: Engine::Sqlite(Sqlite::open(dir)?) })
     }
 
     /// Opens the ledger in a folder for reading, beside a process that may be writing it.
@@ -53,15 +100,56 @@ impl Store {
     /// # Errors
     /// When there is none, or what the database says.
     pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { engine: Sqlite::open_to_read(dir)? })
+        Ok(Self { engine: Engine::Sqlite(Sqlite::open_to_read(dir)?) })
+    }
+
+    /// Connects to the ledger in a PostgreSQL database, which several nodes may share, and brings
+    /// its schema up to date.
+    ///
+    /// The address is `postgres://user:password@host:port/database`, with libpq's parameters after
+    /// a `?`. Several hosts (`host1:5432,host2:5432`) are tried in turn until one is the primary:
+    /// nothing is ever read from a standby. `sslmode` is one of
+    ///
+    /// * `disable`: no TLS;
+    /// * `prefer`: TLS if the server has it, without looking at its certificate. It keeps nobody
+    ///   out; it is what a host that is this machine gets when nothing is said;
+    /// * `require` and `verify-full`: TLS, with a certificate that is valid for the host's name. It
+    ///   is what any other host gets when nothing is said. (libpq's `require` believes any
+    ///   certificate, which keeps nobody out who matters.)
+    ///
+    /// `sslrootcert` names a PEM file with the authorities to trust; without it they are those of
+    /// the browsers (Mozilla's list, compiled in).
+    ///
+    /// # Errors
+    /// When the server cannot be reached, is a standby, or its schema is newer than this program.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Ok(Self { engine: Engine::Postgres(Postgres::connect(url).await?) })
+    }
+
+    /// Whether nobody else can write to this ledger while it is open: true for SQLite opened for
+    /// writing, false for PostgreSQL.
+    #[must_use]
+    pub fn is_sole(&self) -> bool {
+        matches!(&self.engine, Engine::Sqlite(sqlite) if sqlite.writes())
     }
 
     /// Writes a new payment: its first events, its claim on the order and on its idempotency key.
     ///
     /// # Errors
     /// [`CreateError`]; then nothing was written, except after [`StoreError::Unknown`].
-    pub async fn create(&self, draft: Draft, due_at: Option<Timestamp>, opening: Opening) -> Result<Book, CreateError> {
-        self.engine.create(draft, due_at, opening).await
+    pub async fn create(
+        &self,
+        draft: Draft,
+        due_at: Option<Timestamp>,
+        opening: Opening,
+    ) -> Result<Book, CreateError> {
+        let row = Row::of(draft.after(), draft.head(), due_at);
+        let id = row.id.clone();
+        match self.engine.write(Write { draft, row, opening: Some(opening) }).await? {
+            (Verdict::Written, book) => Ok(book),
+            (Verdict::Refused(why), _) => Err(why),
+            (Verdict::Beaten, _) => Err(StoreError::Failed { why: format!("{id} exists already") }.into()),
+        }
     }
 
     /// Writes what happened to a payment. `None`: somebody else wrote first, nothing was written.
@@ -69,7 +157,9 @@ impl Store {
     /// # Errors
     /// What the database says; only after [`StoreError::Unknown`] may something have been written.
     pub async fn append(&self, draft: Draft, due_at: Option<Timestamp>) -> Result<Option<Book>, StoreError> {
-        self.engine.append(draft, due_at).await
+        let row = Row::of(draft.after(), draft.head(), due_at);
+        let (verdict, book) = self.engine.write(Write { draft, row, opening: None }).await?;
+        Ok(matches!(verdict, Verdict::Written).then_some(book))
     }
 
     /// A payment, folded from its journal; the chain is checked on the way.
@@ -77,15 +167,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Inconsistent`] when the journal was tampered with.
     pub async fn load(&self, id: &PaymentId) -> Result<Option<Book>, StoreError> {
-        self.engine.load(id.clone()).await
+        record::fold(id, self.raw_journal(id).await?)
     }
 
     /// A payment's journal, row by row, checked as [`load`](Self::load) checks it.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub async fn journal(&self, id: &PaymentId) -> Result<Vec<crate::Entry>, StoreError> {
-        self.engine.journal(id.clone()).await
+    pub async fn journal(&self, id: &PaymentId) -> Result<Vec<Entry>, StoreError> {
+        let rows = self.raw_journal(id).await?;
+        let entries = rows.iter().map(Entry::read).collect::<Result<Vec<_>, _>>();
+        let entries = entries.map_err(|(seq, what)| Finding::in_row(id.as_str(), seq, what))?;
+        record::fold(id, rows)?;
+        Ok(entries)
+    }
+
+    async fn raw_journal(&self, id: &PaymentId) -> Result<Vec<RawEntry>, StoreError> {
+        let rows = self.engine.rows(sql::JOURNAL, vec![id.to_string().into()]).await?;
+        rows.iter().map(|row| RawEntry::read(row, 0)).collect()
     }
 
     /// The payment that an idempotency key made, and the hash of its request.
@@ -93,7 +192,9 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn by_key(&self, scope: &str, key: &str) -> Result<Option<(PaymentId, String)>, StoreError> {
-        self.engine.by_key(scope.into(), key.into()).await
+        let values = vec![scope.to_owned().into(), key.to_owned().into()];
+        let found = self.engine.rows(sql::KEY, values).await?;
+        found.first().map(|row| Ok((row.id(0)?, row.text(1)?))).transpose()
     }
 
     /// The payment that last used an order number at KCP.
@@ -101,7 +202,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn by_order(&self, shop: &ShopId, ordr_idxx: &OrderNo) -> Result<Option<PaymentId>, StoreError> {
-        self.engine.by_order(shop.clone(), ordr_idxx.clone()).await
+        let values = vec![shop.to_string().into(), ordr_idxx.to_string().into()];
+        self.engine.rows(sql::ORDER, values).await?.first().map(|row| row.id(0)).transpose()
     }
 
     /// Up to `limit` payments that are due at `now`, the longest due first.
@@ -109,7 +211,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
-        self.engine.due(now, limit).await
+        let values = vec![now.as_microsecond().into(), limit.into()];
+        self.engine.rows(sql::DUE, values).await?.iter().map(|row| row.id(0)).collect()
     }
 
     /// When the next payment is due.
@@ -117,7 +220,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.engine.next_due().await
+        let rows = self.engine.rows(sql::NEXT_DUE, Vec::new()).await?;
+        rows.first().map_or(Ok(None), |row| row.maybe_time(0))
     }
 
     /// A page of payments, the newest first.
@@ -125,7 +229,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn list(&self, filter: Filter) -> Result<Page, StoreError> {
-        self.engine.list(filter).await
+        let (sql, values) = filter.to_sql();
+        Page::read(&self.engine.rows(sql, values).await?, &filter)
     }
 
     /// Walks the whole ledger: every chain, every fold, and every projection row against its fold.
@@ -134,7 +239,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Inconsistent`] with the first finding.
     pub async fn verify(&self) -> Result<(u64, u64), StoreError> {
-        self.engine.verify().await
+        verify::walk(&self.engine).await
     }
 }
 

@@ -4,9 +4,15 @@ use sugi_store::{CreateError, Opening};
 
 use crate::{House, declined, draft, id, key};
 
-#[tokio::test]
-async fn a_key_makes_one_payment() {
-    let house = House::new();
+on_each_engine!(
+    a_key_makes_one_payment,
+    keys_of_different_callers_do_not_meet,
+    a_hundred_at_once_with_one_key_make_one_payment,
+    an_order_has_one_live_payment_and_attempts_of_their_own,
+    an_attempt_steps_over_a_number_that_is_somebody_elses,
+);
+
+async fn a_key_makes_one_payment(house: House) {
     let opening = |request| Opening { attempt: 1, key: key("k1", request) };
     house.store().create(draft(1, "A-1"), None, opening("r1")).await.unwrap();
     for (n, (request, same)) in [("r1", true), ("r2", false)].into_iter().enumerate() {
@@ -18,22 +24,18 @@ async fn a_key_makes_one_payment() {
     assert_eq!(house.store().verify().await.unwrap().0, 1, "the refused ones left nothing behind");
 }
 
-#[tokio::test]
-async fn keys_of_different_callers_do_not_meet() {
-    let house = House::new();
+async fn keys_of_different_callers_do_not_meet(house: House) {
     let mut opening = Opening { attempt: 1, key: key("k1", "r1") };
     house.store().create(draft(1, "A-1"), None, opening.clone()).await.unwrap();
     opening.key.as_mut().unwrap().scope = "web".into();
     house.store().create(draft(2, "A-2"), None, opening).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_hundred_at_once_with_one_key_make_one_payment() {
-    let house = House::new();
+async fn a_hundred_at_once_with_one_key_make_one_payment(house: House) {
     let opening = Opening { attempt: 1, key: key("k1", "r1") };
     let tries = (1..=100).map(|n| house.store().create(draft(n, "A-1"), None, opening.clone()));
     let mut made = 0;
-    for outcome in futures(tries).await {
+    for outcome in crate::together(tries).await {
         match outcome {
             Ok(_) => made += 1,
             Err(CreateError::KeyUsed { same_request: true, .. }) => {}
@@ -43,9 +45,7 @@ async fn a_hundred_at_once_with_one_key_make_one_payment() {
     assert_eq!(made, 1);
 }
 
-#[tokio::test]
-async fn an_order_has_one_live_payment_and_attempts_of_their_own() {
-    let house = House::new();
+async fn an_order_has_one_live_payment_and_attempts_of_their_own(house: House) {
     let first = house.pay(1, "A-1").await.unwrap();
     let Err(CreateError::OrderLive { payment }) = house.pay(2, "A-1").await else { panic!() };
     assert_eq!(payment, id(1));
@@ -61,9 +61,7 @@ async fn an_order_has_one_live_payment_and_attempts_of_their_own() {
     assert!(matches!(house.pay(3, "A-1").await, Err(CreateError::Attempt { next: 3 })));
 }
 
-#[tokio::test]
-async fn an_attempt_steps_over_a_number_that_is_somebody_elses() {
-    let house = House::new();
+async fn an_attempt_steps_over_a_number_that_is_somebody_elses(house: House) {
     house.pay(1, "A-1-2").await.unwrap();
     let first = house.pay(2, "A-1").await.unwrap();
     house.then(&first, declined()).await.unwrap();
@@ -77,23 +75,4 @@ fn attempt(n: u32, order_no: &str, ordr_idxx: &str) -> sugi_store::Draft {
     request.order.order_no = ordr_idxx.parse().unwrap();
     let events = vec![sugi_core::Event::Requested(Box::new(request)), sugi_core::Event::ApproveSent];
     sugi_store::Draft::begin(id(n), crate::at(1), events).unwrap()
-}
-
-/// Drives all at once and waits for all.
-async fn futures<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut all: Vec<_> = all.map(Box::pin).collect();
-    let mut done: Vec<Option<T>> = all.iter().map(|_| None).collect();
-    std::future::poll_fn(move |cx| {
-        let mut open = false;
-        for (future, slot) in all.iter_mut().zip(&mut done) {
-            if slot.is_none() {
-                match future.as_mut().poll(cx) {
-                    std::task::Poll::Ready(value) => *slot = Some(value),
-                    std::task::Poll::Pending => open = true,
-                }
-            }
-        }
-        if open { std::task::Poll::Pending } else { std::task::Poll::Ready(done.drain(..).flatten().collect()) }
-    })
-    .await
 }

@@ -5,9 +5,12 @@ use sugi_store::Filter;
 
 use crate::{House, approved, declined, id};
 
-#[tokio::test]
-async fn by_state_order_number_card_and_approval() {
-    let house = House::new();
+on_each_engine!(
+    by_state_order_number_card_and_approval,
+    page_by_page_without_gap_or_repeat,
+);
+
+async fn by_state_order_number_card_and_approval(house: House) {
     for n in 1..=5 {
         let book = house.pay(n, &format!("A-{n}")).await.unwrap();
         let event = if n % 2 == 0 { declined() } else { approved(&format!("2600000000000{n}")) };
@@ -29,9 +32,7 @@ async fn by_state_order_number_card_and_approval() {
     assert_eq!(found(Filter { order_no: some("' or 1=1 --"), ..Filter::default() }).await, []);
 }
 
-#[tokio::test]
-async fn page_by_page_without_gap_or_repeat() {
-    let house = House::new();
+async fn page_by_page_without_gap_or_repeat(house: House) {
     for n in 1..=7 {
         house.pay(n, &format!("A-{n}")).await.unwrap();
     }

@@ -1,8 +1,28 @@
 //! The store suite: what every engine under the store has to keep, whatever it is made of.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+/// Makes a test of each function for each engine: `create::sqlite::…` and `create::postgres::…`.
+macro_rules! on_each_engine {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::House::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::House::postgres().await).await;
+            })*
+        }
+    };
+}
+
 mod create;
 mod finding;
+mod lease;
+mod postgres;
 mod tamper;
 mod write;
 
@@ -11,17 +31,37 @@ use nhn_kcp::{Amount, Buyer, MaskedCard, Money, Order, OrderNo};
 use sugi_core::{Approval, Event, Kind, PaymentId, Refusal, Request};
 use sugi_store::{Book, CreateError, Draft, Key, Opening, Store};
 
-/// A ledger in a folder of its own.
+/// A ledger of its own.
 struct House {
-    dir: tempfile::TempDir,
+    place: Place,
     store: Option<Store>,
 }
 
+/// Where a ledger is kept.
+enum Place {
+    Folder(tempfile::TempDir),
+    Database(pg_for_tests::Database),
+}
+
 impl House {
-    fn new() -> Self {
+    fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Some(Store::open(dir.path()).unwrap());
-        Self { dir, store }
+        Self { place: Place::Folder(dir), store }
+    }
+
+    async fn postgres() -> Self {
+        let mut house = Self { place: Place::Database(pg_for_tests::database()), store: None };
+        house.reopen().await;
+        house
+    }
+
+    /// An empty ledger of the same kind.
+    async fn another(&self) -> Self {
+        match self.place {
+            Place::Folder(_) => Self::sqlite(),
+            Place::Database(_) => Self::postgres().await,
+        }
     }
 
     fn store(&self) -> &Store {
@@ -29,9 +69,31 @@ impl House {
     }
 
     /// Closes the ledger and opens it again.
-    fn reopen(&mut self) {
+    async fn reopen(&mut self) {
         self.store = None;
-        self.store = Some(Store::open(self.dir.path()).unwrap());
+        self.store = Some(self.open().await.unwrap());
+    }
+
+    /// Opens the ledger once more.
+    async fn open(&self) -> Result<Store, sugi_store::StoreError> {
+        match &self.place {
+            Place::Folder(dir) => Store::open(dir.path()),
+            Place::Database(database) => Store::connect(database.url()).await,
+        }
+    }
+
+    /// Does something to the rows behind the store's back; says how many it touched.
+    fn harm(&self, sql: &str) -> usize {
+        match &self.place {
+            Place::Folder(dir) => {
+                let db = rusqlite::Connection::open(dir.path().join("sugi.db")).unwrap();
+                db.execute(sql, []).unwrap()
+            }
+            Place::Database(database) => {
+                let count = format!("with touched as ({sql} returning 1) select count(*) from touched");
+                database.sql(&count).parse().unwrap()
+            }
+        }
     }
 
     /// Writes a payment whose approval is being sent.
@@ -84,4 +146,23 @@ fn declined() -> Event {
 
 fn key(key: &str, request: &str) -> Option<Key> {
     Some(Key { scope: "cli".into(), key: key.into(), request: request.into() })
+}
+
+/// Drives all at once and waits for all.
+async fn together<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut all: Vec<_> = all.map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = all.iter().map(|_| None).collect();
+    std::future::poll_fn(move |cx| {
+        let mut open = false;
+        for (future, slot) in all.iter_mut().zip(&mut done) {
+            if slot.is_none() {
+                match future.as_mut().poll(cx) {
+                    std::task::Poll::Ready(value) => *slot = Some(value),
+                    std::task::Poll::Pending => open = true,
+                }
+            }
+        }
+        if open { std::task::Poll::Pending } else { std::task::Poll::Ready(done.drain(..).flatten().collect()) }
+    })
+    .await
 }

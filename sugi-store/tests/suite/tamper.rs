@@ -1,28 +1,25 @@
 //! Whatever is changed behind the store's back is found, and named.
 
-use rusqlite::Connection;
 use sugi_store::StoreError;
 
 use crate::{House, approved, id};
 
-/// Writes two payments, does something to the file, and returns what the ledger then says.
-async fn after(harm: &str) -> StoreError {
-    let mut house = House::new();
+on_each_engine!(every_kind_of_harm_is_found_and_named);
+
+/// Writes two payments, does something to the rows, and returns what the ledger then says.
+async fn after(mut house: House, harm: &str) -> StoreError {
     for n in 1..=2 {
         let book = house.pay(n, &format!("A-{n}")).await.unwrap();
         house.then(&book, approved(&format!("2600000000000{n}"))).await.unwrap();
     }
     house.store().verify().await.unwrap();
     house.store = None;
-    let db = Connection::open(house.dir.path().join("sugi.db")).unwrap();
-    assert!(db.execute(harm, []).unwrap() > 0, "{harm} did nothing");
-    drop(db);
-    house.reopen();
+    assert!(house.harm(harm) > 0, "{harm} did nothing");
+    house.reopen().await;
     house.store().verify().await.expect_err(harm)
 }
 
-#[tokio::test]
-async fn every_kind_of_harm_is_found_and_named() {
+async fn every_kind_of_harm_is_found_and_named(house: House) {
     let payment = id(2);
     let row = |seq: i32| format!("journal row ({payment}, {seq})");
     let projection = format!("payment row {payment}");
@@ -38,7 +35,7 @@ async fn every_kind_of_harm_is_found_and_named() {
         ("update payment set buyer_name = null where id = '{}'", projection.clone()),
         ("delete from payment where id = '{}'", row(1)),
     ] {
-        let finding = after(&harm.replace("{}", payment.as_str())).await;
+        let finding = after(house.another().await, &harm.replace("{}", payment.as_str())).await;
         let StoreError::Inconsistent(finding) = finding else { panic!("{harm}: {finding}") };
         assert_eq!(finding.place, place, "{harm}: {finding}");
     }

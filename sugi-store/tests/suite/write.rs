@@ -3,11 +3,16 @@
 use sugi_core::{Event, Status};
 use sugi_store::{Store, StoreError};
 
-use crate::{House, approved, at, declined, id};
+use crate::{House, Place, approved, at, declined, id};
 
-#[tokio::test]
-async fn of_two_that_want_to_be_next_one_is_told_so() {
-    let house = House::new();
+on_each_engine!(
+    of_two_that_want_to_be_next_one_is_told_so,
+    a_payment_comes_back_as_it_was,
+    what_is_due_comes_the_longest_due_first,
+    many_writers_share_commits_and_none_is_forgotten,
+);
+
+async fn of_two_that_want_to_be_next_one_is_told_so(house: House) {
     let book = house.pay(1, "A-1").await.unwrap();
     assert!(house.then(&book, approved("26000000000001")).await.is_some());
     assert!(house.then(&book, declined()).await.is_none(), "the row after it is taken");
@@ -15,12 +20,10 @@ async fn of_two_that_want_to_be_next_one_is_told_so() {
     assert_eq!(stands.payment.status(), Status::Approved);
 }
 
-#[tokio::test]
-async fn a_payment_comes_back_as_it_was() {
-    let mut house = House::new();
+async fn a_payment_comes_back_as_it_was(mut house: House) {
     let book = house.pay(1, "A-1").await.unwrap();
     let book = house.then(&book, approved("26000000000001")).await.unwrap();
-    house.reopen();
+    house.reopen().await;
     let again = house.store().load(&id(1)).await.unwrap().unwrap();
     assert_eq!(again.payment, book.payment);
     assert_eq!(again.head, book.head);
@@ -29,9 +32,7 @@ async fn a_payment_comes_back_as_it_was() {
     assert_eq!(house.store().verify().await.unwrap(), (1, 3));
 }
 
-#[tokio::test]
-async fn what_is_due_comes_the_longest_due_first() {
-    let house = House::new();
+async fn what_is_due_comes_the_longest_due_first(house: House) {
     for (n, due) in [(1, 30), (2, 10), (3, 20)] {
         let opening = sugi_store::Opening { attempt: 1, key: None };
         house.store().create(crate::draft(n, &format!("A-{n}")), Some(at(due)), opening).await.unwrap();
@@ -45,19 +46,22 @@ async fn what_is_due_comes_the_longest_due_first() {
 }
 
 #[tokio::test]
-async fn a_ledger_is_written_by_one() {
-    let mut house = House::new();
-    let second = Store::open(house.dir.path());
+async fn a_file_is_written_by_one() {
+    let mut house = House::sqlite();
+    assert!(house.store().is_sole());
+    let second = house.open().await;
     assert!(matches!(second, Err(StoreError::Locked { .. })), "{second:?}");
 
     // Reading beside the writer is fine, and sees what was committed; writing is refused.
     let book = house.pay(1, "A-1").await.unwrap();
-    let reader = Store::open_to_read(house.dir.path()).unwrap();
+    let Place::Folder(dir) = &house.place else { panic!() };
+    let reader = Store::open_to_read(dir.path()).unwrap();
+    assert!(!reader.is_sole());
     assert_eq!(reader.load(&id(1)).await.unwrap().unwrap().payment, book.payment);
     let draft = sugi_store::Draft::of(book, at(2), Event::Lost(lost())).unwrap();
     assert!(matches!(reader.append(draft, None).await, Err(StoreError::Failed { .. })));
 
-    house.reopen();
+    house.reopen().await;
 }
 
 #[tokio::test]
@@ -67,9 +71,7 @@ async fn a_reader_makes_no_ledger() {
     assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0, "it left something behind");
 }
 
-#[tokio::test]
-async fn many_writers_share_commits_and_none_is_forgotten() {
-    let house = House::new();
+async fn many_writers_share_commits_and_none_is_forgotten(house: House) {
     let store = std::sync::Arc::new(house.store.unwrap());
     let tasks: Vec<_> = (1..=500)
         .map(|n| {

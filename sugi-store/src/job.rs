@@ -1,0 +1,82 @@
+//! A write on its way to the one that writes, and back.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    book::{Book, Draft},
+    error::{CreateError, StoreError},
+    record::{self, Row},
+    store::Opening,
+};
+
+/// Commits take at most this many writes at once.
+pub(crate) const BATCH: usize = 256;
+/// Writes that may wait; beyond it callers are told that the ledger is busy.
+pub(crate) const QUEUE: usize = 8_192;
+
+/// A write and the one who waits for it.
+pub(crate) struct Job {
+    pub(crate) write: Write,
+    reply: oneshot::Sender<Result<(Verdict, Book), StoreError>>,
+}
+
+/// What is to be written.
+pub(crate) struct Write {
+    pub(crate) draft: Draft,
+    pub(crate) row: Row,
+    /// Only for a new payment.
+    pub(crate) opening: Option<Opening>,
+}
+
+/// What became of a write whose transaction was committed.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It is in the journal.
+    Written,
+    /// Somebody else wrote this payment's next row first.
+    Beaten,
+    /// The new payment must not be.
+    Refused(CreateError),
+}
+
+impl Job {
+    pub(crate) fn answer(self, verdict: Result<Verdict, StoreError>) {
+        // Whoever asked may have hung up; what was written stays written.
+        let _ = self.reply.send(verdict.map(|verdict| (verdict, self.write.draft.written())));
+    }
+}
+
+impl Write {
+    /// Whether the payment's orders are held from now on, if that changes.
+    pub(crate) fn live_now(&self) -> Option<bool> {
+        let live = record::is_live(self.draft.after().status());
+        (live != self.draft.was_live).then_some(live)
+    }
+}
+
+/// Puts a write into the queue and waits for what becomes of it. The book is the payment as it
+/// is if the write was written.
+pub(crate) async fn ask<T>(
+    queue: &mpsc::Sender<T>,
+    write: Write,
+    wrap: impl FnOnce(Job) -> T,
+) -> Result<(Verdict, Book), StoreError> {
+    let (reply, answer) = oneshot::channel();
+    send(queue, wrap(Job { write, reply }))?;
+    answer.await.unwrap_or_else(|_| Err(gone()))
+}
+
+/// Puts something into a writer's queue without waiting.
+pub(crate) fn send<T>(queue: &mpsc::Sender<T>, work: T) -> Result<(), StoreError> {
+    queue.try_send(work).map_err(|why| match why {
+        mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+        mpsc::error::TrySendError::Closed(_) => {
+            StoreError::Failed { why: "it closed after a failed write; start again".into() }
+        }
+    })
+}
+
+/// The writer ended before it answered.
+pub(crate) fn gone() -> StoreError {
+    StoreError::Unknown { why: "the ledger's writer ended".into() }
+}

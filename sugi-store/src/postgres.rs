@@ -1,0 +1,101 @@
+//! The ledger in PostgreSQL: one connection that writes, a few that read, all to the primary.
+
+mod batch;
+mod link;
+mod target;
+mod tls;
+mod writer;
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{Semaphore, mpsc};
+
+use self::{
+    link::{Link, Role},
+    target::Target,
+};
+use crate::{
+    book::Book,
+    error::StoreError,
+    job::{self, Job, Verdict, Write},
+    migrations,
+    value::{Cells, Value},
+};
+
+/// Readers at a time.
+const READERS: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    target: Arc<Target>,
+    queue: mpsc::Sender<Job>,
+    idle: Mutex<Vec<Link>>,
+    permits: Semaphore,
+}
+
+impl Postgres {
+    pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
+        let target = Arc::new(Target::parse(url)?);
+        migrations::run_postgres(&mut link::connect(&target).await?.0).await?;
+        let writer = Link::open(&target, Role::Writer).await?;
+        let reader = Link::open(&target, Role::Reader).await?;
+        let (queue, jobs) = mpsc::channel(job::QUEUE);
+        tokio::spawn(writer::run(Arc::clone(&target), writer, jobs));
+        Ok(Self { target, queue, idle: Mutex::new(vec![reader]), permits: Semaphore::new(READERS) })
+    }
+
+    pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
+        job::ask(&self.queue, write, |job| job).await
+    }
+
+    pub(crate) async fn rows(
+        &self,
+        sql: Cow<'static, str>,
+        values: Vec<Value<'static>>,
+    ) -> Result<Vec<Cells>, StoreError> {
+        let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
+        // A kept connection may have died since; reading twice does no harm.
+        while let Some(link) = self.kept() {
+            match link.rows(&sql, &values).await {
+                Err(_) if link.is_closed() => {}
+                answer => return self.keep(link, answer),
+            }
+        }
+        let link = Link::open(&self.target, Role::Reader).await?;
+        let answer = link.rows(&sql, &values).await;
+        self.keep(link, answer)
+    }
+
+    /// Runs a statement that writes and is its own transaction.
+    pub(crate) async fn run(
+        &self,
+        sql: &'static str,
+        values: Vec<Value<'static>>,
+    ) -> Result<Vec<Cells>, StoreError> {
+        let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
+        let kept = std::iter::from_fn(|| self.kept()).find(|link| !link.is_closed());
+        let link = match kept {
+            Some(link) => link,
+            None => Link::open(&self.target, Role::Reader).await?,
+        };
+        match link.rows(sql, &values).await {
+            Err(why) if link.is_closed() => Err(StoreError::Unknown { why: link::words(&why) }),
+            answer => self.keep(link, answer),
+        }
+    }
+
+    /// Puts a connection back for the next one. (One that is not put back is closed.)
+    fn keep<T>(&self, link: Link, answer: Result<T, tokio_postgres::Error>) -> Result<T, StoreError> {
+        if !link.is_closed() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(link);
+        }
+        Ok(answer?)
+    }
+
+    fn kept(&self) -> Option<Link> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}

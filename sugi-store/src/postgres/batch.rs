@@ -1,0 +1,313 @@
+//! One transaction with many writes in it, none of which can spoil another.
+//!
+//! Everything that can be taken is claimed first, by inserts that do nothing where somebody else
+//! was quicker; what comes back tells who won. Then follow, together with the commit, the rows of
+//! those who won everything they need, while the others' few claims are taken back. A claim that
+//! is taken back was new in this transaction, so deleting it leaves no trace; nothing is ever taken
+//! out of the journal. Statements that do not wait for each other's answers travel together.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::try_join_all;
+use tokio_postgres::{Error, error::Severity};
+
+use super::link::{Link, words};
+use crate::{
+    job::{Job, Verdict, Write},
+    record, sql,
+    sql::many,
+    store::Opening,
+    value::{Cells, Value},
+};
+
+/// A server that does not answer for this long is taken for gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A transaction did not end as it should.
+pub(super) enum Trouble {
+    /// The server refused something; nothing was written.
+    Undone(Error),
+    /// The connection ended before the commit was sent; nothing was written.
+    Lost(String),
+    /// Nobody knows whether the commit took effect.
+    Unsure {
+        why: String,
+        /// The transaction's name at the server.
+        transaction: String,
+        /// What was to become of each write.
+        verdicts: Vec<Verdict>,
+    },
+}
+
+/// Takes the first jobs that have nothing to do with each other; the rest comes in a later
+/// transaction, as if it had been asked for later.
+pub(super) fn apart(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut touched: HashSet<(u8, Value<'static>, Value<'static>)> = HashSet::new();
+    jobs.into_iter().partition(|job| {
+        let row = &job.write.row;
+        let own = |text: &String| Value::from(text.clone());
+        let mut touches = vec![(0, own(&row.id), Value::Null)];
+        if job.write.opening.is_some() || job.write.live_now().is_some() {
+            touches.push((1, own(&row.shop), own(&row.order_no)));
+            touches.push((1, own(&row.shop), own(&row.ordr_idxx)));
+        }
+        if let Some(key) = job.write.opening.as_ref().and_then(|opening| opening.key.as_ref()) {
+            touches.push((2, own(&key.scope), own(&key.key)));
+        }
+        let free = touches.iter().all(|touch| !touched.contains(touch));
+        // Whoever waits keeps its place too: nobody behind it may overtake it.
+        touched.extend(touches);
+        free
+    })
+}
+
+/// A new payment on its way through a transaction.
+struct New<'a> {
+    /// Its place among the jobs.
+    at: usize,
+    write: &'a Write,
+    opening: &'a Opening,
+    /// The order numbers that it must be the first to use.
+    numbers: Vec<&'a String>,
+    has_key: bool,
+    has_orders: bool,
+}
+
+impl<'a> New<'a> {
+    fn of(at: usize, write: &'a Write, opening: &'a Opening) -> Self {
+        let row = &write.row;
+        let mut numbers = Vec::with_capacity(1);
+        if opening.attempt == 1 {
+            numbers.push(&row.order_no);
+        }
+        if row.ordr_idxx != row.order_no {
+            numbers.push(&row.ordr_idxx);
+        }
+        Self { at, write, opening, numbers, has_key: false, has_orders: false }
+    }
+
+    fn has_all(&self) -> bool {
+        self.has_key && self.has_orders
+    }
+
+    fn claim<'b>(&'b self, number: &'b str, attempts: u32) -> [Value<'b>; 4] {
+        [(&self.write.row.shop).into(), number.into(), (&self.write.row.id).into(), attempts.into()]
+    }
+}
+
+/// What the first statements brought.
+struct Claimed {
+    transaction: String,
+    /// Scope, key and payment of each key.
+    keys: Vec<Cells>,
+    /// Shop, number and payment of each order number that nobody had used.
+    orders: Vec<Cells>,
+}
+
+/// Writes jobs that are [`apart`] in one transaction; says what became of each.
+pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Trouble> {
+    let (mut new, mut further) = (Vec::new(), Vec::new());
+    for (at, Job { write, .. }) in jobs.iter().enumerate() {
+        match &write.opening {
+            Some(opening) => new.push(New::of(at, write, opening)),
+            None => further.push((at, write)),
+        }
+    }
+    // One order for all nodes, so that they wait for each other in one direction only.
+    new.sort_by_key(|new| &new.write.row.id);
+    further.sort_by_key(|(_, write)| &write.row.id);
+
+    // A warning from before is none of this transaction's.
+    let _ = link.warned();
+    let mut verdicts: Vec<_> = jobs.iter().map(|_| Verdict::Written).collect();
+    let claimed = patiently(claim(link, &mut new, &mut further, &mut verdicts)).await.map_err(before_commit)?;
+    patiently(refuse(link, &new, &mut verdicts)).await.map_err(before_commit)?;
+    let why = match patiently(finish(link, &new, &further, &claimed)).await {
+        Ok(()) if !link.warned() => return Ok(verdicts),
+        Ok(()) => "the server warned while it committed".into(),
+        Err(Some(why)) if is_refusal(&why) => return Err(Trouble::Undone(why)),
+        Err(Some(why)) => words(&why),
+        Err(None) => "the server stopped answering".into(),
+    };
+    Err(Trouble::Unsure { why, transaction: claimed.transaction, verdicts })
+}
+
+/// Claims keys, orders and the next rows of journals. What was beaten leaves `further`.
+async fn claim(
+    link: &Link,
+    new: &mut [New<'_>],
+    further: &mut Vec<(usize, &Write)>,
+    verdicts: &mut [Verdict],
+) -> Result<Claimed, Error> {
+    let keys = new.iter().filter_map(|new| {
+        let key = new.opening.key.as_ref()?;
+        Some([(&key.scope).into(), (&key.key).into(), (&key.request).into(), (&new.write.row.id).into()])
+    });
+    let keys = columns(sorted(keys));
+    let orders = new.iter().flat_map(|new| new.numbers.iter().map(|number| new.claim(number, 1)));
+    let orders = columns(sorted(orders));
+    let rows = columns(further.iter().flat_map(|(_, write)| entries(write)).collect());
+    let (begun, transaction, keys, orders, rows) = tokio::join!(
+        biased;
+        link.command("begin"),
+        link.rows(many::TRANSACTION, &[]),
+        link.many(many::CLAIM_KEY, &keys),
+        link.many(many::CLAIM_NEW_ORDER, &orders),
+        link.many(many::APPEND, &rows),
+    );
+    begun?;
+    let name = transaction?.first().and_then(|row| row.text(0).ok()).unwrap_or_default();
+    let claimed = Claimed { transaction: name, keys: keys?, orders: orders? };
+    let written: HashSet<_> = rows?.into_iter().filter_map(|row| row.text(0).ok()).collect();
+    further.retain(|(at, write)| {
+        let won = written.contains(&write.row.id);
+        if !won {
+            verdicts[*at] = Verdict::Beaten;
+        }
+        won
+    });
+
+    let of = |claims: &[Cells]| claims.iter().filter_map(|row| row.text(2).ok()).collect::<Vec<_>>();
+    let (keys, orders) = (of(&claimed.keys), of(&claimed.orders));
+    for new in &mut *new {
+        let id = &new.write.row.id;
+        new.has_key = new.opening.key.is_none() || keys.contains(id);
+        new.has_orders = orders.iter().filter(|order| *order == id).count() == new.numbers.len();
+    }
+    // A further attempt takes its order over from the one before. That cannot be taken back, so it
+    // is the last thing to be claimed, by those who have all the rest.
+    let again = |new: &New| new.opening.attempt > 1 && new.has_all();
+    let orders = new.iter().filter(|new| again(new));
+    let orders = columns(sorted(orders.map(|new| new.claim(&new.write.row.order_no, new.opening.attempt))));
+    let taken_over = of(&link.many(many::CLAIM_ORDER, &orders).await?);
+    for new in new {
+        if again(new) {
+            new.has_orders = taken_over.contains(&new.write.row.id);
+        }
+    }
+    Ok(claimed)
+}
+
+/// Finds out what is in the way of the new payments that did not get everything.
+async fn refuse(link: &Link, new: &[New<'_>], verdicts: &mut [Verdict]) -> Result<(), Error> {
+    let lost = new.iter().filter(|new| !new.has_all());
+    let refusals = try_join_all(lost.map(async |new| {
+        let row = &new.write.row;
+        let refusal = match &new.opening.key {
+            Some(key) if !new.has_key => {
+                let holder = link.rows(sql::KEY, &[(&key.scope).into(), (&key.key).into()]).await?;
+                record::key_used(holder.first(), key)
+            }
+            _ => {
+                let holder = link.rows(sql::ORDER, &[(&row.shop).into(), (&row.order_no).into()]).await?;
+                record::order_taken(holder.first(), row, new.opening.attempt)
+            }
+        };
+        Ok((new.at, refusal))
+    }));
+    for (at, refusal) in refusals.await? {
+        verdicts[at] = Verdict::Refused(refusal);
+    }
+    Ok(())
+}
+
+/// Takes back what the refused ones had claimed, writes the rest, and commits.
+async fn finish(
+    link: &Link,
+    new: &[New<'_>],
+    further: &[(usize, &Write)],
+    claimed: &Claimed,
+) -> Result<(), Error> {
+    let made: HashSet<_> = new.iter().filter(|new| new.has_all()).map(|new| &new.write.row.id).collect();
+    let back = |claims: &[Cells]| {
+        let claims = claims.iter().filter(|row| row.text(2).is_ok_and(|id| !made.contains(&id)));
+        columns(sorted(claims.map(|row| [row.0[0].clone(), row.0[1].clone()])))
+    };
+    let (keys, orders) = (back(&claimed.keys), back(&claimed.orders));
+    let made = || new.iter().filter(|new| new.has_all()).map(|new| new.write);
+    let rows = columns(made().flat_map(entries).collect());
+    let opened = columns(made().map(|write| write.row.opened()).collect());
+    let projected = columns(further.iter().map(|(_, write)| write.row.projected()).collect());
+    let live = further.iter().filter_map(|(_, write)| Some((write.live_now()?, &write.row.id)));
+    let live = columns(live.map(|(live, id)| [i64::from(live).into(), id.into()]).collect());
+
+    // What fails before it is even sent must keep the commit from being sent: futures that are
+    // polled in order are sent in order.
+    let unsent = AtomicBool::new(false);
+    let sent = async |statement: &str, columns: &[Vec<Value<'_>>]| {
+        let answer = link.many(statement, columns).await;
+        unsent.fetch_or(answer.is_err(), Ordering::SeqCst);
+        answer
+    };
+    let commit = async {
+        let command = if unsent.load(Ordering::SeqCst) { "rollback" } else { "commit" };
+        link.command(command).await
+    };
+    let (keys, orders, rows, opened, projected, live, committed) = tokio::join!(
+        biased;
+        sent(many::UNCLAIM_KEY, &keys),
+        sent(many::UNCLAIM_ORDER, &orders),
+        sent(many::BEGIN, &rows),
+        sent(many::OPEN, &opened),
+        sent(many::PROJECT, &projected),
+        sent(many::SET_ORDER_LIVE, &live),
+        commit,
+    );
+    // After a refusal the server turns the commit into a rollback without a word, so the first
+    // error counts, not the last.
+    for answer in [keys, orders, rows, opened, projected, live] {
+        answer?;
+    }
+    committed
+}
+
+/// The journal rows of a write, in the order of [`many::APPEND`].
+fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 5]> {
+    write.draft.entries.iter().map(|entry| {
+        let (seq, at) = (entry.seq.into(), entry.at.as_microsecond().into());
+        [(&write.row.id).into(), seq, at, (&entry.body).into(), entry.hash.to_hex().into()]
+    })
+}
+
+fn sorted<'a, const N: usize>(rows: impl Iterator<Item = [Value<'a>; N]>) -> Vec<[Value<'a>; N]> {
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort();
+    rows
+}
+
+/// Rows as columns.
+fn columns<const N: usize>(rows: Vec<[Value<'_>; N]>) -> Vec<Vec<Value<'_>>> {
+    let mut columns: Vec<_> = (0..N).map(|_| Vec::with_capacity(rows.len())).collect();
+    for row in rows {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column.push(value);
+        }
+    }
+    columns
+}
+
+/// Waits for the server, but not for ever; `None` when it took too long.
+async fn patiently<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Option<Error>> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(Some),
+        Err(_) => Err(None),
+    }
+}
+
+fn before_commit(why: Option<Error>) -> Trouble {
+    match why {
+        Some(why) if is_refusal(&why) => Trouble::Undone(why),
+        Some(why) => Trouble::Lost(words(&why)),
+        None => Trouble::Lost("the server stopped answering".into()),
+    }
+}
+
+/// Whether the server itself said no, and is still there.
+fn is_refusal(why: &Error) -> bool {
+    why.as_db_error().is_some_and(|told| told.parsed_severity() == Some(Severity::Error))
+}

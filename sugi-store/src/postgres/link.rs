@@ -1,0 +1,258 @@
+//! One connection: every statement prepared on it, and an ear for what the server says besides.
+
+use std::{
+    collections::HashMap,
+    error::Error as _,
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::BytesMut;
+use futures_util::future::try_join_all;
+use tokio_postgres::{
+    AsyncMessage, Client, Error, Statement,
+    error::{Severity, SqlState},
+    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
+};
+
+use super::target::{Driver, Target};
+use crate::{
+    error::StoreError,
+    sql,
+    value::{Cells, Value},
+};
+
+/// What every connection needs, whatever the role or the database has as its default. A warning at
+/// commit may be the only word of a standby that was not waited for, so warnings must come through.
+const SETTINGS: &str = "\
+set default_transaction_isolation = 'read committed'; set client_min_messages = 'warning'";
+
+/// What the one that writes needs besides. A time-out that fires during COMMIT would leave its
+/// outcome open, so there is none; a node that freezes inside a transaction must not keep others
+/// waiting, so the server ends that. A commit waits for the disk, and for a synchronous standby's
+/// disk if there is one; a stronger setting is left alone.
+const WRITER_SETTINGS: &str = "\
+set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = '10s';
+select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') <> 'remote_apply'";
+
+/// Prepared on an empty ledger, a batched update is planned to scan the table, and the plan stays
+/// while the table grows. Every batch finds its rows by a unique key, so scans are ruled out.
+pub(super) const PLANS: &str = "\
+set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;
+set plan_cache_mode = 'force_generic_plan'";
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Writer,
+    Reader,
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    client: Client,
+    statements: HashMap<&'static str, Statement>,
+    warned: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// Connects, makes sure of the other side, and prepares every statement.
+    pub(super) async fn open(target: &Target, role: Role) -> Result<Self, StoreError> {
+        let (client, warned) = connect(target).await?;
+        let mut all = sql::READS.iter().chain(sql::WRITES).copied().collect::<Vec<_>>();
+        if role == Role::Writer {
+            client.batch_execute(WRITER_SETTINGS).await?;
+            pin_plans(&client).await?;
+            all.extend(sql::many::ALL);
+        }
+        let prepared = try_join_all(all.iter().map(|sql| client.prepare(sql))).await?;
+        let statements = all.into_iter().zip(prepared).collect();
+        Ok(Self { client, statements, warned })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// What a statement finds.
+    pub(super) async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Cells>, Error> {
+        let rows = if let Some(statement) = self.statements.get(sql) {
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            self.client.query(statement, &values).await?
+        } else {
+            let values: Vec<_> = values.iter().map(|value| (value as _, value.kind())).collect();
+            self.client.query_typed(sql, &values).await?
+        };
+        cells(&rows)
+    }
+
+    /// Runs a batch form with its columns; nothing to run when they are empty.
+    pub(super) async fn many(&self, sql: &str, columns: &[Vec<Value<'_>>]) -> Result<Vec<Cells>, Error> {
+        if columns.first().is_none_or(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        let rows = match self.statements.get(sql) {
+            Some(statement) => self.client.query(statement, &columns).await?,
+            None => self.client.query(sql, &columns).await?,
+        };
+        cells(&rows)
+    }
+
+    pub(super) async fn command(&self, sql: &str) -> Result<(), Error> {
+        self.client.batch_execute(sql).await
+    }
+
+    /// Whether the server warned of something since it was last asked.
+    pub(super) fn warned(&self) -> bool {
+        self.warned.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Connects and makes sure of the other side, without preparing anything.
+pub(super) async fn connect(target: &Target) -> Result<(Client, Arc<AtomicBool>), StoreError> {
+    let (client, driver) = target.connect().await?;
+    let warned = Arc::new(AtomicBool::new(false));
+    tokio::spawn(drive(driver, Arc::clone(&warned)));
+    check(&client).await?;
+    client.batch_execute(SETTINGS).await?;
+    Ok((client, warned))
+}
+
+/// Moves bytes until the connection ends. A notice is seen here before the answer that follows it
+/// reaches whoever waits for it.
+async fn drive(mut driver: Driver, warned: Arc<AtomicBool>) {
+    loop {
+        match poll_fn(|cx| driver.poll_message(cx)).await {
+            Some(Ok(AsyncMessage::Notice(notice))) => {
+                if notice.parsed_severity() == Some(Severity::Warning) {
+                    warned.store(true, Ordering::SeqCst);
+                    tracing::warn!(code = notice.code().code(), what = notice.message(), "PostgreSQL warns");
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(why)) => {
+                tracing::warn!(why = words(&why), "the connection to PostgreSQL broke");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// Only the primary knows what was written last, and only UTF-8 holds every name.
+async fn check(client: &Client) -> Result<(), StoreError> {
+    let ask = "select pg_is_in_recovery(), current_setting('server_encoding'), current_setting('fsync')";
+    let row = client.query_one(ask, &[]).await?;
+    if row.try_get(0)? {
+        let why = "this PostgreSQL is a standby, which may lag behind; give the primary's address, or all \
+                   addresses with commas between them";
+        return Err(StoreError::Failed { why: why.into() });
+    }
+    let encoding: String = row.try_get(1)?;
+    if encoding != "UTF8" {
+        let why = format!("the database is encoded in {encoding}, which cannot hold every name; make one with \
+                           `create database sugi encoding 'UTF8' template template0`");
+        return Err(StoreError::Failed { why });
+    }
+    if row.try_get::<_, &str>(2)? == "off" {
+        tracing::warn!("PostgreSQL runs with fsync off: a power cut can lose payments that were acknowledged");
+    }
+    Ok(())
+}
+
+async fn pin_plans(client: &Client) -> Result<(), StoreError> {
+    match client.batch_execute(PLANS).await {
+        // An engine that speaks the protocol but plans in its own way has no such switches.
+        Err(why) if why.code() == Some(&SqlState::UNDEFINED_OBJECT) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+fn cells(rows: &[tokio_postgres::Row]) -> Result<Vec<Cells>, Error> {
+    let row = |row: &tokio_postgres::Row| (0..row.len()).map(|at| row.try_get(at)).collect::<Result<_, _>>();
+    rows.iter().map(|cells| row(cells).map(Cells)).collect()
+}
+
+type Refused = Box<dyn std::error::Error + Sync + Send>;
+
+impl Value<'_> {
+    fn kind(&self) -> Type {
+        match self {
+            Self::Null | Self::Text(_) => Type::TEXT,
+            Self::Integer(_) => Type::INT8,
+        }
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Refused> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Text(text) => text.as_ref().to_sql_checked(kind, out),
+            Self::Integer(number) => number.to_sql_checked(kind, out),
+        }
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::TEXT || *kind == Type::INT8
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Value<'static> {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Refused> {
+        if *kind == Type::INT8 { i64::from_sql(kind, raw).map(Into::into) } else { String::from_sql(kind, raw).map(Into::into) }
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Refused> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::TEXT || *kind == Type::INT8
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(why: Error) -> Self {
+        Self::Failed { why: words(&why) }
+    }
+}
+
+/// An error with its causes: by itself the driver's says only which kind it is.
+pub(super) fn words(why: &Error) -> String {
+    if let Some(told) = why.as_db_error() {
+        return format!("{} ({})", told.message(), told.code().code());
+    }
+    let mut words = why.to_string();
+    let mut cause = why.source();
+    while let Some(why) = cause {
+        words = format!("{words}: {why}");
+        cause = why.source();
+    }
+    words
+}
+
+/// Why a server could not be reached, and what to do about it.
+pub(super) fn reach(why: &Error) -> String {
+    let words = words(why);
+    let remedy = match why.code() {
+        Some(code) if *code == SqlState::INVALID_PASSWORD => "; check user and password",
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => "; make it with `createdb`",
+        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => "; raise max_connections, each node takes five",
+        Some(_) => "",
+        None if words.contains("certificate") => {
+            "; name the server's authority with sslrootcert=FILE, and the server as its certificate does"
+        }
+        None if words.contains("TLS") => {
+            "; turn TLS on at the server, or write sslmode=disable if the network between is yours alone"
+        }
+        None => "; is it running, and is this its address?",
+    };
+    format!("{words}{remedy}")
+}

@@ -1,0 +1,155 @@
+//! Where the database is, how the way there is kept private, and what has to be true on arrival.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use tokio_postgres::{
+    Client, Config, Connection, Socket,
+    config::{Host, SslMode, TargetSessionAttrs},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    link::{reach, words},
+    tls::{self, Trust},
+};
+use crate::error::StoreError;
+
+/// A server that does not answer for this long counts as away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An address that was understood. Its password is nobody's to print.
+pub(super) struct Target {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+/// What drives a connection.
+pub(super) type Driver =
+    Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>;
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.config.get_hosts()).finish()
+    }
+}
+
+impl Target {
+    pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
+        let failed = |why: String| StoreError::Failed { why };
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(failed("write the database as postgres://user:password@host:port/database".into()));
+        }
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
+        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value),
+                Some(("sslrootcert", value)) => roots = Some(decoded(value)),
+                _ => rest.push(parameter),
+            }
+        }
+        let mut config: Config = format!("{address}?{}", rest.join("&"))
+            .parse()
+            .map_err(|why| failed(format!("the database's address cannot be read: {}", words(&why))))?;
+        let (ssl, trust) = match (mode, roots) {
+            (Some("disable"), _) => (SslMode::Disable, Trust::Anybody),
+            (None, None) if is_local(&config) => (SslMode::Prefer, Trust::Anybody),
+            (Some("prefer"), _) => (SslMode::Prefer, Trust::Anybody),
+            (None | Some("require" | "verify-full"), None) => (SslMode::Require, Trust::Browsers),
+            (None | Some("require" | "verify-full"), Some(file)) => (SslMode::Require, Trust::File(file)),
+            (Some(other), _) => {
+                let why = format!("sslmode={other} is not one of disable, prefer, require, verify-full");
+                return Err(failed(why));
+            }
+        };
+        config.ssl_mode(ssl);
+        config.application_name(config.get_application_name().map_or("sugi".to_owned(), Into::into));
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(PATIENCE);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(3 * PATIENCE);
+        }
+        config.keepalives_idle(2 * PATIENCE).keepalives_interval(PATIENCE).keepalives_retries(3);
+        if config.get_hosts().len() > 1 {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        Ok(Self { config, tls: tls::connector(trust)? })
+    }
+
+    /// Connects to the primary.
+    pub(super) async fn connect(&self) -> Result<(Client, Driver), StoreError> {
+        let answer = tokio::time::timeout(3 * PATIENCE, self.config.connect(self.tls.clone())).await;
+        let place = format!("PostgreSQL at {:?}", self.config.get_hosts());
+        match answer {
+            Err(_) => Err(StoreError::Failed { why: format!("{place} does not answer") }),
+            Ok(Err(why)) => Err(StoreError::Failed { why: format!("{place}: {}", reach(&why)) }),
+            Ok(Ok(connected)) => Ok(connected),
+        }
+    }
+}
+
+fn is_local(config: &Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        }
+        Host::Unix(_) => true,
+    })
+}
+
+/// Undoes %-escapes, which a file's name may need.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(value) if byte == b'%' => {
+                bytes.push(value);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_is_private_unless_it_is_short_or_somebody_said_otherwise() {
+        let mode = |url: &str| Target::parse(url).unwrap().config.get_ssl_mode();
+        assert_eq!(mode("postgres://sugi@localhost/sugi"), SslMode::Prefer);
+        assert_eq!(mode("postgres://sugi@127.0.0.1:5433/sugi"), SslMode::Prefer);
+        assert_eq!(mode("postgresql://sugi@db.example.com/sugi"), SslMode::Require);
+        assert_eq!(mode("postgres://sugi@localhost,db.example.com/sugi"), SslMode::Require);
+        assert_eq!(mode("postgres://sugi@db/sugi?sslmode=disable&application_name=x"), SslMode::Disable);
+        assert_eq!(mode("postgres://sugi@db/sugi?sslmode=verify-full"), SslMode::Require);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_said_without_the_password() {
+        for url in [
+            "mysql://sugi:secret@db/sugi",
+            "postgres://sugi:secret@db/sugi?sslmode=verify-ca",
+            "postgres://sugi:secret@db/sugi?nonsense=1",
+            "postgres://sugi:secret@db/sugi?sslrootcert=/there/is/no/such/file.pem",
+            "postgres://sugi:secret@db:port/sugi",
+        ] {
+            let why = Target::parse(url).unwrap_err().to_string();
+            assert!(!why.contains("secret"), "{why}");
+        }
+        assert!(!format!("{:?}", Target::parse("postgres://sugi:secret@db/sugi").unwrap()).contains("secret"));
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        assert_eq!(decoded("/a%20b%2Fc%zz%"), "/a b/c%zz%");
+    }
+}

@@ -1,0 +1,228 @@
+//! The one that writes: takes what queued up, has it committed once, answers; and when the
+//! connection breaks, finds out what became of what was on it before anybody is answered.
+
+use std::{
+    collections::HashSet,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+use tokio_postgres::{Error, error::SqlState};
+
+use super::{
+    batch::{self, Trouble},
+    link::{Link, Role, words},
+    target::Target,
+};
+use crate::{
+    error::StoreError,
+    job::{BATCH, Job, Verdict},
+    sql::many,
+};
+
+/// How long writes wait for a connection to come back before they are refused.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long to try to find out what became of a commit.
+const SEARCH: Duration = Duration::from_secs(10);
+/// How often a batch is tried that the server undid to get two nodes out of each other's way.
+const TRIES: u32 = 5;
+
+/// The writer's life: it ends when nobody can ask for anything any more.
+pub(super) async fn run(target: Arc<Target>, link: Link, mut jobs: mpsc::Receiver<Job>) {
+    let mut link = Some(link);
+    let mut waiting = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            let Some(job) = jobs.recv().await else { return };
+            waiting.push(job);
+        }
+        while waiting.len() < BATCH {
+            let Ok(job) = jobs.try_recv() else { break };
+            waiting.push(job);
+        }
+        let open = match link.take().filter(|link| !link.is_closed()) {
+            Some(link) => Some(link),
+            None => refusing(connect(&target), &mut jobs, &mut waiting).await,
+        };
+        let Some(open) = open else { return };
+        let (batch, later) = batch::apart(std::mem::take(&mut waiting));
+        waiting = later;
+        link = write(&target, open, batch, &mut jobs, &mut waiting).await;
+    }
+}
+
+/// Waits for the database to come back. After a short grace, whoever wants to write meanwhile is
+/// told so at once. `None`: nobody is left who could want anything.
+async fn refusing<T>(
+    back: impl Future<Output = T>,
+    jobs: &mut mpsc::Receiver<Job>,
+    waiting: &mut Vec<Job>,
+) -> Option<T> {
+    let mut back = pin!(back);
+    if let Ok(back) = tokio::time::timeout(GRACE, &mut back).await {
+        return Some(back);
+    }
+    let away = || StoreError::Failed { why: "PostgreSQL is away; nothing was written".into() };
+    for job in waiting.drain(..) {
+        job.answer(Err(away()));
+    }
+    loop {
+        tokio::select! {
+            biased;
+            back = &mut back => return Some(back),
+            job = jobs.recv() => job?.answer(Err(away())),
+        }
+    }
+}
+
+/// Connects, however long it takes.
+async fn connect(target: &Target) -> Link {
+    let mut pauses = pauses();
+    loop {
+        match Link::open(target, Role::Writer).await {
+            Ok(link) => return link,
+            Err(why) => tracing::error!(%why, "the ledger's database is away"),
+        }
+        pause(&mut pauses).await;
+    }
+}
+
+/// Pauses between tries: short at first, then a second each.
+fn pauses() -> impl Iterator<Item = u64> {
+    [20, 50, 100, 250, 500].into_iter().chain(std::iter::repeat(1_000))
+}
+
+async fn pause(pauses: &mut impl Iterator<Item = u64>) {
+    tokio::time::sleep(Duration::from_millis(pauses.next().unwrap_or_default())).await;
+}
+
+/// Writes a batch and answers it; what comes back is the connection, if it is still good.
+async fn write(
+    target: &Target,
+    mut link: Link,
+    batch: Vec<Job>,
+    jobs: &mut mpsc::Receiver<Job>,
+    waiting: &mut Vec<Job>,
+) -> Option<Link> {
+    let mut groups = vec![(batch, 1)];
+    while let Some((group, tries)) = groups.pop() {
+        match batch::write(&link, &group).await {
+            Ok(verdicts) => {
+                for (job, verdict) in group.into_iter().zip(verdicts) {
+                    job.answer(Ok(verdict));
+                }
+            }
+            Err(Trouble::Undone(why)) => {
+                let _ = link.command("rollback").await;
+                match remedy(&why, group.len(), tries) {
+                    Remedy::Again => groups.push((group, tries + 1)),
+                    Remedy::OneByOne => groups.extend(group.into_iter().rev().map(|job| (vec![job], 1))),
+                    Remedy::None => fail(group, &StoreError::from(why)),
+                }
+            }
+            Err(Trouble::Lost(why)) => {
+                let why = format!("the connection broke before the commit: {why}");
+                let why = StoreError::Failed { why };
+                fail(group, &why);
+                groups.drain(..).for_each(|(group, _)| fail(group, &why));
+                return None;
+            }
+            Err(Trouble::Unsure { why, transaction, verdicts }) => {
+                drop(link);
+                tracing::warn!(%why, writes = group.len(), "the outcome of a commit is not known; looking");
+                let search = tokio::time::timeout(SEARCH, search(target, &transaction, &group));
+                match refusing(search, jobs, waiting).await {
+                    Some(Ok((back, found))) => {
+                        link = back;
+                        settle(group, verdicts, &found, &why);
+                    }
+                    // Nobody asks any more, or it could not be found out.
+                    None | Some(Err(_)) => {
+                        fail(group, &StoreError::Unknown { why });
+                        let why = StoreError::Failed { why: "the database is away".into() };
+                        groups.drain(..).for_each(|(group, _)| fail(group, &why));
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+    Some(link)
+}
+
+fn fail(group: Vec<Job>, why: &StoreError) {
+    for job in group {
+        job.answer(Err(why.clone()));
+    }
+}
+
+enum Remedy {
+    Again,
+    OneByOne,
+    None,
+}
+
+/// What to do about a batch that the server refused and undid.
+fn remedy(why: &Error, size: usize, tries: u32) -> Remedy {
+    match why.code().map(SqlState::code).and_then(|code| code.get(..2)) {
+        // Deadlock, or an engine that wants a transaction to be run again.
+        Some("40") if tries < TRIES => Remedy::Again,
+        // A value that does not fit: one write's fault, which is not to be its neighbours'.
+        Some("22" | "23" | "54") if size > 1 => Remedy::OneByOne,
+        _ => Remedy::None,
+    }
+}
+
+/// Answers a batch whose fate was found out.
+fn settle(group: Vec<Job>, verdicts: Vec<Verdict>, found: &HashSet<String>, why: &str) {
+    for (job, verdict) in group.into_iter().zip(verdicts) {
+        let is_there = found.contains(&job.write.row.head);
+        job.answer(match verdict {
+            Verdict::Written if !is_there => {
+                Err(StoreError::Failed { why: format!("the commit did not take effect: {why}") })
+            }
+            // What was in the way of the others stands, whatever became of this transaction.
+            verdict => Ok(verdict),
+        });
+    }
+}
+
+/// Looks, until it is known, which of the rows that a transaction was to write are there.
+async fn search(target: &Target, transaction: &str, group: &[Job]) -> (Link, HashSet<String>) {
+    let mut pauses = pauses();
+    loop {
+        match look(target, transaction, group).await {
+            Ok(found) => return found,
+            Err(why) => tracing::warn!(%why, "what became of a commit is still not known"),
+        }
+        pause(&mut pauses).await;
+    }
+}
+
+async fn look(target: &Target, transaction: &str, group: &[Job]) -> Result<(Link, HashSet<String>), StoreError> {
+    let open = |why: &str| StoreError::Unknown { why: why.into() };
+    let link = Link::open(target, Role::Writer).await?;
+    // The old connection is gone for us, but the server may still be at work on what came over it.
+    match link.rows(many::ENDED, &[transaction.into()]).await {
+        Ok(rows) if rows.first().and_then(|row| row.text(0).ok()).as_deref() == Some("in progress") => {
+            return Err(open("the server is still at work on it"));
+        }
+        Ok(_) => {}
+        // A server that took over has never heard of it.
+        Err(why) if why.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {}
+        Err(why) => return Err(why.into()),
+    }
+    // A row that can be seen is not yet safe: a restart, or somebody who cancels the wait for a
+    // standby, makes it visible before the standby has it. A commit after it vouches for it.
+    link.command(many::TOUCH).await?;
+    if link.warned() {
+        return Err(open("the standby does not answer"));
+    }
+    let names = group.iter().map(|job| (&job.write.row.id).into()).collect();
+    let numbers = group.iter().map(|job| job.write.row.seq.into()).collect();
+    let rows = link.many(many::HASHES, &[names, numbers]).await.map_err(|why| open(&words(&why)))?;
+    let found = rows.iter().map(|row| row.text(1)).collect::<Result<_, _>>()?;
+    Ok((link, found))
+}

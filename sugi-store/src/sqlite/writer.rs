@@ -1,0 +1,192 @@
+//! The one that writes.
+//!
+//! Whatever queued up while the last commit ran is committed together, once, so that a busy hour
+//! costs hardly more syncs than a quiet one. Answers go out only after that commit returned.
+
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, ErrorCode, params, params_from_iter};
+use tokio::sync::{mpsc, oneshot};
+
+use super::rows;
+use crate::{
+    book::Draft,
+    error::StoreError,
+    job::{BATCH, Job, QUEUE, Verdict, Write, gone},
+    lock::Lock,
+    record,
+    sql,
+    store::Opening,
+    value::{Cells, Value},
+};
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Work>>,
+    thread: Option<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+/// What the writer is asked for.
+pub(super) enum Work {
+    Job(Job),
+    /// A statement by itself.
+    Run {
+        sql: &'static str,
+        values: Vec<Value<'static>>,
+        reply: oneshot::Sender<Result<Vec<Cells>, StoreError>>,
+    },
+}
+
+/// Sends an answer, once it is known whether the commit went well.
+type Answer = Box<dyn FnOnce(Option<StoreError>)>;
+
+impl Writer {
+    pub(super) fn start(db: Connection, lock: Lock) -> Result<Self, StoreError> {
+        let (queue, work) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || write_all(&db, work))
+            .map_err(|why| StoreError::Failed { why: why.to_string() })?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), _lock: lock })
+    }
+
+    pub(super) fn queue(&self) -> Result<&mpsc::Sender<Work>, StoreError> {
+        self.queue.as_ref().ok_or_else(gone)
+    }
+}
+
+impl Drop for Writer {
+    /// Lets what is queued be written, then gives the lock away.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The writer's life: take what queued up, write it, commit it once, answer.
+fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = work.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH {
+            let Ok(next) = work.try_recv() else { break };
+            batch.push(next);
+        }
+        if let Err(why) = write_batch(db, &mut batch) {
+            tracing::error!(%why, "the ledger cannot be relied on any more; it takes no more writes");
+            return;
+        }
+    }
+}
+
+/// Writes a batch and answers it. An error means that the file's state is unknown: after a failed
+/// sync, trying again could report as safe what the disk has dropped.
+fn write_batch(db: &Connection, batch: &mut Vec<Work>) -> Result<(), rusqlite::Error> {
+    let mut answers: Vec<Answer> = Vec::with_capacity(batch.len());
+    let written = db.execute_batch("begin immediate").and_then(|()| {
+        for work in batch.drain(..) {
+            answers.push(write(db, work)?);
+        }
+        db.prepare_cached("commit")?.execute([]).map(drop)
+    });
+    let Err(why) = written else {
+        answers.into_iter().for_each(|answer| answer(None));
+        return Ok(());
+    };
+    // The database may have rolled back by itself; if it did not, do it now.
+    let undone = db.is_autocommit() || db.execute_batch("rollback").is_ok();
+    let broken = Some(ErrorCode::SystemIoFailure) == why.sqlite_error_code()
+        || Some(ErrorCode::DatabaseCorrupt) == why.sqlite_error_code();
+    let safe = undone && !broken;
+    let error = match safe {
+        true => StoreError::Failed { why: why.to_string() },
+        false => StoreError::Unknown { why: why.to_string() },
+    };
+    answers.into_iter().for_each(|answer| answer(Some(error.clone())));
+    // Work that was not reached is told as well, by its dropped reply.
+    batch.clear();
+    if safe { Ok(()) } else { Err(why) }
+}
+
+/// Runs one thing inside the batch's transaction; what comes back sends its answer after the commit.
+fn write(db: &Connection, work: Work) -> Result<Answer, rusqlite::Error> {
+    match work {
+        Work::Job(job) => {
+            let verdict = match &job.write.opening {
+                Some(opening) => open_or_undo(db, &job.write, opening)?,
+                None => append(db, &job.write)?,
+            };
+            Ok(Box::new(|failed| job.answer(failed.map_or(Ok(verdict), Err))))
+        }
+        Work::Run { sql, values, reply } => {
+            let found = rows(db, sql, &values)?;
+            Ok(Box::new(|failed| drop(reply.send(failed.map_or(Ok(found), Err)))))
+        }
+    }
+}
+
+fn append(db: &Connection, write: &Write) -> Result<Verdict, rusqlite::Error> {
+    if !push(db, &write.draft)? {
+        return Ok(Verdict::Beaten);
+    }
+    db.prepare_cached(sql::PROJECT)?.execute(params_from_iter(&write.row.projected()))?;
+    if let Some(live) = write.live_now() {
+        db.prepare_cached(sql::SET_ORDER_LIVE)?.execute(params![i64::from(live), write.row.id])?;
+    }
+    Ok(Verdict::Written)
+}
+
+/// Appends the rows; `false` when somebody else was first, and then nothing was written.
+fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
+    let mut statement = db.prepare_cached(sql::APPEND)?;
+    let id = draft.after().id.as_str();
+    for entry in &draft.entries {
+        let values = params![id, entry.seq, entry.at.as_microsecond(), entry.body, entry.hash.to_hex()];
+        if statement.execute(values)? == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn open_or_undo(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, rusqlite::Error> {
+    db.prepare_cached("savepoint job")?.execute([])?;
+    let verdict = open(db, write, opening)?;
+    if !matches!(verdict, Verdict::Written) {
+        db.prepare_cached("rollback to job")?.execute([])?;
+    }
+    db.prepare_cached("release job")?.execute([])?;
+    Ok(verdict)
+}
+
+/// Writes a new payment, or part of it until it turns out that it must not be.
+fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, rusqlite::Error> {
+    let row = &write.row;
+    if let Some(key) = &opening.key {
+        let values = params![key.scope, key.key, key.request, row.id];
+        if db.prepare_cached(sql::CLAIM_KEY)?.execute(values)? == 0 {
+            let holder = rows(db, sql::KEY, &[(&key.scope).into(), (&key.key).into()])?;
+            return Ok(Verdict::Refused(record::key_used(holder.first(), key)));
+        }
+    }
+    let mut claim = db.prepare_cached(sql::CLAIM_ORDER)?;
+    let taken = || {
+        let holder = rows(db, sql::ORDER, &[(&row.shop).into(), (&row.order_no).into()])?;
+        Ok(Verdict::Refused(record::order_taken(holder.first(), row, opening.attempt)))
+    };
+    if claim.execute(params![row.shop, row.order_no, row.id, opening.attempt])? == 0 {
+        return taken();
+    }
+    // A later attempt has an order number of its own at KCP, which must be nobody else's either.
+    if row.ordr_idxx != row.order_no && claim.execute(params![row.shop, row.ordr_idxx, row.id, 1])? == 0 {
+        return taken();
+    }
+    if !push(db, &write.draft)? {
+        return Ok(Verdict::Beaten);
+    }
+    db.prepare_cached(sql::OPEN)?.execute(params_from_iter(&row.opened()))?;
+    Ok(Verdict::Written)
+}
