@@ -6,12 +6,11 @@
 
 use jiff::Timestamp;
 use nhn_kcp::{
-    ApproveError, CancelError, CancelMeaning, Cancellation, InquireError, LostWhy, Tno, Transaction, TransactionState,
+    ApproveError, CancelError, CancelMeaning, Cancellation, InquireError, LostWhy, Tno,
+    Transaction, TransactionState,
 };
 
-use crate::{
-    Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, VoidReason, todo::Call,
-};
+use crate::{Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, VoidReason, todo::Call};
 
 /// The answer to an approval.
 #[must_use]
@@ -19,14 +18,23 @@ pub fn approval(answer: Result<nhn_kcp::Approval, ApproveError>) -> Event {
     match answer {
         Ok(approval) => Event::Approved(Box::new(approval.into())),
         Err(ApproveError::Declined(refusal)) => Event::Declined(refusal.into()),
-        Err(ApproveError::NotSent(why)) => Event::Voided(VoidReason::NotSent { why: why.to_string() }),
+        Err(ApproveError::NotSent(why)) => Event::Voided(VoidReason::NotSent {
+            why: why.to_string(),
+        }),
         Err(ApproveError::Unknown(lost)) => {
             // KCP itself said something else than was asked: whatever it booked, it is not this sale.
             let contradicts = matches!(
                 lost.why,
-                LostWhy::WrongAmount { .. } | LostWhy::WrongCardAmount | LostWhy::WrongCurrency | LostWhy::WrongOrder
+                LostWhy::WrongAmount { .. }
+                    | LostWhy::WrongCardAmount
+                    | LostWhy::WrongCurrency
+                    | LostWhy::WrongOrder
             );
-            Event::Lost(Lost { why: lost.why.to_string(), tno: lost.tno, contradicts })
+            Event::Lost(Lost {
+                why: lost.why.to_string(),
+                tno: lost.tno,
+                contradicts,
+            })
         }
     }
 }
@@ -37,8 +45,12 @@ pub fn cancel(mode: Mode, answer: Result<Cancellation, CancelError>) -> Event {
     match answer {
         Ok(_) => cancelled(mode),
         Err(CancelError::Refused(refusal)) => refused(refusal.into()),
-        Err(CancelError::NotSent(why)) => Event::CancelNotSent { why: why.to_string() },
-        Err(CancelError::Unknown(lost)) => Event::CancelLost { why: lost.why.to_string() },
+        Err(CancelError::NotSent(why)) => Event::CancelNotSent {
+            why: why.to_string(),
+        },
+        Err(CancelError::Unknown(lost)) => Event::CancelLost {
+            why: lost.why.to_string(),
+        },
     }
 }
 
@@ -59,9 +71,11 @@ pub fn cancelled(mode: Mode) -> Event {
 pub fn refused(refusal: Refusal) -> Event {
     use CancelMeaning as Meaning;
     let look = match refusal.code.cancel_meaning() {
-        Meaning::PartialImpossible | Meaning::NotCancellable | Meaning::Contract | Meaning::Offset | Meaning::Other => {
-            false
-        }
+        Meaning::PartialImpossible
+        | Meaning::NotCancellable
+        | Meaning::Contract
+        | Meaning::Offset
+        | Meaning::Other => false,
         Meaning::Done
         | Meaning::AlreadyCancelled
         | Meaning::NotFound
@@ -72,24 +86,39 @@ pub fn refused(refusal: Refusal) -> Event {
         | Meaning::Unclear => true,
     };
     if refusal.code.cancel_meaning() == Meaning::Unclear {
-        return Event::CancelLost { why: format!("answered {}, after which the outcome is open", refusal.code) };
+        return Event::CancelLost {
+            why: format!("answered {}, after which the outcome is open", refusal.code),
+        };
     }
     Event::CancelRefused { refusal, look }
 }
 
 /// What a look showed, as an event.
 #[must_use]
-pub fn look(payment: &Payment, call: &Call, asked_at: Timestamp, answer: Result<Transaction, InquireError>) -> Event {
+pub fn look(
+    payment: &Payment,
+    call: &Call,
+    asked_at: Timestamp,
+    answer: Result<Transaction, InquireError>,
+) -> Event {
     let asked = match call {
         Call::Inquire { tno } => Some(tno),
         _ => None,
     };
-    Event::Looked(Looked { seen: seen(payment, asked, answer), source: call.source(), asked_at })
+    Event::Looked(Looked {
+        seen: seen(payment, asked, answer),
+        source: call.source(),
+        asked_at,
+    })
 }
 
 /// What a look showed. It counts only if it is beyond doubt about this payment.
 #[must_use]
-pub fn seen(payment: &Payment, asked: Option<&Tno>, answer: Result<Transaction, InquireError>) -> Live {
+pub fn seen(
+    payment: &Payment,
+    asked: Option<&Tno>,
+    answer: Result<Transaction, InquireError>,
+) -> Live {
     let unclear = |why: String| Live::Unclear { why };
     let found = match answer {
         Ok(found) => found,
@@ -97,30 +126,48 @@ pub fn seen(payment: &Payment, asked: Option<&Tno>, answer: Result<Transaction, 
         Err(why) => return unclear(why.to_string()),
     };
     if asked.is_some_and(|tno| *tno != found.tno) {
-        return unclear(format!("asked about one transaction, answered about {}", found.tno));
+        return unclear(format!(
+            "asked about one transaction, answered about {}",
+            found.tno
+        ));
     }
     // Once a number is known to be ours, KCP need not name the order again.
-    let known = payment.approval().is_some_and(|approval| approval.tno == found.tno);
+    let known = payment
+        .approval()
+        .is_some_and(|approval| approval.tno == found.tno);
     match &found.order_no {
         Some(order_no) if *order_no != payment.request.order.order_no => {
             return unclear(format!("{} belongs to another order", found.tno));
         }
-        None if !known => return unclear(format!("KCP does not say which order {} belongs to", found.tno)),
+        None if !known => {
+            return unclear(format!(
+                "KCP does not say which order {} belongs to",
+                found.tno
+            ));
+        }
         _ => {}
     }
     let remaining = match (found.remaining, &found.state) {
-        (_, TransactionState::Other(state)) => return unclear(format!("KCP gives it the state {state}")),
+        (_, TransactionState::Other(state)) => {
+            return unclear(format!("KCP gives it the state {state}"));
+        }
         (Some(left), _) if left <= found.amount.get() => left,
         (None, TransactionState::Approved) => found.amount.get(),
         (None, TransactionState::Cancelled) => 0,
         _ => return unclear("KCP does not say how much is left".into()),
     };
-    Live::Found { approval: Box::new(learnt(found, payment)), remaining }
+    Live::Found {
+        approval: Box::new(learnt(found, payment)),
+        remaining,
+    }
 }
 
 /// An approval learnt by looking, with what we knew of it before.
 fn learnt(found: Transaction, payment: &Payment) -> Approval {
-    let before = payment.approval().filter(|before| before.tno == found.tno).cloned();
+    let before = payment
+        .approval()
+        .filter(|before| before.tno == found.tno)
+        .cloned();
     let before = before.unwrap_or_else(|| Approval::bare(found.tno, found.amount));
     Approval {
         amount: found.amount,
@@ -171,6 +218,10 @@ impl From<nhn_kcp::Approval> for Approval {
 
 impl From<nhn_kcp::Refusal> for Refusal {
     fn from(refusal: nhn_kcp::Refusal) -> Self {
-        Self { code: refusal.code, message: refusal.message, trace_no: refusal.trace_no }
+        Self {
+            code: refusal.code,
+            message: refusal.message,
+            trace_no: refusal.trace_no,
+        }
     }
 }

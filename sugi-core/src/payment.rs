@@ -6,8 +6,8 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Approval, CancelId, CancelOrder, Event, Live, Looked, Lost, PaymentId, Refusal, Request, Source, Step,
-    Undo, VoidReason,
+    Actor, Approval, CancelId, CancelOrder, Event, Live, Looked, Lost, PaymentId, Refusal, Request,
+    Source, Step, Undo, VoidReason,
 };
 
 /// A payment as its journal tells it.
@@ -157,7 +157,10 @@ impl Status {
 impl std::str::FromStr for Status {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(())
     }
 }
 
@@ -200,18 +203,32 @@ impl Payment {
     /// # Errors
     /// [`Illegal::Beginning`] unless that event is [`Event::Requested`].
     pub fn begin(id: PaymentId, at: Timestamp, event: Event) -> Result<Self, Illegal> {
-        let Event::Requested(request) = event else { return Err(Illegal::Beginning) };
-        Ok(Self { id, request: request.into(), created_at: at, updated_at: at, seq: 1, state: State::Requested })
+        let Event::Requested(request) = event else {
+            return Err(Illegal::Beginning);
+        };
+        Ok(Self {
+            id,
+            request: request.into(),
+            created_at: at,
+            updated_at: at,
+            seq: 1,
+            state: State::Requested,
+        })
     }
 
     /// Folds a whole journal.
     ///
     /// # Errors
     /// The first event that cannot have happened, or an empty journal.
-    pub fn fold(id: PaymentId, journal: impl IntoIterator<Item = (Timestamp, Event)>) -> Result<Self, Illegal> {
+    pub fn fold(
+        id: PaymentId,
+        journal: impl IntoIterator<Item = (Timestamp, Event)>,
+    ) -> Result<Self, Illegal> {
         let mut journal = journal.into_iter();
         let (at, first) = journal.next().ok_or(Illegal::Beginning)?;
-        journal.try_fold(Self::begin(id, at, first)?, |payment, (at, event)| payment.evolve(at, event))
+        journal.try_fold(Self::begin(id, at, first)?, |payment, (at, event)| {
+            payment.evolve(at, event)
+        })
     }
 
     /// The payment after one more event.
@@ -239,7 +256,9 @@ impl Payment {
             | State::Reversing { approval, .. }
             | State::Reversed { approval } => Some(approval),
             State::InDoubt(doubt) => doubt.live.as_ref().map(|(approval, ..)| &**approval),
-            State::Requested | State::Approving { .. } | State::Declined(_) | State::Void(_) => None,
+            State::Requested | State::Approving { .. } | State::Declined(_) | State::Void(_) => {
+                None
+            }
         }
     }
 
@@ -247,7 +266,11 @@ impl Payment {
     #[must_use]
     pub fn cancelled_amount(&self) -> u64 {
         match &self.state {
-            State::Approved { approval, remaining, .. } => approval.amount.get() - remaining,
+            State::Approved {
+                approval,
+                remaining,
+                ..
+            } => approval.amount.get() - remaining,
             State::Reversed { approval } => approval.amount.get(),
             _ => 0,
         }
@@ -262,9 +285,11 @@ impl State {
             Self::Requested => Status::Requested,
             Self::Approving { .. } => Status::Approving,
             Self::Approved { remaining: 0, .. } => Status::Cancelled,
-            Self::Approved { approval, remaining, .. } if *remaining < approval.amount.get() => {
-                Status::PartiallyCancelled
-            }
+            Self::Approved {
+                approval,
+                remaining,
+                ..
+            } if *remaining < approval.amount.get() => Status::PartiallyCancelled,
             Self::Approved { .. } => Status::Approved,
             Self::Declined(_) => Status::Declined,
             Self::InDoubt(_) => Status::InDoubt,
@@ -275,15 +300,22 @@ impl State {
     }
 
     fn evolve(self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
-        let illegal = Illegal::Order { event: event.name(), status: self.status().as_str() };
+        let illegal = Illegal::Order {
+            event: event.name(),
+            status: self.status().as_str(),
+        };
         Ok(match (self, event) {
             (Self::Requested, Event::ApproveSent) => Self::Approving { sent_at: at },
 
             (Self::Approving { .. }, Event::Approved(approval)) => Self::standing(approval, None),
             (Self::Approving { .. }, Event::Declined(refusal)) => Self::Declined(refusal),
             (Self::Requested, Event::Voided(reason @ VoidReason::CardGone))
-            | (Self::Approving { .. }, Event::Voided(reason @ VoidReason::NotSent { .. })) => Self::Void(reason),
-            (Self::Approving { sent_at }, Event::Lost(lost)) => Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at))),
+            | (Self::Approving { .. }, Event::Voided(reason @ VoidReason::NotSent { .. })) => {
+                Self::Void(reason)
+            }
+            (Self::Approving { sent_at }, Event::Lost(lost)) => {
+                Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at)))
+            }
 
             (Self::InDoubt(doubt), event) => doubt.evolve(at, event).ok_or(illegal)?,
 
@@ -294,56 +326,127 @@ impl State {
             }
             (
                 Self::Void(_) | Self::Declined(_),
-                Event::Looked(Looked { seen: Live::Found { approval, remaining }, source, asked_at }),
+                Event::Looked(Looked {
+                    seen:
+                        Live::Found {
+                            approval,
+                            remaining,
+                        },
+                    source,
+                    asked_at,
+                }),
             ) => Self::reopened(remaining, approval, asked_at, source, at),
             (
-                Self::Approved { approval: known, .. }
-                | Self::Reversing { approval: known, .. }
+                Self::Approved {
+                    approval: known, ..
+                }
+                | Self::Reversing {
+                    approval: known, ..
+                }
                 | Self::Reversed { approval: known },
                 Event::Approved(late),
             ) if known.tno == late.tno => return Err(Illegal::Known { event: "approved" }),
 
-            (Self::Reversing { sent_at, approval, mut undo }, event) => match event {
+            (
+                Self::Reversing {
+                    sent_at,
+                    approval,
+                    mut undo,
+                },
+                event,
+            ) => match event {
                 Event::CancelDone { remaining: 0 } => Self::Reversed { approval },
                 // KCP, asked since, does not know the number that it gave us: back to looking for the
                 // right one. What may have been cancelled meanwhile must never be kept.
-                Event::Looked(Looked { seen: Live::Absent, asked_at, .. })
-                    if undo.step == Step::Unsure && asked_at >= undo.since =>
-                {
+                Event::Looked(Looked {
+                    seen: Live::Absent,
+                    asked_at,
+                    ..
+                }) if undo.step == Step::Unsure && asked_at >= undo.since => {
                     let why = "KCP does not know the number that it gave".into();
-                    let lost = Lost { why, tno: Some(approval.tno), contradicts: true };
+                    let lost = Lost {
+                        why,
+                        tno: Some(approval.tno),
+                        contradicts: true,
+                    };
                     Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at)))
                 }
                 event => {
                     undo.evolve(at, event).ok_or(illegal)?;
-                    Self::Reversing { sent_at, approval, undo }
+                    Self::Reversing {
+                        sent_at,
+                        approval,
+                        undo,
+                    }
                 }
             },
-            (Self::Approved { approval, remaining, cancels, pending, refused }, event) => {
-                Self::cancel(Standing { approval, remaining, cancels, pending, refused }, at, event, illegal)?
-            }
+            (
+                Self::Approved {
+                    approval,
+                    remaining,
+                    cancels,
+                    pending,
+                    refused,
+                },
+                event,
+            ) => Self::cancel(
+                Standing {
+                    approval,
+                    remaining,
+                    cancels,
+                    pending,
+                    refused,
+                },
+                at,
+                event,
+                illegal,
+            )?,
             _ => return Err(illegal),
         })
     }
 
     fn standing(approval: Box<Approval>, remaining: Option<u64>) -> Self {
         let remaining = remaining.unwrap_or(approval.amount.get());
-        Self::Approved { approval, remaining, cancels: Vec::new(), pending: None, refused: None }
+        Self::Approved {
+            approval,
+            remaining,
+            cancels: Vec::new(),
+            pending: None,
+            refused: None,
+        }
     }
 
-    fn reopened(left: u64, approval: Box<Approval>, asked_at: Timestamp, source: Source, at: Timestamp) -> Self {
-        let lost = Lost { why: "found alive after it was closed".into(), tno: Some(approval.tno.clone()), contradicts: false };
+    fn reopened(
+        left: u64,
+        approval: Box<Approval>,
+        asked_at: Timestamp,
+        source: Source,
+        at: Timestamp,
+    ) -> Self {
+        let lost = Lost {
+            why: "found alive after it was closed".into(),
+            tno: Some(approval.tno.clone()),
+            contradicts: false,
+        };
         let mut doubt = Doubt::new(at, lost, at);
         doubt.live = Some((approval, left, asked_at, source));
         Self::InDoubt(Box::new(doubt))
     }
 
-    fn cancel(mut sale: Standing, at: Timestamp, event: Event, illegal: Illegal) -> Result<Self, Illegal> {
+    fn cancel(
+        mut sale: Standing,
+        at: Timestamp,
+        event: Event,
+        illegal: Illegal,
+    ) -> Result<Self, Illegal> {
         match (event, sale.pending.take()) {
             (Event::CancelAsked(order), None) => {
                 let asked = order.amount.get();
                 if asked > sale.remaining {
-                    return Err(Illegal::TooMuch { asked, remaining: sale.remaining });
+                    return Err(Illegal::TooMuch {
+                        asked,
+                        remaining: sale.remaining,
+                    });
                 }
                 let undo = Undo::part(order.amount, sale.remaining, at);
                 sale.refused = None;
@@ -351,7 +454,13 @@ impl State {
             }
             (Event::CancelAsked(_), Some(_)) => return Err(Illegal::CancelPending),
             // Somebody gave money back past us, and a look shows it.
-            (Event::Looked(Looked { seen: Live::Found { remaining, .. }, .. }), None) if remaining < sale.remaining => {
+            (
+                Event::Looked(Looked {
+                    seen: Live::Found { remaining, .. },
+                    ..
+                }),
+                None,
+            ) if remaining < sale.remaining => {
                 sale.given_back(None, sale.remaining - remaining, at);
             }
             (Event::CancelDone { remaining }, Some(pending)) if remaining < sale.remaining => {
@@ -360,11 +469,15 @@ impl State {
                 sale.given_back(None, past_us, at);
                 sale.given_back(Some((order.id, order.by)), sale.remaining - remaining, at);
             }
-            (Event::CancelFailed { refusal, remaining }, Some(pending)) if remaining <= sale.remaining => {
+            (Event::CancelFailed { refusal, remaining }, Some(pending))
+                if remaining <= sale.remaining =>
+            {
                 sale.given_back(None, sale.remaining - remaining, at);
                 sale.refused = Some(Box::new((pending.0, refusal)));
             }
-            (Event::CancelRefused { refusal, look }, Some(mut pending)) if pending.1.step == Step::Sent => {
+            (Event::CancelRefused { refusal, look }, Some(mut pending))
+                if pending.1.step == Step::Sent =>
+            {
                 if pending.1.refused(refusal.clone(), look, at) {
                     sale.refused = Some(Box::new((pending.0, Some(refusal))));
                 } else {
@@ -377,8 +490,20 @@ impl State {
             }
             (_, None) => return Err(illegal),
         }
-        let Standing { approval, remaining, cancels, pending, refused } = sale;
-        Ok(Self::Approved { approval, remaining, cancels, pending, refused })
+        let Standing {
+            approval,
+            remaining,
+            cancels,
+            pending,
+            refused,
+        } = sale;
+        Ok(Self::Approved {
+            approval,
+            remaining,
+            cancels,
+            pending,
+            refused,
+        })
     }
 }
 
@@ -403,39 +528,73 @@ impl Standing {
 
 impl Doubt {
     fn new(sent_at: Timestamp, lost: Lost, at: Timestamp) -> Self {
-        Self { sent_at, lost, since: at, looks: 0, absent: BTreeMap::new(), number_absent: None, live: None }
+        Self {
+            sent_at,
+            lost,
+            since: at,
+            looks: 0,
+            absent: BTreeMap::new(),
+            number_absent: None,
+            live: None,
+        }
     }
 
     fn evolve(mut self: Box<Self>, at: Timestamp, event: Event) -> Option<State> {
         match (event, self.live.take()) {
             (Event::Approved(approval), live) => {
                 // Its own answer, heard late, tells more than any look did.
-                let (left, asked_at, source) =
-                    live.map_or((approval.amount.get(), at, Source::Inquiry), |(_, left, asked_at, source)| (left, asked_at, source));
+                let (left, asked_at, source) = live.map_or(
+                    (approval.amount.get(), at, Source::Inquiry),
+                    |(_, left, asked_at, source)| (left, asked_at, source),
+                );
                 self.live = Some((approval, left, asked_at, source));
             }
             (Event::Declined(refusal), None) => return Some(State::Declined(refusal)),
             // A signed look outranks a refusal.
             (Event::Declined(_), live) => self.live = live,
-            (Event::Voided(reason @ (VoidReason::Absent | VoidReason::Attested { .. } | VoidReason::NotSent { .. })), None) => {
+            (
+                Event::Voided(
+                    reason @ (VoidReason::Absent
+                    | VoidReason::Attested { .. }
+                    | VoidReason::NotSent { .. }),
+                ),
+                None,
+            ) => {
                 return Some(State::Void(reason));
             }
             (Event::Looked(looked), live) => self.looked(looked, live, at),
-            (Event::Kept, Some((approval, left, ..))) => return Some(State::standing(approval, Some(left))),
+            (Event::Kept, Some((approval, left, ..))) => {
+                return Some(State::standing(approval, Some(left)));
+            }
             (Event::ReverseDecided, Some((approval, left, asked_at, _))) => {
                 let sent_at = self.sent_at;
-                return Some(State::Reversing { sent_at, approval, undo: Box::new(Undo::all(left, asked_at, at)) });
+                return Some(State::Reversing {
+                    sent_at,
+                    approval,
+                    undo: Box::new(Undo::all(left, asked_at, at)),
+                });
             }
             _ => return None,
         }
         Some(State::InDoubt(self))
     }
 
-    fn looked(&mut self, looked: Looked, live: Option<(Box<Approval>, u64, Timestamp, Source)>, at: Timestamp) {
+    fn looked(
+        &mut self,
+        looked: Looked,
+        live: Option<(Box<Approval>, u64, Timestamp, Source)>,
+        at: Timestamp,
+    ) {
         self.since = at;
         self.live = live;
         match (looked.seen, looked.source) {
-            (Live::Found { approval, remaining }, source) => {
+            (
+                Live::Found {
+                    approval,
+                    remaining,
+                },
+                source,
+            ) => {
                 self.live = Some((approval, remaining, looked.asked_at, source));
             }
             (Live::Absent, Source::OrderLookup { day }) => {
@@ -460,7 +619,14 @@ impl Undo {
             (Step::Sent, Event::CancelRefused { refusal, look }) => {
                 self.refused(refusal, look, at);
             }
-            (_, Event::Looked(Looked { seen: Live::Found { remaining, .. }, asked_at, .. })) => {
+            (
+                _,
+                Event::Looked(Looked {
+                    seen: Live::Found { remaining, .. },
+                    asked_at,
+                    ..
+                }),
+            ) => {
                 self.looked(Some((asked_at, remaining)), at);
             }
             (_, Event::Looked(_)) => self.looked(None, at),

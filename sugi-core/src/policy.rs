@@ -31,7 +31,9 @@ impl Default for Policy {
             quiet: SignedDuration::from_secs(300),
             order_lookup: false,
             keep_if_waiting: true,
-            ladder: [0, 1, 3, 10, 30, 120, 600, 3600].map(SignedDuration::from_secs).into(),
+            ladder: [0, 1, 3, 10, 30, 120, 600, 3600]
+                .map(SignedDuration::from_secs)
+                .into(),
         }
     }
 }
@@ -47,6 +49,9 @@ impl Policy {
     #[must_use]
     pub fn pause(&self, tries: u8) -> SignedDuration {
         let last = self.ladder.len().saturating_sub(1);
-        self.ladder.get(usize::from(tries).min(last)).copied().unwrap_or(SignedDuration::from_secs(60))
+        self.ladder
+            .get(usize::from(tries).min(last))
+            .copied()
+            .unwrap_or(SignedDuration::from_secs(60))
     }
 }

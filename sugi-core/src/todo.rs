@@ -4,7 +4,9 @@
 use jiff::{Timestamp, civil::Date, tz::Offset};
 use nhn_kcp::{OrderNo, Tno};
 
-use crate::{Event, Lost, Mode, Payment, Policy, Source, State, VoidReason, payment::Doubt, undo::Next};
+use crate::{
+    Event, Lost, Mode, Payment, Policy, Source, State, VoidReason, payment::Doubt, undo::Next,
+};
 
 /// What the asking process holds, which no journal can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -87,22 +89,38 @@ impl Call {
 pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
     match &payment.state {
         State::Requested if hands.card => Todo::Call(Call::Approve),
-        State::Requested => {
-            once_nobody_else(payment.created_at, now, hands, policy, || Event::Voided(VoidReason::CardGone))
-        }
+        State::Requested => once_nobody_else(payment.created_at, now, hands, policy, || {
+            Event::Voided(VoidReason::CardGone)
+        }),
         State::Approving { sent_at } => once_nobody_else(*sent_at, now, hands, policy, || {
             let why = "nobody is left who could hear the answer".into();
-            Event::Lost(Lost { why, tno: None, contradicts: false })
+            Event::Lost(Lost {
+                why,
+                tno: None,
+                contradicts: false,
+            })
         }),
         State::InDoubt(doubt) => in_doubt(payment, doubt, now, hands, policy),
-        State::Reversing { approval, undo, .. } => {
-            act(undo.next(approval.amount.get(), now, hands.alone, policy), &approval.tno, None)
-        }
-        State::Approved { approval, pending: Some(pending), .. } => {
+        State::Reversing { approval, undo, .. } => act(
+            undo.next(approval.amount.get(), now, hands.alone, policy),
+            &approval.tno,
+            None,
+        ),
+        State::Approved {
+            approval,
+            pending: Some(pending),
+            ..
+        } => {
             let (order, undo) = &**pending;
-            act(undo.next(approval.amount.get(), now, hands.alone, policy), &approval.tno, Some(&order.reason))
+            act(
+                undo.next(approval.amount.get(), now, hands.alone, policy),
+                &approval.tno,
+                Some(&order.reason),
+            )
         }
-        State::Approved { .. } | State::Declined(_) | State::Reversed { .. } | State::Void(_) => Todo::Rest,
+        State::Approved { .. } | State::Declined(_) | State::Reversed { .. } | State::Void(_) => {
+            Todo::Rest
+        }
     }
 }
 
@@ -115,38 +133,68 @@ fn once_nobody_else(
     event: impl FnOnce() -> Event,
 ) -> Todo {
     let given_up_at = since + policy.call_life;
-    if hands.alone || now >= given_up_at { Todo::Record(event()) } else { Todo::Wait(given_up_at) }
+    if hands.alone || now >= given_up_at {
+        Todo::Record(event())
+    } else {
+        Todo::Wait(given_up_at)
+    }
 }
 
 fn act(next: Next, tno: &Tno, reason: Option<&nhn_kcp::CancelReason>) -> Todo {
     match next {
         Next::Wait(until) => Todo::Wait(until),
         Next::Record(event) => Todo::Record(event),
-        Next::Send(mode) => Todo::Call(Call::Cancel { tno: tno.clone(), mode, reason: reason.cloned() }),
+        Next::Send(mode) => Todo::Call(Call::Cancel {
+            tno: tno.clone(),
+            mode,
+            reason: reason.cloned(),
+        }),
         Next::Look => Todo::Call(Call::Inquire { tno: tno.clone() }),
     }
 }
 
-fn in_doubt(payment: &Payment, doubt: &Doubt, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
+fn in_doubt(
+    payment: &Payment,
+    doubt: &Doubt,
+    now: Timestamp,
+    hands: Hands,
+    policy: &Policy,
+) -> Todo {
     if let Some((approval, remaining, _, source)) = &doubt.live {
-        let whole = approval.amount == payment.request.order.money.amount && *remaining == approval.amount.get();
-        let wanted = matches!(source, Source::Person { keep: true, .. }) || (hands.waiting && policy.keep_if_waiting);
+        let whole = approval.amount == payment.request.order.money.amount
+            && *remaining == approval.amount.get();
+        let wanted = matches!(source, Source::Person { keep: true, .. })
+            || (hands.waiting && policy.keep_if_waiting);
         let keep = whole && wanted && !doubt.lost.contradicts;
-        return Todo::Record(if keep { Event::Kept } else { Event::ReverseDecided });
+        return Todo::Record(if keep {
+            Event::Kept
+        } else {
+            Event::ReverseDecided
+        });
     }
     let settles_at = doubt.sent_at + policy.quiet;
     if policy.order_lookup && absence_is_proved(doubt, settles_at, policy) {
         return Todo::Record(Event::Voided(VoidReason::Absent));
     }
     // Where a number and the order can both be asked for, they take turns.
-    let by_number = doubt.lost.tno.as_ref().filter(|_| !policy.order_lookup || doubt.looks.is_multiple_of(2));
-    let denied = doubt.number_absent.is_some_and(|asked_at| asked_at >= settles_at);
+    let by_number = doubt
+        .lost
+        .tno
+        .as_ref()
+        .filter(|_| !policy.order_lookup || doubt.looks.is_multiple_of(2));
+    let denied = doubt
+        .number_absent
+        .is_some_and(|asked_at| asked_at >= settles_at);
     if !policy.order_lookup && (by_number.is_none() || denied) {
         return Todo::Rest;
     }
     // The look that can prove absence is made the moment it can, not a rung of the ladder later.
     let next_look = doubt.since + policy.pause(doubt.looks);
-    let at = if doubt.since < settles_at { next_look.min(settles_at) } else { next_look };
+    let at = if doubt.since < settles_at {
+        next_look.min(settles_at)
+    } else {
+        next_look
+    };
     match by_number {
         _ if now < at => Todo::Wait(at),
         // Never cancelled on the strength of a number read off a wreck: look whose it is first.
@@ -167,7 +215,8 @@ fn absence_is_proved(doubt: &Doubt, settles_at: Timestamp, policy: &Policy) -> b
 fn days(doubt: &Doubt, policy: &Policy) -> impl Iterator<Item = Date> + use<> {
     let first = korean_day(doubt.sent_at);
     let last = korean_day(doubt.sent_at + policy.quiet);
-    std::iter::successors(Some(first), |day| day.tomorrow().ok()).take_while(move |day| *day <= last)
+    std::iter::successors(Some(first), |day| day.tomorrow().ok())
+        .take_while(move |day| *day <= last)
 }
 
 /// The day in Korea, which has had no summer time since 1988.
@@ -177,8 +226,13 @@ fn korean_day(at: Timestamp) -> Date {
 
 /// Asks about the day that was asked about longest ago.
 fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
-    let day = days(doubt, policy).min_by_key(|day| doubt.absent.get(day)).unwrap_or(korean_day(doubt.sent_at));
-    Todo::Call(Call::LookUp { ordr_idxx: payment.request.order.order_no.clone(), day })
+    let day = days(doubt, policy)
+        .min_by_key(|day| doubt.absent.get(day))
+        .unwrap_or(korean_day(doubt.sent_at));
+    Todo::Call(Call::LookUp {
+        ordr_idxx: payment.request.order.order_no.clone(),
+        day,
+    })
 }
 
 /// Whether a person may close this payment in doubt as void: the request cannot live any longer,
@@ -187,10 +241,19 @@ fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
 /// # Errors
 /// The time from which on they may, when it is too early; `None` when it is not in doubt, or when
 /// something of it is known to live.
-pub fn may_attest_absence(payment: &Payment, now: Timestamp, policy: &Policy) -> Result<(), Option<Timestamp>> {
-    let State::InDoubt(doubt) = &payment.state else { return Err(None) };
+pub fn may_attest_absence(
+    payment: &Payment,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<(), Option<Timestamp>> {
+    let State::InDoubt(doubt) = &payment.state else {
+        return Err(None);
+    };
     let settles_at = doubt.sent_at + policy.quiet;
-    let denied = doubt.lost.tno.is_none() || doubt.number_absent.is_some_and(|asked_at| asked_at >= settles_at);
+    let denied = doubt.lost.tno.is_none()
+        || doubt
+            .number_absent
+            .is_some_and(|asked_at| asked_at >= settles_at);
     match () {
         () if doubt.live.is_some() => Err(None),
         () if now < settles_at => Err(Some(settles_at)),

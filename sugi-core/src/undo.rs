@@ -79,10 +79,26 @@ impl Undo {
         Self::new(remaining, remaining, true, Some((asked_at, remaining)), at)
     }
 
-    fn new(amount: u64, remaining: u64, whole: bool, seen: Option<(Timestamp, u64)>, at: Timestamp) -> Self {
+    fn new(
+        amount: u64,
+        remaining: u64,
+        whole: bool,
+        seen: Option<(Timestamp, u64)>,
+        at: Timestamp,
+    ) -> Self {
         let step = Step::Due;
         let (tries, unanswered, refusal) = (0, None, None);
-        Self { amount, remaining, whole, step, since: at, tries, unanswered, refusal, seen }
+        Self {
+            amount,
+            remaining,
+            whole,
+            step,
+            since: at,
+            tries,
+            unanswered,
+            refusal,
+            seen,
+        }
     }
 
     pub(crate) fn sent(&mut self, mode: Mode, at: Timestamp) {
@@ -138,7 +154,9 @@ impl Undo {
         match self.step {
             Step::Due => self.send_when(self.since + policy.pause(self.tries), total, now),
             Step::Sent if alone || now >= self.since + policy.call_life => {
-                Next::Record(Event::CancelLost { why: "nobody is left who could hear the answer".into() })
+                Next::Record(Event::CancelLost {
+                    why: "nobody is left who could hear the answer".into(),
+                })
             }
             Step::Sent => Next::Wait(self.since + policy.call_life),
             Step::Unsure => match self.seen {
@@ -149,20 +167,34 @@ impl Undo {
     }
 
     /// KCP's books show `left`. Did our cancel take effect, can it still, or must it go again?
-    fn judge(&self, asked_at: Timestamp, left: u64, total: u64, now: Timestamp, policy: &Policy) -> Next {
+    fn judge(
+        &self,
+        asked_at: Timestamp,
+        left: u64,
+        total: u64,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Next {
         let settles_at = self.unanswered.map(|sent| sent + policy.quiet);
         let settled = settles_at.is_none_or(|at| asked_at >= at);
         let retry_at = self.since + policy.pause(self.tries);
         let fail = || {
             let refusal = self.refusal.clone().map(|(refusal, _)| refusal);
-            Next::Record(Event::CancelFailed { refusal, remaining: left })
+            Next::Record(Event::CancelFailed {
+                refusal,
+                remaining: left,
+            })
         };
         let done = || Next::Record(Event::CancelDone { remaining: left });
         // Only something that is still under way can make waiting worth while.
         let wait_until_settled = || look_when(settles_at.unwrap_or(retry_at), now);
 
         if self.whole {
-            return if left == 0 { done() } else { self.send_when(retry_at, total, now) };
+            return if left == 0 {
+                done()
+            } else {
+                self.send_when(retry_at, total, now)
+            };
         }
         let gone = self.remaining.saturating_sub(left);
         let stands = matches!(self.refusal, Some((_, true)));
@@ -195,7 +227,9 @@ impl Undo {
         };
         let amount = if self.whole { left } else { self.amount };
         match (Amount::new(amount), Amount::new(left)) {
-            (Ok(amount), Ok(remaining)) if amount.get() < total => Next::Send(Mode::Partial { amount, remaining }),
+            (Ok(amount), Ok(remaining)) if amount.get() < total => {
+                Next::Send(Mode::Partial { amount, remaining })
+            }
             (Ok(_), Ok(_)) => Next::Send(Mode::Full),
             _ => Next::Record(Event::CancelDone { remaining: left }),
         }
@@ -203,5 +237,9 @@ impl Undo {
 }
 
 fn look_when(due: Timestamp, now: Timestamp) -> Next {
-    if now >= due { Next::Look } else { Next::Wait(due) }
+    if now >= due {
+        Next::Look
+    } else {
+        Next::Wait(due)
+    }
 }

@@ -37,8 +37,13 @@ impl Clock {
     /// A clock that stands still until it is moved.
     #[must_use]
     pub fn by_hand(start: Timestamp) -> Self {
-        let hand = ByHand { now: AtomicI64::new(start.as_microsecond()), moved: Notify::new() };
-        Self { by_hand: Some(Arc::new(hand)) }
+        let hand = ByHand {
+            now: AtomicI64::new(start.as_microsecond()),
+            moved: Notify::new(),
+        };
+        Self {
+            by_hand: Some(Arc::new(hand)),
+        }
     }
 
     /// The time, to the microsecond: what the ledger keeps.
@@ -54,7 +59,8 @@ impl Clock {
     /// Moves a clock by hand; the machine's does not listen.
     pub fn advance(&self, by: SignedDuration) {
         if let Some(hand) = &self.by_hand {
-            hand.now.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::SeqCst);
+            hand.now
+                .fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::SeqCst);
             hand.moved.notify_waiters();
         }
     }

@@ -36,7 +36,13 @@ pub(crate) fn due_at(payment: &Payment, now: Timestamp, policy: &Policy) -> Opti
 impl Inner {
     /// Works on a payment until it rests. The place is kept meanwhile; nobody else of this process
     /// works on it.
-    pub(crate) async fn drive(self: Arc<Self>, place: Place, mut book: Book, shop: Arc<Shop>, mut first: Option<Held>) {
+    pub(crate) async fn drive(
+        self: Arc<Self>,
+        place: Place,
+        mut book: Book,
+        shop: Arc<Shop>,
+        mut first: Option<Held>,
+    ) {
         let work = Arc::clone(&place.work);
         // An approval's intent was written with the request, so the first call is made without asking.
         if let Some(held) = first.take() {
@@ -45,7 +51,11 @@ impl Inner {
         }
         loop {
             work.seen.send_replace(Arc::new(book.payment.clone()));
-            let hands = Hands { card: false, alone: self.sole, waiting: work.is_awaited() };
+            let hands = Hands {
+                card: false,
+                alone: self.sole,
+                waiting: work.is_awaited(),
+            };
             match todo(&book.payment, self.clock.now(), hands, &shop.policy) {
                 Todo::Rest => break,
                 Todo::Wait(until) => tokio::select! {
@@ -74,7 +84,11 @@ impl Inner {
                 return self.take_up(book, event, shop).await;
             }
             // The card left with the worker that was given it; without it there is nothing to send.
-            Call::Approve => return self.append(book, Event::Voided(VoidReason::CardGone), shop).await,
+            Call::Approve => {
+                return self
+                    .append(book, Event::Voided(VoidReason::CardGone), shop)
+                    .await;
+            }
             Call::Cancel { mode, .. } => Event::CancelSent(*mode),
         };
         let seq = book.payment.seq;
@@ -83,7 +97,9 @@ impl Inner {
             // Somebody else was first, or the ledger could not be written: then nothing is sent.
             return book;
         }
-        let Call::Cancel { tno, mode, reason } = call else { return book };
+        let Call::Cancel { tno, mode, reason } = call else {
+            return book;
+        };
         let event = match self.may_still_send(&book.payment, shop) {
             Ok(()) => kcp::cancel(&tno, mode, reason, shop).await,
             Err(why) => Event::CancelNotSent { why },
@@ -102,7 +118,14 @@ impl Inner {
     /// writing the intent and sending must not send any more.
     fn may_still_send(&self, payment: &Payment, shop: &Shop) -> Result<(), String> {
         let held_up = self.clock.now().duration_since(payment.updated_at);
-        if held_up < shop.margin { Ok(()) } else { Err(format!("held up for {} s before sending", held_up.as_secs())) }
+        if held_up < shop.margin {
+            Ok(())
+        } else {
+            Err(format!(
+                "held up for {} s before sending",
+                held_up.as_secs()
+            ))
+        }
     }
 
     /// Writes what follows from what is known. If it cannot be written now, the payment comes back

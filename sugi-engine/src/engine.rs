@@ -3,11 +3,11 @@
 use std::{collections::HashMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use nhn_kcp::{Amount, Card, CancelReason, HolderProof, Invalid, Order, OrderNo, Tno};
+use nhn_kcp::{Amount, CancelReason, Card, HolderProof, Invalid, Order, OrderNo, Tno};
 use sha2::{Digest, Sha256};
 use sugi_core::{
-    Actor, CancelId, CancelOrder, Event, Illegal, Kind, Live, Looked, Payment, PaymentId, Request, ShopId, Source, State,
-    Status, VoidReason,
+    Actor, CancelId, CancelOrder, Event, Illegal, Kind, Live, Looked, Payment, PaymentId, Request,
+    ShopId, Source, State, Status, VoidReason,
     todo::{Hands, Todo, may_attest_absence, todo},
 };
 use sugi_store::{Book, CreateError, Draft, Key, Opening, Store, StoreError};
@@ -169,7 +169,9 @@ pub enum ResolveError {
     #[error("a payment that is {} is not in doubt", .0.as_str())]
     NotInDoubt(Status),
     /// Something of it is known to live, so it cannot be absent.
-    #[error("KCP answered this payment with a transaction number, so it cannot be closed as absent")]
+    #[error(
+        "KCP answered this payment with a transaction number, so it cannot be closed as absent"
+    )]
     KnownAlive,
     /// The request may still live inside KCP.
     #[error("too early: the request may still arrive at KCP until {0}; look again after that")]
@@ -186,8 +188,17 @@ impl Engine {
     /// An engine over a ledger. Nothing is sent before [`recover`](Self::recover) or a request.
     #[must_use]
     pub fn new(store: Store, shops: impl IntoIterator<Item = Shop>, clock: Clock) -> Self {
-        let shops = shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop))).collect();
-        Self(Arc::new(Inner { store, clock, sole: true, shops, bench: Arc::default() }))
+        let shops = shops
+            .into_iter()
+            .map(|shop| (shop.id.clone(), Arc::new(shop)))
+            .collect();
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            sole: true,
+            shops,
+            bench: Arc::default(),
+        }))
     }
 
     /// The ledger, for reading.
@@ -208,8 +219,14 @@ impl Engine {
     /// [`PayError`]; then nothing was sent.
     pub async fn pay(&self, sale: Sale) -> Result<Outcome, PayError> {
         let Inner { clock, store, .. } = &*self.0;
-        let shop = self.shop(&sale.shop).ok_or_else(|| PayError::UnknownShop(sale.shop.clone()))?;
-        let kind = if sale.proof.is_some() { Kind::Authenticated } else { Kind::Unauthenticated };
+        let shop = self
+            .shop(&sale.shop)
+            .ok_or_else(|| PayError::UnknownShop(sale.shop.clone()))?;
+        let kind = if sale.proof.is_some() {
+            Kind::Authenticated
+        } else {
+            Kind::Unauthenticated
+        };
         shop.allows(kind, &sale.order)?;
         sale.order.check()?;
         let now = clock.now();
@@ -224,29 +241,67 @@ impl Engine {
             card: sale.card.number.masked(),
             by: sale.by,
         };
-        let key = sale.key.map(|(scope, key)| Key { scope, key, request: fingerprint(&request) });
+        let key = sale.key.map(|(scope, key)| Key {
+            scope,
+            key,
+            request: fingerprint(&request),
+        });
         let id = clock::new_payment_id();
         let mut attempt = 1;
         let book = loop {
             request.order.order_no = number_at_kcp(&order_no, attempt)?;
-            let events = vec![Event::Requested(Box::new(request.clone())), Event::ApproveSent];
-            let draft = Draft::begin(id.clone(), clock.now(), events).map_err(|why| failed(&why))?;
+            let events = vec![
+                Event::Requested(Box::new(request.clone())),
+                Event::ApproveSent,
+            ];
+            let draft =
+                Draft::begin(id.clone(), clock.now(), events).map_err(|why| failed(&why))?;
             let due = due_at(draft.after(), now, &shop.policy);
-            match store.create(draft, due, Opening { attempt, key: key.clone() }).await {
+            match store
+                .create(
+                    draft,
+                    due,
+                    Opening {
+                        attempt,
+                        key: key.clone(),
+                    },
+                )
+                .await
+            {
                 Ok(book) => break book,
                 Err(CreateError::Attempt { next }) => attempt = next.max(attempt + 1),
-                Err(CreateError::KeyUsed { payment, same_request: true }) => {
-                    let book = store.load(&payment).await?.ok_or_else(|| failed(&"the key's payment is gone"))?;
+                Err(CreateError::KeyUsed {
+                    payment,
+                    same_request: true,
+                }) => {
+                    let book = store
+                        .load(&payment)
+                        .await?
+                        .ok_or_else(|| failed(&"the key's payment is gone"))?;
                     return Ok(Outcome::Replayed(Box::new(book.payment)));
                 }
-                Err(CreateError::KeyUsed { payment, .. }) => return Err(PayError::KeyReused { payment }),
-                Err(CreateError::OrderLive { payment }) => return Err(PayError::OrderLive { order_no, payment }),
+                Err(CreateError::KeyUsed { payment, .. }) => {
+                    return Err(PayError::KeyReused { payment });
+                }
+                Err(CreateError::OrderLive { payment }) => {
+                    return Err(PayError::OrderLive { order_no, payment });
+                }
                 Err(CreateError::Store(why)) => return Err(why.into()),
             }
         };
-        let place = self.0.bench.take(&book.payment).ok_or_else(|| failed(&"a new payment has a worker"))?;
-        let ticket = Ticket { seen: place.work.seen.subscribe(), work: Arc::clone(&place.work) };
-        let held = Held { card: sale.card, proof: sale.proof };
+        let place = self
+            .0
+            .bench
+            .take(&book.payment)
+            .ok_or_else(|| failed(&"a new payment has a worker"))?;
+        let ticket = Ticket {
+            seen: place.work.seen.subscribe(),
+            work: Arc::clone(&place.work),
+        };
+        let held = Held {
+            card: sale.card,
+            proof: sale.proof,
+        };
         tokio::spawn(Arc::clone(&self.0).drive(place, book, shop, Some(held)));
         Ok(Outcome::Begun(ticket))
     }
@@ -265,17 +320,32 @@ impl Engine {
     ) -> Result<CancelId, CancelError> {
         let cancel_id = clock::new_cancel_id();
         loop {
-            let book = self.0.store.load(id).await?.ok_or_else(|| CancelError::UnknownPayment(id.clone()))?;
+            let book = self
+                .0
+                .store
+                .load(id)
+                .await?
+                .ok_or_else(|| CancelError::UnknownPayment(id.clone()))?;
             let shop_id = &book.payment.request.shop;
-            let shop = self.shop(shop_id).ok_or_else(|| CancelError::UnknownShop(shop_id.clone()))?;
+            let shop = self
+                .shop(shop_id)
+                .ok_or_else(|| CancelError::UnknownShop(shop_id.clone()))?;
             let amount = cancellable(&book.payment, amount, &shop)?;
-            let order = CancelOrder { id: cancel_id.clone(), amount, reason: reason.clone(), by: by.clone() };
+            let order = CancelOrder {
+                id: cancel_id.clone(),
+                amount,
+                reason: reason.clone(),
+                by: by.clone(),
+            };
             let now = self.0.clock.now();
-            let draft = Draft::of(book, now, Event::CancelAsked(order)).map_err(|why| match why {
-                Illegal::TooMuch { asked, remaining } => CancelError::TooMuch { asked, remaining },
-                Illegal::CancelPending => CancelError::Pending,
-                why => failed(&why).into(),
-            })?;
+            let draft =
+                Draft::of(book, now, Event::CancelAsked(order)).map_err(|why| match why {
+                    Illegal::TooMuch { asked, remaining } => {
+                        CancelError::TooMuch { asked, remaining }
+                    }
+                    Illegal::CancelPending => CancelError::Pending,
+                    why => failed(&why).into(),
+                })?;
             let due = due_at(draft.after(), now, &shop.policy);
             if self.0.store.append(draft, due).await?.is_some() {
                 self.0.work_on(id).await;
@@ -289,36 +359,63 @@ impl Engine {
     ///
     /// # Errors
     /// [`ResolveError`]; then nothing was written.
-    pub async fn resolve(&self, id: &PaymentId, what: Resolution, by: Actor) -> Result<Payment, ResolveError> {
+    pub async fn resolve(
+        &self,
+        id: &PaymentId,
+        what: Resolution,
+        by: Actor,
+    ) -> Result<Payment, ResolveError> {
         let Inner { clock, store, .. } = &*self.0;
         loop {
-            let book = store.load(id).await?.ok_or_else(|| ResolveError::UnknownPayment(id.clone()))?;
+            let book = store
+                .load(id)
+                .await?
+                .ok_or_else(|| ResolveError::UnknownPayment(id.clone()))?;
             let shop_id = &book.payment.request.shop;
-            let shop = self.shop(shop_id).ok_or_else(|| ResolveError::UnknownShop(shop_id.clone()))?;
+            let shop = self
+                .shop(shop_id)
+                .ok_or_else(|| ResolveError::UnknownShop(shop_id.clone()))?;
             let status = book.payment.status();
             let event = match &what {
                 // Money that turns up after a payment was closed opens it again.
-                Resolution::Live { .. } if !matches!(status, Status::InDoubt | Status::Void | Status::Declined) => {
+                Resolution::Live { .. }
+                    if !matches!(status, Status::InDoubt | Status::Void | Status::Declined) =>
+                {
                     return Err(ResolveError::NotInDoubt(status));
                 }
                 Resolution::Live { tno, note, keep } => {
                     let asked_at = clock.now();
                     match kcp::inquire(tno, &book.payment, &shop).await {
                         seen @ Live::Found { .. } => {
-                            let source = Source::Person { who: by.clone(), note: note.clone(), keep: *keep };
-                            Event::Looked(Looked { seen, source, asked_at })
+                            let source = Source::Person {
+                                who: by.clone(),
+                                note: note.clone(),
+                                keep: *keep,
+                            };
+                            Event::Looked(Looked {
+                                seen,
+                                source,
+                                asked_at,
+                            })
                         }
-                        Live::Absent => return Err(ResolveError::NotConfirmed("no such transaction".into())),
+                        Live::Absent => {
+                            return Err(ResolveError::NotConfirmed("no such transaction".into()));
+                        }
                         Live::Unclear { why } => return Err(ResolveError::NotConfirmed(why)),
                     }
                 }
                 Resolution::Absent { note } => {
-                    may_attest_absence(&book.payment, clock.now(), &shop.policy).map_err(|until| match until {
-                        Some(at) => ResolveError::TooEarly(at),
-                        None if status == Status::InDoubt => ResolveError::KnownAlive,
-                        None => ResolveError::NotInDoubt(status),
-                    })?;
-                    Event::Voided(VoidReason::Attested { by: by.clone(), note: note.clone() })
+                    may_attest_absence(&book.payment, clock.now(), &shop.policy).map_err(
+                        |until| match until {
+                            Some(at) => ResolveError::TooEarly(at),
+                            None if status == Status::InDoubt => ResolveError::KnownAlive,
+                            None => ResolveError::NotInDoubt(status),
+                        },
+                    )?;
+                    Event::Voided(VoidReason::Attested {
+                        by: by.clone(),
+                        note: note.clone(),
+                    })
                 }
             };
             let now = clock.now();
@@ -356,10 +453,17 @@ impl Engine {
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         for id in self.0.store.due(Timestamp::MAX, u32::MAX).await? {
             while let Some(book) = self.0.store.load(&id).await? {
-                let Some(shop) = self.shop(&book.payment.request.shop) else { break };
+                let Some(shop) = self.shop(&book.payment.request.shop) else {
+                    break;
+                };
                 let now = self.0.clock.now();
-                let hands = Hands { alone: self.0.sole, ..Hands::default() };
-                let Todo::Record(event) = todo(&book.payment, now, hands, &shop.policy) else { break };
+                let hands = Hands {
+                    alone: self.0.sole,
+                    ..Hands::default()
+                };
+                let Todo::Record(event) = todo(&book.payment, now, hands, &shop.policy) else {
+                    break;
+                };
                 let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
                 let due = due_at(draft.after(), now, &shop.policy);
                 self.0.store.append(draft, due).await?;
@@ -423,7 +527,9 @@ impl Inner {
             return;
         };
         match self.bench.take(&book.payment) {
-            Some(place) => drop(tokio::spawn(Arc::clone(self).drive(place, book, shop, None))),
+            Some(place) => drop(tokio::spawn(
+                Arc::clone(self).drive(place, book, shop, None),
+            )),
             // Somebody became its worker meanwhile, with a ledger that may be older than ours.
             None => drop(self.bench.poke(&book.payment.id)),
         }
@@ -438,48 +544,66 @@ impl Ticket {
     }
 
     /// Waits for the first word: approved, declined, void or in doubt.
-    pub async fn first_word(mut self) -> Arc<Payment> {
-        self.until(|payment| !matches!(payment.state, State::Requested | State::Approving { .. })).await
+    pub async fn first_word(&self) -> Arc<Payment> {
+        self.until(|payment| !matches!(payment.state, State::Requested | State::Approving { .. }))
+            .await
     }
 
     /// Waits, at most `patience`, for a word that stands: not in doubt, and not on its way. While
     /// somebody waits so, an approval that is found alive is kept, if the shop's policy says so.
-    pub async fn last_word(mut self, patience: Duration) -> Arc<Payment> {
+    pub async fn last_word(&self, patience: Duration) -> Arc<Payment> {
         let _patience = self.work.wait();
         let stands = |payment: &Payment| {
             use Status::{Approving, InDoubt, Requested, Reversing};
-            !matches!(payment.status(), Requested | Approving | InDoubt | Reversing)
+            !matches!(
+                payment.status(),
+                Requested | Approving | InDoubt | Reversing
+            )
         };
-        let latest = Arc::clone(&self.seen.borrow());
-        match tokio::time::timeout(patience, self.until(stands)).await {
-            Ok(payment) => payment,
-            Err(_) => if latest.seq < self.seen.borrow().seq { Arc::clone(&self.seen.borrow()) } else { latest },
-        }
+        let last = tokio::time::timeout(patience, self.until(stands)).await;
+        last.unwrap_or_else(|_| Arc::clone(&self.seen.borrow()))
     }
 
-    async fn until(&mut self, enough: impl Fn(&Payment) -> bool) -> Arc<Payment> {
+    async fn until(&self, enough: impl Fn(&Payment) -> bool) -> Arc<Payment> {
+        let mut seen = self.seen.clone();
         // The worker ends when the payment rests; what it saw last is then the word.
-        let _ = self.seen.wait_for(|payment| enough(payment)).await;
+        let _ = seen.wait_for(|payment| enough(payment)).await;
         Arc::clone(&self.seen.borrow())
     }
 }
 
 /// How much of a payment a cancel is to take.
-fn cancellable(payment: &Payment, asked: Option<Amount>, shop: &Shop) -> Result<Amount, CancelError> {
-    let State::Approved { approval, remaining, .. } = &payment.state else {
+fn cancellable(
+    payment: &Payment,
+    asked: Option<Amount>,
+    shop: &Shop,
+) -> Result<Amount, CancelError> {
+    let State::Approved {
+        approval,
+        remaining,
+        ..
+    } = &payment.state
+    else {
         return Err(CancelError::NotApproved(payment.status()));
     };
     let amount = asked.map_or(*remaining, Amount::get);
     let amount = Amount::new(amount).map_err(|_| CancelError::NothingLeft)?;
     if amount.get() > *remaining {
-        return Err(CancelError::TooMuch { asked: amount.get(), remaining: *remaining });
+        return Err(CancelError::TooMuch {
+            asked: amount.get(),
+            remaining: *remaining,
+        });
     }
     if amount != approval.amount {
         if !shop.contract.partial_cancel {
-            return Err(CancelError::WholeOnly("the shop has no contract for partial cancels"));
+            return Err(CancelError::WholeOnly(
+                "the shop has no contract for partial cancels",
+            ));
         }
         if approval.partial_cancel == Some(false) {
-            return Err(CancelError::WholeOnly("KCP says that this card takes no partial cancels"));
+            return Err(CancelError::WholeOnly(
+                "KCP says that this card takes no partial cancels",
+            ));
         }
     }
     Ok(amount)
@@ -501,12 +625,16 @@ fn number_at_kcp(order_no: &OrderNo, attempt: u32) -> Result<OrderNo, Invalid> {
 fn fingerprint(request: &Request) -> String {
     let text = serde_json::to_string(request).unwrap_or_default();
     let digest = Sha256::digest(text);
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn failed(why: &impl ToString) -> StoreError {
-    StoreError::Failed { why: why.to_string() }
+    StoreError::Failed {
+        why: why.to_string(),
+    }
 }

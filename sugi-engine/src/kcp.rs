@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use nhn_kcp::{
-    AuthenticatedKeyIn, Cancel, CancelReason, Card, Inquiry, Invalid, Order, Tno, UnauthenticatedKeyIn, korean_date,
+    AuthenticatedKeyIn, Cancel, CancelReason, Card, Inquiry, Invalid, Order, Tno,
+    UnauthenticatedKeyIn, korean_date,
 };
 use sugi_core::{Event, Live, Mode, Payment, VoidReason, heard, todo::Call};
 
@@ -35,19 +36,32 @@ pub(crate) async fn approve(payment: &Payment, shop: &Shop, held: Held, clock: &
 
 /// A card that expired at midnight, between its check and now.
 fn not_sent(why: &Invalid) -> Event {
-    Event::Voided(VoidReason::NotSent { why: why.to_string() })
+    Event::Voided(VoidReason::NotSent {
+        why: why.to_string(),
+    })
 }
 
 /// Sends a cancel or a reversal.
-pub(crate) async fn cancel(tno: &Tno, mode: Mode, reason: Option<CancelReason>, shop: &Shop) -> Event {
+pub(crate) async fn cancel(
+    tno: &Tno,
+    mode: Mode,
+    reason: Option<CancelReason>,
+    shop: &Shop,
+) -> Event {
     let reversal = || CancelReason::parse(REVERSAL);
-    let cancel = reason.map_or_else(reversal, Ok).and_then(|reason| match mode {
-        Mode::Full => Ok(Cancel::full(tno.clone(), reason)),
-        Mode::Partial { amount, remaining } => Cancel::partial(tno.clone(), amount, remaining, reason),
-    });
+    let cancel = reason
+        .map_or_else(reversal, Ok)
+        .and_then(|reason| match mode {
+            Mode::Full => Ok(Cancel::full(tno.clone(), reason)),
+            Mode::Partial { amount, remaining } => {
+                Cancel::partial(tno.clone(), amount, remaining, reason)
+            }
+        });
     match cancel {
         Ok(cancel) => heard::cancel(mode, shop.client.cancel(&cancel).await),
-        Err(why) => Event::CancelNotSent { why: why.to_string() },
+        Err(why) => Event::CancelNotSent {
+            why: why.to_string(),
+        },
     }
 }
 
@@ -58,14 +72,21 @@ pub(crate) async fn look(call: &Call, payment: &Payment, shop: &Shop, clock: &Cl
         Call::LookUp { ordr_idxx, day } => Inquiry::by_order(*day, ordr_idxx.clone()),
         Call::Inquire { tno } | Call::Cancel { tno, .. } => Inquiry::by_tno(tno.clone()),
         // Nothing is looked for before an approval; the order's own day is the nearest question.
-        Call::Approve => Inquiry::by_order(korean_date(asked_at), payment.request.order.order_no.clone()),
+        Call::Approve => Inquiry::by_order(
+            korean_date(asked_at),
+            payment.request.order.order_no.clone(),
+        ),
     };
     heard::look(payment, call, asked_at, shop.client.inquire(&inquiry).await)
 }
 
 /// Looks at one transaction for a person who named it.
 pub(crate) async fn inquire(tno: &Tno, payment: &Payment, shop: &Shop) -> Live {
-    heard::seen(payment, Some(tno), shop.client.inquire(&Inquiry::by_tno(tno.clone())).await)
+    heard::seen(
+        payment,
+        Some(tno),
+        shop.client.inquire(&Inquiry::by_tno(tno.clone())).await,
+    )
 }
 
 /// The transaction number in an event that cannot be written yet, for the log: it is no secret,

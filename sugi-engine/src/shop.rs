@@ -27,7 +27,10 @@ pub struct Shop {
 /// What a shop's contract with KCP allows. KCP refuses the rest anyway; saying so before anything is
 /// sent costs the buyer no attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "a contract has what it has; each is independent")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a contract has what it has; each is independent"
+)]
 pub struct Contract {
     /// Sales with the holder's proof (인증).
     pub authenticated: bool,
@@ -43,26 +46,58 @@ pub struct Contract {
 
 impl Default for Contract {
     fn default() -> Self {
-        Self { authenticated: true, unauthenticated: true, installments: 12, partial_cancel: true, tax_split: false }
+        Self {
+            authenticated: true,
+            unauthenticated: true,
+            installments: 12,
+            partial_cancel: true,
+            tax_split: false,
+        }
     }
 }
 
 impl Shop {
     /// A shop whose policy allows for the times of its client: connect, answer, and `margin`.
     #[must_use]
-    pub fn new(id: ShopId, client: Client, times: Timeouts, margin: Duration, contract: Contract, policy: Policy) -> Self {
+    pub fn new(
+        id: ShopId,
+        client: Client,
+        times: Timeouts,
+        margin: Duration,
+        contract: Contract,
+        policy: Policy,
+    ) -> Self {
         let margin = SignedDuration::try_from(margin).unwrap_or(SignedDuration::from_secs(5));
-        let call = SignedDuration::try_from(times.connect + times.answer).unwrap_or(SignedDuration::from_secs(35));
-        let policy = Policy { call_life: call + margin, ..policy };
-        Self { id, client, contract, policy, margin }
+        let call = SignedDuration::try_from(times.connect + times.answer)
+            .unwrap_or(SignedDuration::from_secs(35));
+        let policy = Policy {
+            call_life: call + margin,
+            ..policy
+        };
+        Self {
+            id,
+            client,
+            contract,
+            policy,
+            margin,
+        }
     }
 
     /// Refuses what the contract does not have.
     pub(crate) fn allows(&self, kind: Kind, order: &Order) -> Result<(), PayError> {
-        let refused = |what| Err(PayError::Contract { shop: self.id.clone(), what });
+        let refused = |what| {
+            Err(PayError::Contract {
+                shop: self.id.clone(),
+                what,
+            })
+        };
         match kind {
-            Kind::Authenticated if !self.contract.authenticated => return refused("authenticated key-in (인증)"),
-            Kind::Unauthenticated if !self.contract.unauthenticated => return refused("unauthenticated key-in (비인증)"),
+            Kind::Authenticated if !self.contract.authenticated => {
+                return refused("authenticated key-in (인증)");
+            }
+            Kind::Unauthenticated if !self.contract.unauthenticated => {
+                return refused("unauthenticated key-in (비인증)");
+            }
             _ => {}
         }
         if order.installments.months() > self.contract.installments {

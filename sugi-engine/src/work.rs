@@ -50,9 +50,17 @@ impl Bench {
             return None;
         }
         let (seen, _) = watch::channel(Arc::new(payment.clone()));
-        let work = Arc::new(Work { seen, poked: Notify::new(), patient: AtomicUsize::new(0) });
+        let work = Arc::new(Work {
+            seen,
+            poked: Notify::new(),
+            patient: AtomicUsize::new(0),
+        });
         bench.insert(payment.id.clone(), Arc::clone(&work));
-        Some(Place { bench: Arc::clone(self), id: payment.id.clone(), work })
+        Some(Place {
+            bench: Arc::clone(self),
+            id: payment.id.clone(),
+            work,
+        })
     }
 
     /// The work on a payment, if there is any.

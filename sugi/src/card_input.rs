@@ -15,7 +15,11 @@ const MOST: u64 = 4_096;
 
 /// Reads a card, and the holder's proof if there is one.
 pub(crate) fn read() -> Result<(Card, Option<HolderProof>), Failure> {
-    if std::io::stdin().is_terminal() { ask() } else { from_stdin() }
+    if std::io::stdin().is_terminal() {
+        ask()
+    } else {
+        from_stdin()
+    }
 }
 
 /// As in the API: `{"number", "expiry", "holder_proof": {"birth_or_business_no", "password_prefix"}}`.
@@ -46,7 +50,10 @@ impl Drop for Secret {
 
 fn from_stdin() -> Result<(Card, Option<HolderProof>), Failure> {
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MOST).unwrap_or(0)));
-    std::io::stdin().take(MOST).read_to_string(&mut text).map_err(|why| Failure::new(format!("stdin: {why}")))?;
+    std::io::stdin()
+        .take(MOST)
+        .read_to_string(&mut text)
+        .map_err(|why| Failure::new(format!("stdin: {why}")))?;
     parse(&text)
 }
 
@@ -54,20 +61,25 @@ fn parse(text: &str) -> Result<(Card, Option<HolderProof>), Failure> {
     // The parser's own words could quote what it stumbled over.
     let keyed: Keyed = serde_json::from_str(text).map_err(|why| {
         let place = format!("line {}, column {}", why.line(), why.column());
-        let hint = r#"write {"number": "…", "expiry": "2030-12", "holder_proof": {"birth_or_business_no": "…", "password_prefix": "…"}} (holder_proof only for authenticated sales)"#;
+        let hint = r#"write {"number": "…", "expiry": "YYYY-MM", "holder_proof": {"birth_or_business_no": "…", "password_prefix": "…"}} (holder_proof only for authenticated sales)"#;
         Failure::new(format!("the card on stdin is not the JSON that is wanted ({place})")).hint(hint).code(2)
     })?;
     let number = CardNumber::parse(&keyed.number.0)?;
     let expiry = Expiry::parse(&keyed.expiry.0)?;
     let proof = keyed.holder_proof.as_ref().map(|proof| {
         let holder_no = HolderNo::parse(&proof.birth_or_business_no.0)?;
-        Ok::<_, Failure>(HolderProof::new(holder_no, PasswordPrefix::parse(&proof.password_prefix.0)?))
+        Ok::<_, Failure>(HolderProof::new(
+            holder_no,
+            PasswordPrefix::parse(&proof.password_prefix.0)?,
+        ))
     });
     Ok((Card::new(number, expiry), proof.transpose()?))
 }
 
 fn ask() -> Result<(Card, Option<HolderProof>), Failure> {
-    let number = hidden("Card number 카드번호", |text| CardNumber::parse(&digits(text)))?;
+    let number = hidden("Card number 카드번호", |text| {
+        CardNumber::parse(&digits(text))
+    })?;
     let expiry = hidden("Expiry 유효기간 (MM/YY)", |text| {
         let month_year = digits(text);
         match month_year.split_at_checked(2) {
@@ -75,13 +87,19 @@ fn ask() -> Result<(Card, Option<HolderProof>), Failure> {
             None => Expiry::from_yymm(&month_year),
         }
     })?;
-    let holder = hidden("Birth date 생년월일 (6) or business number 사업자번호 (10), empty for none", |text| match digits(text) {
-        none if none.is_empty() => Ok(None),
-        digits => HolderNo::parse(&digits).map(Some),
-    })?;
+    let holder = hidden(
+        "Birth date 생년월일 (6) or business number 사업자번호 (10), empty for none",
+        |text| match digits(text) {
+            none if none.is_empty() => Ok(None),
+            digits => HolderNo::parse(&digits).map(Some),
+        },
+    )?;
     let proof = match holder {
         Some(holder_no) => {
-            let password = hidden("First two password digits 비밀번호 앞 두 자리", |text| PasswordPrefix::parse(text))?;
+            let password = hidden(
+                "First two password digits 비밀번호 앞 두 자리",
+                PasswordPrefix::parse,
+            )?;
             Some(HolderProof::new(holder_no, password))
         }
         None => None,
@@ -90,10 +108,17 @@ fn ask() -> Result<(Card, Option<HolderProof>), Failure> {
 }
 
 /// Asks without showing what is typed, until it is right.
-fn hidden<T>(prompt: &str, read: impl Fn(&str) -> Result<T, nhn_kcp::Invalid>) -> Result<T, Failure> {
+fn hidden<T>(
+    prompt: &str,
+    read: impl Fn(&str) -> Result<T, nhn_kcp::Invalid>,
+) -> Result<T, Failure> {
     loop {
-        let asked = Password::with_theme(&ColorfulTheme::default()).with_prompt(prompt).allow_empty_password(true).interact();
-        let typed = Zeroizing::new(asked.map_err(|why| Failure::new(format!("the prompt ended: {why}")))?);
+        let asked = Password::with_theme(&ColorfulTheme::default())
+            .with_prompt(prompt)
+            .allow_empty_password(true)
+            .interact();
+        let typed =
+            Zeroizing::new(asked.map_err(|why| Failure::new(format!("the prompt ended: {why}")))?);
         match read(&typed) {
             Ok(value) => return Ok(value),
             Err(why) => crate::print::talk(&format!("{why}")),
@@ -112,11 +137,14 @@ mod tests {
 
     #[test]
     fn a_card_from_stdin() {
-        let (card, proof) = parse(r#"{"number": "4111111111111111", "expiry": "2030-12"}"#).unwrap();
+        let (card, proof) =
+            parse(r#"{"number": "4111111111111111", "expiry": "2030-12"}"#).unwrap();
         assert_eq!(card.number.masked().to_string(), "411111******1111");
         assert!(proof.is_none());
         let proof = r#"{"birth_or_business_no": "951010", "password_prefix": "00"}"#;
-        let keyed = format!(r#"{{"number": "4111111111111111", "expiry": "2030-12", "holder_proof": {proof}}}"#);
+        let keyed = format!(
+            r#"{{"number": "4111111111111111", "expiry": "2030-12", "holder_proof": {proof}}}"#
+        );
         assert!(parse(&keyed).unwrap().1.is_some());
     }
 
@@ -128,7 +156,7 @@ mod tests {
             r#"{"number": "4111111111111111", "expiry": "2030-13"}"#,
             r#"{"number": "4111111111111111", "expiry": "2030-12", "4111111111111111": 1}"#,
             r#"{"number": "4111111111111111", "expiry": "2030-12", "holder_proof": {"birth_or_business_no": "951010"}}"#,
-            r#"4111111111111111"#,
+            r"4111111111111111",
             "",
         ] {
             let failure = format!("{:?}", parse(bad).err().unwrap());

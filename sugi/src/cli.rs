@@ -51,12 +51,16 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(what: impl ToString) -> Self {
-        Self { what: what.to_string(), hint: None, code: 1 }
+    pub(crate) fn new(what: impl std::fmt::Display) -> Self {
+        Self {
+            what: format!("{what}"),
+            hint: None,
+            code: 1,
+        }
     }
 
-    pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
-        self.hint = Some(hint.to_string());
+    pub(crate) fn hint(mut self, hint: impl std::fmt::Display) -> Self {
+        self.hint = Some(format!("{hint}"));
         self
     }
 
@@ -77,8 +81,14 @@ impl<E: std::error::Error> From<E> for Failure {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("SUGI_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::registry().with(filter).with(fmt::layer().with_writer(std::io::stderr)).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(fmt::layer().with_writer(std::io::stderr))
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(why) => return report(&Failure::new(format!("cannot start: {why}"))),
     };

@@ -57,6 +57,7 @@ pub(crate) struct ShopConfig {
 /// What the shop's contract with KCP has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "a contract has what it has")]
 pub(crate) struct ContractConfig {
     pub(crate) authenticated: bool,
     pub(crate) unauthenticated: bool,
@@ -71,9 +72,27 @@ pub(crate) struct ContractConfig {
 
 impl Default for ContractConfig {
     fn default() -> Self {
-        let Contract { authenticated, unauthenticated, installments, partial_cancel, tax_split } = Contract::default();
-        let Policy { order_lookup, keep_if_waiting, .. } = Policy::default();
-        Self { authenticated, unauthenticated, installments, partial_cancel, tax_split, order_lookup, keep_if_waiting }
+        let Contract {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+        } = Contract::default();
+        let Policy {
+            order_lookup,
+            keep_if_waiting,
+            ..
+        } = Policy::default();
+        Self {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+            order_lookup,
+            keep_if_waiting,
+        }
     }
 }
 
@@ -101,7 +120,11 @@ impl Default for Seconds {
             answer: times.answer.as_secs_f64(),
             idle: times.idle.as_secs_f64(),
             quiet: policy.quiet.as_secs_f64(),
-            ladder: policy.ladder.iter().map(|pause| pause.as_secs_f64()).collect(),
+            ladder: policy
+                .ladder
+                .iter()
+                .map(jiff::SignedDuration::as_secs_f64)
+                .collect(),
         }
     }
 }
@@ -110,20 +133,30 @@ impl Config {
     /// Reads the file, then the environment over it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|why| {
-            Failure::new(format!("{}: {why}", path.display())).hint("name the file with --config, or run `sugi sandbox` to get one")
+            Failure::new(format!("{}: {why}", path.display()))
+                .hint("name the file with --config, or run `sugi sandbox` to get one")
         })?;
         Self::parse(&text, path, std::env::vars())
     }
 
-    fn parse(text: &str, path: &Path, env: impl Iterator<Item = (String, String)>) -> Result<Self, Failure> {
-        let failed = |why: &dyn std::fmt::Display| Failure::new(format!("{}: {why}", path.display())).code(2);
+    fn parse(
+        text: &str,
+        path: &Path,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Failure> {
+        let failed = |why: &dyn std::fmt::Display| {
+            Failure::new(format!("{}: {why}", path.display())).code(2)
+        };
         let mut table: toml::Table = text.parse().map_err(|why: toml::de::Error| failed(&why))?;
         for (name, value) in env.filter(|(name, _)| !NOT_KEYS.contains(&name.as_str())) {
             if let Some(key) = name.strip_prefix("SUGI_") {
-                overlay(&mut table, &key.to_ascii_lowercase(), &value).map_err(|why| failed(&format!("{name}: {why}")))?;
+                overlay(&mut table, &key.to_ascii_lowercase(), &value)
+                    .map_err(|why| failed(&format!("{name}: {why}")))?;
             }
         }
-        let mut config: Self = table.try_into().map_err(|why: toml::de::Error| failed(&why))?;
+        let mut config: Self = table
+            .try_into()
+            .map_err(|why: toml::de::Error| failed(&why))?;
         let home = path.parent().unwrap_or(Path::new("."));
         config.data = home.join(&config.data);
         for (id, shop) in &mut config.shop {
@@ -131,7 +164,9 @@ impl Config {
             shop.key = home.join(&shop.key);
             shop.key_password_file = shop.key_password_file.take().map(|file| home.join(file));
             if shop.key_password.is_some() == shop.key_password_file.is_some() {
-                return Err(failed(&format!("shop {id}: give key_password or key_password_file, one of them")));
+                return Err(failed(&format!(
+                    "shop {id}: give key_password or key_password_file, one of them"
+                )));
             }
         }
         Ok(config)
@@ -145,54 +180,110 @@ impl Config {
 
 /// Puts one value of the environment into the table.
 fn overlay(table: &mut toml::Table, key: &str, value: &str) -> Result<(), &'static str> {
-    match key.split_once("__") {
-        Some((name, rest)) => {
-            let inner = table.entry(name).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-            overlay(inner.as_table_mut().ok_or("names a table where the file has a value")?, rest, value)
-        }
-        None => {
-            // `30` and `true` are what they look like; everything else is text.
-            let parsed: Option<toml::Value> = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
-            table.insert(key.into(), parsed.unwrap_or_else(|| toml::Value::String(value.into())));
-            Ok(())
-        }
+    if let Some((name, rest)) = key.split_once("__") {
+        let inner = table
+            .entry(name)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        overlay(
+            inner
+                .as_table_mut()
+                .ok_or("names a table where the file has a value")?,
+            rest,
+            value,
+        )
+    } else {
+        // `30` and `true` are what they look like; everything else is text.
+        let parsed: Option<toml::Value> = format!("v = {value}")
+            .parse::<toml::Table>()
+            .ok()
+            .and_then(|mut t| t.remove("v"));
+        table.insert(
+            key.into(),
+            parsed.unwrap_or_else(|| toml::Value::String(value.into())),
+        );
+        Ok(())
     }
 }
 
 impl ShopConfig {
     fn open(&self, id: &ShopId) -> Result<Shop, Failure> {
         let failed = |why: &dyn std::fmt::Display| Failure::new(format!("shop {id}: {why}"));
-        let read = |file: &Path| std::fs::read(file).map_err(|why| failed(&format!("{}: {why}", file.display())));
+        let read = |file: &Path| {
+            std::fs::read(file).map_err(|why| failed(&format!("{}: {why}", file.display())))
+        };
         let password = match (&self.key_password, &self.key_password_file) {
-            (_, Some(file)) => String::from_utf8(read(file)?).map_err(|_| failed(&"the key's password is not UTF-8"))?,
+            (_, Some(file)) => String::from_utf8(read(file)?)
+                .map_err(|_| failed(&"the key's password is not UTF-8"))?,
             (password, None) => password.clone().unwrap_or_default(),
         };
         let password = zeroize::Zeroizing::new(password);
         let (cert, key) = (read(&self.cert)?, zeroize::Zeroizing::new(read(&self.key)?));
         let password = password.trim_end_matches(['\r', '\n']);
-        let credentials = Credentials::from_pem(&cert, &key, password).map_err(|why| failed(&why))?;
+        let credentials =
+            Credentials::from_pem(&cert, &key, password).map_err(|why| failed(&why))?;
         let gateway = match self.gateway.as_str() {
             "production" => Gateway::Production,
             "test" => Gateway::Test,
             url => Gateway::sandbox(url).map_err(|why| failed(&why))?,
         };
         let seconds = |what: &str, value: f64| {
-            Duration::try_from_secs_f64(value).map_err(|_| failed(&format!("seconds.{what} must be a positive number")))
+            Duration::try_from_secs_f64(value)
+                .map_err(|_| failed(&format!("seconds.{what} must be a positive number")))
         };
         let times = Timeouts {
             connect: seconds("connect", self.seconds.connect)?,
             answer: seconds("answer", self.seconds.answer)?,
             idle: seconds("idle", self.seconds.idle)?,
         };
-        let signed = |what, value| seconds(what, value).map(|span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX));
-        let ladder = self.seconds.ladder.iter().map(|pause| signed("ladder", *pause)).collect::<Result<_, _>>()?;
-        let ContractConfig { authenticated, unauthenticated, installments, partial_cancel, tax_split, .. } = self.contract;
-        let contract = Contract { authenticated, unauthenticated, installments, partial_cancel, tax_split };
-        let ContractConfig { order_lookup, keep_if_waiting, .. } = self.contract;
+        let signed = |what, value| {
+            seconds(what, value)
+                .map(|span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
+        };
+        let ladder = self
+            .seconds
+            .ladder
+            .iter()
+            .map(|pause| signed("ladder", *pause))
+            .collect::<Result<_, _>>()?;
+        let ContractConfig {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+            ..
+        } = self.contract;
+        let contract = Contract {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+        };
+        let ContractConfig {
+            order_lookup,
+            keep_if_waiting,
+            ..
+        } = self.contract;
         let quiet = signed("quiet", self.seconds.quiet)?;
-        let policy = Policy { quiet, order_lookup, keep_if_waiting, ladder, ..Policy::default() };
-        let client = Client::builder(self.site_cd.clone(), credentials, gateway).timeouts(times).build();
-        Ok(Shop::new(id.clone(), client.map_err(|why| failed(&why))?, times, MARGIN, contract, policy))
+        let policy = Policy {
+            quiet,
+            order_lookup,
+            keep_if_waiting,
+            ladder,
+            ..Policy::default()
+        };
+        let client = Client::builder(self.site_cd.clone(), credentials, gateway)
+            .timeouts(times)
+            .build();
+        Ok(Shop::new(
+            id.clone(),
+            client.map_err(|why| failed(&why))?,
+            times,
+            MARGIN,
+            contract,
+            policy,
+        ))
     }
 }
 
@@ -212,7 +303,11 @@ pub(crate) fn write(path: &Path, config: &Config) -> Result<(), Failure> {
 
 impl ShopConfig {
     /// A shop at a sandbox whose credentials are in `dir`.
-    pub(crate) fn of_sandbox(sandbox: &kcp_sandbox::Sandbox, dir: &Path, contract: ContractConfig) -> Result<Self, Failure> {
+    pub(crate) fn of_sandbox(
+        sandbox: &kcp_sandbox::Sandbox,
+        dir: &Path,
+        contract: ContractConfig,
+    ) -> Result<Self, Failure> {
         let ours = sandbox.credentials();
         Ok(Self {
             site_cd: ours.site_cd.parse()?,
@@ -245,13 +340,23 @@ mod tests {
     "#;
 
     fn parse(text: &str, env: &[(&str, &str)]) -> Result<Config, String> {
-        let env = env.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Config::parse(text, Path::new("/etc/sugi/sugi.toml"), env).map_err(|failure| format!("{failure:?}"))
+        let env = env
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        Config::parse(text, Path::new("/etc/sugi/sugi.toml"), env)
+            .map_err(|failure| format!("{failure:?}"))
     }
 
     #[test]
     fn paths_are_relative_to_the_file_and_the_environment_wins() {
-        let config = parse(FILE, &[("SUGI_SHOP__MAIN__SECONDS__QUIET", "7"), ("SUGI_CONFIG", "x")]).unwrap();
+        let config = parse(
+            FILE,
+            &[
+                ("SUGI_SHOP__MAIN__SECONDS__QUIET", "7"),
+                ("SUGI_CONFIG", "x"),
+            ],
+        )
+        .unwrap();
         let shop = &config.shop[&"main".parse().unwrap()];
         assert_eq!(config.data, Path::new("/etc/sugi/ledger"));
         assert_eq!(shop.cert, Path::new("/etc/sugi/splCert.pem"));
@@ -263,7 +368,11 @@ mod tests {
         for (text, env, named) in [
             (FILE.replace("cert =", "crt ="), vec![], "crt"),
             (FILE.replace("T0000", "T00"), vec![], "site"),
-            (FILE.into(), vec![("SUGI_SHOP__MAIN__KEY_PASSWORD_FILE", "pw")], "one of them"),
+            (
+                FILE.into(),
+                vec![("SUGI_SHOP__MAIN__KEY_PASSWORD_FILE", "pw")],
+                "one of them",
+            ),
             (FILE.into(), vec![("SUGI_DATA__X", "1")], "SUGI_DATA__X"),
             (FILE.into(), vec![("SUGI_PORT", "1")], "port"),
         ] {

@@ -12,7 +12,13 @@ use crate::{cli::Failure, config::Config};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
     /// The configuration
-    #[arg(long, value_name = "FILE", env = "SUGI_CONFIG", default_value = "sugi.toml", conflicts_with = "data")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SUGI_CONFIG",
+        default_value = "sugi.toml",
+        conflicts_with = "data"
+    )]
     config: PathBuf,
     /// A folder that holds `sugi.toml` or a ledger alone, as `sugi demo --data` leaves one
     #[arg(long, value_name = "DIR")]
@@ -42,7 +48,10 @@ impl Place {
     /// The ledger, for reading. If no service runs on it, what a process that ended left on the line
     /// is written down as in doubt first.
     pub(crate) async fn ledger(&self) -> Result<Ledger, Failure> {
-        let alone = self.data.as_ref().filter(|dir| !dir.join("sugi.toml").exists());
+        let alone = self
+            .data
+            .as_ref()
+            .filter(|dir| !dir.join("sugi.toml").exists());
         if let Some(dir) = alone {
             return Ok(Ledger::Read(Store::open_to_read(dir)?));
         }
@@ -78,6 +87,8 @@ impl Ledger {
 
 /// A payment by its name.
 pub(crate) async fn payment(store: &Store, id: &PaymentId) -> Result<Book, Failure> {
-    let none = || Failure::new(format!("there is no payment {id}")).hint("`sugi list` shows what there is");
+    let none = || {
+        Failure::new(format!("there is no payment {id}")).hint("`sugi list` shows what there is")
+    };
     store.load(id).await?.ok_or_else(none)
 }

@@ -1,5 +1,9 @@
 //! What people and programs read. The only place that prints.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the one place"
+)]
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -23,7 +27,9 @@ pub(crate) fn json(value: &impl Serialize) {
 /// A table; the columns named in `right` are aligned to the right.
 pub(crate) fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(head);
+    table
+        .load_style(presets::UTF8_BORDERS_ONLY)
+        .set_header(head);
     for row in rows {
         table.add_row(row);
     }
@@ -47,7 +53,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n) % 3 == 0 {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -57,7 +63,10 @@ fn grouped(number: u64) -> String {
 
 /// A time as it is in Korea, to the millisecond.
 pub(crate) fn time(at: jiff::Timestamp) -> String {
-    jiff::tz::Offset::constant(9).to_datetime(at).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    jiff::tz::Offset::constant(9)
+        .to_datetime(at)
+        .strftime("%Y-%m-%d %H:%M:%S%.3f")
+        .to_string()
 }
 
 /// A status in words.

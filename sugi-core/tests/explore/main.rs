@@ -6,7 +6,12 @@
 //! is tried. In each world the promises are checked; and from each world, once the faults stop, rest
 //! must be reached and the ledger must equal the books.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
 mod world;
 
@@ -31,59 +36,116 @@ fn walk(setting: Setting) -> usize {
     seen.len()
 }
 
-const CALM: Setting =
-    Setting { several_nodes: false, order_lookup: false, losses: 0, crashes: 0, cancels: 0, outside: 0, person: 0 };
+const CALM: Setting = Setting {
+    several_nodes: false,
+    order_lookup: false,
+    losses: 0,
+    crashes: 0,
+    cancels: 0,
+    outside: 0,
+    person: 0,
+};
 
 #[test]
 fn a_sale_with_every_loss_and_crash_and_order_lookup() {
-    let worlds = walk(Setting { order_lookup: true, losses: 2, crashes: 2, ..CALM });
-    assert!(worlds > 1_000, "{worlds} worlds: the walk has lost its legs");
+    let worlds = walk(Setting {
+        order_lookup: true,
+        losses: 2,
+        crashes: 2,
+        ..CALM
+    });
+    assert!(
+        worlds > 1_000,
+        "{worlds} worlds: the walk has lost its legs"
+    );
 }
 
 #[test]
 fn a_sale_on_several_nodes_with_order_lookup() {
-    let worlds = walk(Setting { several_nodes: true, order_lookup: true, losses: 1, ..CALM });
+    let worlds = walk(Setting {
+        several_nodes: true,
+        order_lookup: true,
+        losses: 1,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
 #[test]
 fn a_sale_without_order_lookup_is_closed_by_a_person() {
-    let worlds = walk(Setting { losses: 2, crashes: 1, person: 2, ..CALM });
+    let worlds = walk(Setting {
+        losses: 2,
+        crashes: 1,
+        person: 2,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
 #[test]
 fn a_person_and_several_nodes() {
-    let worlds = walk(Setting { several_nodes: true, losses: 1, person: 1, ..CALM });
+    let worlds = walk(Setting {
+        several_nodes: true,
+        losses: 1,
+        person: 1,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
 #[test]
 fn cancels_in_parts_with_losses_and_crashes() {
-    let worlds = walk(Setting { losses: 1, crashes: 1, cancels: 2, ..CALM });
+    let worlds = walk(Setting {
+        losses: 1,
+        crashes: 1,
+        cancels: 2,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
 #[test]
 fn one_cancel_with_many_losses() {
-    let worlds = walk(Setting { losses: 3, crashes: 0, cancels: 1, ..CALM });
+    let worlds = walk(Setting {
+        losses: 3,
+        crashes: 0,
+        cancels: 1,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
 #[test]
 fn cancels_on_several_nodes() {
-    let worlds = walk(Setting { several_nodes: true, losses: 1, cancels: 1, ..CALM });
+    let worlds = walk(Setting {
+        several_nodes: true,
+        losses: 1,
+        cancels: 1,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
 #[test]
 fn cancels_while_somebody_else_cancels_at_kcp() {
-    let worlds = walk(Setting { losses: 2, crashes: 0, cancels: 1, outside: 1, ..CALM });
+    let worlds = walk(Setting {
+        losses: 2,
+        crashes: 0,
+        cancels: 1,
+        outside: 1,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }
 
 #[test]
 fn a_reversal_while_somebody_else_cancels_at_kcp() {
-    let worlds = walk(Setting { order_lookup: true, losses: 2, crashes: 1, outside: 1, ..CALM });
+    let worlds = walk(Setting {
+        order_lookup: true,
+        losses: 2,
+        crashes: 1,
+        outside: 1,
+        ..CALM
+    });
     assert!(worlds > 1_000, "{worlds} worlds");
 }

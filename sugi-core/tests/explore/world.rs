@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Amount, CancelReason, Tno};
 use sugi_core::{
-    Approval, CancelOrder, Event, Illegal, Live, Looked, Lost, Mode, Payment, Policy, Refusal, Source, State, Status,
-    VoidReason, heard,
+    Approval, CancelOrder, Event, Illegal, Live, Looked, Lost, Mode, Payment, Policy, Refusal,
+    Source, State, Status, VoidReason, heard,
     todo::{self, Call, Hands, Todo},
 };
 
@@ -31,6 +31,7 @@ const START: i64 = 1_800_000_000;
 const HORIZON: i64 = 8;
 
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "a world is what it is")]
 pub(crate) struct World {
     payment: Payment,
     now: i64,
@@ -99,7 +100,11 @@ impl World {
     }
 
     fn hands(&self) -> Hands {
-        Hands { card: self.card, alone: !self.left.several_nodes, waiting: self.waiting }
+        Hands {
+            card: self.card,
+            alone: !self.left.several_nodes,
+            waiting: self.waiting,
+        }
     }
 
     fn policy(&self) -> Policy {
@@ -114,7 +119,11 @@ impl World {
     fn append(&mut self, event: Event) {
         self.is_true(&event);
         let at = self.at();
-        self.payment = self.payment.clone().evolve(at, event).unwrap_or_else(|why| panic!("{why}: {self:#?}"));
+        self.payment = self
+            .payment
+            .clone()
+            .evolve(at, event)
+            .unwrap_or_else(|why| panic!("{why}: {self:#?}"));
     }
 
     /// An answer that comes when the payment may have moved on: what cannot have happened any more
@@ -134,22 +143,48 @@ impl World {
         match event {
             Event::Voided(_) => {
                 assert_eq!(self.books, None, "void, and yet charged: {self:#?}");
-                let may_land = self.wires.iter().any(|(call, sent)| *call == Sent::Approve && self.lives(*sent));
-                assert!(!may_land, "void, and the approval can still land: {self:#?}");
+                let may_land = self
+                    .wires
+                    .iter()
+                    .any(|(call, sent)| *call == Sent::Approve && self.lives(*sent));
+                assert!(
+                    !may_land,
+                    "void, and the approval can still land: {self:#?}"
+                );
             }
-            Event::Kept => assert!(self.outside_used || self.books == Some(TOTAL), "kept, not whole at KCP: {self:#?}"),
-            Event::Declined(_) => assert_eq!(self.books, None, "declined, and yet charged: {self:#?}"),
+            Event::Kept => assert!(
+                self.outside_used || self.books == Some(TOTAL),
+                "kept, not whole at KCP: {self:#?}"
+            ),
+            Event::Declined(_) => {
+                assert_eq!(self.books, None, "declined, and yet charged: {self:#?}");
+            }
             Event::Lost(_) => {
-                let waits = |line: &Line| line.call == Sent::Approve && self.now < line.sent + CALL_LIFE;
-                assert!(!self.lines.iter().any(waits), "given up while somebody waits for the answer: {self:#?}");
+                let waits =
+                    |line: &Line| line.call == Sent::Approve && self.now < line.sent + CALL_LIFE;
+                assert!(
+                    !self.lines.iter().any(waits),
+                    "given up while somebody waits for the answer: {self:#?}"
+                );
             }
             Event::CancelFailed { .. } => {
-                assert!(!self.landed, "told that the cancel failed, and it took effect: {self:#?}");
+                assert!(
+                    !self.landed,
+                    "told that the cancel failed, and it took effect: {self:#?}"
+                );
                 let lines = self.lines.iter().map(|line| (&line.call, line.sent));
-                for (call, sent) in self.wires.iter().map(|(call, sent)| (call, *sent)).chain(lines) {
+                for (call, sent) in self
+                    .wires
+                    .iter()
+                    .map(|(call, sent)| (call, *sent))
+                    .chain(lines)
+                {
                     let mut then = self.clone();
                     then.land(call, sent);
-                    assert_eq!(then.books, self.books, "told that it failed, and {call:?} of {sent} lands: {self:#?}");
+                    assert_eq!(
+                        then.books, self.books,
+                        "told that it failed, and {call:?} of {sent} lands: {self:#?}"
+                    );
                 }
             }
             _ => {}
@@ -162,21 +197,36 @@ impl World {
 
     /// The promises that hold in every world.
     pub(crate) fn check(&self) {
-        assert!(self.approvals_sent <= 1, "the approval was sent twice: {self:#?}");
+        assert!(
+            self.approvals_sent <= 1,
+            "the approval was sent twice: {self:#?}"
+        );
         if let State::Approved { remaining, .. } = &self.payment.state {
-            let books = self.books.expect("the sale stands, and KCP has no approval");
-            assert!(books <= *remaining, "the ledger gave back more than KCP did: {self:#?}");
+            let books = self
+                .books
+                .expect("the sale stands, and KCP has no approval");
+            assert!(
+                books <= *remaining,
+                "the ledger gave back more than KCP did: {self:#?}"
+            );
         }
         if let State::Reversed { .. } = &self.payment.state {
             assert_eq!(self.books, Some(0), "reversed, and yet charged: {self:#?}");
         }
-        if self.lines.is_empty() && self.late.is_empty() && self.todo() == Todo::Rest && !self.open_doubt() {
+        if self.lines.is_empty()
+            && self.late.is_empty()
+            && self.todo() == Todo::Rest
+            && !self.open_doubt()
+        {
             self.agrees();
             // Rest means that nothing under way can change the books any more.
             for (call, sent) in &self.wires {
                 let mut then = self.clone();
                 then.land(call, *sent);
-                assert_eq!(then.books, self.books, "at rest, and {call:?} still lands: {self:#?}");
+                assert_eq!(
+                    then.books, self.books,
+                    "at rest, and {call:?} still lands: {self:#?}"
+                );
             }
         }
     }
@@ -189,9 +239,15 @@ impl World {
     fn agrees(&self) {
         let live = self.books.unwrap_or(0);
         match &self.payment.state {
-            State::Approved { remaining, .. } if self.outside_used => assert!(live <= *remaining, "{self:#?}"),
-            State::Approved { remaining, .. } => assert_eq!(live, *remaining, "ledger and books differ: {self:#?}"),
-            State::Declined(_) | State::Void(_) | State::Reversed { .. } => assert_eq!(live, 0, "{self:#?}"),
+            State::Approved { remaining, .. } if self.outside_used => {
+                assert!(live <= *remaining, "{self:#?}");
+            }
+            State::Approved { remaining, .. } => {
+                assert_eq!(live, *remaining, "ledger and books differ: {self:#?}");
+            }
+            State::Declined(_) | State::Void(_) | State::Reversed { .. } => {
+                assert_eq!(live, 0, "{self:#?}");
+            }
             other => panic!("at rest in {other:?}"),
         }
     }
@@ -209,7 +265,11 @@ impl World {
         }
         // With a call on the line, only another node can act, and it holds nothing.
         let nodes = if self.left.several_nodes { 2 } else { 1 };
-        let todo = if self.lines.is_empty() { self.todo() } else { self.todo_elsewhere() };
+        let todo = if self.lines.is_empty() {
+            self.todo()
+        } else {
+            self.todo_elsewhere()
+        };
         if self.lines.len() < nodes {
             match &todo {
                 Todo::Record(event) => go(&|w| w.append(event.clone())),
@@ -218,8 +278,11 @@ impl World {
             }
         }
         // A call ends in its time; only a process that is held up learns of that late.
-        let held_up = if self.left.several_nodes { 1 } else { 0 };
-        let overdue = self.lines.iter().any(|line| self.now >= line.sent + CALL_LIFE + held_up);
+        let held_up = i64::from(self.left.several_nodes);
+        let overdue = self
+            .lines
+            .iter()
+            .any(|line| self.now >= line.sent + CALL_LIFE + held_up);
         if self.now < HORIZON && !overdue && !(self.lines.is_empty() && todo == Todo::Rest) {
             go(&|w| w.now += 1);
         }
@@ -259,7 +322,12 @@ impl World {
     fn crash(&mut self) {
         let lines = std::mem::take(&mut self.lines);
         let moving = |line: &Line| line.took.is_none() && !matches!(line.call, Sent::Look(..));
-        self.wires.extend(lines.into_iter().filter(moving).map(|line| (line.call, line.sent)));
+        self.wires.extend(
+            lines
+                .into_iter()
+                .filter(moving)
+                .map(|line| (line.call, line.sent)),
+        );
         (self.card, self.waiting) = (false, false);
     }
 
@@ -277,7 +345,11 @@ impl World {
             Call::Inquire { tno: asked } => Sent::Look(call.source(), *asked == tno()),
             Call::LookUp { .. } => Sent::Look(call.source(), true),
         };
-        self.lines.push(Line { call, sent: self.now, took: None });
+        self.lines.push(Line {
+            call,
+            sent: self.now,
+            took: None,
+        });
     }
 
     /// Every way in which a call can end.
@@ -356,7 +428,11 @@ impl World {
         self.left.losses = self.left.losses.saturating_sub(1);
         let why = "lost".to_owned();
         self.take_up(match call {
-            Sent::Approve => Event::Lost(Lost { why, tno, contradicts }),
+            Sent::Approve => Event::Lost(Lost {
+                why,
+                tno,
+                contradicts,
+            }),
             _ => Event::CancelLost { why },
         });
     }
@@ -364,12 +440,20 @@ impl World {
     fn hear_nothing_of_a_look(&mut self, source: &Source, asked: i64) {
         self.left.losses -= 1;
         let seen = Live::Unclear { why: "lost".into() };
-        self.take_up(Event::Looked(Looked { seen, source: source.clone(), asked_at: at(asked) }));
+        self.take_up(Event::Looked(Looked {
+            seen,
+            source: source.clone(),
+            asked_at: at(asked),
+        }));
     }
 
     fn hear_look(&mut self, source: &Source, knows: bool, asked: i64) {
         let seen = if knows { self.seen() } else { Live::Absent };
-        let event = Event::Looked(Looked { seen, source: source.clone(), asked_at: at(asked) });
+        let event = Event::Looked(Looked {
+            seen,
+            source: source.clone(),
+            asked_at: at(asked),
+        });
         self.take_up(event);
     }
 
@@ -386,7 +470,10 @@ impl World {
     fn seen(&self) -> Live {
         match self.books {
             None => Live::Absent,
-            Some(remaining) => Live::Found { approval: Box::new(approval()), remaining },
+            Some(remaining) => Live::Found {
+                approval: Box::new(approval()),
+                remaining,
+            },
         }
     }
 
@@ -410,7 +497,9 @@ impl World {
         self.books = match (call, before) {
             (Sent::Approve, _) => Some(TOTAL),
             (Sent::Cancel(Mode::Full), Some(TOTAL)) => Some(0),
-            (Sent::Cancel(Mode::Partial { amount, remaining }), Some(left)) if left == remaining.get() => {
+            (Sent::Cancel(Mode::Partial { amount, remaining }), Some(left))
+                if left == remaining.get() =>
+            {
                 Some(left - amount.get())
             }
             (_, books) => books,
@@ -421,7 +510,12 @@ impl World {
     }
 
     fn people(&self, go: Go<'_>) {
-        if let State::Approved { remaining, pending: None, .. } = self.payment.state {
+        if let State::Approved {
+            remaining,
+            pending: None,
+            ..
+        } = self.payment.state
+        {
             for amount in (1..=remaining).filter(|_| self.left.cancels > 0) {
                 go(&|w| {
                     w.left.cancels -= 1;
@@ -445,16 +539,29 @@ impl World {
         for keep in [false, true].into_iter().filter(|_| self.books.is_some()) {
             go(&|w| {
                 w.left.person -= 1;
-                let source = Source::Person { who: "kim".parse().unwrap(), note: "partner site".into(), keep };
+                let source = Source::Person {
+                    who: "kim".parse().unwrap(),
+                    note: "partner site".into(),
+                    keep,
+                };
                 let (seen, asked_at) = (w.seen(), w.at());
-                w.take_up(Event::Looked(Looked { seen, source, asked_at }));
+                w.take_up(Event::Looked(Looked {
+                    seen,
+                    source,
+                    asked_at,
+                }));
             });
         }
-        if self.books.is_none() && todo::may_attest_absence(&self.payment, self.at(), &self.policy()).is_ok() {
+        if self.books.is_none()
+            && todo::may_attest_absence(&self.payment, self.at(), &self.policy()).is_ok()
+        {
             go(&|w| {
                 w.left.person -= 1;
                 let note = "not on the partner site".into();
-                w.append(Event::Voided(VoidReason::Attested { by: "kim".parse().unwrap(), note }));
+                w.append(Event::Voided(VoidReason::Attested {
+                    by: "kim".parse().unwrap(),
+                    note,
+                }));
             });
         }
     }
@@ -482,20 +589,35 @@ impl World {
                     self.end(&line);
                 }
                 Todo::Rest if !self.open_doubt() => {
-                    assert!(self.outside_used || self.books.unwrap_or(0) == self.kept_amount(), "{self:#?}");
+                    assert!(
+                        self.outside_used || self.books.unwrap_or(0) == self.kept_amount(),
+                        "{self:#?}"
+                    );
                     return;
                 }
                 Todo::Rest => match self.seen() {
                     Live::Absent => {
                         self.now += policy(false).quiet.as_secs();
-                        todo::may_attest_absence(&self.payment, self.at(), &self.policy()).expect("quiet by now");
+                        todo::may_attest_absence(&self.payment, self.at(), &self.policy())
+                            .expect("quiet by now");
                         let note = "not on the partner site".into();
-                        self.append(Event::Voided(VoidReason::Attested { by: "kim".parse().unwrap(), note }));
+                        self.append(Event::Voided(VoidReason::Attested {
+                            by: "kim".parse().unwrap(),
+                            note,
+                        }));
                     }
                     seen => {
-                        let source = Source::Person { who: "kim".parse().unwrap(), note: "sms".into(), keep: false };
+                        let source = Source::Person {
+                            who: "kim".parse().unwrap(),
+                            note: "sms".into(),
+                            keep: false,
+                        };
                         let asked_at = self.at();
-                        self.append(Event::Looked(Looked { seen, source, asked_at }));
+                        self.append(Event::Looked(Looked {
+                            seen,
+                            source,
+                            asked_at,
+                        }));
                     }
                 },
             }
@@ -550,7 +672,11 @@ fn approved() -> Event {
 }
 
 fn refusal(code: &str) -> Refusal {
-    Refusal { code: code.parse().unwrap(), message: String::new(), trace_no: None }
+    Refusal {
+        code: code.parse().unwrap(),
+        message: String::new(),
+        trace_no: None,
+    }
 }
 
 fn cancel_order(amount: u64) -> CancelOrder {
@@ -580,9 +706,27 @@ impl World {
     pub(crate) fn fingerprint(&self) -> u128 {
         let half = |salt: u64| {
             let mut hash = DefaultHasher::new();
-            (salt, &self.payment.state, self.now, &self.lines, &self.wires, self.books).hash(&mut hash);
-            (self.card, self.waiting, self.approvals_sent, self.outside_used, self.landed, self.left).hash(&mut hash);
-            self.late.iter().for_each(|event| event.name().hash(&mut hash));
+            (
+                salt,
+                &self.payment.state,
+                self.now,
+                &self.lines,
+                &self.wires,
+                self.books,
+            )
+                .hash(&mut hash);
+            (
+                self.card,
+                self.waiting,
+                self.approvals_sent,
+                self.outside_used,
+                self.landed,
+                self.left,
+            )
+                .hash(&mut hash);
+            self.late
+                .iter()
+                .for_each(|event| event.name().hash(&mut hash));
             u128::from(hash.finish())
         };
         half(0) << 64 | half(1)

@@ -8,10 +8,16 @@ use crate::{House, card, sale};
 
 impl House {
     /// Cancels and waits for the end of it.
-    pub(crate) async fn cancel(&self, id: &PaymentId, amount: Option<u64>) -> Result<Payment, CancelError> {
+    pub(crate) async fn cancel(
+        &self,
+        id: &PaymentId,
+        amount: Option<u64>,
+    ) -> Result<Payment, CancelError> {
         let amount = amount.map(|amount| Amount::new(amount).unwrap());
         let reason = "고객 변심".parse().unwrap();
-        self.engine().cancel(id, amount, reason, "lee".parse().unwrap()).await?;
+        self.engine()
+            .cancel(id, amount, reason, "lee".parse().unwrap())
+            .await?;
         Ok(self.settled(id).await)
     }
 }
@@ -21,12 +27,30 @@ async fn in_parts_and_then_the_rest() {
     let house = House::new().await;
     let id = house.pay("A-1").await.id;
     let part = house.cancel(&id, Some(1000)).await.unwrap();
-    assert_eq!((part.status(), part.cancelled_amount()), (Status::PartiallyCancelled, 1000));
+    assert_eq!(
+        (part.status(), part.cancelled_amount()),
+        (Status::PartiallyCancelled, 1000)
+    );
     let over = house.cancel(&id, Some(5)).await;
-    assert!(matches!(over, Err(CancelError::TooMuch { asked: 5, remaining: 4 })), "{over:?}");
+    assert!(
+        matches!(
+            over,
+            Err(CancelError::TooMuch {
+                asked: 5,
+                remaining: 4
+            })
+        ),
+        "{over:?}"
+    );
     let rest = house.cancel(&id, None).await.unwrap();
-    assert_eq!((rest.status(), rest.cancelled_amount()), (Status::Cancelled, 1004));
-    assert!(matches!(house.cancel(&id, None).await, Err(CancelError::NothingLeft)));
+    assert_eq!(
+        (rest.status(), rest.cancelled_amount()),
+        (Status::Cancelled, 1004)
+    );
+    assert!(matches!(
+        house.cancel(&id, None).await,
+        Err(CancelError::NothingLeft)
+    ));
     house.agrees().await;
 }
 
@@ -34,7 +58,10 @@ async fn in_parts_and_then_the_rest() {
 async fn whole() {
     let house = House::new().await;
     let id = house.pay("A-1").await.id;
-    assert_eq!(house.cancel(&id, None).await.unwrap().status(), Status::Cancelled);
+    assert_eq!(
+        house.cancel(&id, None).await.unwrap().status(),
+        Status::Cancelled
+    );
     house.agrees().await;
 }
 
@@ -48,7 +75,10 @@ async fn a_hundred_at_once_never_give_back_more_than_there_is() {
             tokio::spawn(async move {
                 loop {
                     let reason = "동시 취소".parse().unwrap();
-                    match engine.cancel(&id, Amount::new(100).ok(), reason, "lee".parse().unwrap()).await {
+                    match engine
+                        .cancel(&id, Amount::new(100).ok(), reason, "lee".parse().unwrap())
+                        .await
+                    {
                         Err(CancelError::Pending) => tokio::task::yield_now().await,
                         done => break done.is_ok(),
                     }
@@ -70,16 +100,44 @@ async fn somebody_else_cancelled_at_kcp() {
     let house = House::new().await;
     let id = house.pay("A-1").await.id;
     // Past us, with the shop's own key, as from KCP's partner site.
-    let tno = house.engine().store().load(&id).await.unwrap().unwrap().payment.approval().unwrap().tno.clone();
-    let part = nhn_kcp::Cancel::partial(tno, Amount::new(300).unwrap(), Amount::new(1004).unwrap(), "past us".parse().unwrap());
+    let tno = house
+        .engine()
+        .store()
+        .load(&id)
+        .await
+        .unwrap()
+        .unwrap()
+        .payment
+        .approval()
+        .unwrap()
+        .tno
+        .clone();
+    let part = nhn_kcp::Cancel::partial(
+        tno,
+        Amount::new(300).unwrap(),
+        Amount::new(1004).unwrap(),
+        "past us".parse().unwrap(),
+    );
     house.shop().client.cancel(&part.unwrap()).await.unwrap();
 
     // Our 200 are refused, because what we thought was left is not; and then we know what is.
     let payment = house.cancel(&id, Some(200)).await.unwrap();
-    let State::Approved { remaining, refused, .. } = &payment.state else { panic!() };
+    let State::Approved {
+        remaining, refused, ..
+    } = &payment.state
+    else {
+        panic!()
+    };
     assert_eq!(*remaining, 704);
     assert!(refused.is_some(), "the asker is told");
-    assert_eq!(house.cancel(&id, Some(200)).await.unwrap().cancelled_amount(), 500);
+    assert_eq!(
+        house
+            .cancel(&id, Some(200))
+            .await
+            .unwrap()
+            .cancelled_amount(),
+        500
+    );
     house.agrees().await;
 }
 
@@ -87,11 +145,23 @@ async fn somebody_else_cancelled_at_kcp() {
 async fn a_refusal_is_final_and_says_why() {
     let house = House::new().await;
     // This card is approved, and every cancel of it is refused with 8012.
-    let stuck = Sale { card: card(&kcp_sandbox::magic_card(97, "8012").unwrap()), ..sale("A-1", 1004) };
-    let Outcome::Begun(ticket) = house.engine().pay(stuck).await.unwrap() else { panic!() };
+    let stuck = Sale {
+        card: card(&kcp_sandbox::magic_card(97, "8012").unwrap()),
+        ..sale("A-1", 1004)
+    };
+    let Outcome::Begun(ticket) = house.engine().pay(stuck).await.unwrap() else {
+        panic!()
+    };
     let id = ticket.first_word().await.id.clone();
     let payment = house.cancel(&id, None).await.unwrap();
-    let State::Approved { refused: Some(refused), pending: None, .. } = &payment.state else { panic!("{payment:?}") };
+    let State::Approved {
+        refused: Some(refused),
+        pending: None,
+        ..
+    } = &payment.state
+    else {
+        panic!("{payment:?}")
+    };
     assert_eq!(refused.1.as_ref().unwrap().code.as_str(), "8012");
     house.agrees().await;
 }
@@ -105,8 +175,18 @@ async fn a_contract_without_parts_has_no_parts() {
     let mut shop = house.shop();
     shop.contract.partial_cancel = false;
     let store = sugi_store::Store::open(house.dir.path()).unwrap();
-    house.engine = Some(sugi_engine::Engine::new(store, [shop], sugi_engine::clock::Clock::real()));
-    assert!(matches!(house.cancel(&id, Some(100)).await, Err(CancelError::WholeOnly(_))));
-    assert_eq!(house.cancel(&id, Some(1004)).await.unwrap().status(), Status::Cancelled);
+    house.engine = Some(sugi_engine::Engine::new(
+        store,
+        [shop],
+        sugi_engine::clock::Clock::real(),
+    ));
+    assert!(matches!(
+        house.cancel(&id, Some(100)).await,
+        Err(CancelError::WholeOnly(_))
+    ));
+    assert_eq!(
+        house.cancel(&id, Some(1004)).await.unwrap().status(),
+        Status::Cancelled
+    );
     house.agrees().await;
 }

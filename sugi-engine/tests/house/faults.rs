@@ -9,14 +9,26 @@ fn faults() -> Vec<FaultKind> {
     vec![
         FaultKind::LoseRequest,
         FaultKind::LoseAnswer,
-        FaultKind::CutBody { at: CutAt::BeforeTno },
-        FaultKind::CutBody { at: CutAt::AfterTno },
-        FaultKind::CutBody { at: CutAt::Byte(40) },
+        FaultKind::CutBody {
+            at: CutAt::BeforeTno,
+        },
+        FaultKind::CutBody {
+            at: CutAt::AfterTno,
+        },
+        FaultKind::CutBody {
+            at: CutAt::Byte(40),
+        },
         FaultKind::Garbage,
-        FaultKind::WrongAmount { amount: None, books_too: false },
+        FaultKind::WrongAmount {
+            amount: None,
+            books_too: false,
+        },
         FaultKind::NoTno,
         FaultKind::WrongTno,
-        FaultKind::LateAnswer { delay_ms: 1_200, books_delay_ms: 0 },
+        FaultKind::LateAnswer {
+            delay_ms: 1_200,
+            books_delay_ms: 0,
+        },
         FaultKind::DuplicateAnswer,
         FaultKind::Http500 { status: 500 },
         FaultKind::Reset,
@@ -27,7 +39,9 @@ fn faults() -> Vec<FaultKind> {
         FaultKind::Redirect,
         FaultKind::EmptyBody,
         FaultKind::HugeBody { bytes: 2_000_000 },
-        FaultKind::Refuse { res_cd: "CC99".into() },
+        FaultKind::Refuse {
+            res_cd: "CC99".into(),
+        },
     ]
 }
 
@@ -36,7 +50,13 @@ fn faults() -> Vec<FaultKind> {
 fn before_and_after(kind: &FaultKind) -> &'static [bool] {
     use FaultKind::{Bom, DuplicateAnswer, LateAnswer, NoTno, SlowDrip, WrongAmount, WrongTno};
     match kind {
-        Bom | DuplicateAnswer | LateAnswer { .. } | NoTno | SlowDrip { .. } | WrongAmount { .. } | WrongTno => &[true],
+        Bom
+        | DuplicateAnswer
+        | LateAnswer { .. }
+        | NoTno
+        | SlowDrip { .. }
+        | WrongAmount { .. }
+        | WrongTno => &[true],
         _ => &[false, true],
     }
 }
@@ -46,10 +66,16 @@ async fn at_the_approval() {
     let house = House::new().await;
     for (n, kind) in faults().into_iter().enumerate() {
         for &after_books in before_and_after(&kind) {
-            house.sandbox.fault(Fault::new(kind.clone()).after_books(after_books)).unwrap();
+            house
+                .sandbox
+                .fault(Fault::new(kind.clone()).after_books(after_books))
+                .unwrap();
             let order_no = format!("A-{n}-{after_books}");
             let payment = house.pay(&order_no).await;
-            assert!(!matches!(payment.status(), Status::Requested | Status::Approving), "{kind:?}");
+            assert!(
+                !matches!(payment.status(), Status::Requested | Status::Approving),
+                "{kind:?}"
+            );
             assert!(house.approvals(&order_no) <= 1, "{kind:?} charged twice");
             house.sandbox.clear_faults();
         }
@@ -72,10 +98,22 @@ async fn at_a_cancel(amount: Option<u64>) {
     for (n, kind) in faults().into_iter().enumerate() {
         for &after_books in before_and_after(&kind) {
             let id = house.pay(&format!("A-{n}-{after_books}")).await.id;
-            house.sandbox.fault(Fault::new(kind.clone()).on(Operation::Cancel).after_books(after_books)).unwrap();
+            house
+                .sandbox
+                .fault(
+                    Fault::new(kind.clone())
+                        .on(Operation::Cancel)
+                        .after_books(after_books),
+                )
+                .unwrap();
             let payment = house.cancel(&id, amount).await.unwrap();
             let given_back = amount.unwrap_or(1004);
-            assert_eq!(payment.cancelled_amount(), given_back, "{kind:?} after_books={after_books}: {:#?}", payment.state);
+            assert_eq!(
+                payment.cancelled_amount(),
+                given_back,
+                "{kind:?} after_books={after_books}: {:#?}",
+                payment.state
+            );
             house.sandbox.clear_faults();
         }
     }
@@ -87,9 +125,16 @@ async fn at_the_look_that_settles_a_lost_answer() {
     let house = House::new().await;
     for (n, kind) in faults().into_iter().enumerate() {
         house.fault(FaultKind::LoseAnswer);
-        house.sandbox.fault(Fault::new(kind.clone()).on(Operation::Inquire).times(2)).unwrap();
+        house
+            .sandbox
+            .fault(Fault::new(kind.clone()).on(Operation::Inquire).times(2))
+            .unwrap();
         let payment = house.pay(&format!("A-{n}")).await;
-        assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed, "{kind:?}");
+        assert_eq!(
+            house.settled(&payment.id).await.status(),
+            Status::Reversed,
+            "{kind:?}"
+        );
         house.sandbox.clear_faults();
     }
     house.agrees().await;
@@ -100,9 +145,16 @@ async fn at_the_reversal_of_a_lost_answer() {
     let house = House::new().await;
     for (n, kind) in faults().into_iter().enumerate() {
         house.fault(FaultKind::LoseAnswer);
-        house.sandbox.fault(Fault::new(kind.clone()).on(Operation::Cancel).times(2)).unwrap();
+        house
+            .sandbox
+            .fault(Fault::new(kind.clone()).on(Operation::Cancel).times(2))
+            .unwrap();
         let payment = house.pay(&format!("A-{n}")).await;
-        assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed, "{kind:?}");
+        assert_eq!(
+            house.settled(&payment.id).await.status(),
+            Status::Reversed,
+            "{kind:?}"
+        );
         house.sandbox.clear_faults();
     }
     house.agrees().await;

@@ -2,7 +2,12 @@
 //!
 //! Every story ends with [`House::agrees`]: the ledger beside the true books. A house that is
 //! dropped without it fails the test.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
 mod cancel;
 mod doubt;
@@ -14,7 +19,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, Sandbox};
-use nhn_kcp::{Card, CardNumber, Client, Credentials, Expiry, Gateway, HolderProof, Money, Order, Timeouts};
+use nhn_kcp::{
+    Card, CardNumber, Client, Credentials, Expiry, Gateway, HolderProof, Money, Order, Timeouts,
+};
 use sugi_core::{Payment, PaymentId, Policy, Status};
 use sugi_engine::{Contract, Engine, Outcome, Sale, Shop, clock::Clock};
 use sugi_store::{Filter, Store};
@@ -37,9 +44,19 @@ impl House {
     }
 
     async fn with(order_lookup: bool) -> Self {
-        let sandbox = Sandbox::builder().order_lookup(order_lookup).start().await.unwrap();
+        let sandbox = Sandbox::builder()
+            .order_lookup(order_lookup)
+            .start()
+            .await
+            .unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let mut house = Self { sandbox, engine: None, dir, order_lookup, agreed: false };
+        let mut house = Self {
+            sandbox,
+            engine: None,
+            dir,
+            order_lookup,
+            agreed: false,
+        };
         house.open();
         house
     }
@@ -55,15 +72,30 @@ impl House {
         let credentials = Credentials::from_pem(cert, key, &ours.key_password).unwrap();
         let gateway = Gateway::sandbox(self.sandbox.url()).unwrap();
         let millis = Duration::from_millis;
-        let times = Timeouts { connect: millis(500), answer: millis(800), idle: millis(500) };
-        let client = Client::builder(ours.site_cd.parse().unwrap(), credentials, gateway).timeouts(times).build();
+        let times = Timeouts {
+            connect: millis(500),
+            answer: millis(800),
+            idle: millis(500),
+        };
+        let client = Client::builder(ours.site_cd.parse().unwrap(), credentials, gateway)
+            .timeouts(times)
+            .build();
         let policy = Policy {
             quiet: SignedDuration::from_millis(1_000),
             order_lookup: self.order_lookup,
-            ladder: [0, 20, 50, 100, 200].map(SignedDuration::from_millis).into(),
+            ladder: [0, 20, 50, 100, 200]
+                .map(SignedDuration::from_millis)
+                .into(),
             ..Policy::default()
         };
-        Shop::new("main".parse().unwrap(), client.unwrap(), times, millis(400), Contract::default(), policy)
+        Shop::new(
+            "main".parse().unwrap(),
+            client.unwrap(),
+            times,
+            millis(400),
+            Contract::default(),
+            policy,
+        )
     }
 
     fn engine(&self) -> &Engine {
@@ -85,7 +117,13 @@ impl House {
     /// Waits until nothing is worked on, and returns a payment as it is then.
     async fn settled(&self, id: &PaymentId) -> Payment {
         self.rests().await;
-        self.engine().store().load(id).await.unwrap().unwrap().payment
+        self.engine()
+            .store()
+            .load(id)
+            .await
+            .unwrap()
+            .unwrap()
+            .payment
     }
 
     async fn rests(&self) {
@@ -105,10 +143,25 @@ impl House {
         self.rests().await;
         self.engine().store().verify().await.unwrap();
         let mut ledger = BTreeMap::new();
-        let page = self.engine().store().list(Filter { limit: Filter::MOST, ..Filter::default() }).await.unwrap();
+        let page = self
+            .engine()
+            .store()
+            .list(Filter {
+                limit: Filter::MOST,
+                ..Filter::default()
+            })
+            .await
+            .unwrap();
         assert!(!page.more, "more than one page");
         for payment in page.payments {
-            let payment = self.engine().store().load(&payment.id).await.unwrap().unwrap().payment;
+            let payment = self
+                .engine()
+                .store()
+                .load(&payment.id)
+                .await
+                .unwrap()
+                .unwrap()
+                .payment;
             let live = match payment.status() {
                 Status::Approved | Status::PartiallyCancelled => {
                     payment.request.order.money.amount.get() - payment.cancelled_amount()
@@ -116,7 +169,9 @@ impl House {
                 Status::Cancelled | Status::Declined | Status::Void | Status::Reversed => 0,
                 open => panic!("{} is {open:?}: {:#?}", payment.id, payment.state),
             };
-            *ledger.entry(payment.request.order.order_no.to_string()).or_insert(0) += live;
+            *ledger
+                .entry(payment.request.order.order_no.to_string())
+                .or_insert(0) += live;
         }
         let mut books = BTreeMap::new();
         for transaction in self.sandbox.books().transactions {
@@ -136,7 +191,10 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        assert!(self.agreed || std::thread::panicking(), "a house was left without comparing ledger and books");
+        assert!(
+            self.agreed || std::thread::panicking(),
+            "a house was left without comparing ledger and books"
+        );
     }
 }
 
@@ -153,9 +211,15 @@ fn sale(order_no: &str, won: u64) -> Sale {
 }
 
 fn card(number: &str) -> Card {
-    Card::new(CardNumber::parse(number).unwrap(), Expiry::new(2030, 12).unwrap())
+    Card::new(
+        CardNumber::parse(number).unwrap(),
+        Expiry::new(2030, 12).unwrap(),
+    )
 }
 
 fn proof(password: &str) -> HolderProof {
-    HolderProof::new(nhn_kcp::HolderNo::parse("951010").unwrap(), nhn_kcp::PasswordPrefix::parse(password).unwrap())
+    HolderProof::new(
+        nhn_kcp::HolderNo::parse("951010").unwrap(),
+        nhn_kcp::PasswordPrefix::parse(password).unwrap(),
+    )
 }

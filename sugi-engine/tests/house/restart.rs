@@ -16,16 +16,29 @@ fn crash(house: &mut House, runtime: tokio::runtime::Runtime) {
 fn what_was_on_the_line_is_in_doubt_and_then_settled() {
     let outside = tokio::runtime::Runtime::new().unwrap();
     let mut house = outside.block_on(House::new());
-    for (n, operation) in [Operation::Approve, Operation::Inquire, Operation::Cancel].into_iter().enumerate() {
+    for (n, operation) in [Operation::Approve, Operation::Inquire, Operation::Cancel]
+        .into_iter()
+        .enumerate()
+    {
         let inside = tokio::runtime::Runtime::new().unwrap();
-        let slow = FaultKind::LateAnswer { delay_ms: 600, books_delay_ms: 0 };
+        let slow = FaultKind::LateAnswer {
+            delay_ms: 600,
+            books_delay_ms: 0,
+        };
         if operation != Operation::Approve {
             house.fault(FaultKind::LoseAnswer);
         }
         house.sandbox.fault(Fault::new(slow).on(operation)).unwrap();
         let before = house.sandbox.messages().len();
         let id = inside.block_on(async {
-            let Outcome::Begun(ticket) = house.engine().pay(sale(&format!("A-{n}"), 1004)).await.unwrap() else { panic!() };
+            let Outcome::Begun(ticket) = house
+                .engine()
+                .pay(sale(&format!("A-{n}"), 1004))
+                .await
+                .unwrap()
+            else {
+                panic!()
+            };
             ticket.id()
         });
         // The call that is to be cut off has reached the sandbox; its answer is still far away.
@@ -38,10 +51,25 @@ fn what_was_on_the_line_is_in_doubt_and_then_settled() {
         outside.block_on(async {
             house.open();
             house.engine().catch_up().await.unwrap();
-            let status = house.engine().store().load(&id).await.unwrap().unwrap().payment.status();
-            assert!(matches!(status, Status::InDoubt | Status::Reversing), "{operation:?}: {status:?}");
+            let status = house
+                .engine()
+                .store()
+                .load(&id)
+                .await
+                .unwrap()
+                .unwrap()
+                .payment
+                .status();
+            assert!(
+                matches!(status, Status::InDoubt | Status::Reversing),
+                "{operation:?}: {status:?}"
+            );
             house.engine().recover().await.unwrap();
-            assert_eq!(house.settled(&id).await.status(), Status::Reversed, "{operation:?}");
+            assert_eq!(
+                house.settled(&id).await.status(),
+                Status::Reversed,
+                "{operation:?}"
+            );
             assert_eq!(house.approvals(&format!("A-{n}")), 1);
         });
         house.sandbox.clear_faults();
@@ -59,12 +87,22 @@ fn a_cancel_that_was_on_the_line_is_settled() {
 
     let inside = tokio::runtime::Runtime::new().unwrap();
     inside.block_on(async { house.open() });
-    let slow = FaultKind::LateAnswer { delay_ms: 600, books_delay_ms: 0 };
-    house.sandbox.fault(Fault::new(slow).on(Operation::Cancel)).unwrap();
+    let slow = FaultKind::LateAnswer {
+        delay_ms: 600,
+        books_delay_ms: 0,
+    };
+    house
+        .sandbox
+        .fault(Fault::new(slow).on(Operation::Cancel))
+        .unwrap();
     let before = house.sandbox.messages().len();
     inside.block_on(async {
         let part = nhn_kcp::Amount::new(300).ok();
-        house.engine().cancel(&id, part, "변심".parse().unwrap(), "lee".parse().unwrap()).await.unwrap();
+        house
+            .engine()
+            .cancel(&id, part, "변심".parse().unwrap(), "lee".parse().unwrap())
+            .await
+            .unwrap();
     });
     while house.sandbox.messages().len() == before {
         std::thread::yield_now();

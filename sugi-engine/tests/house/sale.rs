@@ -9,16 +9,33 @@ use crate::{House, card, proof, sale};
 async fn both_kinds_are_approved() {
     let house = House::new().await;
     let plain = house.pay("A-1").await;
-    assert_eq!((plain.status(), plain.request.kind), (Status::Approved, Kind::Unauthenticated));
+    assert_eq!(
+        (plain.status(), plain.request.kind),
+        (Status::Approved, Kind::Unauthenticated)
+    );
 
-    let proven = Sale { proof: Some(proof("00")), ..sale("A-2", 1004) };
-    let Outcome::Begun(ticket) = house.engine().pay(proven).await.unwrap() else { panic!() };
+    let proven = Sale {
+        proof: Some(proof("00")),
+        ..sale("A-2", 1004)
+    };
+    let Outcome::Begun(ticket) = house.engine().pay(proven).await.unwrap() else {
+        panic!()
+    };
     let proven = ticket.first_word().await;
-    assert_eq!((proven.status(), proven.request.kind), (Status::Approved, Kind::Authenticated));
+    assert_eq!(
+        (proven.status(), proven.request.kind),
+        (Status::Approved, Kind::Authenticated)
+    );
     let approval = proven.approval().unwrap();
     assert!(approval.app_no.is_some() && approval.app_time.is_some() && approval.issuer.is_some());
 
-    let kinds: Vec<_> = house.sandbox.books().transactions.iter().map(|transaction| transaction.kind).collect();
+    let kinds: Vec<_> = house
+        .sandbox
+        .books()
+        .transactions
+        .iter()
+        .map(|transaction| transaction.kind)
+        .collect();
     assert_eq!(kinds, ["unauthenticated", "authenticated"]);
     house.agrees().await;
 }
@@ -26,16 +43,31 @@ async fn both_kinds_are_approved() {
 #[tokio::test]
 async fn a_decline_says_why_and_the_order_can_be_tried_again() {
     let house = House::new().await;
-    let wrong = Sale { proof: Some(proof("99")), ..sale("A-1", 1004) };
-    let Outcome::Begun(ticket) = house.engine().pay(wrong).await.unwrap() else { panic!() };
+    let wrong = Sale {
+        proof: Some(proof("99")),
+        ..sale("A-1", 1004)
+    };
+    let Outcome::Begun(ticket) = house.engine().pay(wrong).await.unwrap() else {
+        panic!()
+    };
     let declined = ticket.first_word().await;
-    let State::Declined(refusal) = &declined.state else { panic!("{:?}", declined.state) };
+    let State::Declined(refusal) = &declined.state else {
+        panic!("{:?}", declined.state)
+    };
     assert_eq!(refusal.code.as_str(), "CC63");
 
     let again = house.pay("A-1").await;
     assert_eq!(again.status(), Status::Approved);
-    assert_eq!(again.request.order_no.as_str(), "A-1", "the merchant's number stays");
-    assert_eq!(again.request.order.order_no.as_str(), "A-1-2", "KCP's is the attempt's own");
+    assert_eq!(
+        again.request.order_no.as_str(),
+        "A-1",
+        "the merchant's number stays"
+    );
+    assert_eq!(
+        again.request.order.order_no.as_str(),
+        "A-1-2",
+        "KCP's is the attempt's own"
+    );
 
     let third = house.engine().pay(sale("A-1", 1004)).await;
     assert!(matches!(third, Err(PayError::OrderLive { payment, .. }) if payment == again.id));
@@ -45,7 +77,10 @@ async fn a_decline_says_why_and_the_order_can_be_tried_again() {
 #[tokio::test]
 async fn one_key_makes_one_payment_whoever_asks_and_how_often() {
     let house = House::new().await;
-    let keyed = |won| Sale { key: Some(("shop".into(), "k-1".into())), ..sale("A-1", won) };
+    let keyed = |won| Sale {
+        key: Some(("shop".into(), "k-1".into())),
+        ..sale("A-1", won)
+    };
     let tasks: Vec<_> = (0..100)
         .map(|_| {
             let (engine, sale): (Engine, _) = (house.engine().clone(), keyed(1004));
@@ -63,7 +98,10 @@ async fn one_key_makes_one_payment_whoever_asks_and_how_often() {
         }
     }
     assert_eq!((begun, house.approvals("A-1")), (1, 1));
-    assert!(matches!(house.engine().pay(keyed(1005)).await, Err(PayError::KeyReused { .. })));
+    assert!(matches!(
+        house.engine().pay(keyed(1005)).await,
+        Err(PayError::KeyReused { .. })
+    ));
     house.agrees().await;
 }
 
@@ -75,9 +113,15 @@ async fn what_breaks_a_rule_is_refused_before_anything_is_written() {
         other => panic!("{other:?}"),
     };
     let mut expired = sale("A-1", 1004);
-    expired.card = nhn_kcp::Card::new(card("4111111111111111").number, nhn_kcp::Expiry::new(2020, 1).unwrap());
+    expired.card = nhn_kcp::Card::new(
+        card("4111111111111111").number,
+        nhn_kcp::Expiry::new(2020, 1).unwrap(),
+    );
     let why = refused(expired).await;
-    assert!(why.contains("expir") && !why.contains("4111") && !why.contains("2001"), "{why}");
+    assert!(
+        why.contains("expir") && !why.contains("4111") && !why.contains("2001"),
+        "{why}"
+    );
 
     let mut small = sale("A-1", 49_999);
     small.order.installments = nhn_kcp::Installments::new(3).unwrap();
@@ -97,14 +141,33 @@ async fn what_the_contract_does_not_have_is_not_asked_of_kcp() {
     shop.contract.unauthenticated = false;
     shop.contract.installments = 0;
     let store = sugi_store::Store::open(house.dir.path()).unwrap();
-    house.engine = Some(Engine::new(store, [shop], sugi_engine::clock::Clock::real()));
+    house.engine = Some(Engine::new(
+        store,
+        [shop],
+        sugi_engine::clock::Clock::real(),
+    ));
 
-    assert!(matches!(house.engine().pay(sale("A-1", 1004)).await, Err(PayError::Contract { .. })));
-    let mut months = Sale { proof: Some(proof("00")), ..sale("A-1", 60_000) };
+    assert!(matches!(
+        house.engine().pay(sale("A-1", 1004)).await,
+        Err(PayError::Contract { .. })
+    ));
+    let mut months = Sale {
+        proof: Some(proof("00")),
+        ..sale("A-1", 60_000)
+    };
     months.order.installments = nhn_kcp::Installments::new(3).unwrap();
-    assert!(matches!(house.engine().pay(months).await, Err(PayError::Contract { .. })));
-    let elsewhere = Sale { shop: "other".parse().unwrap(), ..sale("A-1", 1004) };
-    assert!(matches!(house.engine().pay(elsewhere).await, Err(PayError::UnknownShop(_))));
+    assert!(matches!(
+        house.engine().pay(months).await,
+        Err(PayError::Contract { .. })
+    ));
+    let elsewhere = Sale {
+        shop: "other".parse().unwrap(),
+        ..sale("A-1", 1004)
+    };
+    assert!(matches!(
+        house.engine().pay(elsewhere).await,
+        Err(PayError::UnknownShop(_))
+    ));
     assert!(house.sandbox.messages().is_empty());
     house.agrees().await;
 }
@@ -113,25 +176,50 @@ async fn what_the_contract_does_not_have_is_not_asked_of_kcp() {
 async fn nobody_at_the_other_end_is_not_a_doubt() {
     let mut house = House::new().await;
     // A port that nobody listens on: taken, and given back.
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     house.engine = None;
     let ours = house.sandbox.credentials();
-    let key = nhn_kcp::Credentials::from_pem(ours.cert_pem.as_bytes(), ours.key_pem.as_bytes(), &ours.key_password);
+    let key = nhn_kcp::Credentials::from_pem(
+        ours.cert_pem.as_bytes(),
+        ours.key_pem.as_bytes(),
+        &ours.key_password,
+    );
     let gateway = nhn_kcp::Gateway::sandbox(&format!("http://{nobody}")).unwrap();
-    let client = nhn_kcp::Client::builder("T0000".parse().unwrap(), key.unwrap(), gateway).build().unwrap();
-    let shop = sugi_engine::Shop { client, ..house.shop() };
+    let client = nhn_kcp::Client::builder("T0000".parse().unwrap(), key.unwrap(), gateway)
+        .build()
+        .unwrap();
+    let shop = sugi_engine::Shop {
+        client,
+        ..house.shop()
+    };
     let store = sugi_store::Store::open(house.dir.path()).unwrap();
-    house.engine = Some(Engine::new(store, [shop], sugi_engine::clock::Clock::real()));
+    house.engine = Some(Engine::new(
+        store,
+        [shop],
+        sugi_engine::clock::Clock::real(),
+    ));
 
     let payment = house.pay("A-1").await;
-    assert!(matches!(&payment.state, State::Void(sugi_core::VoidReason::NotSent { .. })), "{:?}", payment.state);
+    assert!(
+        matches!(
+            &payment.state,
+            State::Void(sugi_core::VoidReason::NotSent { .. })
+        ),
+        "{:?}",
+        payment.state
+    );
     house.agrees().await;
 }
 
 #[tokio::test]
 async fn who_hangs_up_changes_nothing() {
     let house = House::new().await;
-    let Outcome::Begun(ticket) = house.engine().pay(sale("A-1", 1004)).await.unwrap() else { panic!() };
+    let Outcome::Begun(ticket) = house.engine().pay(sale("A-1", 1004)).await.unwrap() else {
+        panic!()
+    };
     let id = ticket.id();
     drop(ticket);
     assert_eq!(house.settled(&id).await.status(), Status::Approved);

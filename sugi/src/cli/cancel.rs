@@ -30,10 +30,22 @@ pub(crate) struct Args {
 /// Exit codes beyond 0: 3 refused, 4 not ended yet.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let engine = args.place.engine().await?;
-    let asked = engine.cancel(&args.payment, args.amount, args.reason, "cli".parse()?).await;
+    let asked = engine
+        .cancel(&args.payment, args.amount, args.reason, "cli".parse()?)
+        .await;
     let id = asked.map_err(|why| Failure::new(why).code(2))?;
-    let ended = |payment: &Payment| !matches!(payment.state, State::Approved { pending: Some(_), .. });
-    let watched = engine.watch(&args.payment, Duration::from_secs(args.wait), ended).await?;
+    let ended = |payment: &Payment| {
+        !matches!(
+            payment.state,
+            State::Approved {
+                pending: Some(_),
+                ..
+            }
+        )
+    };
+    let watched = engine
+        .watch(&args.payment, Duration::from_secs(args.wait), ended)
+        .await?;
     let payment = watched.ok_or_else(|| Failure::new("the payment is gone"))?;
     if args.json {
         print::json(&view::json(&payment));
@@ -41,11 +53,18 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         print::data(&format!("{}  {}", payment.id, view::sentence(&payment)));
     }
     match &payment.state {
-        State::Approved { pending: Some(_), .. } => {
-            Err(Failure::new("the cancel has not ended yet").hint("it goes on with the next command; `sugi show` tells").code(4))
-        }
-        State::Approved { refused: Some(refused), .. } if refused.0.id == id => {
-            let why = refused.1.as_ref().map_or_else(String::new, |why| format!(" ({} {})", why.code, why.message));
+        State::Approved {
+            pending: Some(_), ..
+        } => Err(Failure::new("the cancel has not ended yet")
+            .hint("it goes on with the next command; `sugi show` tells")
+            .code(4)),
+        State::Approved {
+            refused: Some(refused),
+            ..
+        } if refused.0.id == id => {
+            let why = refused.1.as_ref().map_or_else(String::new, |why| {
+                format!(" ({} {})", why.code, why.message)
+            });
             let failure = Failure::new(format!("KCP refused the cancel{why}")).code(3);
             Err(failure.hint("the amounts above are what KCP's books say now"))
         }

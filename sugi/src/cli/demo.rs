@@ -55,30 +55,68 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let agree = compare::ledger_and_books(&demo).await?;
     if !args.once {
         print::talk("");
-        print::talk(&format!("The sandbox goes on at {}; its books and faults are at {}.", demo.sandbox.url(), demo.sandbox.control_url()));
+        print::talk(&format!(
+            "The sandbox goes on at {}; its books and faults are at {}.",
+            demo.sandbox.url(),
+            demo.sandbox.control_url()
+        ));
         print::talk("Press Ctrl-C to end.");
         until_stopped().await;
     }
-    if agree { Ok(()) } else { Err(Failure::new("the ledger and the books differ")) }
+    if agree {
+        Ok(())
+    } else {
+        Err(Failure::new("the ledger and the books differ"))
+    }
 }
 
 /// A sandbox, and an engine whose shops are at it. Times are seconds, so that every story can be watched.
 async fn open(dir: &Path, args: &Args) -> Result<Demo, Failure> {
     let credentials = Credentials::read_or_generate(dir, TEST_SITE)?;
-    let sandbox = Sandbox::builder().control(args.listen).order_lookup(true).credentials(credentials).start().await?;
-    let seconds = Seconds { connect: 1.0, answer: 2.0, quiet: 3.0, ladder: vec![0.0, 0.1, 0.3, 1.0], ..Seconds::default() };
-    let shop = |order_lookup| {
-        let contract = ContractConfig { order_lookup, ..ContractConfig::default() };
-        let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
-        Ok::<_, Failure>(ShopConfig { seconds: seconds.clone(), ..shop })
+    let sandbox = Sandbox::builder()
+        .control(args.listen)
+        .order_lookup(true)
+        .credentials(credentials)
+        .start()
+        .await?;
+    let seconds = Seconds {
+        connect: 1.0,
+        answer: 2.0,
+        quiet: 3.0,
+        ladder: vec![0.0, 0.1, 0.3, 1.0],
+        ..Seconds::default()
     };
-    let shops = BTreeMap::from([("main".parse()?, shop(true)?), ("no-lookup".parse()?, shop(false)?)]);
+    let shop = |order_lookup| {
+        let contract = ContractConfig {
+            order_lookup,
+            ..ContractConfig::default()
+        };
+        let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
+        Ok::<_, Failure>(ShopConfig {
+            seconds: seconds.clone(),
+            ..shop
+        })
+    };
+    let shops = BTreeMap::from([
+        ("main".parse()?, shop(true)?),
+        ("no-lookup".parse()?, shop(false)?),
+    ]);
     let path = dir.join("sugi.toml");
-    config::write(&path, &Config { data: "ledger".into(), shop: shops })?;
+    config::write(
+        &path,
+        &Config {
+            data: "ledger".into(),
+            shop: shops,
+        },
+    )?;
     let config = Config::read(&path)?;
     let engine = Engine::new(Store::open(&config.data)?, config.shops()?, Clock::real());
     engine.recover().await?;
-    Ok(Demo { sandbox, engine, json: args.json })
+    Ok(Demo {
+        sandbox,
+        engine,
+        json: args.json,
+    })
 }
 
 fn about(sandbox: &Sandbox, dir: &Path) -> serde_json::Value {
@@ -103,10 +141,17 @@ impl Temporary {
     fn unless(named: Option<&Path>) -> Result<Self, Failure> {
         let dir = match named {
             Some(_) => PathBuf::new(),
-            None => std::env::temp_dir().join(format!("sugi-demo-{}", sugi_engine::clock::new_payment_id())),
+            None => std::env::temp_dir().join(format!(
+                "sugi-demo-{}",
+                sugi_engine::clock::new_payment_id()
+            )),
         };
-        for dir in named.into_iter().chain(Some(dir.as_path()).filter(|dir| !dir.as_os_str().is_empty())) {
-            std::fs::create_dir_all(dir).map_err(|why| Failure::new(format!("{}: {why}", dir.display())))?;
+        for dir in named
+            .into_iter()
+            .chain(Some(dir.as_path()).filter(|dir| !dir.as_os_str().is_empty()))
+        {
+            std::fs::create_dir_all(dir)
+                .map_err(|why| Failure::new(format!("{}: {why}", dir.display())))?;
         }
         Ok(Self { dir })
     }

@@ -53,7 +53,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let page = ledger.store().list(filter).await?;
     if args.json {
-        page.payments.iter().for_each(|line| print::json(&view::summary(line)));
+        page.payments
+            .iter()
+            .for_each(|line| print::json(&view::summary(line)));
     } else {
         let rows = page.payments.iter().map(|line| {
             vec![
@@ -67,10 +69,27 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
                 line.buyer_name.clone().unwrap_or_default(),
             ]
         });
-        print::table(&["time", "payment", "order", "state", "amount", "given back", "card", "buyer"], &[4, 5], rows);
+        print::table(
+            &[
+                "time",
+                "payment",
+                "order",
+                "state",
+                "amount",
+                "given back",
+                "card",
+                "buyer",
+            ],
+            &[4, 5],
+            rows,
+        );
     }
     if page.more {
-        let last = page.payments.last().map(|line| line.id.to_string()).unwrap_or_default();
+        let last = page
+            .payments
+            .last()
+            .map(|line| line.id.to_string())
+            .unwrap_or_default();
         print::talk(&format!("there are more: --before {last}"));
     }
     Ok(())
@@ -78,5 +97,6 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 fn status(text: &str) -> Result<Status, String> {
     let all = || Status::ALL.map(Status::as_str).join(", ");
-    text.parse().map_err(|()| format!("a state is one of {}", all()))
+    text.parse()
+        .map_err(|()| format!("a state is one of {}", all()))
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use nhn_kcp::{Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Currency, GoodsName, Installments, Money, Order, OrderNo};
+use nhn_kcp::{
+    Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Currency, GoodsName, Installments, Money,
+    Order, OrderNo,
+};
 use sugi_core::{ShopId, Status};
 use sugi_engine::{Outcome, PayError, Sale};
 
@@ -55,15 +58,27 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let engine = args.place.engine().await?;
     let (card, proof) = card_input::read()?;
     if !card.number.passes_luhn() {
-        print::talk("warning: the card number's check digit does not fit; KCP will say whether it is right");
+        print::talk(
+            "warning: the card number's check digit does not fit; KCP will say whether it is right",
+        );
     }
     let sale = Sale {
         shop: args.shop,
         order: Order {
             installments: args.months,
             goods_name: args.product,
-            buyer: Buyer { name: args.buyer, mail: args.mail, phone: args.phone },
-            ..Order::new(args.order, Money { amount: args.amount, currency: args.currency })
+            buyer: Buyer {
+                name: args.buyer,
+                mail: args.mail,
+                phone: args.phone,
+            },
+            ..Order::new(
+                args.order,
+                Money {
+                    amount: args.amount,
+                    currency: args.currency,
+                },
+            )
         },
         card,
         proof,
@@ -71,7 +86,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         key: args.key.map(|key| ("cli".into(), key)),
     };
     let payment = match engine.pay(sale).await.map_err(explain)? {
-        Outcome::Begun(ticket) => ticket.last_word(Duration::from_secs(args.wait)).await,
+        Outcome::Begun(ticket) => {
+            let (last, first) = tokio::join!(
+                ticket.last_word(Duration::from_secs(args.wait)),
+                ticket.first_word()
+            );
+            if last.seq < first.seq { first } else { last }
+        }
         Outcome::Replayed(payment) => {
             print::talk("this key was used before; this is the payment that it made");
             (*payment).into()
@@ -90,13 +111,19 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Status::Approved | Status::PartiallyCancelled | Status::Cancelled => return Ok(()),
     };
     let what = format!("the payment is {}", print::status(payment.status()));
-    let hint = if code == 4 { "`sugi show` tells how it goes on; do not charge again" } else { "nothing is charged; ask again with a new --key if you use one" };
+    let hint = if code == 4 {
+        "`sugi show` tells how it goes on; do not charge again"
+    } else {
+        "nothing is charged; ask again with a new --key if you use one"
+    };
     Err(Failure::new(what).hint(hint).code(code))
 }
 
 fn explain(why: PayError) -> Failure {
     let hint = match &why {
-        PayError::OrderLive { payment, .. } => Some(format!("`sugi show {payment}` tells how it stands")),
+        PayError::OrderLive { payment, .. } => {
+            Some(format!("`sugi show {payment}` tells how it stands"))
+        }
         PayError::UnknownShop(_) => Some("the configuration names the shops".into()),
         _ => None,
     };

@@ -39,18 +39,29 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let engine = args.place.engine().await?;
     let what = match args.tno {
-        Some(tno) => Resolution::Live { tno, note: args.note, keep: args.keep },
+        Some(tno) => Resolution::Live {
+            tno,
+            note: args.note,
+            keep: args.keep,
+        },
         None => Resolution::Absent { note: args.note },
     };
-    engine.resolve(&args.payment, what, "cli".parse()?).await.map_err(|why| {
-        let hint = match &why {
-            ResolveError::NotConfirmed(_) => "read the number again; it must belong to this very order",
-            ResolveError::TooEarly(_) => "a request can still arrive; what is not there now can be there then",
-            _ => "`sugi show` tells how it stands",
-        };
-        Failure::new(why).hint(hint).code(2)
-    })?;
-    engine.settle(Duration::from_secs(60)).await;
+    engine
+        .resolve(&args.payment, what, "cli".parse()?)
+        .await
+        .map_err(|why| {
+            let hint = match &why {
+                ResolveError::NotConfirmed(_) => {
+                    "read the number again; it must belong to this very order"
+                }
+                ResolveError::TooEarly(_) => {
+                    "a request can still arrive; what is not there now can be there then"
+                }
+                _ => "`sugi show` tells how it stands",
+            };
+            Failure::new(why).hint(hint).code(2)
+        })?;
+    engine.settle(Duration::from_mins(1)).await;
     let payment = house::payment(engine.store(), &args.payment).await?.payment;
     if args.json {
         print::json(&view::json(&payment));

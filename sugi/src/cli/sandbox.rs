@@ -40,9 +40,15 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         .credentials(credentials)
         .start();
     let sandbox = started.await?;
-    let contract = ContractConfig { order_lookup: args.order_lookup, ..ContractConfig::default() };
+    let contract = ContractConfig {
+        order_lookup: args.order_lookup,
+        ..ContractConfig::default()
+    };
     let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
-    let config = Config { data: "ledger".into(), shop: BTreeMap::from([("main".parse()?, shop)]) };
+    let config = Config {
+        data: "ledger".into(),
+        shop: BTreeMap::from([("main".parse()?, shop)]),
+    };
     config::write(&args.credentials.join("sugi.toml"), &config)?;
     let ours = sandbox.credentials();
     let path = |name: &str| args.credentials.join(name).display().to_string();
@@ -54,8 +60,14 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         "key": path("splPrikeyPKCS8.pem"),
         "key_password": ours.key_password,
     }));
-    print::talk(&format!("books, faults and messages: {}", sandbox.control_url()));
-    print::talk(&format!("take a payment: sugi pay --config {} --order A-1 --amount 1004", path("sugi.toml")));
+    print::talk(&format!(
+        "books, faults and messages: {}",
+        sandbox.control_url()
+    ));
+    print::talk(&format!(
+        "take a payment: sugi pay --config {} --order A-1 --amount 1004",
+        path("sugi.toml")
+    ));
     until_stopped().await;
     sandbox.stop().await;
     Ok(())

@@ -38,25 +38,62 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     print::data("");
     let money = request.order.money;
     let months = request.order.installments.months();
-    let how = if months == 0 { "lump sum".to_owned() } else { format!("{months} months") };
+    let how = if months == 0 {
+        "lump sum".to_owned()
+    } else {
+        format!("{months} months")
+    };
     let text = |value: Option<String>| value.unwrap_or_else(|| "–".into());
     for (name, value) in [
         ("payment", payment.id.to_string()),
-        ("order", format!("{} (at KCP {})", request.order_no, request.order.order_no)),
+        (
+            "order",
+            format!("{} (at KCP {})", request.order_no, request.order.order_no),
+        ),
         ("shop", request.shop.to_string()),
-        ("amount", format!("{}, {how}", print::money(money.amount.get(), money.currency.as_str()))),
-        ("given back", print::money(payment.cancelled_amount(), money.currency.as_str())),
+        (
+            "amount",
+            format!(
+                "{}, {how}",
+                print::money(money.amount.get(), money.currency.as_str())
+            ),
+        ),
+        (
+            "given back",
+            print::money(payment.cancelled_amount(), money.currency.as_str()),
+        ),
         ("card", request.card.to_string()),
-        ("buyer", text(request.order.buyer.name.as_ref().map(ToString::to_string))),
-        ("product", text(request.order.goods_name.as_ref().map(ToString::to_string))),
-        ("tno", text(payment.approval().map(|approval| approval.tno.to_string()))),
-        ("approval no", text(payment.approval().and_then(|approval| approval.app_no.clone()))),
+        (
+            "buyer",
+            text(request.order.buyer.name.as_ref().map(ToString::to_string)),
+        ),
+        (
+            "product",
+            text(request.order.goods_name.as_ref().map(ToString::to_string)),
+        ),
+        (
+            "tno",
+            text(payment.approval().map(|approval| approval.tno.to_string())),
+        ),
+        (
+            "approval no",
+            text(
+                payment
+                    .approval()
+                    .and_then(|approval| approval.app_no.clone()),
+            ),
+        ),
     ] {
         print::data(&format!("{name:<12} {value}"));
     }
     print::data("");
     for entry in &journal {
-        print::data(&format!("{:>3}  {}  {}", entry.seq, print::time(entry.at), view::history(entry)));
+        print::data(&format!(
+            "{:>3}  {}  {}",
+            entry.seq,
+            print::time(entry.at),
+            view::history(entry)
+        ));
     }
     Ok(())
 }

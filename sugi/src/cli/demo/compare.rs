@@ -21,11 +21,22 @@ pub(crate) async fn ledger_and_books(demo: &Demo) -> Result<bool, Failure> {
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     let mut before = None;
     loop {
-        let page = demo.engine.store().list(Filter { before, limit: Filter::MOST, ..Filter::default() }).await?;
+        let page = demo
+            .engine
+            .store()
+            .list(Filter {
+                before,
+                limit: Filter::MOST,
+                ..Filter::default()
+            })
+            .await?;
         for summary in &page.payments {
-            let Some(book) = demo.engine.store().load(&summary.id).await? else { continue };
+            let Some(book) = demo.engine.store().load(&summary.id).await? else {
+                continue;
+            };
             let at_kcp = book.payment.request.order.order_no.to_string();
-            lines.entry(at_kcp).or_default().ledger = Some((book.payment.status(), live(&book.payment)));
+            lines.entry(at_kcp).or_default().ledger =
+                Some((book.payment.status(), live(&book.payment)));
         }
         before = page.payments.last().map(|payment| payment.id.clone());
         if !page.more {
@@ -47,7 +58,11 @@ pub(crate) async fn ledger_and_books(demo: &Demo) -> Result<bool, Failure> {
     }
     print::data("");
     let rows = lines.iter().map(|(order, line)| line.row(order));
-    print::table(&["order at KCP", "ledger", "live", "books", "live", ""], &[2, 4], rows);
+    print::table(
+        &["order at KCP", "ledger", "live", "books", "live", ""],
+        &[2, 4],
+        rows,
+    );
     let count = lines.len();
     print::data(&if agree {
         format!("The ledger and the books agree on all {count} orders.")
@@ -69,17 +84,23 @@ fn live(payment: &Payment) -> u64 {
 
 impl Line {
     fn agrees(&self) -> bool {
-        let open = matches!(self.ledger, None | Some((Status::InDoubt | Status::Reversing | Status::Approving, _)));
+        let open = matches!(
+            self.ledger,
+            None | Some((Status::InDoubt | Status::Reversing | Status::Approving, _))
+        );
         !open && self.ledger.map_or(0, |(_, live)| live) == self.books.map_or(0, |(_, live)| live)
     }
 
     fn row(&self, order: &str) -> Vec<String> {
-        let (state, live) = self.ledger.map_or(("–".into(), "–".into()), |(status, live)| {
-            (print::status(status).to_owned(), print::money(live, "KRW"))
-        });
-        let (booked, left) = self.books.map_or(("not there".into(), print::money(0, "KRW")), |(state, left)| {
-            (state.replace('_', " "), print::money(left, "KRW"))
-        });
+        let (state, live) = self
+            .ledger
+            .map_or(("–".into(), "–".into()), |(status, live)| {
+                (print::status(status).to_owned(), print::money(live, "KRW"))
+            });
+        let (booked, left) = self.books.map_or(
+            ("not there".into(), print::money(0, "KRW")),
+            |(state, left)| (state.replace('_', " "), print::money(left, "KRW")),
+        );
         let mark = if self.agrees() { "equal" } else { "DIFFERS" };
         vec![order.into(), state, live, booked, left, mark.into()]
     }

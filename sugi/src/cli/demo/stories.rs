@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use kcp_sandbox::{Fault, FaultKind, magic_card};
-use nhn_kcp::{Amount, Buyer, Card, CardNumber, Expiry, HolderNo, HolderProof, Installments, Money, Order, PasswordPrefix};
+use nhn_kcp::{
+    Amount, Buyer, Card, CardNumber, Expiry, HolderNo, HolderProof, Installments, Money, Order,
+    PasswordPrefix,
+};
 use sugi_core::{Payment, PaymentId, ShopId};
 use sugi_engine::{Outcome, Resolution, Sale, clock};
 
@@ -19,14 +22,31 @@ pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
     let run = clock::new_payment_id().as_str()[14..20].to_owned();
     let order = |n: u8| format!("DEMO-{run}-{n}");
 
-    let proven = demo.pay(Ask { proof: true, won: 1_004, ..Ask::of(&order(1)) }).await?;
+    let proven = demo
+        .pay(Ask {
+            proof: true,
+            won: 1_004,
+            ..Ask::of(&order(1))
+        })
+        .await?;
     demo.say("authenticated sale (인증)", &proven);
 
-    let plain = demo.pay(Ask { won: 150_000, months: 3, ..Ask::of(&order(2)) }).await?;
+    let plain = demo
+        .pay(Ask {
+            won: 150_000,
+            months: 3,
+            ..Ask::of(&order(2))
+        })
+        .await?;
     demo.say("unauthenticated sale (비인증), 3 months", &plain);
 
     let broke = magic_card(99, "CC61").ok_or_else(|| Failure::new("no test card for CC61"))?;
-    let declined = demo.pay(Ask { card: &broke, ..Ask::of(&order(3)) }).await?;
+    let declined = demo
+        .pay(Ask {
+            card: &broke,
+            ..Ask::of(&order(3))
+        })
+        .await?;
     demo.say("the card company says no", &declined);
 
     let part = demo.cancel(&plain.id, Some(50_000)).await?;
@@ -47,14 +67,22 @@ pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
     let never = demo.settled(&never.id).await?;
     demo.say("  not there after the quiet period", &never);
 
-    demo.fault(FaultKind::WrongAmount { amount: None, books_too: false })?;
+    demo.fault(FaultKind::WrongAmount {
+        amount: None,
+        books_too: false,
+    })?;
     let wrong = demo.pay(Ask::of(&order(6))).await?;
     demo.say("the answer names another amount", &wrong);
     let wrong = demo.settled(&wrong.id).await?;
     demo.say("  looked up by its number, and given back", &wrong);
 
     demo.fault(FaultKind::LoseAnswer)?;
-    let doubt = demo.pay(Ask { shop: "no-lookup", ..Ask::of(&order(7)) }).await?;
+    let doubt = demo
+        .pay(Ask {
+            shop: "no-lookup",
+            ..Ask::of(&order(7))
+        })
+        .await?;
     demo.say("lost, at a shop whose contract has no look-up", &doubt);
     let doubt = demo.person_finds_it(&doubt.id, &order(7)).await?;
     demo.say("  a person finds its number, and KCP confirms", &doubt);
@@ -73,21 +101,35 @@ struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     fn of(order: &'a str) -> Self {
-        Self { shop: "main", order, card: CARD, proof: false, won: 30_000, months: 0 }
+        Self {
+            shop: "main",
+            order,
+            card: CARD,
+            proof: false,
+            won: 30_000,
+            months: 0,
+        }
     }
 }
 
 impl Demo {
     async fn pay(&self, ask: Ask<'_>) -> Result<Payment, Failure> {
         let proof = ask.proof.then(|| {
-            Ok::<_, nhn_kcp::Invalid>(HolderProof::new(HolderNo::parse("951010")?, PasswordPrefix::parse("00")?))
+            Ok::<_, nhn_kcp::Invalid>(HolderProof::new(
+                HolderNo::parse("951010")?,
+                PasswordPrefix::parse("00")?,
+            ))
         });
         let shop: ShopId = ask.shop.parse()?;
         let sale = Sale {
             shop,
             order: Order {
                 goods_name: Some("테스트 상품, \"특가\" 🎁".parse()?),
-                buyer: Buyer { name: Some("홍길동".parse()?), mail: None, phone: Some("010-0000-0000".parse()?) },
+                buyer: Buyer {
+                    name: Some("홍길동".parse()?),
+                    mail: None,
+                    phone: Some("010-0000-0000".parse()?),
+                },
                 installments: Installments::new(ask.months)?,
                 ..Order::new(ask.order.parse()?, Money::won(ask.won)?)
             },
@@ -104,22 +146,33 @@ impl Demo {
 
     async fn cancel(&self, id: &PaymentId, won: Option<u64>) -> Result<Payment, Failure> {
         let amount = won.map(Amount::new).transpose()?;
-        self.engine.cancel(id, amount, "고객 변심".parse()?, "demo".parse()?).await?;
+        self.engine
+            .cancel(id, amount, "고객 변심".parse()?, "demo".parse()?)
+            .await?;
         self.settled(id).await
     }
 
     async fn settled(&self, id: &PaymentId) -> Result<Payment, Failure> {
         self.engine.settle(Duration::from_secs(30)).await;
         let book = self.engine.store().load(id).await?;
-        Ok(book.ok_or_else(|| Failure::new(format!("{id} is gone")))?.payment)
+        Ok(book
+            .ok_or_else(|| Failure::new(format!("{id} is gone")))?
+            .payment)
     }
 
     /// Somebody looks the order up on KCP's partner site, which here are the sandbox's books.
     async fn person_finds_it(&self, id: &PaymentId, order: &str) -> Result<Payment, Failure> {
         let books = self.sandbox.books_of(order);
-        let seen = books.transactions.first().ok_or_else(|| Failure::new(format!("{order} is not in the books")))?;
+        let seen = books
+            .transactions
+            .first()
+            .ok_or_else(|| Failure::new(format!("{order} is not in the books")))?;
         let note = "seen on the partner site".into();
-        let what = Resolution::Live { tno: seen.tno.parse()?, note, keep: true };
+        let what = Resolution::Live {
+            tno: seen.tno.parse()?,
+            note,
+            keep: true,
+        };
         self.engine.resolve(id, what, "demo".parse()?).await?;
         self.settled(id).await
     }

@@ -1,0 +1,164 @@
+//! The verbs, one after the other, and the sandbox as a server of its own.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use serde_json::Value;
+
+use crate::{CARD, Desk, failure, run, sugi};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_is_taken_shown_listed_and_given_back() {
+    let desk = Desk::new().await;
+    let paid = desk.pay("A-1", "1004");
+    assert_eq!(
+        (paid["state"].as_str(), paid["amount"].as_u64()),
+        (Some("approved"), Some(1004))
+    );
+    assert_eq!(paid["card"]["masked"], "411111******1111");
+    let id = paid["id"].as_str().unwrap();
+
+    let part = desk.json(
+        &[
+            "cancel",
+            id,
+            "--amount",
+            "1000",
+            "--reason",
+            "고객 변심",
+            "--json",
+        ],
+        "",
+    );
+    assert_eq!(
+        (part["state"].as_str(), part["cancelled_amount"].as_u64()),
+        (Some("partially_cancelled"), Some(1000))
+    );
+    let shown = desk.json(&["show", id, "--json"], "");
+    let events: Vec<_> = shown["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["event"]["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        events,
+        [
+            "requested",
+            "approve_sent",
+            "approved",
+            "cancel_asked",
+            "cancel_sent",
+            "cancel_done"
+        ]
+    );
+    let rest = desk.json(&["cancel", id, "--reason", "고객 변심", "--json"], "");
+    assert_eq!(rest["state"], "cancelled");
+
+    let listed = desk.json(
+        &["list", "--order", "A-1", "--state", "cancelled", "--json"],
+        "",
+    );
+    assert_eq!(listed["id"].as_str(), Some(id));
+    assert!(
+        desk.sugi(&["list", "--state", "approved", "--json"], "")
+            .stdout
+            .is_empty()
+    );
+    assert_eq!(desk.json(&["verify", "--json"], "")["holds"], true);
+    let (why, code) = failure(&desk.sugi(&["cancel", id, "--reason", "again"], ""));
+    assert!(why.contains("nothing is left") && code == 2, "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_makes_one_payment_across_processes() {
+    let desk = Desk::new().await;
+    let args = [
+        "pay", "--order", "A-1", "--amount", "1004", "--key", "k-1", "--json",
+    ];
+    let first = desk.json(&args, CARD);
+    let again = desk.json(&args, CARD);
+    assert_eq!(first["id"], again["id"]);
+    let (why, code) = failure(&desk.sugi(&["pay", "--order", "A-1", "--amount", "1004"], CARD));
+    assert!(why.contains("alive") && code == 2, "{why}");
+    assert_eq!(desk.sandbox.books().transactions.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outcomes_have_exit_codes_of_their_own() {
+    let desk = Desk::new().await;
+    let declined = CARD.replace(
+        "4111111111111111",
+        &kcp_sandbox::magic_card(99, "CC61").unwrap(),
+    );
+    let output = desk.sugi(&["pay", "--order", "A-1", "--amount", "1004"], &declined);
+    let (why, code) = failure(&output);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        code == 3 && said.contains("Declined (CC61)") && said.contains("Nothing was charged"),
+        "{said}{why}"
+    );
+
+    desk.sandbox
+        .fault(kcp_sandbox::Fault::new(kcp_sandbox::FaultKind::LoseAnswer))
+        .unwrap();
+    let output = desk.sugi(
+        &["pay", "--order", "A-2", "--amount", "1004", "--wait", "0"],
+        CARD,
+    );
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(failure(&output).1, 4, "{said}");
+    assert!(said.contains("Do not charge again"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_is_a_server_that_says_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let credentials = dir.path().display().to_string();
+    let args = [
+        "sandbox",
+        "--listen",
+        "127.0.0.1:0",
+        "--control",
+        "127.0.0.1:0",
+        "--credentials",
+        &credentials,
+    ];
+    let mut server = sugi()
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    for field in ["url", "control", "site_cd", "cert", "key", "key_password"] {
+        assert!(
+            ready[field].as_str().is_some_and(|text| !text.is_empty()),
+            "{field} in {line}"
+        );
+    }
+    for file in ["cert", "key"] {
+        assert!(
+            std::path::Path::new(ready[file].as_str().unwrap()).is_file(),
+            "{file} in {line}"
+        );
+    }
+    // The sugi.toml that it left is all that a payment needs.
+    let config = format!("{credentials}/sugi.toml");
+    let paid = run(
+        sugi().args([
+            "pay", "--config", &config, "--order", "A-1", "--amount", "1004", "--json",
+        ]),
+        CARD,
+    );
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let paid: Value = serde_json::from_slice(&paid.stdout).unwrap();
+    assert_eq!(paid["state"], "approved");
+}
