@@ -89,6 +89,35 @@ impl Server {
         Self::enter(own_folder(), "0", settings, None)
     }
 
+    /// Starts a server of one's own that has files beside its data, which settings can name as
+    /// `../NAME`: certificates and the like.
+    #[must_use]
+    pub fn start_with_files(settings: &[&str], files: &[(&str, &str)]) -> Self {
+        let folder = own_folder();
+        fs::create_dir_all(&folder).expect("a folder for PostgreSQL");
+        for (name, content) in files {
+            let path = folder.join(name);
+            fs::write(&path, content).expect("a file for PostgreSQL");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a file for PostgreSQL");
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&path));
+            }
+        }
+        Self::enter(folder, "0", settings, None)
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where it answers: `host:port`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.url.rsplit_once('@').map_or(&self.url, |(_, address)| address)
+    }
+
     /// Starts a standby of this server, which streams from it under a name that
     /// `synchronous_standby_names` can use.
     #[must_use]

@@ -70,7 +70,7 @@ async fn an_attempt_steps_over_a_number_that_is_somebody_elses(house: House) {
     house.store().create(attempt(3, "A-1", "A-1-3"), None, Opening { attempt: 3, key: None }).await.unwrap();
 }
 
-fn attempt(n: u32, order_no: &str, ordr_idxx: &str) -> sugi_store::Draft {
+pub(crate) fn attempt(n: u32, order_no: &str, ordr_idxx: &str) -> sugi_store::Draft {
     let mut request = crate::request(order_no);
     request.order.order_no = ordr_idxx.parse().unwrap();
     let events = vec![sugi_core::Event::Requested(Box::new(request)), sugi_core::Event::ApproveSent];

@@ -1,1 +1,8 @@
-//! What only PostgreSQL has to show.
+//! What only PostgreSQL has to show: several nodes, broken connections, a second server.
+
+mod failover;
+mod faults;
+mod load;
+mod races;
+mod schema;
+mod tls;

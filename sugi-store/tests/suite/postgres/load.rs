@@ -1,0 +1,118 @@
+//! Load that remembers what it was told, to hold the ledger to it afterwards.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use sugi_core::{Event, Live, Looked, Lost, PaymentId, Source};
+use sugi_store::{Book, CreateError, Draft, Hash, Opening, Store, StoreError};
+
+use crate::{at, draft, id};
+
+/// What was told about each row that somebody tried to write.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Rows that were acknowledged: payment, number, hash.
+    written: Mutex<Vec<(PaymentId, u32, Hash)>>,
+    /// Rows that were said not to be there: payment, number, time (each try has its own).
+    failed: Mutex<Vec<(PaymentId, u32, jiff::Timestamp)>>,
+    unknown: AtomicU32,
+    next: AtomicU32,
+    stop: AtomicBool,
+}
+
+impl Told {
+    /// Lets callers write until they are told to stop.
+    pub(super) fn begin(self: &Arc<Self>, store: &Arc<Store>, callers: u32) -> Vec<tokio::task::JoinHandle<()>> {
+        let caller = || tokio::spawn(Arc::clone(self).call(Arc::clone(store)));
+        (0..callers).map(|_| caller()).collect()
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.written.lock().unwrap().len()
+    }
+
+    async fn call(self: Arc<Self>, store: Arc<Store>) {
+        while !self.stop.load(Ordering::SeqCst) {
+            let n = self.next.fetch_add(1, Ordering::SeqCst);
+            let mut book = match store.create(draft(n, &format!("A-{n}")), None, Opening { attempt: 1, key: None }).await {
+                Ok(book) => book,
+                Err(CreateError::Store(why)) => {
+                    self.note(&id(n), 1, at(1), why).await;
+                    continue;
+                }
+                Err(why) => panic!("{why}"),
+            };
+            self.wrote(&book);
+            for event in [lost(), looked(), looked()] {
+                let time = at(1_000 + i64::from(self.next.fetch_add(1, Ordering::SeqCst)));
+                let Ok(draft) = Draft::of(book.clone(), time, event) else { break };
+                match store.append(draft, None).await {
+                    Ok(Some(written)) => {
+                        self.wrote(&written);
+                        book = written;
+                    }
+                    Ok(None) => panic!("somebody else wrote {}", book.payment.id),
+                    Err(why) => {
+                        self.note(&book.payment.id, book.payment.seq + 1, time, why).await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn wrote(&self, book: &Book) {
+        self.written.lock().unwrap().push((book.payment.id.clone(), book.payment.seq, book.head));
+    }
+
+    async fn note(&self, id: &PaymentId, seq: u32, at: jiff::Timestamp, why: StoreError) {
+        match why {
+            StoreError::Failed { .. } | StoreError::Busy => self.failed.lock().unwrap().push((id.clone(), seq, at)),
+            StoreError::Unknown { .. } => drop(self.unknown.fetch_add(1, Ordering::SeqCst)),
+            why => panic!("{why}"),
+        }
+        // Whoever was refused does not come back at once.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+
+    /// Holds the ledger to what was told: returns how many rows were written, failed, unknown.
+    pub(super) async fn check(&self, store: &Store) -> (usize, usize, u32) {
+        store.verify().await.unwrap();
+        let (written, failed) = (self.written.lock().unwrap().clone(), self.failed.lock().unwrap().clone());
+        let mut journals = HashMap::new();
+        for id in written.iter().map(|(id, ..)| id).chain(failed.iter().map(|(id, ..)| id)) {
+            if !journals.contains_key(id) {
+                journals.insert(id.clone(), store.journal(id).await.unwrap());
+            }
+        }
+        for (id, seq, hash) in &written {
+            let row = journals[id].iter().find(|row| row.seq == *seq);
+            assert_eq!(row.map(|row| row.hash), Some(*hash), "{id} {seq} was acknowledged");
+        }
+        for (id, seq, at) in &failed {
+            let row = journals[id].iter().find(|row| row.seq == *seq && row.at == *at);
+            assert!(row.is_none(), "{id} {seq} was said not to be written");
+        }
+        (written.len(), failed.len(), self.unknown.load(Ordering::SeqCst))
+    }
+}
+
+fn lost() -> Event {
+    Event::Lost(Lost { why: "timed out".into(), tno: None, contradicts: false })
+}
+
+/// What can happen to a payment in doubt again and again.
+fn looked() -> Event {
+    let seen = Live::Unclear { why: "no answer".into() };
+    Event::Looked(Looked { seen, source: Source::Inquiry, asked_at: at(0) })
+}
