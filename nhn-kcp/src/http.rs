@@ -283,6 +283,8 @@ mod tests {
         let http = http(&format!("http://{}", listener.local_addr().unwrap()));
         let (link, peer) = tokio::join!(http.connect(), listener.accept());
         http.pool.put(link.unwrap()).await;
+        // Lets the sweeper lie down first.
+        tokio::task::yield_now().await;
         tokio::time::pause();
         tokio::time::advance(http.timeouts.idle).await;
         tokio::time::resume();
