@@ -55,6 +55,7 @@ impl Database {
     }
 
     /// Runs SQL in it through `psql` and returns what that prints, without headings.
+    #[allow(clippy::must_use_candidate, reason = "many statements have nothing to say")]
     pub fn sql(&self, sql: &str) -> String {
         psql(&self.url, sql)
     }
@@ -66,7 +67,12 @@ pub fn database() -> Database {
     static SHARED: OnceLock<Server> = OnceLock::new();
     let shared = SHARED.get_or_init(|| {
         let uid = fs::metadata("/proc/self").map_or(0, |me| me.uid());
-        Server::enter(std::env::temp_dir().join(format!("pg-for-tests-{uid}")), LINGER, &[], None)
+        Server::enter(
+            std::env::temp_dir().join(format!("pg-for-tests-{uid}")),
+            LINGER,
+            &[],
+            None,
+        )
     });
     shared.database()
 }
@@ -98,7 +104,8 @@ impl Server {
         for (name, content) in files {
             let path = folder.join(name);
             fs::write(&path, content).expect("a file for PostgreSQL");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a file for PostgreSQL");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
+                .expect("a file for PostgreSQL");
             if is_root() {
                 run(Command::new("chown").arg("postgres").arg(&path));
             }
@@ -115,7 +122,9 @@ impl Server {
     /// Where it answers: `host:port`.
     #[must_use]
     pub fn address(&self) -> &str {
-        self.url.rsplit_once('@').map_or(&self.url, |(_, address)| address)
+        self.url
+            .rsplit_once('@')
+            .map_or(&self.url, |(_, address)| address)
     }
 
     /// Starts a standby of this server, which streams from it under a name that
@@ -129,15 +138,24 @@ impl Server {
     #[must_use]
     pub fn database(&self) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        psql(&format!("{}/postgres", self.url), &format!("create database {name}"));
+        let name = format!(
+            "t{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        psql(
+            &format!("{}/postgres", self.url),
+            &format!("create database {name}"),
+        );
         self.named(&name)
     }
 
     /// A database that exists, by its name.
     #[must_use]
     pub fn named(&self, name: &str) -> Database {
-        Database { url: format!("{}/{name}", self.url) }
+        Database {
+            url: format!("{}/{name}", self.url),
+        }
     }
 
     /// Kills the server as a power cut would: no goodbye, nothing written.
@@ -150,13 +168,23 @@ impl Server {
         self.named("postgres").sql("select pg_promote(true, 30)");
     }
 
-    fn enter(folder: PathBuf, linger: &str, settings: &[&str], primary: Option<(&Self, &str)>) -> Self {
+    fn enter(
+        folder: PathBuf,
+        linger: &str,
+        settings: &[&str],
+        primary: Option<(&Self, &str)>,
+    ) -> Self {
         let own = linger == "0";
         fs::create_dir_all(&folder).expect("a folder for PostgreSQL");
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a folder for PostgreSQL");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))
+            .expect("a folder for PostgreSQL");
         let lock = |name: &str| {
             let path = folder.join(name);
-            File::options().create(true).append(true).open(path).expect("a lock for PostgreSQL")
+            File::options()
+                .create(true)
+                .append(true)
+                .open(path)
+                .expect("a lock for PostgreSQL")
         };
         let user = lock("users");
         user.lock_shared().expect("a lock for PostgreSQL");
@@ -174,7 +202,13 @@ impl Server {
         }
         let told = fs::read_to_string(&ready).expect("the server's address");
         let (url, pid) = told.trim().split_once('\n').expect("the server's address");
-        Self { url: url.into(), pid: pid.parse().expect("a process"), own, folder, _user: user }
+        Self {
+            url: url.into(),
+            pid: pid.parse().expect("a process"),
+            own,
+            folder,
+            _user: user,
+        }
     }
 }
 
@@ -184,7 +218,10 @@ impl Drop for Server {
             return;
         }
         // The keeper would see that nobody is left; this only spares it the wait, and waits for it.
-        let _ = Command::new("kill").args(["-INT", &self.pid.to_string()]).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .args(["-INT", &self.pid.to_string()])
+            .stderr(Stdio::null())
+            .status();
         let keeper = File::open(self.folder.join("keeper"));
         if let Ok(keeper) = keeper {
             wait(Duration::from_secs(15), || keeper.try_lock().is_ok());
@@ -203,8 +240,15 @@ fn keep(folder: &Path, linger: &str, settings: &[&str]) {
     // The port is free when it is looked up, and may be somebody else's a moment later.
     for _ in 0..3 {
         let _ = fs::remove_file(&failed);
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .expect("a port")
+            .port();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))
+            .expect("a log");
         Command::new("setsid")
             .args(["--fork", "sh"])
             .arg(&script)
@@ -217,7 +261,9 @@ fn keep(folder: &Path, linger: &str, settings: &[&str]) {
             .stderr(log)
             .status()
             .expect("setsid, which every Debian has");
-        let ended = wait(Duration::from_secs(60), || folder.join("ready").exists() || failed.exists());
+        let ended = wait(Duration::from_mins(1), || {
+            folder.join("ready").exists() || failed.exists()
+        });
         if ended && folder.join("ready").exists() {
             return;
         }
@@ -235,9 +281,23 @@ fn copy(primary: &Server, name: &str, folder: &Path) {
     if is_root() {
         run(Command::new("chown").arg("postgres:postgres").arg(folder));
     }
-    command.current_dir("/").arg(binaries().join("pg_basebackup"));
-    run(command.args(["--wal-method=stream", "--write-recovery-conf", "--checkpoint=fast", "-d", &source, "-D"]).arg(data));
-    run(Command::new("cp").args(["-p"]).arg(primary.folder.join("password")).arg(folder));
+    command
+        .current_dir("/")
+        .arg(binaries().join("pg_basebackup"));
+    run(command
+        .args([
+            "--wal-method=stream",
+            "--write-recovery-conf",
+            "--checkpoint=fast",
+            "-d",
+            &source,
+            "-D",
+        ])
+        .arg(data));
+    run(Command::new("cp")
+        .args(["-p"])
+        .arg(primary.folder.join("password"))
+        .arg(folder));
 }
 
 fn own_folder() -> PathBuf {
@@ -251,9 +311,17 @@ fn binaries() -> PathBuf {
         return named.into();
     }
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path());
-    let newest = versions.filter(|path| path.join("bin/initdb").exists()).max_by_key(|path| version(path));
-    newest.expect("tests need PostgreSQL's server: apt-get install postgresql").join("bin")
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let newest = versions
+        .filter(|path| path.join("bin/initdb").exists())
+        .max_by_key(|path| version(path));
+    newest
+        .expect("tests need PostgreSQL's server: apt-get install postgresql")
+        .join("bin")
 }
 
 fn is_root() -> bool {
@@ -264,7 +332,12 @@ fn is_root() -> bool {
 fn as_server() -> Command {
     if is_root() {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]);
+        command.args([
+            "--reuid=postgres",
+            "--regid=postgres",
+            "--clear-groups",
+            "--",
+        ]);
         command
     } else {
         Command::new("env")
@@ -272,13 +345,31 @@ fn as_server() -> Command {
 }
 
 fn psql(url: &str, sql: &str) -> String {
-    run(Command::new(binaries().join("psql")).args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))
+    run(Command::new(binaries().join("psql")).args([
+        "-X",
+        "-q",
+        "-A",
+        "-t",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        url,
+        "-c",
+        sql,
+    ]))
 }
 
 fn run(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().expect("a command that every Debian has");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("a command that every Debian has");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{:?}: {said}", command.get_program());
+    assert!(
+        output.status.success(),
+        "{}: {said}",
+        command.get_program().display()
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -301,7 +392,10 @@ mod tests {
         let (one, two) = (super::database(), super::database());
         one.sql("create table t (n bigint)");
         assert_eq!(one.sql("select count(*) from t"), "0");
-        assert_eq!(two.sql("select count(*) from pg_class where relname = 't'"), "0");
+        assert_eq!(
+            two.sql("select count(*) from pg_class where relname = 't'"),
+            "0"
+        );
         assert_eq!(one.sql("show fsync"), "on");
     }
 }

@@ -46,8 +46,18 @@ impl Draft {
         let mut events = events.into_iter();
         let first = events.next().ok_or(Illegal::Beginning)?;
         let entry = Entry::new(&id, Hash::START, 1, at, first.clone());
-        let after = Book { payment: Payment::begin(id, at, first)?, head: entry.hash };
-        events.try_fold(Self { entries: vec![entry], was_live: false, after }, |draft, event| draft.then(at, event))
+        let after = Book {
+            payment: Payment::begin(id, at, first)?,
+            head: entry.hash,
+        };
+        events.try_fold(
+            Self {
+                entries: vec![entry],
+                was_live: false,
+                after,
+            },
+            |draft, event| draft.then(at, event),
+        )
     }
 
     /// What happens to a payment that exists.
@@ -56,13 +66,21 @@ impl Draft {
     /// When it cannot happen to it.
     pub fn of(book: Book, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let was_live = crate::record::is_live(book.payment.status());
-        Self { entries: Vec::with_capacity(1), was_live, after: book }.then(at, event)
+        Self {
+            entries: Vec::with_capacity(1),
+            was_live,
+            after: book,
+        }
+        .then(at, event)
     }
 
     fn then(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let Book { payment, head } = self.after;
         let entry = Entry::new(&payment.id, head, payment.seq + 1, at, event.clone());
-        self.after = Book { payment: payment.evolve(at, event)?, head: entry.hash };
+        self.after = Book {
+            payment: payment.evolve(at, event)?,
+            head: entry.hash,
+        };
         self.entries.push(entry);
         Ok(self)
     }
@@ -86,7 +104,13 @@ impl Entry {
     fn new(id: &PaymentId, before: Hash, seq: u32, at: Timestamp, event: Event) -> Self {
         let body = crate::record::event_to_text(&event);
         let hash = before.next(id, seq, at, &body);
-        Self { seq, at, event, body, hash }
+        Self {
+            seq,
+            at,
+            event,
+            body,
+            hash,
+        }
     }
 }
 

@@ -31,10 +31,12 @@ impl Hash {
     /// As stored: 64 hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {
-        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        self.0
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 
     /// Reads what [`to_hex`](Self::to_hex) wrote; `None` for anything else.
@@ -42,7 +44,11 @@ impl Hash {
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut hash = [0; 32];
         let digits = text.as_bytes();
-        let value = |digit: u8| (digit as char).to_digit(16).filter(|_| !digit.is_ascii_uppercase());
+        let value = |digit: u8| {
+            (digit as char)
+                .to_digit(16)
+                .filter(|_| !digit.is_ascii_uppercase())
+        };
         if digits.len() != 64 {
             return None;
         }
@@ -81,7 +87,12 @@ mod tests {
 
     #[test]
     fn hexadecimal_goes_there_and_back_and_nothing_else_does() {
-        let hash = Hash::START.next(&"pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap(), 1, Timestamp::UNIX_EPOCH, "");
+        let hash = Hash::START.next(
+            &"pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap(),
+            1,
+            Timestamp::UNIX_EPOCH,
+            "",
+        );
         assert_eq!(Hash::from_hex(&hash.to_hex()), Some(hash));
         for bad in ["", "00", &"g".repeat(64), &"A".repeat(64), &"가".repeat(21)] {
             assert_eq!(Hash::from_hex(bad), None, "{bad}");

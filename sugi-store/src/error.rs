@@ -6,7 +6,9 @@ use sugi_core::PaymentId;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the ledger open for writing.
-    #[error("the ledger in {path} is open in another process; stop that one first, or use its address")]
+    #[error(
+        "the ledger in {path} is open in another process; stop that one first, or use its address"
+    )]
     Locked {
         /// The folder.
         path: String,
@@ -42,12 +44,18 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn in_row(payment: &str, seq: i64, what: impl ToString) -> Self {
-        Self { place: format!("journal row ({payment}, {seq})"), what: what.to_string() }
+    pub(crate) fn in_row(payment: &str, seq: i64, what: impl Into<String>) -> Self {
+        Self {
+            place: format!("journal row ({payment}, {seq})"),
+            what: what.into(),
+        }
     }
 
-    pub(crate) fn in_projection(payment: &str, what: impl ToString) -> Self {
-        Self { place: format!("payment row {payment}"), what: what.to_string() }
+    pub(crate) fn in_projection(payment: &str, what: impl Into<String>) -> Self {
+        Self {
+            place: format!("payment row {payment}"),
+            what: what.into(),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) const QUEUE: usize = 8_192;
 
 /// A write and the one who waits for it.
 pub(crate) struct Job {
-    pub(crate) write: Write,
+    pub(crate) write: Box<Write>,
     reply: oneshot::Sender<Result<(Verdict, Book), StoreError>>,
 }
 
@@ -42,7 +42,9 @@ pub(crate) enum Verdict {
 impl Job {
     pub(crate) fn answer(self, verdict: Result<Verdict, StoreError>) {
         // Whoever asked may have hung up; what was written stays written.
-        let _ = self.reply.send(verdict.map(|verdict| (verdict, self.write.draft.written())));
+        let _ = self
+            .reply
+            .send(verdict.map(|verdict| (verdict, self.write.draft.written())));
     }
 }
 
@@ -62,6 +64,7 @@ pub(crate) async fn ask<T>(
     wrap: impl FnOnce(Job) -> T,
 ) -> Result<(Verdict, Book), StoreError> {
     let (reply, answer) = oneshot::channel();
+    let write = Box::new(write);
     send(queue, wrap(Job { write, reply }))?;
     answer.await.unwrap_or_else(|_| Err(gone()))
 }
@@ -70,13 +73,15 @@ pub(crate) async fn ask<T>(
 pub(crate) fn send<T>(queue: &mpsc::Sender<T>, work: T) -> Result<(), StoreError> {
     queue.try_send(work).map_err(|why| match why {
         mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-        mpsc::error::TrySendError::Closed(_) => {
-            StoreError::Failed { why: "it closed after a failed write; start again".into() }
-        }
+        mpsc::error::TrySendError::Closed(_) => StoreError::Failed {
+            why: "it closed after a failed write; start again".into(),
+        },
     })
 }
 
 /// The writer ended before it answered.
 pub(crate) fn gone() -> StoreError {
-    StoreError::Unknown { why: "the ledger's writer ended".into() }
+    StoreError::Unknown {
+        why: "the ledger's writer ended".into(),
+    }
 }

@@ -42,11 +42,20 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Lease>, StoreError> {
         let now_us = now.as_microsecond();
-        let values = vec![node.to_owned().into(), end(now, ttl).into(), now_us.into(), limit.into()];
+        let values = vec![
+            node.to_owned().into(),
+            end(now, ttl).into(),
+            now_us.into(),
+            limit.into(),
+        ];
         let rows = self.engine.run(sql::LEASE, values).await?;
         let lease = |row: &crate::value::Cells| {
             let fence = u64::try_from(row.int(1)?).unwrap_or_default();
-            Ok(Lease { payment: row.id(0)?, node: node.into(), fence })
+            Ok(Lease {
+                payment: row.id(0)?,
+                node: node.into(),
+                fence,
+            })
         };
         rows.iter().map(lease).collect()
     }
@@ -55,7 +64,12 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn renew(&self, lease: &Lease, now: Timestamp, ttl: SignedDuration) -> Result<bool, StoreError> {
+    pub async fn renew(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        ttl: SignedDuration,
+    ) -> Result<bool, StoreError> {
         self.end_lease(lease, end(now, ttl)).await
     }
 
@@ -77,5 +91,7 @@ impl Store {
 }
 
 fn end(now: Timestamp, ttl: SignedDuration) -> i64 {
-    now.saturating_add(ttl).unwrap_or(Timestamp::MAX).as_microsecond()
+    now.saturating_add(ttl)
+        .unwrap_or(Timestamp::MAX)
+        .as_microsecond()
 }

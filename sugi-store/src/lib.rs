@@ -5,6 +5,10 @@
 //! so. The projection row of a payment, the claim on its order number and its idempotency key are
 //! written in the same transaction.
 //!
+//! It is kept in an SQLite file, which one process writes ([`Store::open`]), or in PostgreSQL, which
+//! several nodes may share ([`Store::connect`]). Everything above the rows is the same code for
+//! both, and one suite of tests holds both to the same answers.
+//!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let dir = tempfile::tempdir()?;

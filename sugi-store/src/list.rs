@@ -49,7 +49,9 @@ impl Filter {
         let mut values = Vec::new();
         let mut hold = |column: &str, list: Vec<Value<'static>>| {
             if !list.is_empty() {
-                let marks: Vec<_> = (1..=list.len()).map(|n| format!("${}", values.len() + n)).collect();
+                let marks: Vec<_> = (1..=list.len())
+                    .map(|n| format!("${}", values.len() + n))
+                    .collect();
                 wheres.push(match column.split_once(' ') {
                     Some(_) => format!("{column} {}", marks[0]),
                     None => format!("{column} in ({})", marks.join(", ")),
@@ -57,10 +59,24 @@ impl Filter {
                 values.extend(list);
             }
         };
-        let text = |text: &Option<String>| text.iter().cloned().map(Value::from).collect::<Vec<_>>();
-        let time = |at: &Option<Timestamp>| at.iter().map(|at| at.as_microsecond().into()).collect();
-        hold("shop", self.shops.iter().map(|shop| shop.to_string().into()).collect());
-        hold("status", self.statuses.iter().map(|status| status.as_str().into()).collect());
+        let text =
+            |text: &Option<String>| text.iter().cloned().map(Value::from).collect::<Vec<_>>();
+        let time =
+            |at: &Option<Timestamp>| at.iter().map(|at| at.as_microsecond().into()).collect();
+        hold(
+            "shop",
+            self.shops
+                .iter()
+                .map(|shop| shop.to_string().into())
+                .collect(),
+        );
+        hold(
+            "status",
+            self.statuses
+                .iter()
+                .map(|status| status.as_str().into())
+                .collect(),
+        );
         hold("order_no", text(&self.order_no));
         hold("tno", text(&self.tno));
         hold("app_no", text(&self.app_no));
@@ -69,10 +85,22 @@ impl Filter {
         hold("buyer_phone", text(&self.buyer_phone));
         hold("created_at >=", time(&self.from));
         hold("created_at <", time(&self.until));
-        hold("id <", self.before.iter().map(|id| id.to_string().into()).collect());
-        let wheres = if wheres.is_empty() { String::new() } else { format!("where {}", wheres.join(" and ")) };
+        hold(
+            "id <",
+            self.before.iter().map(|id| id.to_string().into()).collect(),
+        );
+        let wheres = if wheres.is_empty() {
+            String::new()
+        } else {
+            format!("where {}", wheres.join(" and "))
+        };
         let limit = self.limit.clamp(1, Self::MOST) + 1;
-        (sql::LIST.replace("{where}", &wheres).replace("{limit}", &limit.to_string()), values)
+        (
+            sql::LIST
+                .replace("{where}", &wheres)
+                .replace("{limit}", &limit.to_string()),
+            values,
+        )
     }
 }
 
@@ -89,14 +117,24 @@ impl Page {
     /// What [`Filter::to_sql`] found.
     pub(crate) fn read(rows: &[Cells], filter: &Filter) -> Result<Self, StoreError> {
         let most = filter.limit.clamp(1, Filter::MOST);
-        let payments = rows.iter().take(most).map(Summary::read).collect::<Result<_, _>>()?;
-        Ok(Self { payments, more: rows.len() > most })
+        let payments = rows
+            .iter()
+            .take(most)
+            .map(Summary::read)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            payments,
+            more: rows.len() > most,
+        })
     }
 }
 
 /// A payment in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is what the payment's field of that name is")]
+#[allow(
+    missing_docs,
+    reason = "each is what the payment's field of that name is"
+)]
 pub struct Summary {
     pub id: PaymentId,
     pub shop: ShopId,
@@ -120,12 +158,19 @@ impl Summary {
     fn read(row: &Cells) -> Result<Self, StoreError> {
         let id = row.id(0)?;
         let bad = |what: String| StoreError::from(Finding::in_projection(id.as_str(), what));
-        let amount = |at| row.int(at).map(|amount| u64::try_from(amount).unwrap_or_default());
+        let amount = |at| {
+            row.int(at)
+                .map(|amount| u64::try_from(amount).unwrap_or_default())
+        };
         let (shop, status) = (row.text(1)?, row.text(3)?);
         Ok(Self {
-            shop: shop.parse().map_err(|why: sugi_core::BadName| bad(why.to_string()))?,
+            shop: shop
+                .parse()
+                .map_err(|why: sugi_core::BadName| bad(why.to_string()))?,
             order_no: row.text(2)?,
-            status: status.parse().map_err(|()| bad(format!("unknown status {status}")))?,
+            status: status
+                .parse()
+                .map_err(|()| bad(format!("unknown status {status}")))?,
             amount: amount(4)?,
             cancelled: amount(5)?,
             currency: row.text(6)?,
@@ -136,7 +181,9 @@ impl Summary {
             app_no: row.maybe_text(11)?,
             issuer: row.maybe_text(12)?,
             by: row.text(13)?,
-            created_at: row.maybe_time(14)?.ok_or_else(|| bad("it was never created".into()))?,
+            created_at: row
+                .maybe_time(14)?
+                .ok_or_else(|| bad("it was never created".into()))?,
             doubt_since: row.maybe_time(15)?,
             id,
         })
@@ -157,7 +204,12 @@ mod tests {
             ..Filter::default()
         };
         let (sql, values) = filter.to_sql();
-        assert!(sql.contains("where status in ($1, $2) and order_no in ($3) and created_at >= $4 order by"), "{sql}");
+        assert!(
+            sql.contains(
+                "where status in ($1, $2) and order_no in ($3) and created_at >= $4 order by"
+            ),
+            "{sql}"
+        );
         assert!(sql.ends_with("limit 201"), "{sql}");
         assert_eq!(values.len(), 4);
         assert!(!sql.contains("1=1"));

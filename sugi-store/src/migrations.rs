@@ -17,7 +17,8 @@ use crate::error::{Finding, StoreError};
 /// Each step is run once, in its own transaction, and never changed after a release.
 const STEPS: &[(&str, &str)] = &[("0001 ledger", include_str!("../migrations/0001_ledger.sql"))];
 
-const TABLE: &str = "create table if not exists migration (n bigint primary key, name text not null)";
+const TABLE: &str =
+    "create table if not exists migration (n bigint primary key, name text not null)";
 const DONE: &str = "select coalesce(max(n), 0) from migration";
 const NOTE: &str = "insert into migration (n, name) values ($1, $2)";
 
@@ -47,10 +48,13 @@ pub(crate) async fn run_postgres(client: &mut Client) -> Result<(), StoreError> 
     loop {
         let step = client.transaction().await?;
         // The only advisory lock there is: it ends with the transaction, whatever becomes of us.
-        step.execute("select pg_advisory_xact_lock($1)", &[&TURN]).await?;
+        step.execute("select pg_advisory_xact_lock($1)", &[&TURN])
+            .await?;
         step.batch_execute(&bytewise(TABLE)).await?;
         let done: i64 = step.query_one(DONE, &[]).await?.get(0);
-        let Some((n, (name, sql))) = missing(done)?.next() else { break };
+        let Some((n, (name, sql))) = missing(done)?.next() else {
+            break;
+        };
         step.batch_execute(&bytewise(sql)).await?;
         step.execute(NOTE, &[&n, name]).await?;
         step.commit().await?;
@@ -59,16 +63,25 @@ pub(crate) async fn run_postgres(client: &mut Client) -> Result<(), StoreError> 
 }
 
 /// The steps that a database has not seen, by their numbers.
-fn missing(done: i64) -> Result<impl Iterator<Item = (i64, &'static (&'static str, &'static str))>, StoreError> {
+fn missing(
+    done: i64,
+) -> Result<impl Iterator<Item = (i64, &'static (&'static str, &'static str))>, StoreError> {
     let seen = usize::try_from(done).unwrap_or(usize::MAX);
     if seen > STEPS.len() {
-        let what =
-            format!("schema step {done} is newer than this program knows ({}); use a newer sugi", STEPS.len());
-        return Err(Finding { place: "migration".into(), what }.into());
+        let what = format!(
+            "schema step {done} is newer than this program knows ({}); use a newer sugi",
+            STEPS.len()
+        );
+        return Err(Finding {
+            place: "migration".into(),
+            what,
+        }
+        .into());
     }
     Ok((1..).zip(STEPS).skip(seen))
 }
 
 fn bytewise(sql: &str) -> String {
-    sql.replace(" text ", " text collate \"C\" ").replace(" text,", " text collate \"C\",")
+    sql.replace(" text ", " text collate \"C\" ")
+        .replace(" text,", " text collate \"C\",")
 }

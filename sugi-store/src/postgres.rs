@@ -44,7 +44,12 @@ impl Postgres {
         let reader = Link::open(&target, Role::Reader).await?;
         let (queue, jobs) = mpsc::channel(job::QUEUE);
         tokio::spawn(writer::run(Arc::clone(&target), writer, jobs));
-        Ok(Self { target, queue, idle: Mutex::new(vec![reader]), permits: Semaphore::new(READERS) })
+        Ok(Self {
+            target,
+            queue,
+            idle: Mutex::new(vec![reader]),
+            permits: Semaphore::new(READERS),
+        })
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
@@ -82,20 +87,32 @@ impl Postgres {
             None => Link::open(&self.target, Role::Reader).await?,
         };
         match link.rows(sql, &values).await {
-            Err(why) if link.is_closed() => Err(StoreError::Unknown { why: link::words(&why) }),
+            Err(why) if link.is_closed() => Err(StoreError::Unknown {
+                why: link::words(&why),
+            }),
             answer => self.keep(link, answer),
         }
     }
 
     /// Puts a connection back for the next one. (One that is not put back is closed.)
-    fn keep<T>(&self, link: Link, answer: Result<T, tokio_postgres::Error>) -> Result<T, StoreError> {
+    fn keep<T>(
+        &self,
+        link: Link,
+        answer: Result<T, tokio_postgres::Error>,
+    ) -> Result<T, StoreError> {
         if !link.is_closed() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(link);
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(link);
         }
         Ok(answer?)
     }
 
     fn kept(&self) -> Option<Link> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
     }
 }

@@ -29,7 +29,12 @@ impl RawEntry {
     /// A row of [`sql::JOURNAL`](crate::sql::JOURNAL), which may begin at a later column.
     pub(crate) fn read(row: &Cells, from: usize) -> Result<Self, StoreError> {
         let (seq, at) = (row.int(from)?, row.int(from + 1)?);
-        Ok(Self { seq, at, body: row.text(from + 2)?, hash: row.text(from + 3)? })
+        Ok(Self {
+            seq,
+            at,
+            body: row.text(from + 2)?,
+            hash: row.text(from + 3)?,
+        })
     }
 }
 
@@ -48,27 +53,39 @@ pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, 
         if Hash::from_hex(&row.hash) != Some(head) {
             return Err(bad("its hash does not fit it and the row before".into()).into());
         }
-        let event: Event = serde_json::from_str(&row.body).map_err(|why| bad(format!("not an event: {why}")))?;
+        let event: Event =
+            serde_json::from_str(&row.body).map_err(|why| bad(format!("not an event: {why}")))?;
         let payment = match book {
             None => Payment::begin(id.clone(), at, event),
             Some(book) => book.payment.evolve(at, event),
         };
-        book = Some(Book { payment: payment.map_err(|why| bad(why.to_string()))?, head });
+        book = Some(Book {
+            payment: payment.map_err(|why| bad(why.to_string()))?,
+            head,
+        });
     }
     Ok(book)
 }
 
 /// Whether an order with such a payment must not be paid again.
 pub(crate) fn is_live(status: Status) -> bool {
-    !matches!(status, Status::Declined | Status::Void | Status::Reversed | Status::Cancelled)
+    !matches!(
+        status,
+        Status::Declined | Status::Void | Status::Reversed | Status::Cancelled
+    )
 }
 
 /// Why a key that is taken refuses a new payment; `holder` is its row of
 /// [`sql::KEY`](crate::sql::KEY).
 pub(crate) fn key_used(holder: Option<&Cells>, key: &Key) -> CreateError {
-    let Some(holder) = holder else { return vanished() };
+    let Some(holder) = holder else {
+        return vanished();
+    };
     match (holder.id(0), holder.text(1)) {
-        (Ok(payment), Ok(request)) => CreateError::KeyUsed { payment, same_request: request == key.request },
+        (Ok(payment), Ok(request)) => CreateError::KeyUsed {
+            payment,
+            same_request: request == key.request,
+        },
         (Err(why), _) | (_, Err(why)) => why.into(),
     }
 }
@@ -77,13 +94,19 @@ pub(crate) fn key_used(holder: Option<&Cells>, key: &Key) -> CreateError {
 /// number's row of [`sql::ORDER`](crate::sql::ORDER).
 pub(crate) fn order_taken(holder: Option<&Cells>, row: &Row, attempt: u32) -> CreateError {
     // Where the merchant's number is free, or ours already, it is the attempt's own that is taken.
-    let step_over = CreateError::Attempt { next: attempt.saturating_add(1) };
-    let Some(holder) = holder else { return step_over };
+    let step_over = CreateError::Attempt {
+        next: attempt.saturating_add(1),
+    };
+    let Some(holder) = holder else {
+        return step_over;
+    };
     let attempts = |attempts| u32::try_from(attempts).unwrap_or(u32::MAX);
     match (holder.id(0), holder.int(1), holder.int(2).map(attempts)) {
         (Ok(payment), ..) if payment.as_str() == row.id => step_over,
         (Ok(_), Ok(0), Ok(before)) if before < attempt => step_over,
-        (Ok(_), Ok(0), Ok(before)) => CreateError::Attempt { next: before.saturating_add(1) },
+        (Ok(_), Ok(0), Ok(before)) => CreateError::Attempt {
+            next: before.saturating_add(1),
+        },
         (Ok(payment), Ok(_), Ok(_)) => CreateError::OrderLive { payment },
         (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => why.into(),
     }
@@ -91,7 +114,10 @@ pub(crate) fn order_taken(holder: Option<&Cells>, row: &Row, attempt: u32) -> Cr
 
 /// A claim was refused and then nobody held it: no engine does that, so it is nothing to guess about.
 fn vanished() -> CreateError {
-    StoreError::Failed { why: "a claim that refused this payment was gone a moment later; try again".into() }.into()
+    StoreError::Failed {
+        why: "a claim that refused this payment was gone a moment later; try again".into(),
+    }
+    .into()
 }
 
 /// A row of the projection. Texts are borrowed where they can be: this is made twice per payment.
@@ -137,7 +163,9 @@ impl Row {
             cancelled: signed(payment.cancelled_amount()),
             tno: approval.map(|approval| approval.tno.to_string()),
             app_no: approval.and_then(|approval| approval.app_no.clone()),
-            issuer: approval.and_then(|approval| approval.issuer.as_ref()).map(|issuer| issuer.name.clone()),
+            issuer: approval
+                .and_then(|approval| approval.issuer.as_ref())
+                .map(|issuer| issuer.name.clone()),
             due_at: due_at.map(Timestamp::as_microsecond),
             doubt_since,
             updated_at: payment.updated_at.as_microsecond(),

@@ -31,17 +31,20 @@ where order_claim.live = 0 and order_claim.attempts < excluded.attempts";
 pub(crate) const SET_ORDER_LIVE: &str = "update order_claim set live = $1 where payment = $2";
 
 /// Who holds an order.
-pub(crate) const ORDER: &str = "select payment, live, attempts from order_claim where shop = $1 and ordr_idxx = $2";
+pub(crate) const ORDER: &str =
+    "select payment, live, attempts from order_claim where shop = $1 and ordr_idxx = $2";
 
 /// Claims an idempotency key.
 pub(crate) const CLAIM_KEY: &str = "\
 insert into idempotency (scope, key, request, payment) values ($1, $2, $3, $4) on conflict (scope, key) do nothing";
 
 /// Who holds an idempotency key, and for which request.
-pub(crate) const KEY: &str = "select payment, request from idempotency where scope = $1 and key = $2";
+pub(crate) const KEY: &str =
+    "select payment, request from idempotency where scope = $1 and key = $2";
 
 /// A payment's journal.
-pub(crate) const JOURNAL: &str = "select seq, at, body, hash from journal where payment = $1 order by seq";
+pub(crate) const JOURNAL: &str =
+    "select seq, at, body, hash from journal where payment = $1 order by seq";
 
 /// What is due, the longest due first.
 pub(crate) const DUE: &str =
@@ -60,8 +63,7 @@ from (select * from payment where id > $1 order by id limit $2) p left join jour
 order by p.id, j.seq";
 
 /// Journal rows whose payment the projection does not know.
-pub(crate) const ORPHANS: &str =
-    "select payment, seq from journal where not exists (select 1 from payment where id = payment) limit 1";
+pub(crate) const ORPHANS: &str = "select payment, seq from journal where not exists (select 1 from payment where id = payment) limit 1";
 
 /// Payments, the newest first; `{where}` is made of the filters that are set.
 pub(crate) const LIST: &str = "\
@@ -90,8 +92,16 @@ pub(crate) const READS: &[&str] = &[ORDER, KEY, JOURNAL, DUE, NEXT_DUE, WALK, OR
 
 /// All statements that write one thing. Like those that read they are prepared when the store
 /// opens: one that does not fit the schema stops the start, not a payment.
-pub(crate) const WRITES: &[&str] =
-    &[APPEND, OPEN, PROJECT, CLAIM_ORDER, SET_ORDER_LIVE, CLAIM_KEY, LEASE, RENEW];
+pub(crate) const WRITES: &[&str] = &[
+    APPEND,
+    OPEN,
+    PROJECT,
+    CLAIM_ORDER,
+    SET_ORDER_LIVE,
+    CLAIM_KEY,
+    LEASE,
+    RENEW,
+];
 
 /// The writes again for a whole batch each, for PostgreSQL, where a statement costs a message and
 /// a plan's start: 256 rows in one are ten times cheaper there than 256 statements. SQLite runs
@@ -181,8 +191,20 @@ join journal j on j.payment = n.payment and j.seq = n.seq";
 
     /// All of them.
     pub(crate) const ALL: &[&str] = &[
-        APPEND, BEGIN, OPEN, PROJECT, CLAIM_NEW_ORDER, CLAIM_ORDER, UNCLAIM_ORDER, SET_ORDER_LIVE, CLAIM_KEY,
-        UNCLAIM_KEY, HASHES, TRANSACTION, ENDED, TOUCH,
+        APPEND,
+        BEGIN,
+        OPEN,
+        PROJECT,
+        CLAIM_NEW_ORDER,
+        CLAIM_ORDER,
+        UNCLAIM_ORDER,
+        SET_ORDER_LIVE,
+        CLAIM_KEY,
+        UNCLAIM_KEY,
+        HASHES,
+        TRANSACTION,
+        ENDED,
+        TOUCH,
     ];
 }
 

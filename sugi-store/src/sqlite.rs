@@ -34,8 +34,9 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(dir)
-            .map_err(|why| StoreError::Failed { why: format!("{}: {why}", dir.display()) })?;
+        std::fs::create_dir_all(dir).map_err(|why| StoreError::Failed {
+            why: format!("{}: {why}", dir.display()),
+        })?;
         let lock = Lock::take(dir)?;
         let mut db = connect(dir, OpenFlags::default())?;
         migrations::run(&mut db)?;
@@ -43,13 +44,19 @@ impl Sqlite {
             db.prepare_cached(statement)?;
         }
         let writer = Some(Writer::start(db, lock)?);
-        Ok(Self { writer, readers: Arc::new(Readers::new(dir)) })
+        Ok(Self {
+            writer,
+            readers: Arc::new(Readers::new(dir)),
+        })
     }
 
     pub(crate) fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
         let readers = Readers::new(dir);
         readers.with(|_| Ok(()))?;
-        Ok(Self { writer: None, readers: Arc::new(readers) })
+        Ok(Self {
+            writer: None,
+            readers: Arc::new(readers),
+        })
     }
 
     pub(crate) fn writes(&self) -> bool {
@@ -71,7 +78,9 @@ impl Sqlite {
     }
 
     fn writer(&self) -> Result<&Writer, StoreError> {
-        let read_only = || StoreError::Failed { why: "it is open for reading only".into() };
+        let read_only = || StoreError::Failed {
+            why: "it is open for reading only".into(),
+        };
         self.writer.as_ref().ok_or_else(read_only)
     }
 
@@ -80,13 +89,20 @@ impl Sqlite {
         sql: Cow<'static, str>,
         values: Vec<Value<'static>>,
     ) -> Result<Vec<Cells>, StoreError> {
-        let permit = Arc::clone(&self.readers.permits).acquire_owned().await.map_err(|_| job::gone())?;
+        let permit = Arc::clone(&self.readers.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| job::gone())?;
         let readers = Arc::clone(&self.readers);
         let answer = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             readers.with(|db| Ok(rows(db, &sql, &values)?))
         });
-        answer.await.unwrap_or_else(|why| Err(StoreError::Failed { why: why.to_string() }))
+        answer.await.unwrap_or_else(|why| {
+            Err(StoreError::Failed {
+                why: why.to_string(),
+            })
+        })
     }
 }
 
@@ -100,7 +116,11 @@ struct Readers {
 
 impl Readers {
     fn new(dir: &Path) -> Self {
-        Self { dir: dir.into(), idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)) }
+        Self {
+            dir: dir.into(),
+            idle: Mutex::default(),
+            permits: Arc::new(Semaphore::new(READERS)),
+        }
     }
 
     fn with<T>(
@@ -111,7 +131,10 @@ impl Readers {
         let kept = idle().pop();
         let db = match kept {
             Some(db) => db,
-            None => connect(&self.dir, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?,
+            None => connect(
+                &self.dir,
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?,
         };
         if db.is_readonly("main")? {
             // A folder on a read-only medium is fine for reading.
@@ -127,11 +150,14 @@ impl Readers {
 fn connect(dir: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         let version = rusqlite::version();
-        let why = format!("SQLite {version} is too old to keep a ledger; 3.51.3 or newer is needed");
+        let why =
+            format!("SQLite {version} is too old to keep a ledger; 3.51.3 or newer is needed");
         return Err(StoreError::Failed { why });
     }
     let path = dir.join("sugi.db");
-    let failed = |why: String| StoreError::Failed { why: format!("{}: {why}", path.display()) };
+    let failed = |why: String| StoreError::Failed {
+        why: format!("{}: {why}", path.display()),
+    };
     let db = Connection::open_with_flags(&path, flags).map_err(|why| failed(why.to_string()))?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     db.set_prepared_statement_cache_capacity(64);
@@ -161,7 +187,11 @@ fn rows(db: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Cells>, rusq
                 }
             })
         };
-        found.push(Cells((0..width).map(cell).collect::<Result<_, rusqlite::Error>>()?));
+        found.push(Cells(
+            (0..width)
+                .map(cell)
+                .collect::<Result<_, rusqlite::Error>>()?,
+        ));
     }
     Ok(found)
 }
@@ -178,6 +208,8 @@ impl rusqlite::ToSql for Value<'_> {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(why: rusqlite::Error) -> Self {
-        Self::Failed { why: why.to_string() }
+        Self::Failed {
+            why: why.to_string(),
+        }
     }
 }

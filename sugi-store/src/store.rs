@@ -92,7 +92,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another process has it; anything the database says.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { engine: Engine::Sqlite(Sqlite::open(dir)?) })
+        Ok(Self {
+            engine: Engine::Sqlite(Sqlite::open(dir)?),
+        })
     }
 
     /// Opens the ledger in a folder for reading, beside a process that may be writing it.
@@ -100,7 +102,9 @@ impl Store {
     /// # Errors
     /// When there is none, or what the database says.
     pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { engine: Engine::Sqlite(Sqlite::open_to_read(dir)?) })
+        Ok(Self {
+            engine: Engine::Sqlite(Sqlite::open_to_read(dir)?),
+        })
     }
 
     /// Connects to the ledger in a PostgreSQL database, which several nodes may share, and brings
@@ -123,7 +127,9 @@ impl Store {
     /// # Errors
     /// When the server cannot be reached, is a standby, or its schema is newer than this program.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { engine: Engine::Postgres(Postgres::connect(url).await?) })
+        Ok(Self {
+            engine: Engine::Postgres(Postgres::connect(url).await?),
+        })
     }
 
     /// Whether nobody else can write to this ledger while it is open: true for SQLite opened for
@@ -145,10 +151,21 @@ impl Store {
     ) -> Result<Book, CreateError> {
         let row = Row::of(draft.after(), draft.head(), due_at);
         let id = row.id.clone();
-        match self.engine.write(Write { draft, row, opening: Some(opening) }).await? {
+        match self
+            .engine
+            .write(Write {
+                draft,
+                row,
+                opening: Some(opening),
+            })
+            .await?
+        {
             (Verdict::Written, book) => Ok(book),
             (Verdict::Refused(why), _) => Err(why),
-            (Verdict::Beaten, _) => Err(StoreError::Failed { why: format!("{id} exists already") }.into()),
+            (Verdict::Beaten, _) => Err(StoreError::Failed {
+                why: format!("{id} exists already"),
+            }
+            .into()),
         }
     }
 
@@ -156,9 +173,20 @@ impl Store {
     ///
     /// # Errors
     /// What the database says; only after [`StoreError::Unknown`] may something have been written.
-    pub async fn append(&self, draft: Draft, due_at: Option<Timestamp>) -> Result<Option<Book>, StoreError> {
+    pub async fn append(
+        &self,
+        draft: Draft,
+        due_at: Option<Timestamp>,
+    ) -> Result<Option<Book>, StoreError> {
         let row = Row::of(draft.after(), draft.head(), due_at);
-        let (verdict, book) = self.engine.write(Write { draft, row, opening: None }).await?;
+        let (verdict, book) = self
+            .engine
+            .write(Write {
+                draft,
+                row,
+                opening: None,
+            })
+            .await?;
         Ok(matches!(verdict, Verdict::Written).then_some(book))
     }
 
@@ -183,7 +211,10 @@ impl Store {
     }
 
     async fn raw_journal(&self, id: &PaymentId) -> Result<Vec<RawEntry>, StoreError> {
-        let rows = self.engine.rows(sql::JOURNAL, vec![id.to_string().into()]).await?;
+        let rows = self
+            .engine
+            .rows(sql::JOURNAL, vec![id.to_string().into()])
+            .await?;
         rows.iter().map(|row| RawEntry::read(row, 0)).collect()
     }
 
@@ -191,19 +222,35 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn by_key(&self, scope: &str, key: &str) -> Result<Option<(PaymentId, String)>, StoreError> {
+    pub async fn by_key(
+        &self,
+        scope: &str,
+        key: &str,
+    ) -> Result<Option<(PaymentId, String)>, StoreError> {
         let values = vec![scope.to_owned().into(), key.to_owned().into()];
         let found = self.engine.rows(sql::KEY, values).await?;
-        found.first().map(|row| Ok((row.id(0)?, row.text(1)?))).transpose()
+        found
+            .first()
+            .map(|row| Ok((row.id(0)?, row.text(1)?)))
+            .transpose()
     }
 
     /// The payment that last used an order number at KCP.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn by_order(&self, shop: &ShopId, ordr_idxx: &OrderNo) -> Result<Option<PaymentId>, StoreError> {
+    pub async fn by_order(
+        &self,
+        shop: &ShopId,
+        ordr_idxx: &OrderNo,
+    ) -> Result<Option<PaymentId>, StoreError> {
         let values = vec![shop.to_string().into(), ordr_idxx.to_string().into()];
-        self.engine.rows(sql::ORDER, values).await?.first().map(|row| row.id(0)).transpose()
+        self.engine
+            .rows(sql::ORDER, values)
+            .await?
+            .first()
+            .map(|row| row.id(0))
+            .transpose()
     }
 
     /// Up to `limit` payments that are due at `now`, the longest due first.
@@ -212,7 +259,12 @@ impl Store {
     /// What the database says.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
         let values = vec![now.as_microsecond().into(), limit.into()];
-        self.engine.rows(sql::DUE, values).await?.iter().map(|row| row.id(0)).collect()
+        self.engine
+            .rows(sql::DUE, values)
+            .await?
+            .iter()
+            .map(|row| row.id(0))
+            .collect()
     }
 
     /// When the next payment is due.

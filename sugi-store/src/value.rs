@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use sugi_core::PaymentId;
+use sugi_core::{BadName, PaymentId};
 
 use crate::error::{Finding, StoreError};
 
@@ -82,18 +82,21 @@ impl Cells {
 
     /// The text in a column that always has one.
     pub(crate) fn text(&self, at: usize) -> Result<String, StoreError> {
-        self.maybe_text(at)?.ok_or_else(|| unlike("a text", at, None))
+        self.maybe_text(at)?
+            .ok_or_else(|| unlike("a text", at, None))
     }
 
     /// The number in a column that always has one.
     pub(crate) fn int(&self, at: usize) -> Result<i64, StoreError> {
-        self.maybe_int(at)?.ok_or_else(|| unlike("a number", at, None))
+        self.maybe_int(at)?
+            .ok_or_else(|| unlike("a number", at, None))
     }
 
     /// The name of a payment in a column.
     pub(crate) fn id(&self, at: usize) -> Result<PaymentId, StoreError> {
         let text = self.text(at)?;
-        text.parse().map_err(|why| Finding::in_projection(&text, why).into())
+        text.parse()
+            .map_err(|why: BadName| Finding::in_projection(&text, why.to_string()).into())
     }
 
     /// The time in a column, if there is one.
@@ -110,5 +113,9 @@ fn unlike(wanted: &str, at: usize, found: Option<&Value>) -> StoreError {
         Some(Value::Text(_)) => "a text",
         Some(Value::Integer(_)) => "a number",
     };
-    Finding { place: format!("column {at} of an answer"), what: format!("{found} where {wanted} belongs") }.into()
+    Finding {
+        place: format!("column {at} of an answer"),
+        what: format!("{found} where {wanted} belongs"),
+    }
+    .into()
 }

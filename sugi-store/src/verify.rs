@@ -16,7 +16,9 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
     let (mut payments, mut rows) = (0, 0);
     let mut last = String::new();
     loop {
-        let stretch = engine.rows(sql::WALK, vec![last.clone().into(), STRETCH.into()]).await?;
+        let stretch = engine
+            .rows(sql::WALK, vec![last.clone().into(), STRETCH.into()])
+            .await?;
         let Some(end) = stretch.last() else { break };
         last = end.text(0)?;
         for payment in stretch.chunk_by(|a, b| a.0.first() == b.0.first()) {
@@ -35,15 +37,23 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
 
 /// Checks one payment, given as rows of [`sql::WALK`]; returns how long its journal is.
 fn check(rows: &[Cells]) -> Result<u64, StoreError> {
-    let Some(first) = rows.first() else { return Ok(0) };
+    let Some(first) = rows.first() else {
+        return Ok(0);
+    };
     let (id, kept) = (first.id(0)?, Row::read(first)?);
     if first.maybe_int(Row::WIDTH)?.is_none() {
         return Err(Finding::in_projection(id.as_str(), "it has no journal").into());
     }
-    let journal = rows.iter().map(|row| RawEntry::read(row, Row::WIDTH)).collect::<Result<_, _>>()?;
+    let journal = rows
+        .iter()
+        .map(|row| RawEntry::read(row, Row::WIDTH))
+        .collect::<Result<_, _>>()?;
     if let Some(book) = record::fold(&id, journal)? {
         // When the engine looks next is its own affair, not something the journal tells.
-        let told = Row { due_at: kept.due_at, ..Row::of(&book.payment, book.head, None) };
+        let told = Row {
+            due_at: kept.due_at,
+            ..Row::of(&book.payment, book.head, None)
+        };
         if kept != told {
             return Err(Finding::in_projection(id.as_str(), difference(&kept, &told)).into());
         }
@@ -54,7 +64,13 @@ fn check(rows: &[Cells]) -> Result<u64, StoreError> {
 /// Names the first column that differs, without its content: it may be a buyer's name.
 fn difference(kept: &Row, told: &Row) -> String {
     let (kept, told) = (format!("{kept:#?}"), format!("{told:#?}"));
-    let column = kept.lines().zip(told.lines()).find(|(kept, told)| kept != told).map(|(kept, _)| kept.trim());
-    let column = column.and_then(|line| line.split(':').next()).unwrap_or("it");
+    let column = kept
+        .lines()
+        .zip(told.lines())
+        .find(|(kept, told)| kept != told)
+        .map(|(kept, _)| kept.trim());
+    let column = column
+        .and_then(|line| line.split(':').next())
+        .unwrap_or("it");
     format!("`{column}` is not what its journal tells")
 }

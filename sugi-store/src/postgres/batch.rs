@@ -56,7 +56,12 @@ pub(super) fn apart(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
             touches.push((1, own(&row.shop), own(&row.order_no)));
             touches.push((1, own(&row.shop), own(&row.ordr_idxx)));
         }
-        if let Some(key) = job.write.opening.as_ref().and_then(|opening| opening.key.as_ref()) {
+        if let Some(key) = job
+            .write
+            .opening
+            .as_ref()
+            .and_then(|opening| opening.key.as_ref())
+        {
             touches.push((2, own(&key.scope), own(&key.key)));
         }
         let free = touches.iter().all(|touch| !touched.contains(touch));
@@ -88,7 +93,14 @@ impl<'a> New<'a> {
         if row.ordr_idxx != row.order_no {
             numbers.push(&row.ordr_idxx);
         }
-        Self { at, write, opening, numbers, has_key: false, has_orders: false }
+        Self {
+            at,
+            write,
+            opening,
+            numbers,
+            has_key: false,
+            has_orders: false,
+        }
     }
 
     fn has_all(&self) -> bool {
@@ -96,7 +108,12 @@ impl<'a> New<'a> {
     }
 
     fn claim<'b>(&'b self, number: &'b str, attempts: u32) -> [Value<'b>; 4] {
-        [(&self.write.row.shop).into(), number.into(), (&self.write.row.id).into(), attempts.into()]
+        [
+            (&self.write.row.shop).into(),
+            number.into(),
+            (&self.write.row.id).into(),
+            attempts.into(),
+        ]
     }
 }
 
@@ -115,7 +132,7 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Tro
     for (at, Job { write, .. }) in jobs.iter().enumerate() {
         match &write.opening {
             Some(opening) => new.push(New::of(at, write, opening)),
-            None => further.push((at, write)),
+            None => further.push((at, &**write)),
         }
     }
     // One order for all nodes, so that they wait for each other in one direction only.
@@ -125,8 +142,12 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Tro
     // A warning from before is none of this transaction's.
     let _ = link.warned();
     let mut verdicts: Vec<_> = jobs.iter().map(|_| Verdict::Written).collect();
-    let claimed = patiently(claim(link, &mut new, &mut further, &mut verdicts)).await.map_err(before_commit)?;
-    patiently(refuse(link, &new, &mut verdicts)).await.map_err(before_commit)?;
+    let claimed = patiently(claim(link, &mut new, &mut further, &mut verdicts))
+        .await
+        .map_err(before_commit)?;
+    patiently(refuse(link, &new, &mut verdicts))
+        .await
+        .map_err(before_commit)?;
     let why = match patiently(finish(link, &new, &further, &claimed)).await {
         Ok(()) if !link.warned() => return Ok(verdicts),
         Ok(()) => "the server warned while it committed".into(),
@@ -134,7 +155,11 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Tro
         Err(Some(why)) => words(&why),
         Err(None) => "the server stopped answering".into(),
     };
-    Err(Trouble::Unsure { why, transaction: claimed.transaction, verdicts })
+    Err(Trouble::Unsure {
+        why,
+        transaction: claimed.transaction,
+        verdicts,
+    })
 }
 
 /// Claims keys, orders and the next rows of journals. What was beaten leaves `further`.
@@ -146,12 +171,24 @@ async fn claim(
 ) -> Result<Claimed, Error> {
     let keys = new.iter().filter_map(|new| {
         let key = new.opening.key.as_ref()?;
-        Some([(&key.scope).into(), (&key.key).into(), (&key.request).into(), (&new.write.row.id).into()])
+        Some([
+            (&key.scope).into(),
+            (&key.key).into(),
+            (&key.request).into(),
+            (&new.write.row.id).into(),
+        ])
     });
     let keys = columns(sorted(keys));
-    let orders = new.iter().flat_map(|new| new.numbers.iter().map(|number| new.claim(number, 1)));
+    let orders = new
+        .iter()
+        .flat_map(|new| new.numbers.iter().map(|number| new.claim(number, 1)));
     let orders = columns(sorted(orders));
-    let rows = columns(further.iter().flat_map(|(_, write)| entries(write)).collect());
+    let rows = columns(
+        further
+            .iter()
+            .flat_map(|(_, write)| entries(write))
+            .collect(),
+    );
     let (begun, transaction, keys, orders, rows) = tokio::join!(
         biased;
         link.command("begin"),
@@ -161,9 +198,19 @@ async fn claim(
         link.many(many::APPEND, &rows),
     );
     begun?;
-    let name = transaction?.first().and_then(|row| row.text(0).ok()).unwrap_or_default();
-    let claimed = Claimed { transaction: name, keys: keys?, orders: orders? };
-    let written: HashSet<_> = rows?.into_iter().filter_map(|row| row.text(0).ok()).collect();
+    let name = transaction?
+        .first()
+        .and_then(|row| row.text(0).ok())
+        .unwrap_or_default();
+    let claimed = Claimed {
+        transaction: name,
+        keys: keys?,
+        orders: orders?,
+    };
+    let written: HashSet<_> = rows?
+        .into_iter()
+        .filter_map(|row| row.text(0).ok())
+        .collect();
     further.retain(|(at, write)| {
         let won = written.contains(&write.row.id);
         if !won {
@@ -172,7 +219,12 @@ async fn claim(
         won
     });
 
-    let of = |claims: &[Cells]| claims.iter().filter_map(|row| row.text(2).ok()).collect::<Vec<_>>();
+    let of = |claims: &[Cells]| {
+        claims
+            .iter()
+            .filter_map(|row| row.text(2).ok())
+            .collect::<Vec<_>>()
+    };
     let (keys, orders) = (of(&claimed.keys), of(&claimed.orders));
     for new in &mut *new {
         let id = &new.write.row.id;
@@ -183,7 +235,10 @@ async fn claim(
     // is the last thing to be claimed, by those who have all the rest.
     let again = |new: &New| new.opening.attempt > 1 && new.has_all();
     let orders = new.iter().filter(|new| again(new));
-    let orders = columns(sorted(orders.map(|new| new.claim(&new.write.row.order_no, new.opening.attempt))));
+    let orders =
+        columns(sorted(orders.map(|new| {
+            new.claim(&new.write.row.order_no, new.opening.attempt)
+        })));
     let taken_over = of(&link.many(many::CLAIM_ORDER, &orders).await?);
     for new in new {
         if again(new) {
@@ -200,11 +255,15 @@ async fn refuse(link: &Link, new: &[New<'_>], verdicts: &mut [Verdict]) -> Resul
         let row = &new.write.row;
         let refusal = match &new.opening.key {
             Some(key) if !new.has_key => {
-                let holder = link.rows(sql::KEY, &[(&key.scope).into(), (&key.key).into()]).await?;
+                let holder = link
+                    .rows(sql::KEY, &[(&key.scope).into(), (&key.key).into()])
+                    .await?;
                 record::key_used(holder.first(), key)
             }
             _ => {
-                let holder = link.rows(sql::ORDER, &[(&row.shop).into(), (&row.order_no).into()]).await?;
+                let holder = link
+                    .rows(sql::ORDER, &[(&row.shop).into(), (&row.order_no).into()])
+                    .await?;
                 record::order_taken(holder.first(), row, new.opening.attempt)
             }
         };
@@ -223,18 +282,36 @@ async fn finish(
     further: &[(usize, &Write)],
     claimed: &Claimed,
 ) -> Result<(), Error> {
-    let made: HashSet<_> = new.iter().filter(|new| new.has_all()).map(|new| &new.write.row.id).collect();
+    let made: HashSet<_> = new
+        .iter()
+        .filter(|new| new.has_all())
+        .map(|new| &new.write.row.id)
+        .collect();
     let back = |claims: &[Cells]| {
-        let claims = claims.iter().filter(|row| row.text(2).is_ok_and(|id| !made.contains(&id)));
-        columns(sorted(claims.map(|row| [row.0[0].clone(), row.0[1].clone()])))
+        let claims = claims
+            .iter()
+            .filter(|row| row.text(2).is_ok_and(|id| !made.contains(&id)));
+        columns(sorted(
+            claims.map(|row| [row.0[0].clone(), row.0[1].clone()]),
+        ))
     };
     let (keys, orders) = (back(&claimed.keys), back(&claimed.orders));
     let made = || new.iter().filter(|new| new.has_all()).map(|new| new.write);
     let rows = columns(made().flat_map(entries).collect());
     let opened = columns(made().map(|write| write.row.opened()).collect());
-    let projected = columns(further.iter().map(|(_, write)| write.row.projected()).collect());
-    let live = further.iter().filter_map(|(_, write)| Some((write.live_now()?, &write.row.id)));
-    let live = columns(live.map(|(live, id)| [i64::from(live).into(), id.into()]).collect());
+    let projected = columns(
+        further
+            .iter()
+            .map(|(_, write)| write.row.projected())
+            .collect(),
+    );
+    let live = further
+        .iter()
+        .filter_map(|(_, write)| Some((write.live_now()?, &write.row.id)));
+    let live = columns(
+        live.map(|(live, id)| [i64::from(live).into(), id.into()])
+            .collect(),
+    );
 
     // What fails before it is even sent must keep the commit from being sent: futures that are
     // polled in order are sent in order.
@@ -245,7 +322,11 @@ async fn finish(
         answer
     };
     let commit = async {
-        let command = if unsent.load(Ordering::SeqCst) { "rollback" } else { "commit" };
+        let command = if unsent.load(Ordering::SeqCst) {
+            "rollback"
+        } else {
+            "commit"
+        };
         link.command(command).await
     };
     let (keys, orders, rows, opened, projected, live, committed) = tokio::join!(
@@ -270,7 +351,13 @@ async fn finish(
 fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 5]> {
     write.draft.entries.iter().map(|entry| {
         let (seq, at) = (entry.seq.into(), entry.at.as_microsecond().into());
-        [(&write.row.id).into(), seq, at, (&entry.body).into(), entry.hash.to_hex().into()]
+        [
+            (&write.row.id).into(),
+            seq,
+            at,
+            (&entry.body).into(),
+            entry.hash.to_hex().into(),
+        ]
     })
 }
 
@@ -309,5 +396,6 @@ fn before_commit(why: Option<Error>) -> Trouble {
 
 /// Whether the server itself said no, and is still there.
 fn is_refusal(why: &Error) -> bool {
-    why.as_db_error().is_some_and(|told| told.parsed_severity() == Some(Severity::Error))
+    why.as_db_error()
+        .is_some_and(|told| told.parsed_severity() == Some(Severity::Error))
 }

@@ -29,7 +29,9 @@ pub(super) type Driver =
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Target").field(&self.config.get_hosts()).finish()
+        f.debug_tuple("Target")
+            .field(&self.config.get_hosts())
+            .finish()
     }
 }
 
@@ -37,53 +39,82 @@ impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
         let failed = |why: String| StoreError::Failed { why };
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(failed("write the database as postgres://user:password@host:port/database".into()));
+            return Err(failed(
+                "write the database as postgres://user:password@host:port/database".into(),
+            ));
         }
         let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
-        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+        for parameter in parameters
+            .split('&')
+            .filter(|parameter| !parameter.is_empty())
+        {
             match parameter.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value),
                 Some(("sslrootcert", value)) => roots = Some(decoded(value)),
                 _ => rest.push(parameter),
             }
         }
-        let mut config: Config = format!("{address}?{}", rest.join("&"))
-            .parse()
-            .map_err(|why| failed(format!("the database's address cannot be read: {}", words(&why))))?;
+        let mut config: Config =
+            format!("{address}?{}", rest.join("&"))
+                .parse()
+                .map_err(|why| {
+                    failed(format!(
+                        "the database's address cannot be read: {}",
+                        words(&why)
+                    ))
+                })?;
         let (ssl, trust) = match (mode, roots) {
             (Some("disable"), _) => (SslMode::Disable, Trust::Anybody),
             (None, None) if is_local(&config) => (SslMode::Prefer, Trust::Anybody),
             (Some("prefer"), _) => (SslMode::Prefer, Trust::Anybody),
             (None | Some("require" | "verify-full"), None) => (SslMode::Require, Trust::Browsers),
-            (None | Some("require" | "verify-full"), Some(file)) => (SslMode::Require, Trust::File(file)),
+            (None | Some("require" | "verify-full"), Some(file)) => {
+                (SslMode::Require, Trust::File(file))
+            }
             (Some(other), _) => {
-                let why = format!("sslmode={other} is not one of disable, prefer, require, verify-full");
+                let why =
+                    format!("sslmode={other} is not one of disable, prefer, require, verify-full");
                 return Err(failed(why));
             }
         };
         config.ssl_mode(ssl);
-        config.application_name(config.get_application_name().map_or("sugi".to_owned(), Into::into));
+        config.application_name(
+            config
+                .get_application_name()
+                .map_or("sugi".to_owned(), Into::into),
+        );
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
         }
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(3 * PATIENCE);
         }
-        config.keepalives_idle(2 * PATIENCE).keepalives_interval(PATIENCE).keepalives_retries(3);
+        config
+            .keepalives_idle(2 * PATIENCE)
+            .keepalives_interval(PATIENCE)
+            .keepalives_retries(3);
         if config.get_hosts().len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, tls: tls::connector(trust)? })
+        Ok(Self {
+            config,
+            tls: tls::connector(trust)?,
+        })
     }
 
     /// Connects to the primary.
     pub(super) async fn connect(&self) -> Result<(Client, Driver), StoreError> {
-        let answer = tokio::time::timeout(3 * PATIENCE, self.config.connect(self.tls.clone())).await;
+        let answer =
+            tokio::time::timeout(3 * PATIENCE, self.config.connect(self.tls.clone())).await;
         let place = format!("PostgreSQL at {:?}", self.config.get_hosts());
         match answer {
-            Err(_) => Err(StoreError::Failed { why: format!("{place} does not answer") }),
-            Ok(Err(why)) => Err(StoreError::Failed { why: format!("{place}: {}", reach(&why)) }),
+            Err(_) => Err(StoreError::Failed {
+                why: format!("{place} does not answer"),
+            }),
+            Ok(Err(why)) => Err(StoreError::Failed {
+                why: format!("{place}: {}", reach(&why)),
+            }),
             Ok(Ok(connected)) => Ok(connected),
         }
     }
@@ -92,7 +123,10 @@ impl Target {
 fn is_local(config: &Config) -> bool {
     config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => {
-            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+            name == "localhost"
+                || name
+                    .parse()
+                    .is_ok_and(|address: IpAddr| address.is_loopback())
         }
         Host::Unix(_) => true,
     })
@@ -103,7 +137,9 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = after
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(value) if byte == b'%' => {
                 bytes.push(value);
@@ -127,10 +163,22 @@ mod tests {
         let mode = |url: &str| Target::parse(url).unwrap().config.get_ssl_mode();
         assert_eq!(mode("postgres://sugi@localhost/sugi"), SslMode::Prefer);
         assert_eq!(mode("postgres://sugi@127.0.0.1:5433/sugi"), SslMode::Prefer);
-        assert_eq!(mode("postgresql://sugi@db.example.com/sugi"), SslMode::Require);
-        assert_eq!(mode("postgres://sugi@localhost,db.example.com/sugi"), SslMode::Require);
-        assert_eq!(mode("postgres://sugi@db/sugi?sslmode=disable&application_name=x"), SslMode::Disable);
-        assert_eq!(mode("postgres://sugi@db/sugi?sslmode=verify-full"), SslMode::Require);
+        assert_eq!(
+            mode("postgresql://sugi@db.example.com/sugi"),
+            SslMode::Require
+        );
+        assert_eq!(
+            mode("postgres://sugi@localhost,db.example.com/sugi"),
+            SslMode::Require
+        );
+        assert_eq!(
+            mode("postgres://sugi@db/sugi?sslmode=disable&application_name=x"),
+            SslMode::Disable
+        );
+        assert_eq!(
+            mode("postgres://sugi@db/sugi?sslmode=verify-full"),
+            SslMode::Require
+        );
     }
 
     #[test]
@@ -145,7 +193,13 @@ mod tests {
             let why = Target::parse(url).unwrap_err().to_string();
             assert!(!why.contains("secret"), "{why}");
         }
-        assert!(!format!("{:?}", Target::parse("postgres://sugi:secret@db/sugi").unwrap()).contains("secret"));
+        assert!(
+            !format!(
+                "{:?}",
+                Target::parse("postgres://sugi:secret@db/sugi").unwrap()
+            )
+            .contains("secret")
+        );
     }
 
     #[test]

@@ -27,29 +27,40 @@ pub(super) fn connector(trust: Trust) -> Result<MakeRustlsConnect, StoreError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|why| StoreError::Failed { why: why.to_string() })?;
+        .map_err(|why| StoreError::Failed {
+            why: why.to_string(),
+        })?;
     let config = match trust {
-        Trust::Anybody => {
-            config.dangerous().with_custom_certificate_verifier(Arc::new(Unseen(provider))).with_no_client_auth()
-        }
+        Trust::Anybody => config
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Unseen(provider)))
+            .with_no_client_auth(),
         Trust::Browsers => {
-            let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
             config.with_root_certificates(roots).with_no_client_auth()
         }
-        Trust::File(file) => config.with_root_certificates(read(&file)?).with_no_client_auth(),
+        Trust::File(file) => config
+            .with_root_certificates(read(&file)?)
+            .with_no_client_auth(),
     };
     Ok(MakeRustlsConnect::new(config))
 }
 
 fn read(file: &str) -> Result<RootCertStore, StoreError> {
-    let failed = |why: String| StoreError::Failed { why: format!("sslrootcert {file}: {why}") };
+    let failed = |why: String| StoreError::Failed {
+        why: format!("sslrootcert {file}: {why}"),
+    };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|why| failed(why.to_string()))? {
         let certificate = certificate.map_err(|why| failed(why.to_string()))?;
-        roots.add(certificate).map_err(|why| failed(why.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|why| failed(why.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(failed("it holds no certificate; give the PEM file of the server's authority".into()));
+        return Err(failed(
+            "it holds no certificate; give the PEM file of the server's authority".into(),
+        ));
     }
     Ok(roots)
 }
@@ -76,7 +87,12 @@ impl ServerCertVerifier for Unseen {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -85,7 +101,12 @@ impl ServerCertVerifier for Unseen {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -1,12 +1,7 @@
 //! The one that writes: takes what queued up, has it committed once, answers; and when the
 //! connection breaks, finds out what became of what was on it before anybody is answered.
 
-use std::{
-    collections::HashSet,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_postgres::{Error, error::SqlState};
@@ -49,7 +44,7 @@ pub(super) async fn run(target: Arc<Target>, link: Link, mut jobs: mpsc::Receive
         let Some(open) = open else { return };
         let (batch, later) = batch::apart(std::mem::take(&mut waiting));
         waiting = later;
-        link = write(&target, open, batch, &mut jobs, &mut waiting).await;
+        link = Box::pin(write(&target, open, batch, &mut jobs, &mut waiting)).await;
     }
 }
 
@@ -64,7 +59,9 @@ async fn refusing<T>(
     if let Ok(back) = tokio::time::timeout(GRACE, &mut back).await {
         return Some(back);
     }
-    let away = || StoreError::Failed { why: "PostgreSQL is away; nothing was written".into() };
+    let away = || StoreError::Failed {
+        why: "PostgreSQL is away; nothing was written".into(),
+    };
     for job in waiting.drain(..) {
         job.answer(Err(away()));
     }
@@ -91,7 +88,9 @@ async fn connect(target: &Target) -> Link {
 
 /// Pauses between tries: short at first, then a second each.
 fn pauses() -> impl Iterator<Item = u64> {
-    [20, 50, 100, 250, 500].into_iter().chain(std::iter::repeat(1_000))
+    [20, 50, 100, 250, 500]
+        .into_iter()
+        .chain(std::iter::repeat(1_000))
 }
 
 async fn pause(pauses: &mut impl Iterator<Item = u64>) {
@@ -118,7 +117,9 @@ async fn write(
                 let _ = link.command("rollback").await;
                 match remedy(&why, group.len(), tries) {
                     Remedy::Again => groups.push((group, tries + 1)),
-                    Remedy::OneByOne => groups.extend(group.into_iter().rev().map(|job| (vec![job], 1))),
+                    Remedy::OneByOne => {
+                        groups.extend(group.into_iter().rev().map(|job| (vec![job], 1)));
+                    }
                     Remedy::None => fail(group, &StoreError::from(why)),
                 }
             }
@@ -129,23 +130,24 @@ async fn write(
                 groups.drain(..).for_each(|(group, _)| fail(group, &why));
                 return None;
             }
-            Err(Trouble::Unsure { why, transaction, verdicts }) => {
+            Err(Trouble::Unsure {
+                why,
+                transaction,
+                verdicts,
+            }) => {
                 drop(link);
                 tracing::warn!(%why, writes = group.len(), "the outcome of a commit is not known; looking");
                 let search = tokio::time::timeout(SEARCH, search(target, &transaction, &group));
-                match refusing(search, jobs, waiting).await {
-                    Some(Ok((back, found))) => {
-                        link = back;
-                        settle(group, verdicts, &found, &why);
-                    }
-                    // Nobody asks any more, or it could not be found out.
-                    None | Some(Err(_)) => {
-                        fail(group, &StoreError::Unknown { why });
-                        let why = StoreError::Failed { why: "the database is away".into() };
-                        groups.drain(..).for_each(|(group, _)| fail(group, &why));
-                        return None;
-                    }
-                }
+                let found = refusing(search, jobs, waiting).await.and_then(Result::ok);
+                let (back, found) = found.unzip();
+                settle(group, verdicts, found.as_ref(), &why);
+                let Some(back) = back else {
+                    let why = "PostgreSQL is away; nothing was written".into();
+                    let why = StoreError::Failed { why };
+                    groups.drain(..).for_each(|(group, _)| fail(group, &why));
+                    return None;
+                };
+                link = back;
             }
         }
     }
@@ -166,7 +168,11 @@ enum Remedy {
 
 /// What to do about a batch that the server refused and undid.
 fn remedy(why: &Error, size: usize, tries: u32) -> Remedy {
-    match why.code().map(SqlState::code).and_then(|code| code.get(..2)) {
+    match why
+        .code()
+        .map(SqlState::code)
+        .and_then(|code| code.get(..2))
+    {
         // Deadlock, or an engine that wants a transaction to be run again.
         Some("40") if tries < TRIES => Remedy::Again,
         // A value that does not fit: one write's fault, which is not to be its neighbours'.
@@ -175,16 +181,18 @@ fn remedy(why: &Error, size: usize, tries: u32) -> Remedy {
     }
 }
 
-/// Answers a batch whose fate was found out.
-fn settle(group: Vec<Job>, verdicts: Vec<Verdict>, found: &HashSet<String>, why: &str) {
+/// Answers a batch after a search: by the hashes that are there, if they could be read.
+fn settle(group: Vec<Job>, verdicts: Vec<Verdict>, found: Option<&HashSet<String>>, why: &str) {
     for (job, verdict) in group.into_iter().zip(verdicts) {
-        let is_there = found.contains(&job.write.row.head);
-        job.answer(match verdict {
-            Verdict::Written if !is_there => {
-                Err(StoreError::Failed { why: format!("the commit did not take effect: {why}") })
+        let is_there = found.map(|found| found.contains(&job.write.row.head));
+        job.answer(match (verdict, is_there) {
+            (Verdict::Written, Some(false)) => {
+                let why = format!("the commit did not take effect: {why}");
+                Err(StoreError::Failed { why })
             }
+            (Verdict::Written, None) => Err(StoreError::Unknown { why: why.into() }),
             // What was in the way of the others stands, whatever became of this transaction.
-            verdict => Ok(verdict),
+            (verdict, _) => Ok(verdict),
         });
     }
 }
@@ -201,12 +209,18 @@ async fn search(target: &Target, transaction: &str, group: &[Job]) -> (Link, Has
     }
 }
 
-async fn look(target: &Target, transaction: &str, group: &[Job]) -> Result<(Link, HashSet<String>), StoreError> {
+async fn look(
+    target: &Target,
+    transaction: &str,
+    group: &[Job],
+) -> Result<(Link, HashSet<String>), StoreError> {
     let open = |why: &str| StoreError::Unknown { why: why.into() };
     let link = Link::open(target, Role::Writer).await?;
     // The old connection is gone for us, but the server may still be at work on what came over it.
     match link.rows(many::ENDED, &[transaction.into()]).await {
-        Ok(rows) if rows.first().and_then(|row| row.text(0).ok()).as_deref() == Some("in progress") => {
+        Ok(rows)
+            if rows.first().and_then(|row| row.text(0).ok()).as_deref() == Some("in progress") =>
+        {
             return Err(open("the server is still at work on it"));
         }
         Ok(_) => {}
@@ -222,7 +236,13 @@ async fn look(target: &Target, transaction: &str, group: &[Job]) -> Result<(Link
     }
     let names = group.iter().map(|job| (&job.write.row.id).into()).collect();
     let numbers = group.iter().map(|job| job.write.row.seq.into()).collect();
-    let rows = link.many(many::HASHES, &[names, numbers]).await.map_err(|why| open(&words(&why)))?;
-    let found = rows.iter().map(|row| row.text(1)).collect::<Result<_, _>>()?;
+    let rows = link
+        .many(many::HASHES, &[names, numbers])
+        .await
+        .map_err(|why| open(&words(&why)))?;
+    let found = rows
+        .iter()
+        .map(|row| row.text(1))
+        .collect::<Result<_, _>>()?;
     Ok((link, found))
 }

@@ -14,8 +14,7 @@ use crate::{
     error::StoreError,
     job::{BATCH, Job, QUEUE, Verdict, Write, gone},
     lock::Lock,
-    record,
-    sql,
+    record, sql,
     store::Opening,
     value::{Cells, Value},
 };
@@ -47,8 +46,14 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(move || write_all(&db, work))
-            .map_err(|why| StoreError::Failed { why: why.to_string() })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), _lock: lock })
+            .map_err(|why| StoreError::Failed {
+                why: why.to_string(),
+            })?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            _lock: lock,
+        })
     }
 
     pub(super) fn queue(&self) -> Result<&mpsc::Sender<Work>, StoreError> {
@@ -93,7 +98,9 @@ fn write_batch(db: &Connection, batch: &mut Vec<Work>) -> Result<(), rusqlite::E
         db.prepare_cached("commit")?.execute([]).map(drop)
     });
     let Err(why) = written else {
-        answers.into_iter().for_each(|answer| answer(None));
+        for answer in answers {
+            answer(None);
+        }
         return Ok(());
     };
     // The database may have rolled back by itself; if it did not, do it now.
@@ -101,11 +108,15 @@ fn write_batch(db: &Connection, batch: &mut Vec<Work>) -> Result<(), rusqlite::E
     let broken = Some(ErrorCode::SystemIoFailure) == why.sqlite_error_code()
         || Some(ErrorCode::DatabaseCorrupt) == why.sqlite_error_code();
     let safe = undone && !broken;
-    let error = match safe {
-        true => StoreError::Failed { why: why.to_string() },
-        false => StoreError::Unknown { why: why.to_string() },
+    let why_not = why.to_string();
+    let error = if safe {
+        StoreError::Failed { why: why_not }
+    } else {
+        StoreError::Unknown { why: why_not }
     };
-    answers.into_iter().for_each(|answer| answer(Some(error.clone())));
+    for answer in answers {
+        answer(Some(error.clone()));
+    }
     // Work that was not reached is told as well, by its dropped reply.
     batch.clear();
     if safe { Ok(()) } else { Err(why) }
@@ -119,11 +130,15 @@ fn write(db: &Connection, work: Work) -> Result<Answer, rusqlite::Error> {
                 Some(opening) => open_or_undo(db, &job.write, opening)?,
                 None => append(db, &job.write)?,
             };
-            Ok(Box::new(|failed| job.answer(failed.map_or(Ok(verdict), Err))))
+            Ok(Box::new(|failed| {
+                job.answer(failed.map_or(Ok(verdict), Err));
+            }))
         }
         Work::Run { sql, values, reply } => {
             let found = rows(db, sql, &values)?;
-            Ok(Box::new(|failed| drop(reply.send(failed.map_or(Ok(found), Err)))))
+            Ok(Box::new(|failed| {
+                drop(reply.send(failed.map_or(Ok(found), Err)));
+            }))
         }
     }
 }
@@ -132,9 +147,11 @@ fn append(db: &Connection, write: &Write) -> Result<Verdict, rusqlite::Error> {
     if !push(db, &write.draft)? {
         return Ok(Verdict::Beaten);
     }
-    db.prepare_cached(sql::PROJECT)?.execute(params_from_iter(&write.row.projected()))?;
+    db.prepare_cached(sql::PROJECT)?
+        .execute(params_from_iter(&write.row.projected()))?;
     if let Some(live) = write.live_now() {
-        db.prepare_cached(sql::SET_ORDER_LIVE)?.execute(params![i64::from(live), write.row.id])?;
+        db.prepare_cached(sql::SET_ORDER_LIVE)?
+            .execute(params![i64::from(live), write.row.id])?;
     }
     Ok(Verdict::Written)
 }
@@ -144,7 +161,13 @@ fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
     let mut statement = db.prepare_cached(sql::APPEND)?;
     let id = draft.after().id.as_str();
     for entry in &draft.entries {
-        let values = params![id, entry.seq, entry.at.as_microsecond(), entry.body, entry.hash.to_hex()];
+        let values = params![
+            id,
+            entry.seq,
+            entry.at.as_microsecond(),
+            entry.body,
+            entry.hash.to_hex()
+        ];
         if statement.execute(values)? == 0 {
             return Ok(false);
         }
@@ -152,7 +175,11 @@ fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
     Ok(true)
 }
 
-fn open_or_undo(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, rusqlite::Error> {
+fn open_or_undo(
+    db: &Connection,
+    write: &Write,
+    opening: &Opening,
+) -> Result<Verdict, rusqlite::Error> {
     db.prepare_cached("savepoint job")?.execute([])?;
     let verdict = open(db, write, opening)?;
     if !matches!(verdict, Verdict::Written) {
@@ -174,19 +201,30 @@ fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, ru
     }
     let mut claim = db.prepare_cached(sql::CLAIM_ORDER)?;
     let taken = || {
-        let holder = rows(db, sql::ORDER, &[(&row.shop).into(), (&row.order_no).into()])?;
-        Ok(Verdict::Refused(record::order_taken(holder.first(), row, opening.attempt)))
+        let holder = rows(
+            db,
+            sql::ORDER,
+            &[(&row.shop).into(), (&row.order_no).into()],
+        )?;
+        Ok(Verdict::Refused(record::order_taken(
+            holder.first(),
+            row,
+            opening.attempt,
+        )))
     };
     if claim.execute(params![row.shop, row.order_no, row.id, opening.attempt])? == 0 {
         return taken();
     }
     // A later attempt has an order number of its own at KCP, which must be nobody else's either.
-    if row.ordr_idxx != row.order_no && claim.execute(params![row.shop, row.ordr_idxx, row.id, 1])? == 0 {
+    if row.ordr_idxx != row.order_no
+        && claim.execute(params![row.shop, row.ordr_idxx, row.id, 1])? == 0
+    {
         return taken();
     }
     if !push(db, &write.draft)? {
         return Ok(Verdict::Beaten);
     }
-    db.prepare_cached(sql::OPEN)?.execute(params_from_iter(&row.opened()))?;
+    db.prepare_cached(sql::OPEN)?
+        .execute(params_from_iter(&row.opened()))?;
     Ok(Verdict::Written)
 }

@@ -24,7 +24,11 @@ async fn due(house: &House, n: u32) {
 }
 
 async fn lease(house: &House, node: &str, second: i64, limit: u32) -> Vec<Lease> {
-    house.store().lease_due(node, at(second), TTL, limit).await.unwrap()
+    house
+        .store()
+        .lease_due(node, at(second), TTL, limit)
+        .await
+        .unwrap()
 }
 
 fn payments(leases: &[Lease]) -> Vec<sugi_core::PaymentId> {
@@ -37,9 +41,17 @@ async fn nodes_get_different_payments(house: House) {
     due(&house, 3).await;
     let first = lease(&house, "a", 40, 2).await;
     assert_eq!(payments(&first), [id(1), id(2)], "the longest due first");
-    assert!(first.iter().all(|lease| lease.fence == 1 && lease.node == "a"));
+    assert!(
+        first
+            .iter()
+            .all(|lease| lease.fence == 1 && lease.node == "a")
+    );
     assert_eq!(payments(&lease(&house, "b", 40, 2).await), [id(3)]);
-    assert_eq!(lease(&house, "a", 41, 2).await, [], "what it holds is not given to it again");
+    assert_eq!(
+        lease(&house, "a", 41, 2).await,
+        [],
+        "what it holds is not given to it again"
+    );
 }
 
 async fn a_dead_nodes_work_is_taken_over_when_its_time_is_up(house: House) {
@@ -47,7 +59,14 @@ async fn a_dead_nodes_work_is_taken_over_when_its_time_is_up(house: House) {
     lease(&house, "a", 40, 9).await;
     assert_eq!(lease(&house, "b", 44, 9).await, []);
     let taken = lease(&house, "b", 45, 9).await;
-    assert_eq!(taken, [Lease { payment: id(1), node: "b".into(), fence: 2 }]);
+    assert_eq!(
+        taken,
+        [Lease {
+            payment: id(1),
+            node: "b".into(),
+            fence: 2
+        }]
+    );
 }
 
 async fn who_was_taken_over_is_told_so(house: House) {
@@ -69,7 +88,11 @@ async fn what_was_given_back_is_free_at_once(house: House) {
     due(&house, 1).await;
     let held = lease(&house, "a", 40, 9).await.remove(0);
     assert!(house.store().release(&held).await.unwrap());
-    assert_eq!(lease(&house, "b", 40, 9).await[0].fence, 2, "a fence never repeats");
+    assert_eq!(
+        lease(&house, "b", 40, 9).await[0].fence,
+        2,
+        "a fence never repeats"
+    );
 }
 
 async fn only_what_is_due_is_leased(house: House) {

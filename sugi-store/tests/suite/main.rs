@@ -47,11 +47,17 @@ impl House {
     fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Some(Store::open(dir.path()).unwrap());
-        Self { place: Place::Folder(dir), store }
+        Self {
+            place: Place::Folder(dir),
+            store,
+        }
     }
 
     async fn postgres() -> Self {
-        let mut house = Self { place: Place::Database(pg_for_tests::database()), store: None };
+        let mut house = Self {
+            place: Place::Database(pg_for_tests::database()),
+            store: None,
+        };
         house.reopen().await;
         house
     }
@@ -90,7 +96,8 @@ impl House {
                 db.execute(sql, []).unwrap()
             }
             Place::Database(database) => {
-                let count = format!("with touched as ({sql} returning 1) select count(*) from touched");
+                let count =
+                    format!("with touched as ({sql} returning 1) select count(*) from touched");
                 database.sql(&count).parse().unwrap()
             }
         }
@@ -98,12 +105,24 @@ impl House {
 
     /// Writes a payment whose approval is being sent.
     async fn pay(&self, n: u32, order_no: &str) -> Result<Book, CreateError> {
-        self.store().create(draft(n, order_no), Some(at(40)), Opening { attempt: 1, key: None }).await
+        self.store()
+            .create(
+                draft(n, order_no),
+                Some(at(40)),
+                Opening {
+                    attempt: 1,
+                    key: None,
+                },
+            )
+            .await
     }
 
     /// Lets something happen to a payment; `None` when somebody else was quicker.
     async fn then(&self, book: &Book, event: Event) -> Option<Book> {
-        self.store().append(Draft::of(book.clone(), at(2), event).unwrap(), None).await.unwrap()
+        self.store()
+            .append(Draft::of(book.clone(), at(2), event).unwrap(), None)
+            .await
+            .unwrap()
     }
 }
 
@@ -116,14 +135,26 @@ fn id(n: u32) -> PaymentId {
 }
 
 fn draft(n: u32, order_no: &str) -> Draft {
-    Draft::begin(id(n), at(1), vec![Event::Requested(Box::new(request(order_no))), Event::ApproveSent]).unwrap()
+    Draft::begin(
+        id(n),
+        at(1),
+        vec![
+            Event::Requested(Box::new(request(order_no))),
+            Event::ApproveSent,
+        ],
+    )
+    .unwrap()
 }
 
 fn request(order_no: &str) -> Request {
     let order_no: OrderNo = order_no.parse().unwrap();
     let mut order = Order::new(order_no.clone(), Money::won(1004).unwrap());
     let phone = Some("010-0000-0000".parse().unwrap());
-    order.buyer = Buyer { name: Some("홍길동, \"고객\" 🙂".parse().unwrap()), mail: None, phone };
+    order.buyer = Buyer {
+        name: Some("홍길동, \"고객\" 🙂".parse().unwrap()),
+        mail: None,
+        phone,
+    };
     Request {
         shop: "main".parse().unwrap(),
         order_no,
@@ -141,11 +172,19 @@ fn approved(tno: &str) -> Event {
 }
 
 fn declined() -> Event {
-    Event::Declined(Refusal { code: "CC61".parse().unwrap(), message: "한도 초과".into(), trace_no: None })
+    Event::Declined(Refusal {
+        code: "CC61".parse().unwrap(),
+        message: "한도 초과".into(),
+        trace_no: None,
+    })
 }
 
-fn key(key: &str, request: &str) -> Option<Key> {
-    Some(Key { scope: "cli".into(), key: key.into(), request: request.into() })
+fn key(key: &str, request: &str) -> Key {
+    Key {
+        scope: "cli".into(),
+        key: key.into(),
+        request: request.into(),
+    }
 }
 
 /// Drives all at once and waits for all.
@@ -162,7 +201,11 @@ async fn together<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<
                 }
             }
         }
-        if open { std::task::Poll::Pending } else { std::task::Poll::Ready(done.drain(..).flatten().collect()) }
+        if open {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(done.drain(..).flatten().collect())
+        }
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! Rows are written once, survive, and come back as they were.
 
 use sugi_core::{Event, Status};
-use sugi_store::{Store, StoreError};
+use sugi_store::{CreateError, Store, StoreError};
 
 use crate::{House, Place, approved, at, declined, id};
 
@@ -10,12 +10,21 @@ on_each_engine!(
     a_payment_comes_back_as_it_was,
     what_is_due_comes_the_longest_due_first,
     many_writers_share_commits_and_none_is_forgotten,
+    what_is_asked_at_once_is_done_as_if_one_came_after_the_other,
 );
 
 async fn of_two_that_want_to_be_next_one_is_told_so(house: House) {
     let book = house.pay(1, "A-1").await.unwrap();
-    assert!(house.then(&book, approved("26000000000001")).await.is_some());
-    assert!(house.then(&book, declined()).await.is_none(), "the row after it is taken");
+    assert!(
+        house
+            .then(&book, approved("26000000000001"))
+            .await
+            .is_some()
+    );
+    assert!(
+        house.then(&book, declined()).await.is_none(),
+        "the row after it is taken"
+    );
     let stands = house.store().load(&id(1)).await.unwrap().unwrap();
     assert_eq!(stands.payment.status(), Status::Approved);
 }
@@ -27,22 +36,40 @@ async fn a_payment_comes_back_as_it_was(mut house: House) {
     let again = house.store().load(&id(1)).await.unwrap().unwrap();
     assert_eq!(again.payment, book.payment);
     assert_eq!(again.head, book.head);
-    let names: Vec<_> = house.store().journal(&id(1)).await.unwrap().iter().map(|row| row.event.name()).collect();
+    let names: Vec<_> = house
+        .store()
+        .journal(&id(1))
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.event.name())
+        .collect();
     assert_eq!(names, ["requested", "approve_sent", "approved"]);
     assert_eq!(house.store().verify().await.unwrap(), (1, 3));
 }
 
 async fn what_is_due_comes_the_longest_due_first(house: House) {
     for (n, due) in [(1, 30), (2, 10), (3, 20)] {
-        let opening = sugi_store::Opening { attempt: 1, key: None };
-        house.store().create(crate::draft(n, &format!("A-{n}")), Some(at(due)), opening).await.unwrap();
+        let opening = sugi_store::Opening {
+            attempt: 1,
+            key: None,
+        };
+        house
+            .store()
+            .create(crate::draft(n, &format!("A-{n}")), Some(at(due)), opening)
+            .await
+            .unwrap();
     }
     assert_eq!(house.store().due(at(25), 10).await.unwrap(), [id(2), id(3)]);
     assert_eq!(house.store().due(at(25), 1).await.unwrap(), [id(2)]);
     assert_eq!(house.store().next_due().await.unwrap(), Some(at(10)));
     let book = house.store().load(&id(2)).await.unwrap().unwrap();
     house.then(&book, declined()).await.unwrap();
-    assert_eq!(house.store().next_due().await.unwrap(), Some(at(20)), "what rests is not due");
+    assert_eq!(
+        house.store().next_due().await.unwrap(),
+        Some(at(20)),
+        "what rests is not due"
+    );
 }
 
 #[tokio::test]
@@ -50,16 +77,27 @@ async fn a_file_is_written_by_one() {
     let mut house = House::sqlite();
     assert!(house.store().is_sole());
     let second = house.open().await;
-    assert!(matches!(second, Err(StoreError::Locked { .. })), "{second:?}");
+    assert!(
+        matches!(second, Err(StoreError::Locked { .. })),
+        "{second:?}"
+    );
 
     // Reading beside the writer is fine, and sees what was committed; writing is refused.
     let book = house.pay(1, "A-1").await.unwrap();
-    let Place::Folder(dir) = &house.place else { panic!() };
+    let Place::Folder(dir) = &house.place else {
+        panic!()
+    };
     let reader = Store::open_to_read(dir.path()).unwrap();
     assert!(!reader.is_sole());
-    assert_eq!(reader.load(&id(1)).await.unwrap().unwrap().payment, book.payment);
+    assert_eq!(
+        reader.load(&id(1)).await.unwrap().unwrap().payment,
+        book.payment
+    );
     let draft = sugi_store::Draft::of(book, at(2), Event::Lost(lost())).unwrap();
-    assert!(matches!(reader.append(draft, None).await, Err(StoreError::Failed { .. })));
+    assert!(matches!(
+        reader.append(draft, None).await,
+        Err(StoreError::Failed { .. })
+    ));
 
     house.reopen().await;
 }
@@ -68,7 +106,11 @@ async fn a_file_is_written_by_one() {
 async fn a_reader_makes_no_ledger() {
     let empty = tempfile::tempdir().unwrap();
     assert!(Store::open_to_read(empty.path()).is_err());
-    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0, "it left something behind");
+    assert_eq!(
+        std::fs::read_dir(empty.path()).unwrap().count(),
+        0,
+        "it left something behind"
+    );
 }
 
 async fn many_writers_share_commits_and_none_is_forgotten(house: House) {
@@ -77,8 +119,14 @@ async fn many_writers_share_commits_and_none_is_forgotten(house: House) {
         .map(|n| {
             let store = std::sync::Arc::clone(&store);
             tokio::spawn(async move {
-                let opening = sugi_store::Opening { attempt: 1, key: None };
-                store.create(crate::draft(n, &format!("A-{n}")), None, opening).await.unwrap()
+                let opening = sugi_store::Opening {
+                    attempt: 1,
+                    key: None,
+                };
+                store
+                    .create(crate::draft(n, &format!("A-{n}")), None, opening)
+                    .await
+                    .unwrap()
             })
         })
         .collect();
@@ -88,6 +136,31 @@ async fn many_writers_share_commits_and_none_is_forgotten(house: House) {
     assert_eq!(store.verify().await.unwrap(), (500, 1000));
 }
 
+async fn what_is_asked_at_once_is_done_as_if_one_came_after_the_other(house: House) {
+    for n in 0..50 {
+        let (first, second) = (2 * n, 2 * n + 1);
+        let order = format!("A-{n}");
+        let book = house.pay(first, &order).await.unwrap();
+        let (declines, approves, again) = tokio::join!(
+            biased;
+            house.then(&book, declined()),
+            house.then(&book, approved("26000000000001")),
+            house.pay(second, &order),
+        );
+        assert!(
+            declines.is_some() && approves.is_none(),
+            "the first came first"
+        );
+        let tried = matches!(again, Err(CreateError::Attempt { next: 2 }));
+        assert!(tried, "the order was free again, but tried: {again:?}");
+    }
+    assert_eq!(house.store().verify().await.unwrap(), (50, 150));
+}
+
 fn lost() -> sugi_core::Lost {
-    sugi_core::Lost { why: "timed out".into(), tno: None, contradicts: false }
+    sugi_core::Lost {
+        why: "timed out".into(),
+        tno: None,
+        contradicts: false,
+    }
 }

@@ -15,11 +15,15 @@ async fn a_standby_is_refused() {
     let standby = server.standby("s1");
     let name = database.url().rsplit_once('/').unwrap().1;
     let refused = Store::connect(standby.named(name).url()).await;
-    let Err(StoreError::Failed { why }) = refused else { panic!("{refused:?}") };
+    let Err(StoreError::Failed { why }) = refused else {
+        panic!("{refused:?}")
+    };
     assert!(why.contains("standby"), "{why}");
     // With both addresses it finds the primary, whichever comes first.
     let both = format!("{},{}", standby.address(), server.address());
-    Store::connect(&database.url().replace(server.address(), &both)).await.unwrap();
+    Store::connect(&database.url().replace(server.address(), &both))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,7 +31,9 @@ async fn what_was_acknowledged_survives_the_primary() {
     let server = Server::start(&[]);
     let database = server.database();
     let standby = server.standby("s1");
-    server.named("postgres").sql("alter system set synchronous_standby_names = 's1'");
+    server
+        .named("postgres")
+        .sql("alter system set synchronous_standby_names = 's1'");
     server.named("postgres").sql("select pg_reload_conf()");
     let both = format!("{},{}", server.address(), standby.address());
     let url = database.url().replace(server.address(), &both);
@@ -36,13 +42,15 @@ async fn what_was_acknowledged_survives_the_primary() {
     let told = Arc::new(Told::default());
     let callers = told.begin(&store, 16);
     let reach = async |rows: usize| {
-        let most = Duration::from_secs(60);
+        let most = Duration::from_mins(1);
         let reached = async {
             while told.count() < rows {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(most, reached).await.expect("nothing is written any more");
+        tokio::time::timeout(most, reached)
+            .await
+            .expect("nothing is written any more");
     };
     reach(2_000).await;
     server.kill();

@@ -15,7 +15,9 @@ const KILLS: usize = 100;
 async fn killed_connections_lose_nothing_and_leave_no_doubt() {
     let mut house = House::postgres().await;
     let store = Arc::new(house.store.take().unwrap());
-    let Place::Database(database) = &house.place else { panic!() };
+    let Place::Database(database) = &house.place else {
+        panic!()
+    };
     let killer = connect(database.url()).await;
 
     let told = Arc::new(Told::default());
@@ -23,13 +25,20 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
     let (mut killed, mut committing) = (0, 0);
     while killed < KILLS {
         // Every other time the killer lies in wait for a commit.
-        let phase = if killed % 2 == 0 { "true" } else { "state = 'active' and query = 'commit'" };
+        let phase = if killed % 2 == 0 {
+            "true"
+        } else {
+            "state = 'active' and query = 'commit'"
+        };
         let kill = format!(
             "select query = 'commit' and state = 'active', pg_terminate_backend(pid) from pg_stat_activity \
              where datname = current_database() and pid <> pg_backend_pid() and {phase}"
         );
         let victims = killer.query(&kill, &[]).await.unwrap();
-        committing += victims.iter().filter(|row| row.get::<_, Option<bool>>(0) == Some(true)).count();
+        committing += victims
+            .iter()
+            .filter(|row| row.get::<_, Option<bool>>(0) == Some(true))
+            .count();
         killed += usize::from(!victims.is_empty());
         if killed % 2 == 0 {
             // Let some work be done between kills, different amounts of it.
@@ -44,9 +53,14 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
         caller.await.unwrap();
     }
     let (written, failed, unknown) = told.check(&house.open().await.unwrap()).await;
-    println!("{killed} kills, {committing} of them in a commit: {written} written, {failed} failed, {unknown} unknown");
+    println!(
+        "{killed} kills, {committing} of them in a commit: {written} written, {failed} failed, {unknown} unknown"
+    );
     assert!(written > KILLS && failed > 0 && committing > 0);
-    assert_eq!(unknown, 0, "the server was there all the time, so everything could be found out");
+    assert_eq!(
+        unknown, 0,
+        "the server was there all the time, so everything could be found out"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,8 +71,16 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     let other = connect(database.url()).await;
     let book = store.create(draft(1, "A-1"), None, plain()).await.unwrap();
     let standbys = async |names: &str| {
-        other.batch_execute(&format!("alter system set synchronous_standby_names = '{names}'")).await.unwrap();
-        other.batch_execute("select pg_reload_conf()").await.unwrap();
+        other
+            .batch_execute(&format!(
+                "alter system set synchronous_standby_names = '{names}'"
+            ))
+            .await
+            .unwrap();
+        other
+            .batch_execute("select pg_reload_conf()")
+            .await
+            .unwrap();
     };
     // Commits wait for a standby that never comes; then somebody cancels the wait, in one of two ways.
     let waiting = async |function: &str| {
@@ -75,16 +97,27 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     };
 
     standbys("nobody").await;
-    let appended = spawn(&store, Draft::of(book, at(2), approved("26000000000001")).unwrap());
+    let appended = spawn(
+        &store,
+        Draft::of(book, at(2), approved("26000000000001")).unwrap(),
+    );
     waiting("pg_cancel_backend").await;
     // The row can be seen now, and is still nobody's to rely on.
-    let seen = other.query_one("select count(*) from journal", &[]).await.unwrap().get::<_, i64>(0);
+    let seen = other
+        .query_one("select count(*) from journal", &[])
+        .await
+        .unwrap()
+        .get::<_, i64>(0);
     assert_eq!(seen, 3);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!appended.is_finished(), "answered before it was safe");
     standbys("").await;
     let book = appended.await.unwrap().unwrap();
-    assert_eq!(book.unwrap().payment.seq, 3, "it became safe, and that was found out");
+    assert_eq!(
+        book.unwrap().payment.seq,
+        3,
+        "it became safe, and that was found out"
+    );
 
     standbys("nobody").await;
     let created = tokio::spawn({
@@ -93,9 +126,15 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     });
     waiting("pg_terminate_backend").await;
     let created = created.await.unwrap();
-    assert!(matches!(created, Err(CreateError::Store(StoreError::Unknown { .. }))), "{created:?}");
+    assert!(
+        matches!(created, Err(CreateError::Store(StoreError::Unknown { .. }))),
+        "{created:?}"
+    );
     standbys("").await;
-    assert!(store.load(&id(2)).await.unwrap().is_some(), "it was true that it may have been written");
+    assert!(
+        store.load(&id(2)).await.unwrap().is_some(),
+        "it was true that it may have been written"
+    );
     // And life goes on.
     while store.create(draft(3, "A-3"), None, plain()).await.is_err() {}
     store.verify().await.unwrap();
@@ -112,12 +151,19 @@ async fn while_the_database_is_away_writes_fail_quickly_and_clearly() {
     let refusals = async {
         for n in 3..=500 {
             let refused = store.create(draft(n, "A-3"), None, plain()).await;
-            let Err(CreateError::Store(StoreError::Failed { why })) = refused else { panic!("{refused:?}") };
+            let Err(CreateError::Store(StoreError::Failed { why })) = refused else {
+                panic!("{refused:?}")
+            };
             assert!(why.contains("nothing was written"), "{why}");
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), refusals).await.expect("they wait");
-    assert!(matches!(store.load(&id(1)).await, Err(StoreError::Failed { .. })));
+    tokio::time::timeout(Duration::from_secs(5), refusals)
+        .await
+        .expect("they wait");
+    assert!(matches!(
+        store.load(&id(1)).await,
+        Err(StoreError::Failed { .. })
+    ));
 }
 
 #[tokio::test]
@@ -129,12 +175,20 @@ async fn what_the_server_cannot_take_is_nobody_elses_fault() {
         n => crate::key(&format!("k{n}"), "r"),
     };
     let all = (1..=20).map(|n| {
-        let opening = Opening { attempt: 1, key: key(n) };
-        house.store().create(draft(n, &format!("A-{n}")), None, opening)
+        let opening = Opening {
+            attempt: 1,
+            key: Some(key(n)),
+        };
+        house
+            .store()
+            .create(draft(n, &format!("A-{n}")), None, opening)
     });
     for (n, made) in (1..).zip(crate::together(all).await) {
         match n {
-            7 => assert!(matches!(made, Err(CreateError::Store(StoreError::Failed { .. }))), "{made:?}"),
+            7 => assert!(
+                matches!(made, Err(CreateError::Store(StoreError::Failed { .. }))),
+                "{made:?}"
+            ),
             _ => drop(made.unwrap()),
         }
     }
@@ -147,17 +201,25 @@ async fn what_was_created_already_is_not_created_again() {
     house.pay(1, "A-1").await.unwrap();
     let again = [house.pay(1, "A-2"), house.pay(2, "A-3")];
     let again = crate::together(again.into_iter()).await;
-    assert!(matches!(again[0], Err(CreateError::Store(StoreError::Failed { .. }))), "{again:?}");
+    assert!(
+        matches!(again[0], Err(CreateError::Store(StoreError::Failed { .. }))),
+        "{again:?}"
+    );
     assert!(again[1].is_ok());
     house.pay(3, "A-2").await.expect("the order was not kept");
 }
 
 fn plain() -> Opening {
-    Opening { attempt: 1, key: None }
+    Opening {
+        attempt: 1,
+        key: None,
+    }
 }
 
 pub(super) async fn connect(url: &str) -> tokio_postgres::Client {
-    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
     tokio::spawn(driver);
     client
 }

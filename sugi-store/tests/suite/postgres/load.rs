@@ -28,7 +28,11 @@ pub(super) struct Told {
 
 impl Told {
     /// Lets callers write until they are told to stop.
-    pub(super) fn begin(self: &Arc<Self>, store: &Arc<Store>, callers: u32) -> Vec<tokio::task::JoinHandle<()>> {
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        store: &Arc<Store>,
+        callers: u32,
+    ) -> Vec<tokio::task::JoinHandle<()>> {
         let caller = || tokio::spawn(Arc::clone(self).call(Arc::clone(store)));
         (0..callers).map(|_| caller()).collect()
     }
@@ -44,7 +48,17 @@ impl Told {
     async fn call(self: Arc<Self>, store: Arc<Store>) {
         while !self.stop.load(Ordering::SeqCst) {
             let n = self.next.fetch_add(1, Ordering::SeqCst);
-            let mut book = match store.create(draft(n, &format!("A-{n}")), None, Opening { attempt: 1, key: None }).await {
+            let mut book = match store
+                .create(
+                    draft(n, &format!("A-{n}")),
+                    None,
+                    Opening {
+                        attempt: 1,
+                        key: None,
+                    },
+                )
+                .await
+            {
                 Ok(book) => book,
                 Err(CreateError::Store(why)) => {
                     self.note(&id(n), 1, at(1), why).await;
@@ -55,7 +69,9 @@ impl Told {
             self.wrote(&book);
             for event in [lost(), looked(), looked()] {
                 let time = at(1_000 + i64::from(self.next.fetch_add(1, Ordering::SeqCst)));
-                let Ok(draft) = Draft::of(book.clone(), time, event) else { break };
+                let Ok(draft) = Draft::of(book.clone(), time, event) else {
+                    break;
+                };
                 match store.append(draft, None).await {
                     Ok(Some(written)) => {
                         self.wrote(&written);
@@ -63,7 +79,8 @@ impl Told {
                     }
                     Ok(None) => panic!("somebody else wrote {}", book.payment.id),
                     Err(why) => {
-                        self.note(&book.payment.id, book.payment.seq + 1, time, why).await;
+                        self.note(&book.payment.id, book.payment.seq + 1, time, why)
+                            .await;
                         break;
                     }
                 }
@@ -72,12 +89,17 @@ impl Told {
     }
 
     fn wrote(&self, book: &Book) {
-        self.written.lock().unwrap().push((book.payment.id.clone(), book.payment.seq, book.head));
+        self.written
+            .lock()
+            .unwrap()
+            .push((book.payment.id.clone(), book.payment.seq, book.head));
     }
 
     async fn note(&self, id: &PaymentId, seq: u32, at: jiff::Timestamp, why: StoreError) {
         match why {
-            StoreError::Failed { .. } | StoreError::Busy => self.failed.lock().unwrap().push((id.clone(), seq, at)),
+            StoreError::Failed { .. } | StoreError::Busy => {
+                self.failed.lock().unwrap().push((id.clone(), seq, at));
+            }
             StoreError::Unknown { .. } => drop(self.unknown.fetch_add(1, Ordering::SeqCst)),
             why => panic!("{why}"),
         }
@@ -88,31 +110,58 @@ impl Told {
     /// Holds the ledger to what was told: returns how many rows were written, failed, unknown.
     pub(super) async fn check(&self, store: &Store) -> (usize, usize, u32) {
         store.verify().await.unwrap();
-        let (written, failed) = (self.written.lock().unwrap().clone(), self.failed.lock().unwrap().clone());
+        let (written, failed) = (
+            self.written.lock().unwrap().clone(),
+            self.failed.lock().unwrap().clone(),
+        );
         let mut journals = HashMap::new();
-        for id in written.iter().map(|(id, ..)| id).chain(failed.iter().map(|(id, ..)| id)) {
+        for id in written
+            .iter()
+            .map(|(id, ..)| id)
+            .chain(failed.iter().map(|(id, ..)| id))
+        {
             if !journals.contains_key(id) {
                 journals.insert(id.clone(), store.journal(id).await.unwrap());
             }
         }
         for (id, seq, hash) in &written {
             let row = journals[id].iter().find(|row| row.seq == *seq);
-            assert_eq!(row.map(|row| row.hash), Some(*hash), "{id} {seq} was acknowledged");
+            assert_eq!(
+                row.map(|row| row.hash),
+                Some(*hash),
+                "{id} {seq} was acknowledged"
+            );
         }
         for (id, seq, at) in &failed {
-            let row = journals[id].iter().find(|row| row.seq == *seq && row.at == *at);
+            let row = journals[id]
+                .iter()
+                .find(|row| row.seq == *seq && row.at == *at);
             assert!(row.is_none(), "{id} {seq} was said not to be written");
         }
-        (written.len(), failed.len(), self.unknown.load(Ordering::SeqCst))
+        (
+            written.len(),
+            failed.len(),
+            self.unknown.load(Ordering::SeqCst),
+        )
     }
 }
 
 fn lost() -> Event {
-    Event::Lost(Lost { why: "timed out".into(), tno: None, contradicts: false })
+    Event::Lost(Lost {
+        why: "timed out".into(),
+        tno: None,
+        contradicts: false,
+    })
 }
 
 /// What can happen to a payment in doubt again and again.
 fn looked() -> Event {
-    let seen = Live::Unclear { why: "no answer".into() };
-    Event::Looked(Looked { seen, source: Source::Inquiry, asked_at: at(0) })
+    let seen = Live::Unclear {
+        why: "no answer".into(),
+    };
+    Event::Looked(Looked {
+        seen,
+        source: Source::Inquiry,
+        asked_at: at(0),
+    })
 }

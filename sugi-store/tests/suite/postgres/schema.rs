@@ -16,16 +16,23 @@ async fn nodes_that_start_at_once_make_it_once() {
     for node in nodes {
         node.await.unwrap().unwrap();
     }
-    assert_eq!(database.sql("select count(*), max(n) from migration"), "1|1");
+    assert_eq!(
+        database.sql("select count(*), max(n) from migration"),
+        "1|1"
+    );
 }
 
 #[tokio::test]
 async fn a_newer_one_is_refused() {
     let house = House::postgres().await;
-    let Place::Database(database) = &house.place else { panic!() };
+    let Place::Database(database) = &house.place else {
+        panic!()
+    };
     database.sql("insert into migration (n, name) values (99, 'from the future')");
     let refused = house.open().await;
-    let Err(StoreError::Inconsistent(finding)) = refused else { panic!("{refused:?}") };
+    let Err(StoreError::Inconsistent(finding)) = refused else {
+        panic!("{refused:?}")
+    };
     assert!(finding.what.contains("use a newer sugi"), "{finding}");
 }
 
@@ -33,7 +40,9 @@ async fn a_newer_one_is_refused() {
 #[tokio::test]
 async fn every_text_sorts_by_its_bytes() {
     let house = House::postgres().await;
-    let Place::Database(database) = &house.place else { panic!() };
+    let Place::Database(database) = &house.place else {
+        panic!()
+    };
     let others = database.sql(
         "select table_name, column_name from information_schema.columns \
          where table_schema = 'public' and data_type = 'text' and collation_name is distinct from 'C'",
@@ -44,13 +53,17 @@ async fn every_text_sorts_by_its_bytes() {
 #[tokio::test]
 async fn a_database_that_cannot_hold_every_name_is_refused() {
     let house = House::postgres().await;
-    let Place::Database(database) = &house.place else { panic!() };
+    let Place::Database(database) = &house.place else {
+        panic!()
+    };
     let name = format!("euc_kr_{}", std::process::id());
     database.sql(&format!(
         "create database {name} encoding 'EUC_KR' locale 'C' locale_provider libc template template0"
     ));
     let (server, _) = database.url().rsplit_once('/').unwrap();
     let refused = Store::connect(&format!("{server}/{name}")).await;
-    let Err(StoreError::Failed { why }) = refused else { panic!("{refused:?}") };
+    let Err(StoreError::Failed { why }) = refused else {
+        panic!("{refused:?}")
+    };
     assert!(why.contains("UTF8"), "{why}");
 }
