@@ -9,6 +9,7 @@ use sugi_core::{
     todo::{Call, Hands, Todo, todo},
 };
 use sugi_store::{Book, Draft};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{engine::Inner, kcp, shop::Shop, work::Place};
 
@@ -16,6 +17,8 @@ use crate::{engine::Inner, kcp, shop::Shop, work::Place};
 pub(crate) struct Held {
     pub(crate) card: Card,
     pub(crate) proof: Option<HolderProof>,
+    /// Its room on the line.
+    pub(crate) _permit: OwnedSemaphorePermit,
 }
 
 /// How long to wait before the ledger is tried again.
@@ -46,8 +49,13 @@ impl Inner {
         let work = Arc::clone(&place.work);
         // An approval's intent was written with the request, so the first call is made without asking.
         if let Some(held) = first.take() {
+            work.calls(true);
             let event = self.approve(&book, &shop, held).await;
+            if shop.gate.heard(&event, self.clock.now()) {
+                tracing::error!(shop = %shop.id, "too many answers are lost: no new sales for a while");
+            }
             book = self.take_up(book, event, &shop).await;
+            work.calls(false);
         }
         loop {
             work.seen.send_replace(Arc::new(book.payment.clone()));
@@ -58,14 +66,20 @@ impl Inner {
             };
             match todo(&book.payment, self.clock.now(), hands, &shop.policy) {
                 Todo::Rest => break,
+                // What is left stands in the ledger, for the next process.
+                _ if self.is_stopping() => break,
+                // Others share this ledger: whoever is free when it is due takes it up again.
+                Todo::Wait(_) if !self.sole && !work.is_awaited() => break,
                 Todo::Wait(until) => tokio::select! {
                     () = self.clock.sleep_until(until) => {}
                     () = work.poked.notified() => book = self.reload(book).await,
                 },
-                Todo::Record(event) => {
-                    book = self.append(book, event, &shop).await;
+                Todo::Record(event) => book = either(self.append(book, event, &shop).await),
+                Todo::Call(call) => {
+                    work.calls(true);
+                    book = self.call(book, call, &shop).await;
+                    work.calls(false);
                 }
-                Todo::Call(call) => book = self.call(book, call, &shop).await,
             }
         }
         let id = book.payment.id.clone();
@@ -76,29 +90,23 @@ impl Inner {
         }
     }
 
-    /// Makes one call, its intent first.
+    /// Makes one call, its intent first. Only the one whose intent was written sends.
     async fn call(&self, book: Book, call: Call, shop: &Shop) -> Book {
-        let event = match &call {
+        let (tno, mode, reason) = match call {
             Call::Inquire { .. } | Call::LookUp { .. } => {
                 let event = kcp::look(&call, &book.payment, shop, &self.clock).await;
                 return self.take_up(book, event, shop).await;
             }
             // The card left with the worker that was given it; without it there is nothing to send.
             Call::Approve => {
-                return self
-                    .append(book, Event::Voided(VoidReason::CardGone), shop)
-                    .await;
+                let gone = Event::Voided(VoidReason::CardGone);
+                return either(self.append(book, gone, shop).await);
             }
-            Call::Cancel { mode, .. } => Event::CancelSent(*mode),
+            Call::Cancel { tno, mode, reason } => (tno, mode, reason),
         };
-        let seq = book.payment.seq;
-        let book = self.append(book, event, shop).await;
-        if book.payment.seq != seq + 1 {
-            // Somebody else was first, or the ledger could not be written: then nothing is sent.
-            return book;
-        }
-        let Call::Cancel { tno, mode, reason } = call else {
-            return book;
+        let book = match self.append(book, Event::CancelSent(mode), shop).await {
+            Ok(book) => book,
+            Err(book) => return book,
         };
         let event = match self.may_still_send(&book.payment, shop) {
             Ok(()) => kcp::cancel(&tno, mode, reason, shop).await,
@@ -128,26 +136,27 @@ impl Inner {
         }
     }
 
-    /// Writes what follows from what is known. If it cannot be written now, the payment comes back
-    /// as it is, and the loop asks again.
-    async fn append(&self, book: Book, event: Event, shop: &Shop) -> Book {
+    /// Writes what follows from what is known. If it was not written by us (somebody else was quicker,
+    /// or the ledger cannot be written, or its answer was lost), the payment comes back as an error, as
+    /// the ledger has it now, and the loop asks again.
+    async fn append(&self, book: Book, event: Event, shop: &Shop) -> Result<Book, Book> {
         let now = self.clock.now();
         let draft = match Draft::of(book.clone(), now, event) {
             Ok(draft) => draft,
             Err(why) => {
                 tracing::error!(payment = %book.payment.id, %why, "the core asked for what it refuses");
                 tokio::time::sleep(LEDGER_PAUSE).await;
-                return self.reload(book).await;
+                return Err(self.reload(book).await);
             }
         };
         let due = due_at(draft.after(), now, &shop.policy);
         match self.store.append(draft, due).await {
-            Ok(Some(book)) => book,
-            Ok(None) => self.reload(book).await,
+            Ok(Some(book)) => Ok(book),
+            Ok(None) => Err(self.reload(book).await),
             Err(why) => {
-                tracing::error!(payment = %book.payment.id, %why, "cannot write; nothing was sent");
+                tracing::error!(payment = %book.payment.id, %why, "cannot write; nothing is sent");
                 tokio::time::sleep(LEDGER_PAUSE).await;
-                self.reload(book).await
+                Err(self.reload(book).await)
             }
         }
     }
@@ -193,6 +202,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// The payment, whoever wrote last.
+fn either(written: Result<Book, Book>) -> Book {
+    written.unwrap_or_else(|book| book)
 }
 
 async fn poked(work: &crate::work::Work) -> bool {

@@ -5,12 +5,20 @@
 //! [`todo`](sugi_core::todo::todo), append the intent, call KCP, append what was heard, again.
 //! That work belongs to the engine and not to whoever asked: they may hang up at any time.
 
+mod brake;
+mod cancel;
 pub mod clock;
 mod drive;
 mod engine;
 mod kcp;
+mod resolve;
+mod sale;
 mod shop;
 mod work;
 
-pub use engine::{CancelError, Engine, Outcome, PayError, Resolution, ResolveError, Sale, Ticket};
-pub use shop::{Contract, Shop};
+pub use brake::BrakeRule;
+pub use cancel::{CancelAsk, CancelError};
+pub use engine::Engine;
+pub use resolve::{Resolution, ResolveError};
+pub use sale::{Outcome, PayError, Sale, Ticket};
+pub use shop::{Contract, Limits, Shop};

@@ -1,12 +1,19 @@
 //! A shop: one site code at KCP, its contract, its times and its client.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Client, Order, Timeouts};
-use sugi_core::{Kind, Policy, ShopId};
+use sugi_core::{Event, Kind, Policy, ShopId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::engine::PayError;
+use crate::{
+    brake::{Brake, BrakeRule},
+    sale::PayError,
+};
 
 /// A shop that payments can be taken for.
 #[derive(Debug, Clone)]
@@ -22,6 +29,72 @@ pub struct Shop {
     /// How much of a call's life is not the call's own: what the ledger and the scheduler may take
     /// between writing an intent and acting on it.
     pub margin: SignedDuration,
+    /// What new sales have to pass.
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// What a shop's new sales have to pass: room on the line, and a brake that does not hold.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    calls: Arc<Semaphore>,
+    rule: BrakeRule,
+    brake: Mutex<Brake>,
+}
+
+impl Gate {
+    fn new(limits: &Limits) -> Self {
+        let calls = Arc::new(Semaphore::new(limits.calls_at_once));
+        Self {
+            calls,
+            rule: limits.brake.clone(),
+            brake: Mutex::default(),
+        }
+    }
+
+    /// Room on the line, until it is dropped; `None` when there is none.
+    pub(crate) fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.calls).try_acquire_owned().ok()
+    }
+
+    /// Whether the brake lets a sale through; otherwise when to ask again.
+    pub(crate) fn pass(&self, now: Timestamp) -> Result<(), Timestamp> {
+        self.brake().pass(now, &self.rule)
+    }
+
+    /// Tells the brake how an approval ended.
+    pub(crate) fn heard(&self, event: &Event, now: Timestamp) -> bool {
+        match event {
+            Event::Lost(_) => self.brake().lost(now, &self.rule),
+            Event::Approved(_) | Event::Declined(_) => {
+                self.brake().answered();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn brake(&self) -> MutexGuard<'_, Brake> {
+        self.brake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much a shop may do at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Approvals on the line; more are refused, to be asked again in a moment.
+    pub calls_at_once: usize,
+    /// When lost answers stop new sales.
+    pub brake: BrakeRule,
+}
+
+impl Default for Limits {
+    /// 1,024 approvals at once.
+    fn default() -> Self {
+        Self {
+            calls_at_once: 1_024,
+            brake: BrakeRule::default(),
+        }
+    }
 }
 
 /// What a shop's contract with KCP allows. KCP refuses the rest anyway; saying so before anything is
@@ -66,6 +139,7 @@ impl Shop {
         margin: Duration,
         contract: Contract,
         policy: Policy,
+        limits: &Limits,
     ) -> Self {
         let margin = SignedDuration::try_from(margin).unwrap_or(SignedDuration::from_secs(5));
         let call = SignedDuration::try_from(times.connect + times.answer)
@@ -80,6 +154,7 @@ impl Shop {
             contract,
             policy,
             margin,
+            gate: Arc::new(Gate::new(limits)),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Work {
     pub(crate) poked: Notify,
     /// How many wait for the end, and not only for the first word.
     patient: AtomicUsize,
+    /// It is in a call that moves money, or about to be.
+    calling: AtomicBool,
 }
 
 /// Keeps a payment's place on the bench; giving it up frees it, however the worker ends.
@@ -54,6 +56,7 @@ impl Bench {
             seen,
             poked: Notify::new(),
             patient: AtomicUsize::new(0),
+            calling: AtomicBool::new(false),
         });
         bench.insert(payment.id.clone(), Arc::clone(&work));
         Some(Place {
@@ -78,6 +81,14 @@ impl Bench {
         work.inspect(|work| work.poked.notify_one()).is_some()
     }
 
+    /// How many calls that move money are on the line.
+    pub(crate) fn on_the_line(&self) -> usize {
+        self.lock()
+            .values()
+            .filter(|work| work.calling.load(Ordering::SeqCst))
+            .count()
+    }
+
     /// How many payments are worked on.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
@@ -88,6 +99,11 @@ impl Work {
     /// Whether somebody waits for the end.
     pub(crate) fn is_awaited(&self) -> bool {
         self.patient.load(Ordering::SeqCst) > 0
+    }
+
+    /// Says whether it is in a call that moves money.
+    pub(crate) fn calls(&self, calling: bool) {
+        self.calling.store(calling, Ordering::SeqCst);
     }
 
     /// Waits for the end until dropped.

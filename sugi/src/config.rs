@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use nhn_kcp::{Client, Credentials, Gateway, SiteCode, Timeouts};
 use serde::{Deserialize, Serialize};
 use sugi_core::{Policy, ShopId};
-use sugi_engine::{Contract, Shop};
+use sugi_engine::{Contract, Limits, Shop};
 
 use crate::cli::Failure;
 
@@ -283,6 +283,7 @@ impl ShopConfig {
             MARGIN,
             contract,
             policy,
+            &Limits::default(),
         ))
     }
 }

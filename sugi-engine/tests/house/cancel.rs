@@ -2,7 +2,7 @@
 
 use nhn_kcp::Amount;
 use sugi_core::{Payment, PaymentId, State, Status};
-use sugi_engine::{CancelError, Outcome, Sale};
+use sugi_engine::{CancelAsk, CancelError, Outcome, Sale};
 
 use crate::{House, card, sale};
 
@@ -15,8 +15,17 @@ impl House {
     ) -> Result<Payment, CancelError> {
         let amount = amount.map(|amount| Amount::new(amount).unwrap());
         let reason = "고객 변심".parse().unwrap();
+        let by = "lee".parse().unwrap();
         self.engine()
-            .cancel(id, amount, reason, "lee".parse().unwrap())
+            .cancel(
+                id,
+                CancelAsk {
+                    amount,
+                    reason,
+                    by,
+                    key: None,
+                },
+            )
             .await?;
         Ok(self.settled(id).await)
     }
@@ -75,10 +84,14 @@ async fn a_hundred_at_once_never_give_back_more_than_there_is() {
             tokio::spawn(async move {
                 loop {
                     let reason = "동시 취소".parse().unwrap();
-                    match engine
-                        .cancel(&id, Amount::new(100).ok(), reason, "lee".parse().unwrap())
-                        .await
-                    {
+                    let by = "lee".parse().unwrap();
+                    let ask = CancelAsk {
+                        amount: Amount::new(100).ok(),
+                        reason,
+                        by,
+                        key: None,
+                    };
+                    match engine.cancel(&id, ask).await {
                         Err(CancelError::Pending) => tokio::task::yield_now().await,
                         done => break done.is_ok(),
                     }
@@ -188,5 +201,30 @@ async fn a_contract_without_parts_has_no_parts() {
         house.cancel(&id, Some(1004)).await.unwrap().status(),
         Status::Cancelled
     );
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn one_key_makes_one_cancel() {
+    let house = House::new().await;
+    let id = house.pay("A-1").await.id;
+    let keyed = |amount: u64| CancelAsk {
+        amount: Amount::new(amount).ok(),
+        reason: "고객 변심".parse().unwrap(),
+        by: "lee".parse().unwrap(),
+        key: Some(("shop".into(), "c-1".into())),
+    };
+    let first = house.engine().cancel(&id, keyed(300)).await.unwrap();
+    house.settled(&id).await;
+    assert_eq!(
+        house.engine().cancel(&id, keyed(300)).await.unwrap(),
+        first,
+        "asked again, done once"
+    );
+    assert!(matches!(
+        house.engine().cancel(&id, keyed(400)).await,
+        Err(CancelError::KeyReused)
+    ));
+    assert_eq!(house.settled(&id).await.cancelled_amount(), 300);
     house.agrees().await;
 }

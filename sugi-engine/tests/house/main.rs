@@ -23,7 +23,7 @@ use nhn_kcp::{
     Card, CardNumber, Client, Credentials, Expiry, Gateway, HolderProof, Money, Order, Timeouts,
 };
 use sugi_core::{Payment, PaymentId, Policy, Status};
-use sugi_engine::{Contract, Engine, Outcome, Sale, Shop, clock::Clock};
+use sugi_engine::{BrakeRule, Contract, Engine, Limits, Outcome, Sale, Shop, clock::Clock};
 use sugi_store::{Filter, Store};
 
 /// Long enough for everything that is to come, on a busy machine.
@@ -66,7 +66,19 @@ impl House {
         self.engine = Some(Engine::new(store, [self.shop()], Clock::real()));
     }
 
+    /// The shop, with no gate in the way of what is tested.
     fn shop(&self) -> Shop {
+        let brake = BrakeRule {
+            losses: 1_000,
+            ..BrakeRule::default()
+        };
+        self.shop_with(&Limits {
+            brake,
+            ..Limits::default()
+        })
+    }
+
+    fn shop_with(&self, limits: &Limits) -> Shop {
         let ours = self.sandbox.credentials();
         let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
         let credentials = Credentials::from_pem(cert, key, &ours.key_password).unwrap();
@@ -95,6 +107,7 @@ impl House {
             millis(400),
             Contract::default(),
             policy,
+            limits,
         )
     }
 

@@ -2,7 +2,7 @@
 
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use sugi_core::Status;
-use sugi_engine::Outcome;
+use sugi_engine::{CancelAsk, Outcome};
 
 use crate::{House, sale};
 
@@ -97,12 +97,14 @@ fn a_cancel_that_was_on_the_line_is_settled() {
         .unwrap();
     let before = house.sandbox.messages().len();
     inside.block_on(async {
-        let part = nhn_kcp::Amount::new(300).ok();
-        house
-            .engine()
-            .cancel(&id, part, "변심".parse().unwrap(), "lee".parse().unwrap())
-            .await
-            .unwrap();
+        let (amount, reason) = (nhn_kcp::Amount::new(300).ok(), "변심".parse().unwrap());
+        let ask = CancelAsk {
+            amount,
+            reason,
+            by: "lee".parse().unwrap(),
+            key: None,
+        };
+        house.engine().cancel(&id, ask).await.unwrap();
     });
     while house.sandbox.messages().len() == before {
         std::thread::yield_now();

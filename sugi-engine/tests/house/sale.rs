@@ -1,7 +1,9 @@
 //! Sales that go as they should, and those that are refused before anything is sent.
 
+use jiff::SignedDuration;
+use kcp_sandbox::{Fault, FaultKind};
 use sugi_core::{Kind, State, Status};
-use sugi_engine::{Engine, Outcome, PayError, Sale};
+use sugi_engine::{BrakeRule, Engine, Limits, Outcome, PayError, Sale, clock::Clock};
 
 use crate::{House, card, proof, sale};
 
@@ -191,10 +193,8 @@ async fn nobody_at_the_other_end_is_not_a_doubt() {
     let client = nhn_kcp::Client::builder("T0000".parse().unwrap(), key.unwrap(), gateway)
         .build()
         .unwrap();
-    let shop = sugi_engine::Shop {
-        client,
-        ..house.shop()
-    };
+    let mut shop = house.shop();
+    shop.client = client;
     let store = sugi_store::Store::open(house.dir.path()).unwrap();
     house.engine = Some(Engine::new(
         store,
@@ -224,4 +224,113 @@ async fn who_hangs_up_changes_nothing() {
     drop(ticket);
     assert_eq!(house.settled(&id).await.status(), Status::Approved);
     house.agrees().await;
+}
+
+#[tokio::test]
+async fn too_many_lost_answers_stop_new_sales_until_a_probe_is_answered() {
+    let mut house = House::new().await;
+    let (pause, brake) = (SignedDuration::from_millis(300), BrakeRule::default());
+    open_with(
+        &mut house,
+        &Limits {
+            brake: BrakeRule {
+                losses: 3,
+                pause,
+                ..brake
+            },
+            ..Limits::default()
+        },
+    );
+    house
+        .sandbox
+        .fault(Fault::new(FaultKind::LoseRequest).times(3))
+        .unwrap();
+    for n in 0..3 {
+        assert_eq!(house.pay(&format!("A-{n}")).await.status(), Status::InDoubt);
+    }
+    let refused = house.engine().pay(sale("B-1", 1004)).await;
+    assert!(
+        matches!(refused, Err(PayError::Brake { .. })),
+        "{refused:?}"
+    );
+    let probe = loop {
+        match house.engine().pay(sale("B-1", 1004)).await {
+            Err(PayError::Brake { .. }) => tokio::task::yield_now().await,
+            Ok(Outcome::Begun(ticket)) => break ticket.first_word().await,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(probe.status(), Status::Approved);
+    assert_eq!(
+        house.pay("B-2").await.status(),
+        Status::Approved,
+        "an answer opens the way"
+    );
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn a_shop_has_only_so_many_sales_on_the_line() {
+    let mut house = House::new().await;
+    open_with(
+        &mut house,
+        &Limits {
+            calls_at_once: 4,
+            ..Limits::default()
+        },
+    );
+    let slow = FaultKind::LateAnswer {
+        delay_ms: 300,
+        books_delay_ms: 0,
+    };
+    house.sandbox.fault(Fault::new(slow).times(4)).unwrap();
+    let mut tickets = Vec::new();
+    for n in 0..4 {
+        let Outcome::Begun(ticket) = house
+            .engine()
+            .pay(sale(&format!("A-{n}"), 1004))
+            .await
+            .unwrap()
+        else {
+            panic!()
+        };
+        tickets.push(ticket);
+    }
+    let fifth = house.engine().pay(sale("A-4", 1004)).await;
+    assert!(matches!(fifth, Err(PayError::Busy(_))), "{fifth:?}");
+    for ticket in tickets {
+        assert_eq!(ticket.first_word().await.status(), Status::Approved);
+    }
+    assert_eq!(house.pay("A-4").await.status(), Status::Approved);
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn stopping_cuts_no_approval_in_half() {
+    let house = House::new().await;
+    house.fault(FaultKind::LateAnswer {
+        delay_ms: 300,
+        books_delay_ms: 0,
+    });
+    let Outcome::Begun(ticket) = house.engine().pay(sale("A-1", 1004)).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(house.engine().stop(crate::PATIENCE).await, 0);
+    assert_eq!(
+        ticket.first_word().await.status(),
+        Status::Approved,
+        "it was waited for"
+    );
+    assert!(matches!(
+        house.engine().pay(sale("A-2", 1004)).await,
+        Err(PayError::Stopping)
+    ));
+    house.agrees().await;
+}
+
+/// Opens the house anew with a shop that has these limits.
+fn open_with(house: &mut House, limits: &Limits) {
+    house.engine = None;
+    let store = sugi_store::Store::open(house.dir.path()).unwrap();
+    house.engine = Some(Engine::new(store, [house.shop_with(limits)], Clock::real()));
 }

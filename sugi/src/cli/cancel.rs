@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nhn_kcp::{Amount, CancelReason};
 use sugi_core::{Payment, PaymentId, State};
+use sugi_engine::CancelAsk;
 
 use crate::{cli::Failure, house::Place, print, view};
 
@@ -30,9 +31,13 @@ pub(crate) struct Args {
 /// Exit codes beyond 0: 3 refused, 4 not ended yet.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let engine = args.place.engine().await?;
-    let asked = engine
-        .cancel(&args.payment, args.amount, args.reason, "cli".parse()?)
-        .await;
+    let ask = CancelAsk {
+        amount: args.amount,
+        reason: args.reason,
+        by: "cli".parse()?,
+        key: None,
+    };
+    let asked = engine.cancel(&args.payment, ask).await;
     let id = asked.map_err(|why| Failure::new(why).code(2))?;
     let ended = |payment: &Payment| {
         !matches!(

@@ -8,7 +8,7 @@ use nhn_kcp::{
     PasswordPrefix,
 };
 use sugi_core::{Payment, PaymentId, ShopId};
-use sugi_engine::{Outcome, Resolution, Sale, clock};
+use sugi_engine::{CancelAsk, Outcome, Resolution, Sale, clock};
 
 use super::Demo;
 use crate::{cli::Failure, print, view};
@@ -146,8 +146,17 @@ impl Demo {
 
     async fn cancel(&self, id: &PaymentId, won: Option<u64>) -> Result<Payment, Failure> {
         let amount = won.map(Amount::new).transpose()?;
+        let (reason, by) = ("고객 변심".parse()?, "demo".parse()?);
         self.engine
-            .cancel(id, amount, "고객 변심".parse()?, "demo".parse()?)
+            .cancel(
+                id,
+                CancelAsk {
+                    amount,
+                    reason,
+                    by,
+                    key: None,
+                },
+            )
             .await?;
         self.settled(id).await
     }

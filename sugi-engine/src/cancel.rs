@@ -1,0 +1,194 @@
+//! Cancels: asked for, and driven to their end.
+
+use std::fmt::Write as _;
+
+use nhn_kcp::{Amount, CancelReason};
+use sha2::{Digest, Sha256};
+use sugi_core::{
+    Actor, CancelId, CancelOrder, Event, Illegal, Payment, PaymentId, ShopId, State, Status,
+};
+use sugi_store::{Draft, StoreError};
+
+use crate::{
+    clock,
+    drive::due_at,
+    engine::{Engine, failed},
+    shop::Shop,
+};
+
+/// A cancel to be made.
+#[derive(Debug, Clone)]
+pub struct CancelAsk {
+    /// How much, in the currency's smallest unit; all that is left if not given.
+    pub amount: Option<Amount>,
+    /// Why; KCP keeps it.
+    pub reason: CancelReason,
+    /// Who asks.
+    pub by: Actor,
+    /// Whose key this is and the key, so that asking twice makes one cancel.
+    pub key: Option<(String, String)>,
+}
+
+/// Why a cancel was not begun. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// No such payment.
+    #[error("there is no payment {0}")]
+    UnknownPayment(PaymentId),
+    /// Its shop is not configured any more.
+    #[error("there is no shop {0} here")]
+    UnknownShop(ShopId),
+    /// Only an approved payment can be cancelled.
+    #[error("a payment that is {} cannot be cancelled", .0.as_str())]
+    NotApproved(Status),
+    /// Nothing is left of it.
+    #[error("nothing is left to cancel")]
+    NothingLeft,
+    /// More than is left.
+    #[error("{asked} is more than the {remaining} that is left")]
+    TooMuch {
+        /// What was asked for.
+        asked: u64,
+        /// What is left.
+        remaining: u64,
+    },
+    /// The shop has no contract for partial cancels, or KCP said that this card has none.
+    #[error("this payment can only be cancelled whole: {0}")]
+    WholeOnly(&'static str),
+    /// Another cancel of it has not ended.
+    #[error("another cancel of this payment has not ended yet")]
+    Pending,
+    /// The key was used for another cancel of this payment.
+    #[error("this idempotency key was used for another cancel of this payment")]
+    KeyReused,
+    /// The ledger.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Asks for a cancel: of an amount, or of all that is left. It goes on by itself until it has
+    /// taken effect or KCP has refused it for good.
+    ///
+    /// # Errors
+    /// [`CancelError`]; then nothing was sent.
+    pub async fn cancel(&self, id: &PaymentId, ask: CancelAsk) -> Result<CancelId, CancelError> {
+        let key = ask.key.as_ref();
+        let cancel_id = key.map_or_else(clock::new_cancel_id, |(scope, key)| {
+            named_after(id, scope, key)
+        });
+        loop {
+            if key.is_some() && self.asked_before(id, &cancel_id, &ask).await? {
+                return Ok(cancel_id);
+            }
+            let book = self
+                .0
+                .store
+                .load(id)
+                .await?
+                .ok_or_else(|| CancelError::UnknownPayment(id.clone()))?;
+            let shop_id = &book.payment.request.shop;
+            let shop = self
+                .shop(shop_id)
+                .ok_or_else(|| CancelError::UnknownShop(shop_id.clone()))?;
+            let amount = cancellable(&book.payment, ask.amount, &shop)?;
+            let (reason, by) = (ask.reason.clone(), ask.by.clone());
+            let order = CancelOrder {
+                id: cancel_id.clone(),
+                amount,
+                reason,
+                by,
+            };
+            let now = self.0.clock.now();
+            let draft =
+                Draft::of(book, now, Event::CancelAsked(order)).map_err(|why| match why {
+                    Illegal::TooMuch { asked, remaining } => {
+                        CancelError::TooMuch { asked, remaining }
+                    }
+                    Illegal::CancelPending => CancelError::Pending,
+                    why => failed(&why).into(),
+                })?;
+            let due = due_at(draft.after(), now, &shop.policy);
+            if self.0.store.append(draft, due).await?.is_some() {
+                self.0.work_on(id).await;
+                return Ok(cancel_id);
+            }
+        }
+    }
+
+    /// Whether this key has asked for this cancel already: the journal is the memory of keys.
+    async fn asked_before(
+        &self,
+        id: &PaymentId,
+        cancel_id: &CancelId,
+        ask: &CancelAsk,
+    ) -> Result<bool, CancelError> {
+        for entry in self.0.store.journal(id).await? {
+            let Event::CancelAsked(order) = entry.event else {
+                continue;
+            };
+            if order.id == *cancel_id {
+                let same = ask.amount.is_none_or(|amount| amount == order.amount)
+                    && ask.reason == order.reason;
+                return if same {
+                    Ok(true)
+                } else {
+                    Err(CancelError::KeyReused)
+                };
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// A cancel's name that its key alone decides, so that asking twice is asking once.
+fn named_after(id: &PaymentId, scope: &str, key: &str) -> CancelId {
+    let mut hash = Sha256::new();
+    for part in [id.as_str(), scope, key] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut name = String::from("can_");
+    for byte in &hash.finalize()[..16] {
+        let _ = write!(name, "{byte:02x}");
+    }
+    // The form is right by construction; falling back only spares an unwrap.
+    name.parse().unwrap_or_else(|_| clock::new_cancel_id())
+}
+
+/// How much of a payment a cancel is to take.
+fn cancellable(
+    payment: &Payment,
+    asked: Option<Amount>,
+    shop: &Shop,
+) -> Result<Amount, CancelError> {
+    let State::Approved {
+        approval,
+        remaining,
+        ..
+    } = &payment.state
+    else {
+        return Err(CancelError::NotApproved(payment.status()));
+    };
+    let amount = asked.map_or(*remaining, Amount::get);
+    let amount = Amount::new(amount).map_err(|_| CancelError::NothingLeft)?;
+    if amount.get() > *remaining {
+        return Err(CancelError::TooMuch {
+            asked: amount.get(),
+            remaining: *remaining,
+        });
+    }
+    if amount != approval.amount {
+        if !shop.contract.partial_cancel {
+            return Err(CancelError::WholeOnly(
+                "the shop has no contract for partial cancels",
+            ));
+        }
+        if approval.partial_cancel == Some(false) {
+            return Err(CancelError::WholeOnly(
+                "KCP says that this card takes no partial cancels",
+            ));
+        }
+    }
+    Ok(amount)
+}

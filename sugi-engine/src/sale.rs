@@ -1,0 +1,304 @@
+//! Sales: asked for once, sent once, and waited for as long as the asker likes.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use nhn_kcp::{Card, HolderProof, Invalid, Order, OrderNo};
+use sha2::{Digest, Sha256};
+use sugi_core::{Actor, Event, Kind, Payment, PaymentId, Request, ShopId, State, Status};
+use sugi_store::{CreateError, Draft, Key, Opening, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use crate::{
+    clock,
+    drive::{Held, due_at},
+    engine::{Engine, Inner, failed},
+    kcp,
+    shop::Shop,
+    work::Work,
+};
+
+/// A sale to be made.
+pub struct Sale {
+    /// For which shop.
+    pub shop: ShopId,
+    /// What, for how much, to whom; its order number is the merchant's.
+    pub order: Order,
+    /// The card: dropped, and wiped, as soon as the approval was sent.
+    pub card: Card,
+    /// The holder's proof: with it the sale is authenticated (인증), without it not (비인증).
+    pub proof: Option<HolderProof>,
+    /// Who keyed it in.
+    pub by: Actor,
+    /// Whose key this is and the key, so that asking twice makes one payment.
+    pub key: Option<(String, String)>,
+}
+
+/// What became of asking for a sale.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is being made.
+    Begun(Ticket),
+    /// This key made a payment before; this is it, as it stands.
+    Replayed(Box<Payment>),
+}
+
+/// A sale that is being made. Dropping it changes nothing but that nobody waits any more.
+#[derive(Debug)]
+pub struct Ticket {
+    seen: watch::Receiver<Arc<Payment>>,
+    work: Arc<Work>,
+}
+
+/// Why a sale was not begun. Nothing was sent, and nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum PayError {
+    /// No such shop here.
+    #[error("there is no shop {0} here")]
+    UnknownShop(ShopId),
+    /// The shop's contract with KCP does not have it.
+    #[error("shop {shop} has no contract for {what}")]
+    Contract {
+        /// The shop.
+        shop: ShopId,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// A value breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The order is paid, or being paid, or in doubt.
+    #[error("order {order_no} has a payment that is alive: {payment}")]
+    OrderLive {
+        /// The order.
+        order_no: OrderNo,
+        /// Its payment.
+        payment: PaymentId,
+    },
+    /// The key was used for another request.
+    #[error("this idempotency key was used for another request, which made {payment}")]
+    KeyReused {
+        /// What it made.
+        payment: PaymentId,
+    },
+    /// As many sales of the shop are on the line as may be.
+    #[error("shop {0} has as many sales on the line as may be; try again in a moment")]
+    Busy(ShopId),
+    /// Too many answers of KCP were lost just now: see [`BrakeRule`](crate::BrakeRule).
+    #[error("KCP loses answers for shop {shop}; no new sale before {until}")]
+    Brake {
+        /// The shop.
+        shop: ShopId,
+        /// When to ask again.
+        until: Timestamp,
+    },
+    /// The service is ending.
+    #[error("the service is ending; ask the next one")]
+    Stopping,
+    /// The ledger. Only after [`StoreError::Unknown`] may the payment exist.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Begins a sale: checks it, writes the request and the intent to send it in one commit, and
+    /// sends it. From the commit on it goes on by itself, whoever hangs up.
+    ///
+    /// # Errors
+    /// [`PayError`]; then nothing was sent.
+    pub async fn pay(&self, sale: Sale) -> Result<Outcome, PayError> {
+        let Inner { clock, store, .. } = &*self.0;
+        let shop = self
+            .shop(&sale.shop)
+            .ok_or_else(|| PayError::UnknownShop(sale.shop.clone()))?;
+        let kind = if sale.proof.is_some() {
+            Kind::Authenticated
+        } else {
+            Kind::Unauthenticated
+        };
+        shop.allows(kind, &sale.order)?;
+        sale.order.check()?;
+        let now = clock.now();
+        kcp::check_expiry(&sale.card, now)?;
+
+        let order_no = sale.order.order_no.clone();
+        let mut request = Request {
+            shop: sale.shop,
+            order_no: order_no.clone(),
+            order: sale.order,
+            kind,
+            card: sale.card.number.masked(),
+            by: sale.by,
+        };
+        let key = sale.key.map(|(scope, key)| Key {
+            scope,
+            key,
+            request: fingerprint(&request),
+        });
+        let permit = match self.admit(&shop, now) {
+            Ok(permit) => permit,
+            // Whoever asks again for what was done before moves nothing, so no gate is in the way.
+            Err(refused) => {
+                return match key {
+                    Some(key) => self.replay(&key).await?.ok_or(refused),
+                    None => Err(refused),
+                };
+            }
+        };
+        let id = clock::new_payment_id();
+        let mut attempt = 1;
+        let book = loop {
+            request.order.order_no = number_at_kcp(&order_no, attempt)?;
+            // The intent goes with the request: what is asked for is sent at once or never.
+            let events = vec![
+                Event::Requested(Box::new(request.clone())),
+                Event::ApproveSent,
+            ];
+            let draft =
+                Draft::begin(id.clone(), clock.now(), events).map_err(|why| failed(&why))?;
+            let due = due_at(draft.after(), now, &shop.policy);
+            match store
+                .create(
+                    draft,
+                    due,
+                    Opening {
+                        attempt,
+                        key: key.clone(),
+                    },
+                )
+                .await
+            {
+                Ok(book) => break book,
+                Err(CreateError::Attempt { next }) => attempt = next.max(attempt + 1),
+                Err(CreateError::KeyUsed {
+                    payment,
+                    same_request,
+                }) => {
+                    return self.replayed(payment, same_request).await;
+                }
+                Err(CreateError::OrderLive { payment }) => {
+                    return Err(PayError::OrderLive { order_no, payment });
+                }
+                Err(CreateError::Store(why)) => return Err(why.into()),
+            }
+        };
+        let place = self
+            .0
+            .bench
+            .take(&book.payment)
+            .ok_or_else(|| failed(&"a new payment has a worker"))?;
+        place.work.calls(true);
+        let ticket = Ticket {
+            seen: place.work.seen.subscribe(),
+            work: Arc::clone(&place.work),
+        };
+        let held = Held {
+            card: sale.card,
+            proof: sale.proof,
+            _permit: permit,
+        };
+        tokio::spawn(Arc::clone(&self.0).drive(place, book, shop, Some(held)));
+        Ok(Outcome::Begun(ticket))
+    }
+
+    /// Lets a sale through the shop's gates.
+    fn admit(&self, shop: &Shop, now: Timestamp) -> Result<OwnedSemaphorePermit, PayError> {
+        if self.0.is_stopping() {
+            return Err(PayError::Stopping);
+        }
+        let permit = shop
+            .gate
+            .enter()
+            .ok_or_else(|| PayError::Busy(shop.id.clone()))?;
+        let brake = shop.gate.pass(now);
+        brake.map_err(|until| PayError::Brake {
+            shop: shop.id.clone(),
+            until,
+        })?;
+        Ok(permit)
+    }
+
+    /// What a key made before, if it made anything.
+    async fn replay(&self, key: &Key) -> Result<Option<Outcome>, PayError> {
+        match self.0.store.by_key(&key.scope, &key.key).await? {
+            Some((payment, request)) => self
+                .replayed(payment, request == key.request)
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn replayed(&self, payment: PaymentId, same_request: bool) -> Result<Outcome, PayError> {
+        if !same_request {
+            return Err(PayError::KeyReused { payment });
+        }
+        let book = self
+            .0
+            .store
+            .load(&payment)
+            .await?
+            .ok_or_else(|| failed(&"the key's payment is gone"))?;
+        Ok(Outcome::Replayed(Box::new(book.payment)))
+    }
+}
+
+impl Ticket {
+    /// The payment's name.
+    #[must_use]
+    pub fn id(&self) -> PaymentId {
+        self.seen.borrow().id.clone()
+    }
+
+    /// Waits for the first word: approved, declined, void or in doubt.
+    pub async fn first_word(&self) -> Arc<Payment> {
+        self.until(|payment| !matches!(payment.state, State::Requested | State::Approving { .. }))
+            .await
+    }
+
+    /// Waits, at most `patience`, for a word that stands: not in doubt, and not on its way. While
+    /// somebody waits so, an approval that is found alive is kept, if the shop's policy says so.
+    pub async fn last_word(&self, patience: Duration) -> Arc<Payment> {
+        let _patience = self.work.wait();
+        let stands = |payment: &Payment| {
+            use Status::{Approving, InDoubt, Requested, Reversing};
+            !matches!(
+                payment.status(),
+                Requested | Approving | InDoubt | Reversing
+            )
+        };
+        let last = tokio::time::timeout(patience, self.until(stands)).await;
+        last.unwrap_or_else(|_| Arc::clone(&self.seen.borrow()))
+    }
+
+    async fn until(&self, enough: impl Fn(&Payment) -> bool) -> Arc<Payment> {
+        let mut seen = self.seen.clone();
+        // The worker ends when the payment rests; what it saw last is then the word.
+        let _ = seen.wait_for(|payment| enough(payment)).await;
+        Arc::clone(&self.seen.borrow())
+    }
+}
+
+/// What KCP is told as the order's number: the merchant's own, and for later attempts one that is
+/// ours alone, so that looking it up finds that attempt and no other.
+fn number_at_kcp(order_no: &OrderNo, attempt: u32) -> Result<OrderNo, Invalid> {
+    if attempt == 1 {
+        return Ok(order_no.clone());
+    }
+    let suffix = format!("-{attempt}");
+    let keep = order_no.as_str().len().min(40 - suffix.len());
+    OrderNo::parse(&format!("{}{suffix}", &order_no.as_str()[..keep]))
+}
+
+/// What makes two requests the same, without anything of the card but its ends. Not a secret: the
+/// ledger holds all of it in clear.
+fn fingerprint(request: &Request) -> String {
+    let text = serde_json::to_string(request).unwrap_or_default();
+    let digest = Sha256::digest(text);
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
