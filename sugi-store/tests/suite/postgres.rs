@@ -3,6 +3,7 @@
 mod failover;
 mod faults;
 mod load;
+mod proxy;
 mod races;
 mod schema;
 mod tls;

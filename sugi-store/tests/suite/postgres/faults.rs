@@ -1,13 +1,18 @@
 //! Connections break, at every point, and nobody is told anything that is not so.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use pg_for_tests::Server;
 use sugi_store::{CreateError, Draft, Opening, Store, StoreError};
 
-use super::load::Told;
+use super::{load::Told, proxy::Proxy};
 use crate::{House, Place, approved, at, draft, id};
 
+/// How often a proxy cuts a connection in two.
+const CUTS: u32 = 60;
 /// How often the connections of the loaded store are killed.
 const KILLS: usize = 100;
 
@@ -61,6 +66,46 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
         unknown, 0,
         "the server was there all the time, so everything could be found out"
     );
+}
+
+/// A commit whose answer is cut off took effect, and one that was cut off itself did not: both look
+/// alike from here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_cut_at_any_byte_lose_nothing_and_leave_no_doubt() {
+    let house = House::postgres().await;
+    let Place::Database(database) = &house.place else {
+        panic!()
+    };
+    let (server, name) = database
+        .url()
+        .split_once('@')
+        .unwrap()
+        .1
+        .split_once('/')
+        .unwrap();
+    let proxy = Proxy::begin(server).await;
+    let (user, _) = database.url().split_once('@').unwrap();
+    let url = format!("{user}@{}/{name}", proxy.address);
+    // The way through may be cut before the store is even there.
+    let store = loop {
+        if let Ok(store) = Store::connect(&url).await {
+            break Arc::new(store);
+        }
+    };
+
+    let told = Arc::new(Told::default());
+    let callers = told.begin(&store, 16);
+    while proxy.cuts.load(Ordering::SeqCst) < CUTS {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    told.stop();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let (written, failed, unknown) = told.check(&house.open().await.unwrap()).await;
+    println!("{CUTS} cuts: {written} written, {failed} failed, {unknown} unknown");
+    assert!(written > 0 && failed > 0);
+    assert_eq!(unknown, 0, "the server was there all the time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,74 @@
+//! A wire that breaks.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+
+/// Passes bytes to a server and back. Every connection breaks after some number of bytes, another
+/// one each time: the even ones on the way back, when the server has heard everything, the odd ones
+/// on the way there.
+pub(super) struct Proxy {
+    pub(super) address: String,
+    pub(super) cuts: Arc<AtomicU32>,
+}
+
+impl Proxy {
+    pub(super) async fn begin(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (cuts, count, server) = (Arc::new(AtomicU32::new(0)), 0_u32, server.to_owned());
+        let counted = Arc::clone(&cuts);
+        tokio::spawn(async move {
+            let mut count = count;
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&server).await.unwrap();
+                tokio::spawn(pass(client, server, count, Arc::clone(&counted)));
+                count += 1;
+            }
+        });
+        Self { address, cuts }
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, n: u32, cuts: Arc<AtomicU32>) {
+    // Each piece goes on at once, as on the wire itself.
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
+    let most = 6_000 + n.wrapping_mul(2_654_435_761) as usize % 40_000;
+    let (there, back) = if n % 2 == 0 {
+        (usize::MAX, most)
+    } else {
+        (most, usize::MAX)
+    };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    // Whichever way ends first takes the other with it, once what it passed on has arrived.
+    tokio::select! {
+        () = one_way(from_client, to_server, there) => {}
+        () = one_way(from_server, to_client, back) => {}
+    }
+    cuts.fetch_add(1, Ordering::SeqCst);
+}
+
+async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut most: usize) {
+    let mut bytes = vec![0; 4_096];
+    while most > 0 {
+        let room = most.min(bytes.len());
+        let Ok(count @ 1..) = from.read(&mut bytes[..room]).await else {
+            return;
+        };
+        if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+        most -= count;
+    }
+}
