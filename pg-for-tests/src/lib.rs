@@ -55,7 +55,10 @@ impl Database {
     }
 
     /// Runs SQL in it through `psql` and returns what that prints, without headings.
-    #[allow(clippy::must_use_candidate, reason = "many statements have nothing to say")]
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "many statements have nothing to say"
+    )]
     pub fn sql(&self, sql: &str) -> String {
         psql(&self.url, sql)
     }
