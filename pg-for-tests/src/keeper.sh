@@ -85,3 +85,5 @@ for signal in INT QUIT KILL; do
 done
 wait "$server" 2>/dev/null
 rm -rf "$data" "$folder/password"
+# A server of one test's own takes everything with it.
+[ "$linger" -gt 0 ] || rm -rf "$folder"

@@ -163,7 +163,16 @@ impl Server {
 
     /// Kills the server as a power cut would: no goodbye, nothing written.
     pub fn kill(&self) {
-        run(Command::new("kill").args(["-KILL", &self.pid.to_string()]));
+        let pid = self.pid.to_string();
+        // Its children would notice only after a while, and go on answering until then.
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        let mut kill = Command::new("sh");
+        // A child may have ended meanwhile by itself, so what `kill` says of it does not count.
+        run(kill
+            .args(["-c", "kill -KILL $0; kill -KILL $@ 2>/dev/null; true"])
+            .arg(&pid)
+            .args(children.split_whitespace()));
     }
 
     /// Makes a standby the primary, and waits until it is.

@@ -194,7 +194,7 @@ async fn while_the_database_is_away_writes_fail_quickly_and_clearly() {
     let store = Store::connect(server.database().url()).await.unwrap();
     store.create(draft(1, "A-1"), None, plain()).await.unwrap();
     server.kill();
-    // What was on its way may have arrived.
+    // What was on its way when it died may have arrived, or may not.
     let _ = store.create(draft(2, "A-2"), None, plain()).await;
     let refusals = async {
         for n in 3..=500 {

@@ -44,7 +44,7 @@ async fn pass(client: TcpStream, server: TcpStream, n: u32, cuts: Arc<AtomicU32>
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
     let most = 6_000 + n.wrapping_mul(2_654_435_761) as usize % 40_000;
-    let (there, back) = if n % 2 == 0 {
+    let (there, back) = if n.is_multiple_of(2) {
         (usize::MAX, most)
     } else {
         (most, usize::MAX)
