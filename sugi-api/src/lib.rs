@@ -1,0 +1,115 @@
+//! sugi's REST API.
+//!
+//! One file per operation, with its handler, its errors, its part of the OpenAPI document and how
+//! it waits. Everything that moves money goes through [`Engine`]; nothing here decides about money.
+//!
+//! Work on a payment never hangs on a request: what writes to the ledger runs in a task of its own,
+//! so a caller who hangs up changes nothing but that nobody waits any more.
+//!
+//! ```no_run
+//! # async fn run(engine: sugi_engine::Engine, clock: sugi_engine::clock::Clock) -> std::io::Result<()> {
+//! use sugi_api::{Api, ApiKey, Limits};
+//! let key = ApiKey::new("back end".parse().expect("a name"), "a long random text");
+//! let limits = Limits::default();
+//! let router = sugi_api::router(&Api::new(engine, clock, [key], limits));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let stop = async { let _ = tokio::signal::ctrl_c().await; };
+//! sugi_api::serve(listener, router, limits, stop).await;
+//! # Ok(()) }
+//! ```
+
+mod auth;
+mod body;
+mod document;
+mod health;
+mod idempotency;
+mod keys;
+mod limits;
+mod metrics;
+mod page;
+mod payments;
+mod prefer;
+mod problem;
+mod query;
+mod request;
+mod router;
+mod serve;
+mod shops;
+mod text;
+
+use std::sync::Arc;
+
+use sugi_engine::{Engine, clock::Clock};
+use tokio::sync::Semaphore;
+
+pub use body::BODY_BYTES_MAX;
+pub use document::document;
+pub use keys::{ApiKey, Keys, Scope};
+pub use limits::Limits;
+pub use prefer::WAIT_SECS_MAX;
+pub use problem::{Code, Problem};
+pub use router::router;
+pub use serve::serve;
+
+/// What every operation needs. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Api(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Clock,
+    pub(crate) keys: Keys,
+    pub(crate) limits: Limits,
+    pub(crate) notes: Arc<idempotency::Notes>,
+    pub(crate) metrics: metrics::Metrics,
+    pub(crate) request_ids: request::Ids,
+    /// Room for requests.
+    pub(crate) room: Arc<Semaphore>,
+}
+
+impl Api {
+    /// The API over an engine, for callers with one of these keys.
+    #[must_use]
+    pub fn new(
+        engine: Engine,
+        clock: Clock,
+        keys: impl IntoIterator<Item = ApiKey>,
+        limits: Limits,
+    ) -> Self {
+        let keys = Keys::new(keys, limits.requests_per_key);
+        let (notes, metrics, request_ids) = (
+            Arc::default(),
+            metrics::Metrics::default(),
+            request::Ids::new(),
+        );
+        let room = Arc::new(Semaphore::new(limits.requests));
+        Self(Arc::new(Inner {
+            engine,
+            clock,
+            keys,
+            limits,
+            notes,
+            metrics,
+            request_ids,
+            room,
+        }))
+    }
+}
+
+/// Runs something to its end, whether or not the caller is still there to hear of it.
+pub(crate) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    use tracing::Instrument as _;
+    // The only ways to end without a result are a panic and the end of the process.
+    tokio::spawn(work.in_current_span())
+        .await
+        .unwrap_or_else(|why| {
+            tracing::error!(%why, "a request ended without a result");
+            Err(Problem::new(
+                Code::Internal,
+                "the work on this request ended without a result",
+            ))
+        })
+}

@@ -1,0 +1,274 @@
+//! `POST /v1/payments/{id}/cancellations`: give money back.
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use nhn_kcp::{Amount, CancelReason};
+use serde::Deserialize;
+use sugi_core::{CancelId, Payment, Refusal, State as Stands};
+use sugi_engine::CancelError;
+use utoipa::ToSchema;
+
+use crate::{
+    Api,
+    auth::Caller,
+    body::Json,
+    detached,
+    document::{PathProblems, Problems, WriteProblems},
+    idempotency::{self, IdempotencyKey, Noted},
+    keys::Scope,
+    prefer::Prefer,
+    problem::{Code, Problem},
+    text::no_card_number,
+};
+
+use super::{Id, find, view::View, with_location};
+
+/// The longest wait for a caller that did not say how long: more than a call to KCP can last.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// A cancellation to be carried out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewCancellation, example = json!({ "amount": 500, "reason": "고객 변심" }))]
+pub(crate) struct New {
+    /// How much to give back, in the currency's smallest unit; all that is left when left out.
+    #[schema(minimum = 1, maximum = 999_999_999_999_u64)]
+    amount: Option<u64>,
+    /// Why, as told to KCP. At most 100 bytes of UTF-8; a Korean letter takes 3 bytes.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$",
+        example = "고객 변심"
+    )]
+    reason: String,
+}
+
+/// Cancel a payment, in whole or in part
+///
+/// Answers with the payment: 201 when the money was given back, 202 when that is still on its way
+/// (it goes on by itself; get the payment from its address), 409 when it did not happen. Never more
+/// is given back than what is left. One cancellation of a payment runs at a time.
+///
+/// The same `Idempotency-Key` with the same body never gives back twice while the service runs.
+#[utoipa::path(
+    post, path = "/v1/payments/{id}/cancellations", tag = "payments", operation_id = "cancel_payment",
+    params(
+        ("id" = String, Path, description = "The payment's id.", pattern = "^pay_[0-9a-f]{32}$"),
+        ("Idempotency-Key" = String, Header, description = "Your key for this request.",
+            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+        ("Prefer" = Option<String>, Header, description = "`wait=n`: how many seconds to wait, 0 to 60.",
+            example = "wait=10"),
+    ),
+    request_body(content = New, description = "The cancellation.", content_type = "application/json"),
+    responses(
+        (status = 201, description = "Given back. The payment as it is now.", body = View,
+            headers(("Location" = String, description = "The payment's address."),
+                ("Idempotency-Replayed" = String, description = "`true` when the key asked for this before."))),
+        (status = 202, description = "Still on its way. The payment as it is now.", body = View,
+            headers(("Location" = String, description = "The payment's address."),
+                ("Idempotency-Replayed" = String, description = "`true` when the key asked for this before."))),
+        Problems, WriteProblems, PathProblems,
+    ),
+    security(("api_key" = ["cancel"])),
+)]
+pub(crate) async fn cancel(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    key: Result<IdempotencyKey, Problem>,
+    prefer: Prefer,
+    body: Result<Json<New>, Problem>,
+) -> Result<Response, Problem> {
+    caller.may(Scope::Cancel)?;
+    let (key, new) = (key?, body?.0);
+    let amount = new
+        .amount
+        .map(Amount::new)
+        .transpose()
+        .map_err(|why| Problem::invalid(&why))?;
+    no_card_number("reason", &new.reason)?;
+    let reason = CancelReason::parse(&new.reason).map_err(|why| Problem::invalid(&why))?;
+    let payment = find(&api, &caller, &id).await?;
+
+    let by = caller.key.name.clone();
+    let request = format!("cancel {:?} {reason}", amount.map(Amount::get));
+    let (asked, replayed) = match api.0.notes.take(&by, key, &payment.id, &request)? {
+        Noted::Again(made) => (
+            made.parse()
+                .map_err(|_| Problem::new(Code::Internal, "a note is not a name"))?,
+            true,
+        ),
+        Noted::First(turn) => {
+            let (engine, id) = (api.0.engine.clone(), payment.id.clone());
+            let asked = detached(async move {
+                let asked = engine
+                    .cancel(&id, amount, reason, by)
+                    .await
+                    .map_err(|why| refused(&why, &id))?;
+                turn.done(asked.to_string());
+                Ok(asked)
+            });
+            (asked.await?, false)
+        }
+    };
+    let payment = end_of(&api, payment, &asked, prefer.wait()).await?;
+    let response = respond(&api, &payment, &asked)
+        .await
+        .unwrap_or_else(IntoResponse::into_response);
+    let response = if replayed {
+        idempotency::replayed(response)
+    } else {
+        response
+    };
+    Ok(prefer.applied(response))
+}
+
+/// How a cancellation ended.
+enum End {
+    Done,
+    Refused(Option<Refusal>),
+    /// Not yet.
+    Open,
+}
+
+/// Waits for the end of a cancellation; without a preference, for its first word: also that KCP's
+/// answer was lost.
+async fn end_of(
+    api: &Api,
+    payment: Payment,
+    asked: &CancelId,
+    wait: Option<Duration>,
+) -> Result<Payment, Problem> {
+    let enough = |payment: &Payment| match state_of(payment, asked) {
+        Some(End::Done | End::Refused(_)) => true,
+        Some(End::Open) => wait.is_none() && has_tried(payment),
+        None => false,
+    };
+    let now = api
+        .0
+        .engine
+        .watch(&payment.id, wait.unwrap_or(PATIENCE), enough)
+        .await?;
+    Ok(now.unwrap_or(payment))
+}
+
+fn has_tried(payment: &Payment) -> bool {
+    matches!(&payment.state, Stands::Approved { pending: Some(pending), .. }
+        if pending.1.tries > 0 || pending.1.unanswered.is_some())
+}
+
+/// What a payment tells of a cancellation; nothing of one that was refused before another.
+fn state_of(payment: &Payment, asked: &CancelId) -> Option<End> {
+    let Stands::Approved {
+        cancels,
+        pending,
+        refused,
+        ..
+    } = &payment.state
+    else {
+        return None;
+    };
+    let refusal = refused
+        .as_ref()
+        .filter(|refused| refused.0.id == *asked)
+        .map(|refused| refused.1.clone());
+    match () {
+        () if cancels
+            .iter()
+            .any(|cancel| cancel.id.as_ref() == Some(asked)) =>
+        {
+            Some(End::Done)
+        }
+        () if pending
+            .as_ref()
+            .is_some_and(|pending| pending.0.id == *asked) =>
+        {
+            Some(End::Open)
+        }
+        () => refusal.map(End::Refused),
+    }
+}
+
+async fn respond(api: &Api, payment: &Payment, asked: &CancelId) -> Result<Response, Problem> {
+    let end = match state_of(payment, asked) {
+        Some(end) => end,
+        None => from_journal(api, payment, asked).await?,
+    };
+    let status = match end {
+        End::Done => StatusCode::CREATED,
+        End::Open => StatusCode::ACCEPTED,
+        End::Refused(Some(refusal)) => {
+            let detail = format!(
+                "KCP refused it: {} {}",
+                refusal.code,
+                refusal.code.meaning().gloss_en
+            );
+            return Err(left(
+                Problem::new(Code::CancelRefused, detail).kcp(&refusal),
+                payment,
+            ));
+        }
+        End::Refused(None) => {
+            let detail = "KCP's books show that it did not take effect";
+            return Err(left(Problem::new(Code::CancelFailed, detail), payment));
+        }
+    };
+    Ok(with_location(
+        (status, axum::Json(View::of(payment))).into_response(),
+        &payment.id,
+    ))
+}
+
+/// The end of a cancellation that the payment does not tell of any more, because another one was
+/// asked for since.
+async fn from_journal(api: &Api, payment: &Payment, asked: &CancelId) -> Result<End, Problem> {
+    let journal = api.0.engine.store().journal(&payment.id).await?;
+    let mut then: Option<Payment> = None;
+    let mut end = None;
+    for entry in journal {
+        let next = match then.take() {
+            None => Payment::begin(payment.id.clone(), entry.at, entry.event),
+            Some(then) => then.evolve(entry.at, entry.event),
+        };
+        let next = next.map_err(|why| Problem::new(Code::LedgerInconsistent, why.to_string()))?;
+        end = state_of(&next, asked).or(end);
+        then = Some(next);
+    }
+    end.ok_or_else(|| {
+        Problem::new(
+            Code::LedgerInconsistent,
+            "the cancellation is not in the journal",
+        )
+    })
+}
+
+fn left(problem: Problem, payment: &Payment) -> Problem {
+    let problem = problem.payment(&payment.id);
+    match &payment.state {
+        Stands::Approved { remaining, .. } => problem.remaining(*remaining),
+        _ => problem,
+    }
+}
+
+fn refused(why: &CancelError, id: &sugi_core::PaymentId) -> Problem {
+    let said = why.to_string();
+    let problem = match why {
+        CancelError::UnknownPayment(_) => Problem::new(Code::PaymentNotFound, said),
+        CancelError::UnknownShop(_) => Problem::new(Code::UnknownShop, said),
+        CancelError::NotApproved(_) => Problem::new(Code::NotCancellable, said),
+        CancelError::NothingLeft => Problem::new(Code::NothingLeft, said).remaining(0),
+        CancelError::TooMuch { remaining, .. } => Problem::new(Code::TooMuch, said)
+            .field("amount")
+            .remaining(*remaining),
+        CancelError::WholeOnly(_) => Problem::new(Code::WholeOnly, said).field("amount"),
+        CancelError::Pending => Problem::new(Code::CancelPending, said).retry_after(1),
+        CancelError::Store(why) => why.clone().into(),
+    };
+    problem.payment(id)
+}

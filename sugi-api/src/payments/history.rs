@@ -1,0 +1,119 @@
+//! A payment's journal in plain words.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sugi_core::{Event, Live, Mode, Source, VoidReason};
+use sugi_store::Entry;
+use utoipa::ToSchema;
+
+/// One thing that happened.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Happening)]
+pub(crate) struct Happening {
+    /// Its number in the payment, from 1.
+    #[schema(minimum = 1)]
+    seq: u32,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// The event's name.
+    #[schema(example = "approved")]
+    event: &'static str,
+    /// What happened, in a sentence.
+    text: String,
+}
+
+impl Happening {
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self {
+            seq: entry.seq,
+            at: entry.at,
+            event: entry.event.name(),
+            text: tell(&entry.event),
+        }
+    }
+}
+
+fn tell(event: &Event) -> String {
+    match event {
+        Event::Requested(request) => {
+            format!(
+                "{} asked for {} of card {}.",
+                request.by, request.order.money, request.card
+            )
+        }
+        Event::ApproveSent => "The approval is being sent to KCP.".into(),
+        Event::Approved(approval) => match &approval.app_no {
+            Some(app_no) => format!(
+                "KCP approved: tno {}, approval number {app_no}.",
+                approval.tno
+            ),
+            None => format!("KCP approved: tno {}.", approval.tno),
+        },
+        Event::Declined(refusal) => format!("KCP declined: {} {}", refusal.code, refusal.message),
+        Event::Lost(lost) => match &lost.tno {
+            Some(tno) => format!(
+                "The answer cannot be relied on: {}. It shows tno {tno}.",
+                lost.why
+            ),
+            None => format!("The answer was lost: {}. Money may have moved.", lost.why),
+        },
+        Event::Voided(reason) => match reason {
+            VoidReason::CardGone => "Nothing was sent: the card was not in memory any more.".into(),
+            VoidReason::NotSent { why } => format!("Nothing was sent: {why}."),
+            VoidReason::Absent => {
+                "KCP's books, asked after the quiet period, do not have it: nothing was charged."
+                    .into()
+            }
+            VoidReason::Attested { by, note } => {
+                format!("{by} vouches that KCP does not have it: {note}")
+            }
+        },
+        Event::Looked(looked) => {
+            let seen = match &looked.seen {
+                Live::Found {
+                    approval,
+                    remaining,
+                } => {
+                    format!(
+                        "found it, tno {}, with {remaining} left of {}",
+                        approval.tno, approval.amount
+                    )
+                }
+                Live::Absent => "did not find it".into(),
+                Live::Unclear { why } => format!("showed nothing that counts ({why})"),
+            };
+            match &looked.source {
+                Source::Inquiry => format!("A look at KCP's books by tno {seen}."),
+                Source::OrderLookup { day } => {
+                    format!("A look at KCP's books of {day} by order number {seen}.")
+                }
+                Source::Person { who, note, .. } => {
+                    format!("{who} named a tno ({note}); a look at KCP's books {seen}.")
+                }
+            }
+        }
+        Event::Kept => "The sale stands.".into(),
+        Event::ReverseDecided => "It is to be reversed: nobody was told that it stands.".into(),
+        Event::CancelAsked(order) => {
+            format!(
+                "{} asked to cancel {}: {}",
+                order.by, order.amount, order.reason
+            )
+        }
+        Event::CancelSent(Mode::Full) => "The cancel of all of it is being sent to KCP.".into(),
+        Event::CancelSent(Mode::Partial { amount, remaining }) => {
+            format!("The cancel of {amount} out of {remaining} is being sent to KCP.")
+        }
+        Event::CancelDone { remaining } => format!("The cancel took effect; {remaining} is left."),
+        Event::CancelRefused { refusal, .. } => format!(
+            "KCP refused the cancel: {} {}",
+            refusal.code, refusal.message
+        ),
+        Event::CancelFailed { remaining, .. } => {
+            format!("The cancel did not take effect; KCP's books show {remaining} left.")
+        }
+        Event::CancelLost { why } => format!("The cancel's answer was lost: {why}."),
+        Event::CancelNotSent { why } => format!("The cancel was not sent: {why}."),
+    }
+}

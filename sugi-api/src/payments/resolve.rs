@@ -1,0 +1,207 @@
+//! `POST /v1/payments/{id}/resolution`: close a payment in doubt by what a person knows.
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use nhn_kcp::Tno;
+use serde::{Deserialize, Serialize};
+use sugi_core::{Payment, PaymentId};
+use sugi_engine::{Resolution, ResolveError};
+use utoipa::ToSchema;
+
+use crate::{
+    Api,
+    auth::Caller,
+    body::Json,
+    detached,
+    document::{PathProblems, Problems, WriteProblems},
+    idempotency::{self, IdempotencyKey, Noted},
+    keys::Scope,
+    prefer::Prefer,
+    problem::{Code, Problem},
+    text::no_card_number,
+};
+
+use super::{Id, answer, find, is_decided, view::View};
+
+/// The longest wait for a caller that did not say how long: more than a call to KCP can last.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// The longest text, in characters.
+const TEXT_MAX: usize = 200;
+
+/// What a person knows of a payment in doubt.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewResolution, example = json!({
+    "tno": "20261123000001", "evidence": "KCP partner site", "note": "found by order number", "outcome": "reverse"
+}))]
+pub(crate) struct New {
+    /// KCP's transaction number, if there is one: a signed inquiry has to confirm that it is of
+    /// this order. Left out, the person says that KCP does not have the payment; that counts only
+    /// after the quiet period.
+    #[schema(pattern = "^[0-9]{14}$")]
+    tno: Option<String>,
+    /// Where it was seen: KCP's partner site, the buyer's card message, a settlement file.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    evidence: String,
+    /// What was seen, in the person's words; kept with the payment.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    note: String,
+    /// What is to become of a payment that is found alive; `reverse` when left out. A payment whose
+    /// answer contradicted the request is reversed in any case.
+    #[schema(inline)]
+    outcome: Option<OutcomeWord>,
+}
+
+/// What is to become of a payment that is found alive.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OutcomeWord {
+    Reverse,
+    Keep,
+}
+
+/// Resolve a payment in doubt
+///
+/// With a `tno`: KCP confirms that it is this order's, and the payment is reversed or kept. Without:
+/// it is closed as void, once the quiet period is over. Nobody is believed on their word alone.
+///
+/// Answers with the payment: 200 when it is decided, 202 when it is still being settled.
+#[utoipa::path(
+    post, path = "/v1/payments/{id}/resolution", tag = "payments", operation_id = "resolve_payment",
+    params(
+        ("id" = String, Path, description = "The payment's id.", pattern = "^pay_[0-9a-f]{32}$"),
+        ("Idempotency-Key" = String, Header, description = "Your key for this request.",
+            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+        ("Prefer" = Option<String>, Header, description = "`wait=n`: how many seconds to wait, 0 to 60.",
+            example = "wait=10"),
+    ),
+    request_body(content = New, description = "What is known.", content_type = "application/json"),
+    responses(
+        (status = 200, description = "Decided. The payment as it is now.", body = View,
+            headers(("Location" = String, description = "The payment's address."),
+                ("Idempotency-Replayed" = String, description = "`true` when the key asked for this before."))),
+        (status = 202, description = "Taken; still being settled. The payment as it is now.", body = View,
+            headers(("Location" = String, description = "The payment's address."),
+                ("Idempotency-Replayed" = String, description = "`true` when the key asked for this before."))),
+        Problems, WriteProblems, PathProblems,
+    ),
+    security(("api_key" = ["resolve"])),
+)]
+pub(crate) async fn resolve(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    key: Result<IdempotencyKey, Problem>,
+    prefer: Prefer,
+    body: Result<Json<New>, Problem>,
+) -> Result<Response, Problem> {
+    caller.may(Scope::Resolve)?;
+    let (key, new) = (key?, body?.0);
+    let request = format!(
+        "resolve {:?} {:?} {} {}",
+        new.tno, new.outcome, new.evidence, new.note
+    );
+    let what = resolution(new)?;
+    let payment = find(&api, &caller, &id).await?;
+
+    let by = caller.key.name.clone();
+    let replayed = match api.0.notes.take(&by, key, &payment.id, &request)? {
+        Noted::Again(_) => true,
+        Noted::First(turn) => {
+            let (engine, id, clock) = (
+                api.0.engine.clone(),
+                payment.id.clone(),
+                api.0.clock.clone(),
+            );
+            detached(async move {
+                let taken = engine.resolve(&id, what, by).await;
+                taken.map_err(|why| refused(&why, &id, clock.now()))?;
+                turn.done("taken".into());
+                Ok(())
+            })
+            .await?;
+            false
+        }
+    };
+    let payment = settled(&api, payment, prefer.wait()).await?;
+    let response = answer(&payment, StatusCode::OK).into_response();
+    let response = if replayed {
+        idempotency::replayed(response)
+    } else {
+        response
+    };
+    Ok(prefer.applied(response))
+}
+
+async fn settled(api: &Api, payment: Payment, wait: Option<Duration>) -> Result<Payment, Problem> {
+    let enough = |payment: &Payment| is_decided(payment.status());
+    let now = api
+        .0
+        .engine
+        .watch(&payment.id, wait.unwrap_or(PATIENCE), enough)
+        .await?;
+    Ok(now.unwrap_or(payment))
+}
+
+fn resolution(new: New) -> Result<Resolution, Problem> {
+    let note = format!(
+        "{}: {}",
+        text("evidence", &new.evidence)?,
+        text("note", &new.note)?
+    );
+    let keep = matches!(new.outcome, Some(OutcomeWord::Keep));
+    match new.tno {
+        Some(tno) => {
+            let tno = Tno::parse(&tno).map_err(|why| Problem::invalid(&why))?;
+            Ok(Resolution::Live { tno, note, keep })
+        }
+        None if keep => {
+            let detail = "a payment that is not there cannot be kept";
+            Err(Problem::new(Code::InvalidValue, detail)
+                .field("outcome")
+                .rule("must be reverse, or left out, without a tno"))
+        }
+        None => Ok(Resolution::Absent { note }),
+    }
+}
+
+fn text<'a>(field: &str, text: &'a str) -> Result<&'a str, Problem> {
+    no_card_number(field, text)?;
+    let rule = "must be 1 to 200 characters without control characters";
+    if (1..=TEXT_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        return Ok(text);
+    }
+    Err(Problem::new(Code::InvalidValue, format!("{field} {rule}"))
+        .field(field)
+        .rule(rule))
+}
+
+fn refused(why: &ResolveError, id: &PaymentId, now: jiff::Timestamp) -> Problem {
+    let said = why.to_string();
+    let problem = match why {
+        ResolveError::UnknownPayment(_) => Problem::new(Code::PaymentNotFound, said),
+        ResolveError::UnknownShop(_) => Problem::new(Code::UnknownShop, said),
+        ResolveError::NotInDoubt(_) => Problem::new(Code::NotInDoubt, said),
+        ResolveError::KnownAlive => Problem::new(Code::KnownAlive, said).field("tno"),
+        ResolveError::TooEarly(at) => {
+            let secs = u64::try_from(at.duration_since(now).as_secs()).unwrap_or(0) + 1;
+            Problem::new(Code::TooEarly, said).retry_after(secs)
+        }
+        ResolveError::NotConfirmed(_) => Problem::new(Code::NotConfirmed, said).field("tno"),
+        ResolveError::Store(why) => why.clone().into(),
+    };
+    problem.payment(id)
+}

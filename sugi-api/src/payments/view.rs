@@ -1,0 +1,490 @@
+//! A payment as the API shows it.
+
+use jiff::Timestamp;
+use nhn_kcp::{Currency, Interest};
+use serde::{Deserialize, Serialize};
+use sugi_core::{
+    Approval, CancelOrder, Cancelled, Kind, Payment, Refusal, State, Status, VoidReason,
+};
+use utoipa::ToSchema;
+
+/// A payment as it is now.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
+pub(crate) struct View {
+    /// The payment's id. Ids sort by the time they were made.
+    #[schema(
+        pattern = "^pay_[0-9a-f]{32}$",
+        example = "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b"
+    )]
+    id: String,
+    #[schema(inline)]
+    state: StateWord,
+    /// The shop that it is for.
+    shop: String,
+    /// The merchant's own order number.
+    order_no: String,
+    /// The order number as KCP has it (`ordr_idxx`): the merchant's, with a suffix for the second
+    /// and later attempts at the same order.
+    kcp_order_no: String,
+    #[schema(inline)]
+    kind: KindWord,
+    /// What was asked for, in the currency's smallest unit (won, US cents).
+    #[schema(minimum = 1, maximum = 999_999_999_999_u64)]
+    amount: u64,
+    /// How much of it was given back.
+    cancelled_amount: u64,
+    #[schema(inline)]
+    currency: CurrencyWord,
+    /// What is sold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product: Option<String>,
+    buyer: BuyerView,
+    card: CardView,
+    /// Months of instalments; 0 for a lump sum.
+    installment_months: u8,
+    /// KCP's transaction number, once it is known to be this payment's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tno: Option<String>,
+    /// What KCP said when it approved, as far as it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<ApprovalView>,
+    /// Why KCP declined; there when the state is `declined`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decline: Option<RefusalView>,
+    /// What is not known; there when the state is `in_doubt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubt: Option<DoubtView>,
+    /// How it is proved that no money moved; there when the state is `void`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    void: Option<VoidView>,
+    /// What was given back, the oldest first; then the cancellation that has not ended, or the last
+    /// one if it was refused.
+    cancellations: Vec<CancellationView>,
+    /// Whether the buyer's money is taken, or may be. While it is `true` and the state is none of
+    /// the approved ones, do not charge again.
+    money_may_have_moved: bool,
+    /// What to do, where there is something to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'static str>,
+    /// Which API key or operator asked for it.
+    by: String,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When something last happened to it.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident: $($variant:ident)*) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name { $($variant),* }
+    };
+}
+
+words! {
+    /// Where it stands. `approved` and `declined` are KCP's word; `in_doubt` means that money may
+    /// have moved and nobody knows yet; `void` that it is proved that none did.
+    StateWord: Requested Approving Approved Declined InDoubt Reversing Reversed PartiallyCancelled Cancelled Void
+}
+words! {
+    /// With the holder's proof (인증) or without (비인증).
+    KindWord: Authenticated Unauthenticated
+}
+words! {
+    /// Where a cancellation stands.
+    CancellationWord: Done Pending Refused
+}
+words! {
+    /// Who pays the interest of instalments.
+    InterestWord: Buyer Issuer Merchant NotBuyer
+}
+words! {
+    /// Why it is void: the card left memory before anything was sent; the request never left; KCP's
+    /// books do not have it; a person vouched for that.
+    VoidWord: CardGone NotSent Absent Attested
+}
+
+/// A currency.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+pub(crate) enum CurrencyWord {
+    #[serde(rename = "KRW")]
+    #[schema(rename = "KRW")]
+    Krw,
+    #[serde(rename = "USD")]
+    #[schema(rename = "USD")]
+    Usd,
+}
+
+/// Who buys.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BuyerView)]
+pub(crate) struct BuyerView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phone: Option<String>,
+}
+
+/// What may be kept of a card.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CardView)]
+pub(crate) struct CardView {
+    /// First six and last four digits; only the last four where a list shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "411111******1111")]
+    pub(crate) masked: Option<String>,
+    #[schema(pattern = "^[0-9]{4}$", example = "1111")]
+    pub(crate) last4: String,
+}
+
+/// What KCP said when it approved.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Approval)]
+struct ApprovalView {
+    /// The card company's approval number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_no: Option<String>,
+    /// When the card company approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    app_time: Option<Timestamp>,
+    /// Who issued the card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<CompanyView>,
+    /// Who settles with the merchant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acquirer: Option<CompanyView>,
+    /// Whether KCP takes partial cancels of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial_cancel: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interest: Option<InterestWord>,
+    /// Whether it is a debit (check) card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check_card: Option<bool>,
+    /// Whether it is a company's card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corporate_card: Option<bool>,
+}
+
+/// A card company.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Company)]
+struct CompanyView {
+    /// KCP's code.
+    code: String,
+    /// KCP's name for it.
+    name: String,
+}
+
+/// A refusal in KCP's words.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refusal)]
+pub(crate) struct RefusalView {
+    /// KCP's result code.
+    #[schema(pattern = "^[0-9A-Za-z]{4}$", example = "CC61")]
+    res_cd: String,
+    /// KCP's own words, mostly Korean.
+    res_msg: String,
+    /// What the code means.
+    meaning: &'static str,
+    /// The same in Korean.
+    meaning_ko: &'static str,
+    /// KCP's number of the exchange, which its support asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_no: Option<String>,
+}
+
+/// What is not known of a payment in doubt.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Doubt)]
+struct DoubtView {
+    /// What went wrong.
+    why: String,
+    /// When the approval was sent.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// A transaction number that the broken answer still showed; not confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tno: Option<String>,
+    /// How many looks at KCP's books have brought nothing.
+    looks: u8,
+}
+
+/// How it is proved that no money moved.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Void)]
+struct VoidView {
+    #[schema(inline)]
+    reason: VoidWord,
+    /// What failed, or what somebody vouched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// One cancellation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cancellation)]
+pub(crate) struct CancellationView {
+    /// Its id; absent for money that somebody gave back past this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^can_[0-9a-f]{32}$")]
+    id: Option<String>,
+    #[schema(inline)]
+    state: CancellationWord,
+    /// How much, in the currency's smallest unit.
+    amount: u64,
+    /// Why, as told to KCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// When it took effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+    /// Who asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// KCP's refusal, where it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<RefusalView>,
+}
+
+impl View {
+    pub(crate) fn of(payment: &Payment) -> Self {
+        let request = &payment.request;
+        let order = &request.order;
+        let approval = payment.approval();
+        let (mut decline, mut doubt, mut void) = (None, None, None);
+        match &payment.state {
+            State::Declined(refusal) => decline = Some(RefusalView::of(refusal)),
+            State::InDoubt(open) => {
+                let tno = open.lost.tno.as_ref().map(ToString::to_string);
+                doubt = Some(DoubtView {
+                    why: open.lost.why.clone(),
+                    since: open.sent_at,
+                    tno,
+                    looks: open.looks,
+                });
+            }
+            State::Void(reason) => void = Some(VoidView::of(reason)),
+            _ => {}
+        }
+        Self {
+            id: payment.id.to_string(),
+            state: payment.status().into(),
+            shop: request.shop.to_string(),
+            order_no: request.order_no.to_string(),
+            kcp_order_no: order.order_no.to_string(),
+            kind: match request.kind {
+                Kind::Authenticated => KindWord::Authenticated,
+                Kind::Unauthenticated => KindWord::Unauthenticated,
+            },
+            amount: order.money.amount.get(),
+            cancelled_amount: payment.cancelled_amount(),
+            currency: order.money.currency.into(),
+            product: order.goods_name.as_ref().map(ToString::to_string),
+            buyer: BuyerView {
+                name: order.buyer.name.as_ref().map(ToString::to_string),
+                email: order.buyer.mail.as_ref().map(ToString::to_string),
+                phone: order.buyer.phone.as_ref().map(ToString::to_string),
+            },
+            card: CardView {
+                masked: Some(request.card.to_string()),
+                last4: request.card.last4().to_owned(),
+            },
+            installment_months: order.installments.months(),
+            tno: approval.map(|approval| approval.tno.to_string()),
+            approval: approval.map(ApprovalView::of),
+            decline,
+            doubt,
+            void,
+            cancellations: cancellations(&payment.state),
+            money_may_have_moved: money_may_have_moved(payment.status()),
+            next: next(payment.status()),
+            by: request.by.to_string(),
+            created_at: payment.created_at,
+            updated_at: payment.updated_at,
+        }
+    }
+}
+
+/// Whether the buyer's money is taken, or may be.
+pub(crate) fn money_may_have_moved(status: Status) -> bool {
+    match status {
+        Status::Approving
+        | Status::Approved
+        | Status::InDoubt
+        | Status::Reversing
+        | Status::PartiallyCancelled => true,
+        Status::Requested
+        | Status::Declined
+        | Status::Reversed
+        | Status::Cancelled
+        | Status::Void => false,
+    }
+}
+
+fn next(status: Status) -> Option<&'static str> {
+    Some(match status {
+        Status::Requested | Status::Approving => {
+            "Do not charge again. Get this payment until its state is decided."
+        }
+        Status::InDoubt => {
+            "Do not charge again. It is being settled; get this payment until its state is decided, or resolve it \
+             with a transaction number from KCP's partner site."
+        }
+        Status::Reversing => {
+            "It is being reversed. Get this payment until it is, before charging again."
+        }
+        Status::Declined => {
+            "The card was not charged. Another card, or another try, is a new payment."
+        }
+        Status::Reversed => {
+            "The card was charged and the charge undone. Another try is a new payment."
+        }
+        Status::Void => "The card was not charged. Another try is a new payment.",
+        Status::Approved | Status::PartiallyCancelled | Status::Cancelled => return None,
+    })
+}
+
+fn cancellations(state: &State) -> Vec<CancellationView> {
+    let State::Approved {
+        cancels,
+        pending,
+        refused,
+        ..
+    } = state
+    else {
+        return Vec::new();
+    };
+    let mut all: Vec<_> = cancels.iter().map(CancellationView::done).collect();
+    all.extend(
+        refused
+            .iter()
+            .map(|refused| CancellationView::refused(&refused.0, refused.1.as_ref())),
+    );
+    all.extend(
+        pending
+            .iter()
+            .map(|pending| CancellationView::asked(CancellationWord::Pending, &pending.0)),
+    );
+    all
+}
+
+impl CancellationView {
+    fn done(cancel: &Cancelled) -> Self {
+        Self {
+            id: cancel.id.as_ref().map(ToString::to_string),
+            state: CancellationWord::Done,
+            amount: cancel.amount,
+            reason: None,
+            at: Some(cancel.at),
+            by: cancel.by.as_ref().map(ToString::to_string),
+            refusal: None,
+        }
+    }
+
+    fn asked(state: CancellationWord, order: &CancelOrder) -> Self {
+        Self {
+            id: Some(order.id.to_string()),
+            state,
+            amount: order.amount.get(),
+            reason: Some(order.reason.to_string()),
+            at: None,
+            by: Some(order.by.to_string()),
+            refusal: None,
+        }
+    }
+
+    fn refused(order: &CancelOrder, refusal: Option<&Refusal>) -> Self {
+        let refusal = refusal.map(RefusalView::of);
+        Self {
+            refusal,
+            ..Self::asked(CancellationWord::Refused, order)
+        }
+    }
+}
+
+impl ApprovalView {
+    fn of(approval: &Approval) -> Self {
+        let company = |company: &nhn_kcp::Company| CompanyView {
+            code: company.code.clone(),
+            name: company.name.clone(),
+        };
+        Self {
+            app_no: approval.app_no.clone(),
+            app_time: approval.app_time.map(nhn_kcp::KcpTime::to_timestamp),
+            issuer: approval.issuer.as_ref().map(company),
+            acquirer: approval.acquirer.as_ref().map(company),
+            partial_cancel: approval.partial_cancel,
+            interest: approval.interest.map(|interest| match interest {
+                Interest::Buyer => InterestWord::Buyer,
+                Interest::Issuer => InterestWord::Issuer,
+                Interest::Merchant => InterestWord::Merchant,
+                Interest::NotBuyer => InterestWord::NotBuyer,
+            }),
+            check_card: approval.check_card,
+            corporate_card: approval.corporate_card,
+        }
+    }
+}
+
+impl RefusalView {
+    fn of(refusal: &Refusal) -> Self {
+        let meaning = refusal.code.meaning();
+        Self {
+            res_cd: refusal.code.to_string(),
+            res_msg: refusal.message.clone(),
+            meaning: meaning.gloss_en,
+            meaning_ko: meaning.gloss_ko,
+            trace_no: refusal.trace_no.clone(),
+        }
+    }
+}
+
+impl VoidView {
+    fn of(reason: &VoidReason) -> Self {
+        let (reason, detail) = match reason {
+            VoidReason::CardGone => (VoidWord::CardGone, None),
+            VoidReason::NotSent { why } => (VoidWord::NotSent, Some(why.clone())),
+            VoidReason::Absent => (VoidWord::Absent, None),
+            VoidReason::Attested { by, note } => {
+                (VoidWord::Attested, Some(format!("{by}: {note}")))
+            }
+        };
+        Self { reason, detail }
+    }
+}
+
+impl From<Status> for StateWord {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Requested => Self::Requested,
+            Status::Approving => Self::Approving,
+            Status::Approved => Self::Approved,
+            Status::Declined => Self::Declined,
+            Status::InDoubt => Self::InDoubt,
+            Status::Reversing => Self::Reversing,
+            Status::Reversed => Self::Reversed,
+            Status::PartiallyCancelled => Self::PartiallyCancelled,
+            Status::Cancelled => Self::Cancelled,
+            Status::Void => Self::Void,
+        }
+    }
+}
+
+impl From<Currency> for CurrencyWord {
+    fn from(currency: Currency) -> Self {
+        match currency {
+            Currency::Krw => Self::Krw,
+            Currency::Usd => Self::Usd,
+        }
+    }
+}

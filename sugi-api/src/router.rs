@@ -1,0 +1,72 @@
+//! Every route, and what lies around all of them.
+
+use axum::{
+    Router, middleware,
+    response::{IntoResponse, Response},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    Api, document, health, metrics, page,
+    payments::{cancel, create, get, list, resolve},
+    problem::{Code, Problem},
+    request, shops,
+};
+
+/// The operations with their part of the document.
+pub(crate) fn operations() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(document::Head::openapi())
+        .merge(keyed())
+        .merge(open())
+}
+
+/// What needs an API key.
+fn keyed() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get))
+        .routes(routes!(cancel::cancel))
+        .routes(routes!(resolve::resolve))
+        .routes(routes!(shops::list))
+}
+
+/// What anybody may ask.
+fn open() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(document::openapi))
+        .routes(routes!(page::docs))
+        .routes(routes!(page::problem))
+}
+
+/// The service, ready to be served.
+pub fn router(api: &Api) -> Router {
+    let keyed = Router::from(keyed()).route_layer(middleware::from_fn_with_state(
+        api.clone(),
+        request::make_room,
+    ));
+    Router::from(open())
+        .merge(keyed)
+        .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                Code::MethodNotAllowed,
+                "this address does not take this method",
+            )
+        })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(
+            api.clone(),
+            request::observe,
+        ))
+        .with_state(api.clone())
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a request panicked");
+    Problem::new(Code::Internal, "the work on this request broke off").into_response()
+}

@@ -1,0 +1,250 @@
+//! A whole service on loopback: the API, the engine, a ledger in SQLite, and a sandbox for KCP.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use kcp_sandbox::{Fault, FaultKind, Sandbox};
+use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
+use serde_json::{Value, json};
+use sugi_api::{Api, ApiKey, Limits, Scope};
+use sugi_core::Policy;
+use sugi_engine::{Contract, Engine, Shop, clock::Clock};
+use sugi_store::Store;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::http::{Answer, Request};
+
+/// Long enough for everything that is to come, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const KEY: &str = "sk_test_everything";
+pub(crate) const KEY_READ: &str = "sk_test_read";
+pub(crate) const KEY_PAY: &str = "sk_test_pay";
+pub(crate) const KEY_OTHER_SHOP: &str = "sk_test_other_shop";
+pub(crate) const KEY_ONE: &str = "sk_test_one_at_a_time";
+
+pub(crate) struct House {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) engine: Engine,
+    pub(crate) address: std::net::SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<usize>>,
+    _dir: tempfile::TempDir,
+}
+
+pub(crate) struct Plan {
+    pub(crate) order_lookup: bool,
+    pub(crate) limits: Limits,
+    /// Where KCP is said to be; the sandbox unless told otherwise.
+    pub(crate) kcp: Option<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let limits = Limits {
+            body_read: Duration::from_millis(300),
+            ..Limits::default()
+        };
+        Self {
+            order_lookup: true,
+            limits,
+            kcp: None,
+        }
+    }
+}
+
+impl House {
+    /// A service whose shop answers an inquiry by order number.
+    pub(crate) async fn new() -> Self {
+        Self::with(Plan::default()).await
+    }
+
+    /// A service whose lost answers stay lost until somebody resolves them.
+    pub(crate) async fn without_lookup() -> Self {
+        Self::with(Plan {
+            order_lookup: false,
+            ..Plan::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn with(plan: Plan) -> Self {
+        let sandbox = Sandbox::builder()
+            .order_lookup(plan.order_lookup)
+            .start()
+            .await
+            .unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let engine = Engine::new(store, [shop(&sandbox, &plan)], Clock::real());
+        let api = Api::new(engine.clone(), Clock::real(), keys(), plan.limits);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = sugi_api::serve(listener, sugi_api::router(&api), plan.limits, async {
+            let _ = stopped.await;
+        });
+        let served = Some(tokio::spawn(served));
+        Self {
+            sandbox,
+            engine,
+            address,
+            stop: Some(stop),
+            served,
+            _dir: dir,
+        }
+    }
+
+    pub(crate) fn fault(&self, kind: FaultKind) {
+        self.sandbox.fault(Fault::new(kind)).unwrap();
+    }
+
+    /// A request with a key that may do everything.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Request {
+        Request::new(self.address, method, path).header("authorization", &format!("Bearer {KEY}"))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path).send().await
+    }
+
+    pub(crate) fn post(&self, path: &str, key: &str, body: &Value) -> Request {
+        self.ask("POST", path)
+            .header("idempotency-key", key)
+            .json(body)
+    }
+
+    /// Takes a payment, with the order number as its idempotency key.
+    pub(crate) async fn pay(&self, order_no: &str) -> Answer {
+        self.post("/v1/payments", order_no, &sale(order_no))
+            .send()
+            .await
+    }
+
+    /// A payment that was approved; its id.
+    pub(crate) async fn approved(&self, order_no: &str) -> String {
+        let answer = self.pay(order_no).await;
+        assert_eq!(answer.json["state"], "approved", "{answer:?}");
+        answer.id()
+    }
+
+    pub(crate) async fn cancel(&self, id: &str, key: &str, body: &Value) -> Answer {
+        self.post(&format!("/v1/payments/{id}/cancellations"), key, body)
+            .send()
+            .await
+    }
+
+    pub(crate) async fn resolve(&self, id: &str, key: &str, body: &Value) -> Answer {
+        self.post(&format!("/v1/payments/{id}/resolution"), key, body)
+            .send()
+            .await
+    }
+
+    /// The payment once nothing works on it any more.
+    pub(crate) async fn settled(&self, id: &str) -> Answer {
+        assert_eq!(
+            self.engine.settle(PATIENCE).await,
+            0,
+            "work that does not come to rest"
+        );
+        self.get(&format!("/v1/payments/{id}")).await
+    }
+
+    /// How many approvals the books hold for an order.
+    pub(crate) fn approvals(&self, order_no: &str) -> usize {
+        self.sandbox.books_of(order_no).transactions.len()
+    }
+
+    pub(crate) fn tno(&self, order_no: &str) -> String {
+        self.sandbox.books_of(order_no).transactions[0].tno.clone()
+    }
+
+    /// What is left of an order in KCP's books.
+    pub(crate) fn left(&self, order_no: &str) -> u64 {
+        self.sandbox
+            .books_of(order_no)
+            .transactions
+            .iter()
+            .map(|one| one.remaining)
+            .sum()
+    }
+
+    /// Tells the service to stop.
+    pub(crate) fn begin_stop(&mut self) -> JoinHandle<usize> {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.served.take().unwrap()
+    }
+}
+
+fn keys() -> Vec<ApiKey> {
+    let name = |name: &str| name.parse().unwrap();
+    vec![
+        ApiKey::new(name("back end"), KEY),
+        ApiKey::new(name("reports"), KEY_READ).only_scopes([Scope::Read]),
+        ApiKey::new(name("till"), KEY_PAY).only_scopes([Scope::Pay]),
+        ApiKey::new(name("other shop"), KEY_OTHER_SHOP).only_shops(["other".parse().unwrap()]),
+    ]
+}
+
+fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
+    let ours = sandbox.credentials();
+    let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
+    let credentials = Credentials::from_pem(cert, key, &ours.key_password).unwrap();
+    let gateway = Gateway::sandbox(plan.kcp.as_deref().unwrap_or(sandbox.url())).unwrap();
+    let millis = Duration::from_millis;
+    let times = Timeouts {
+        connect: millis(500),
+        answer: millis(800),
+        idle: millis(500),
+    };
+    let client = Client::builder(ours.site_cd.parse().unwrap(), credentials, gateway)
+        .timeouts(times)
+        .build();
+    let policy = Policy {
+        quiet: SignedDuration::from_millis(1_000),
+        order_lookup: plan.order_lookup,
+        ladder: [0, 20, 50, 100, 200]
+            .map(SignedDuration::from_millis)
+            .into(),
+        ..Policy::default()
+    };
+    Shop::new(
+        "main".parse().unwrap(),
+        client.unwrap(),
+        times,
+        millis(400),
+        Contract::default(),
+        policy,
+    )
+}
+
+/// The sale of design and documentation: authenticated, of 1,004 won.
+pub(crate) fn sale(order_no: &str) -> Value {
+    json!({
+        "shop": "main", "order_no": order_no, "amount": 1004, "currency": "KRW", "product": "테스트 상품",
+        "buyer": { "name": "홍길동", "email": "test@kcp.co.kr", "phone": "01000000000" },
+        "card": {
+            "number": "4111111111111111", "expiry": "2030-12",
+            "holder_proof": { "birth_or_business_no": "951010", "password_prefix": "00" }
+        },
+        "installment_months": 0
+    })
+}
+
+/// The same with something put elsewhere: `card.number` and the like; `null` takes it out.
+pub(crate) fn sale_with(order_no: &str, changes: &[(&str, Value)]) -> Value {
+    let mut sale = sale(order_no);
+    for (path, value) in changes {
+        let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let at = parents
+            .split('.')
+            .filter(|name| !name.is_empty())
+            .fold(&mut sale, |at, name| &mut at[name]);
+        match value {
+            Value::Null => drop(at.as_object_mut().unwrap().remove(last)),
+            value => at[last] = value.clone(),
+        }
+    }
+    sale
+}
+
+pub(crate) type Shared = Arc<House>;
