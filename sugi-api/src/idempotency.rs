@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: asking twice does once.
 //!
-//! For payments the ledger remembers keys as long as the payment. For cancellations and resolutions
+//! For payments and cancellations the ledger remembers keys as long as the payment. For resolutions
 //! this process remembers them, see [`Notes`].
 
 use std::{
@@ -64,10 +64,9 @@ pub(crate) fn replayed(mut response: Response) -> Response {
     response
 }
 
-/// What this process remembers of keys that the ledger does not keep: those of cancellations and
-/// resolutions. Bounded: past [`Notes::MOST`] the oldest are forgotten. They do not outlive the
-/// process; a cancellation that is asked for again after a restart is a new one, which the amount
-/// that is left still bounds.
+/// What this process remembers of keys that the ledger does not keep: those of resolutions. Bounded:
+/// past [`Notes::MOST`] the oldest are forgotten. They do not outlive the process; a resolution that
+/// is asked for again after a restart finds the payment not in doubt any more, or confirms it again.
 #[derive(Debug, Default)]
 pub(crate) struct Notes(Mutex<Book>);
 
@@ -82,8 +81,8 @@ type NoteKey = (Actor, IdempotencyKey);
 #[derive(Debug, Clone)]
 struct Note {
     request: [u8; 32],
-    /// What it made, once that is known: a word of the operation's own.
-    made: Option<String>,
+    /// Whether it was carried out.
+    done: bool,
 }
 
 /// The right to carry out a request, which nobody else has meanwhile. Dropped without
@@ -99,8 +98,8 @@ pub(crate) struct Turn {
 pub(crate) enum Noted {
     /// It is new.
     First(Turn),
-    /// It made this before.
-    Again(String),
+    /// It was carried out before.
+    Again,
 }
 
 impl Notes {
@@ -123,10 +122,8 @@ impl Notes {
                 let detail = "this Idempotency-Key was used for another request";
                 Err(Problem::new(Code::KeyReused, detail).field("Idempotency-Key"))
             }
-            Some(Note {
-                made: Some(made), ..
-            }) => Ok(Noted::Again(made.clone())),
-            Some(Note { made: None, .. }) => {
+            Some(Note { done: true, .. }) => Ok(Noted::Again),
+            Some(Note { done: false, .. }) => {
                 let detail = "the first request with this Idempotency-Key has not ended";
                 Err(Problem::new(Code::StillRunning, detail)
                     .payment(payment)
@@ -142,7 +139,7 @@ impl Notes {
                     key.clone(),
                     Note {
                         request,
-                        made: None,
+                        done: false,
                     },
                 );
                 book.oldest_first.push_back(key.clone());
@@ -156,11 +153,11 @@ impl Notes {
 }
 
 impl Turn {
-    /// Remembers what was made.
-    pub(crate) fn done(mut self, made: String) {
+    /// Remembers that it was carried out.
+    pub(crate) fn done(mut self) {
         let mut book = self.notes.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(note) = self.key.take().and_then(|key| book.notes.get_mut(&key)) {
-            note.made = Some(made);
+            note.done = true;
         }
     }
 }
@@ -206,8 +203,8 @@ mod tests {
         let Ok(Noted::First(turn)) = take(&notes, "k", "b") else {
             panic!()
         };
-        turn.done("can_1".into());
-        assert!(matches!(take(&notes, "k", "b"), Ok(Noted::Again(made)) if made == "can_1"));
+        turn.done();
+        assert!(matches!(take(&notes, "k", "b"), Ok(Noted::Again)));
         assert_eq!(take(&notes, "k", "a").unwrap_err().code(), Code::KeyReused);
     }
 
@@ -218,7 +215,7 @@ mod tests {
             let Ok(Noted::First(turn)) = take(&notes, &n.to_string(), "a") else {
                 panic!()
             };
-            turn.done(String::new());
+            turn.done();
         }
         let book = notes.0.lock().unwrap();
         assert_eq!(

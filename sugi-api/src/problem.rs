@@ -8,6 +8,7 @@ use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
+use jiff::Timestamp;
 use nhn_kcp::Invalid;
 use serde::Serialize;
 use sugi_core::{PaymentId, Refusal};
@@ -116,6 +117,8 @@ codes! {
         "Use a new Idempotency-Key for a new request."
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests of this key at once"
         "Ask again after Retry-After."
+    ShopBusy "shop_busy" TOO_MANY_REQUESTS "The shop has as many payments under way as it may"
+        "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
     Internal "internal" INTERNAL_SERVER_ERROR "Something is broken here"
         "Ask again with the same Idempotency-Key; tell the operator the x-request-id."
     LedgerInconsistent "ledger_inconsistent" INTERNAL_SERVER_ERROR "The ledger does not read as it should"
@@ -123,6 +126,10 @@ codes! {
     NotSent "not_sent" BAD_GATEWAY "KCP was not reached"
         "Nothing was sent and nothing was charged. To try again, use a new Idempotency-Key."
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Too much to do at once"
+        "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
+    KcpUnsteady "kcp_unsteady" SERVICE_UNAVAILABLE "KCP is losing answers: no new payments for a while"
+        "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
+    Stopping "stopping" SERVICE_UNAVAILABLE "This service is ending"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
     LedgerBusy "ledger_busy" SERVICE_UNAVAILABLE "The ledger has too much to write"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
@@ -257,6 +264,12 @@ impl Problem {
 
     pub(crate) fn retry_after(self, secs: u64) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(secs))
+    }
+
+    /// When asking again can help; in whole seconds, and never too early.
+    pub(crate) fn retry_at(self, at: Timestamp, now: Timestamp) -> Self {
+        let secs = at.duration_since(now).as_secs();
+        self.retry_after(u64::try_from(secs).unwrap_or(0) + 1)
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {

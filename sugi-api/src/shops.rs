@@ -79,8 +79,9 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
         .0
         .engine
         .shops()
+        .into_iter()
         .filter(|shop| caller.key.may_use(&shop.id));
-    let mut shops: Vec<_> = mine.map(|shop| View::of(shop, soon)).collect();
+    let mut shops: Vec<_> = mine.map(|shop| View::of(&shop, soon)).collect();
     shops.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(Json(Found { shops }))
 }

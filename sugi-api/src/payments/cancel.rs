@@ -9,8 +9,9 @@ use axum::{
 use http::StatusCode;
 use nhn_kcp::{Amount, CancelReason};
 use serde::Deserialize;
-use sugi_core::{CancelId, Payment, Refusal, State as Stands};
-use sugi_engine::CancelError;
+use sugi_core::{CancelId, Event, Payment, Refusal, State as Stands};
+use sugi_engine::{CancelAsk, CancelError};
+use sugi_store::Entry;
 use utoipa::ToSchema;
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     body::Json,
     detached,
     document::{PathProblems, Problems, WriteProblems},
-    idempotency::{self, IdempotencyKey, Noted},
+    idempotency::{self, IdempotencyKey},
     keys::Scope,
     prefer::Prefer,
     problem::{Code, Problem},
@@ -55,7 +56,8 @@ pub(crate) struct New {
 /// (it goes on by itself; get the payment from its address), 409 when it did not happen. Never more
 /// is given back than what is left. One cancellation of a payment runs at a time.
 ///
-/// The same `Idempotency-Key` with the same body never gives back twice while the service runs.
+/// The same `Idempotency-Key` with the same body never gives back twice: the answer is how that
+/// cancellation ended, with `Idempotency-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/payments/{id}/cancellations", tag = "payments", operation_id = "cancel_payment",
     params(
@@ -97,36 +99,38 @@ pub(crate) async fn cancel(
     let payment = find(&api, &caller, &id).await?;
 
     let by = caller.key.name.clone();
-    let request = format!("cancel {:?} {reason}", amount.map(Amount::get));
-    let (asked, replayed) = match api.0.notes.take(&by, key, &payment.id, &request)? {
-        Noted::Again(made) => (
-            made.parse()
-                .map_err(|_| Problem::new(Code::Internal, "a note is not a name"))?,
-            true,
-        ),
-        Noted::First(turn) => {
-            let (engine, id) = (api.0.engine.clone(), payment.id.clone());
-            let asked = detached(async move {
-                let asked = engine
-                    .cancel(&id, amount, reason, by)
-                    .await
-                    .map_err(|why| refused(&why, &id))?;
-                turn.done(asked.to_string());
-                Ok(asked)
-            });
-            (asked.await?, false)
-        }
-    };
+    let key = Some((by.to_string(), key.0));
+    let (engine, id, seq) = (api.0.engine.clone(), payment.id.clone(), payment.seq);
+    let asked = detached(async move {
+        let ask = CancelAsk {
+            amount,
+            reason,
+            by,
+            key,
+        };
+        engine
+            .cancel(&id, ask)
+            .await
+            .map_err(|why| refused(&why, &id))
+    });
+    let asked = asked.await?;
     let payment = end_of(&api, payment, &asked, prefer.wait()).await?;
-    let response = respond(&api, &payment, &asked)
-        .await
-        .unwrap_or_else(IntoResponse::into_response);
+    let journal = api.0.engine.store().journal(&payment.id).await?;
+    let response = respond(&payment, &asked, &journal).unwrap_or_else(IntoResponse::into_response);
+    let replayed = journal
+        .iter()
+        .filter(|entry| entry.seq <= seq)
+        .any(|entry| is_ask(entry, &asked));
     let response = if replayed {
         idempotency::replayed(response)
     } else {
         response
     };
     Ok(prefer.applied(response))
+}
+
+fn is_ask(entry: &Entry, asked: &CancelId) -> bool {
+    matches!(&entry.event, Event::CancelAsked(order) if order.id == *asked)
 }
 
 /// How a cancellation ended.
@@ -195,10 +199,10 @@ fn state_of(payment: &Payment, asked: &CancelId) -> Option<End> {
     }
 }
 
-async fn respond(api: &Api, payment: &Payment, asked: &CancelId) -> Result<Response, Problem> {
+fn respond(payment: &Payment, asked: &CancelId, journal: &[Entry]) -> Result<Response, Problem> {
     let end = match state_of(payment, asked) {
         Some(end) => end,
-        None => from_journal(api, payment, asked).await?,
+        None => from_journal(payment, asked, journal)?,
     };
     let status = match end {
         End::Done => StatusCode::CREATED,
@@ -227,14 +231,13 @@ async fn respond(api: &Api, payment: &Payment, asked: &CancelId) -> Result<Respo
 
 /// The end of a cancellation that the payment does not tell of any more, because another one was
 /// asked for since.
-async fn from_journal(api: &Api, payment: &Payment, asked: &CancelId) -> Result<End, Problem> {
-    let journal = api.0.engine.store().journal(&payment.id).await?;
+fn from_journal(payment: &Payment, asked: &CancelId, journal: &[Entry]) -> Result<End, Problem> {
     let mut then: Option<Payment> = None;
     let mut end = None;
     for entry in journal {
         let next = match then.take() {
-            None => Payment::begin(payment.id.clone(), entry.at, entry.event),
-            Some(then) => then.evolve(entry.at, entry.event),
+            None => Payment::begin(payment.id.clone(), entry.at, entry.event.clone()),
+            Some(then) => then.evolve(entry.at, entry.event.clone()),
         };
         let next = next.map_err(|why| Problem::new(Code::LedgerInconsistent, why.to_string()))?;
         end = state_of(&next, asked).or(end);
@@ -267,6 +270,7 @@ fn refused(why: &CancelError, id: &sugi_core::PaymentId) -> Problem {
             .field("amount")
             .remaining(*remaining),
         CancelError::WholeOnly(_) => Problem::new(Code::WholeOnly, said).field("amount"),
+        CancelError::KeyReused => Problem::new(Code::KeyReused, said).field("Idempotency-Key"),
         CancelError::Pending => Problem::new(Code::CancelPending, said).retry_after(1),
         CancelError::Store(why) => why.clone().into(),
     };

@@ -50,8 +50,8 @@ pub(crate) struct New {
     #[schema(minimum = 1, maximum = 999_999_999_999_u64, example = 1004)]
     amount: u64,
     /// `KRW` when left out.
-    #[schema(inline)]
-    currency: Option<super::view::CurrencyWord>,
+    #[schema(inline, value_type = Option<super::view::CurrencyWord>)]
+    currency: Option<String>,
     /// What is sold; the buyer reads it on the receipt. At most 100 bytes of UTF-8 without control
     /// characters; a Korean letter takes 3 bytes.
     #[schema(
@@ -194,8 +194,14 @@ pub(crate) async fn create(
     caller.may(Scope::Pay)?;
     let key = key?;
     let sale = sale(body?.0, &caller, key)?;
-    let engine = api.0.engine.clone();
-    let outcome = detached(async move { engine.pay(sale).await.map_err(Problem::from) }).await?;
+    let (engine, clock) = (api.0.engine.clone(), api.0.clock.clone());
+    let paying = async move {
+        engine
+            .pay(sale)
+            .await
+            .map_err(|why| refused(why, clock.now()))
+    };
+    let outcome = detached(paying).await?;
     let response = match outcome {
         Outcome::Begun(ticket) => {
             let payment = match prefer.wait() {
@@ -269,10 +275,10 @@ fn sale(new: New, caller: &Caller, key: IdempotencyKey) -> Result<Sale, Problem>
     caller.may_use(&shop)?;
 
     let invalid = |why: Invalid| Problem::invalid(&why);
-    let currency = match new.currency {
-        None | Some(super::view::CurrencyWord::Krw) => Currency::Krw,
-        Some(super::view::CurrencyWord::Usd) => Currency::Usd,
-    };
+    let currency = new
+        .currency
+        .map_or(Ok(Currency::Krw), |text| text.parse())
+        .map_err(invalid)?;
     let money = Money {
         amount: Amount::new(new.amount).map_err(invalid)?,
         currency,
@@ -326,20 +332,24 @@ fn split(tax: &NewTax, amount: u64) -> TaxSplit {
     }
 }
 
-impl From<PayError> for Problem {
-    fn from(why: PayError) -> Self {
-        let said = why.to_string();
-        match why {
-            PayError::UnknownShop(_) => Self::new(Code::UnknownShop, said).field("shop"),
-            PayError::Contract { .. } => Self::new(Code::NotInContract, said),
-            PayError::Invalid(why) => Self::invalid(&why),
-            PayError::OrderLive { payment, .. } => Self::new(Code::OrderLive, said)
-                .field("order_no")
-                .payment(&payment),
-            PayError::KeyReused { payment } => Self::new(Code::KeyReused, said)
-                .field("Idempotency-Key")
-                .payment(&payment),
-            PayError::Store(why) => why.into(),
+fn refused(why: PayError, now: jiff::Timestamp) -> Problem {
+    let said = why.to_string();
+    match why {
+        // Not by its name: what was sent for one may be anything.
+        PayError::UnknownShop(_) => {
+            Problem::new(Code::UnknownShop, "there is no shop of that name here").field("shop")
         }
+        PayError::Contract { .. } => Problem::new(Code::NotInContract, said),
+        PayError::Invalid(why) => Problem::invalid(&why),
+        PayError::OrderLive { payment, .. } => Problem::new(Code::OrderLive, said)
+            .field("order_no")
+            .payment(&payment),
+        PayError::KeyReused { payment } => Problem::new(Code::KeyReused, said)
+            .field("Idempotency-Key")
+            .payment(&payment),
+        PayError::Busy(_) => Problem::new(Code::ShopBusy, said).retry_after(1),
+        PayError::Brake { until, .. } => Problem::new(Code::KcpUnsteady, said).retry_at(until, now),
+        PayError::Stopping => Problem::new(Code::Stopping, said).retry_after(1),
+        PayError::Store(why) => why.into(),
     }
 }

@@ -61,13 +61,14 @@ pub(crate) struct New {
     note: String,
     /// What is to become of a payment that is found alive; `reverse` when left out. A payment whose
     /// answer contradicted the request is reversed in any case.
-    #[schema(inline)]
-    outcome: Option<OutcomeWord>,
+    #[schema(inline, value_type = Option<OutcomeWord>)]
+    outcome: Option<String>,
 }
 
 /// What is to become of a payment that is found alive.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "for the document")]
 enum OutcomeWord {
     Reverse,
     Keep,
@@ -119,7 +120,7 @@ pub(crate) async fn resolve(
 
     let by = caller.key.name.clone();
     let replayed = match api.0.notes.take(&by, key, &payment.id, &request)? {
-        Noted::Again(_) => true,
+        Noted::Again => true,
         Noted::First(turn) => {
             let (engine, id, clock) = (
                 api.0.engine.clone(),
@@ -129,7 +130,7 @@ pub(crate) async fn resolve(
             detached(async move {
                 let taken = engine.resolve(&id, what, by).await;
                 taken.map_err(|why| refused(&why, &id, clock.now()))?;
-                turn.done("taken".into());
+                turn.done();
                 Ok(())
             })
             .await?;
@@ -162,18 +163,25 @@ fn resolution(new: New) -> Result<Resolution, Problem> {
         text("evidence", &new.evidence)?,
         text("note", &new.note)?
     );
-    let keep = matches!(new.outcome, Some(OutcomeWord::Keep));
+    let outcome = |detail, rule| {
+        Problem::new(Code::InvalidValue, detail)
+            .field("outcome")
+            .rule(rule)
+    };
+    let keep = match new.outcome.as_deref() {
+        None | Some("reverse") => false,
+        Some("keep") => true,
+        Some(_) => return Err(outcome("outcome is neither", "must be reverse or keep")),
+    };
     match new.tno {
         Some(tno) => {
             let tno = Tno::parse(&tno).map_err(|why| Problem::invalid(&why))?;
             Ok(Resolution::Live { tno, note, keep })
         }
-        None if keep => {
-            let detail = "a payment that is not there cannot be kept";
-            Err(Problem::new(Code::InvalidValue, detail)
-                .field("outcome")
-                .rule("must be reverse, or left out, without a tno"))
-        }
+        None if keep => Err(outcome(
+            "a payment that is not there cannot be kept",
+            "must be reverse, or left out, without a tno",
+        )),
         None => Ok(Resolution::Absent { note }),
     }
 }
@@ -196,10 +204,7 @@ fn refused(why: &ResolveError, id: &PaymentId, now: jiff::Timestamp) -> Problem 
         ResolveError::UnknownShop(_) => Problem::new(Code::UnknownShop, said),
         ResolveError::NotInDoubt(_) => Problem::new(Code::NotInDoubt, said),
         ResolveError::KnownAlive => Problem::new(Code::KnownAlive, said).field("tno"),
-        ResolveError::TooEarly(at) => {
-            let secs = u64::try_from(at.duration_since(now).as_secs()).unwrap_or(0) + 1;
-            Problem::new(Code::TooEarly, said).retry_after(secs)
-        }
+        ResolveError::TooEarly(at) => Problem::new(Code::TooEarly, said).retry_at(*at, now),
         ResolveError::NotConfirmed(_) => Problem::new(Code::NotConfirmed, said).field("tno"),
         ResolveError::Store(why) => why.clone().into(),
     };

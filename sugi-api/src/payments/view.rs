@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use nhn_kcp::{Currency, Interest};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sugi_core::{
     Approval, CancelOrder, Cancelled, Kind, Payment, Refusal, State, Status, VoidReason,
 };
@@ -78,9 +78,10 @@ pub(crate) struct View {
 }
 
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident: $($variant:ident)*) => {
+    ($(#[$meta:meta])* $name:ident $(as $as:ident)?: $($variant:ident)*) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+        $(#[schema(as = $as)])?
         #[serde(rename_all = "snake_case")]
         pub(crate) enum $name { $($variant),* }
     };
@@ -89,7 +90,7 @@ macro_rules! words {
 words! {
     /// Where it stands. `approved` and `declined` are KCP's word; `in_doubt` means that money may
     /// have moved and nobody knows yet; `void` that it is proved that none did.
-    StateWord: Requested Approving Approved Declined InDoubt Reversing Reversed PartiallyCancelled Cancelled Void
+    StateWord as PaymentState: Requested Approving Approved Declined InDoubt Reversing Reversed PartiallyCancelled Cancelled Void
 }
 words! {
     /// With the holder's proof (인증) or without (비인증).
@@ -110,7 +111,7 @@ words! {
 }
 
 /// A currency.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(crate) enum CurrencyWord {
     #[serde(rename = "KRW")]
     #[schema(rename = "KRW")]

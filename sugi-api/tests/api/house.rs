@@ -1,6 +1,6 @@
 //! A whole service on loopback: the API, the engine, a ledger in SQLite, and a sandbox for KCP.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, Sandbox};
@@ -8,7 +8,7 @@ use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
 use sugi_api::{Api, ApiKey, Limits, Scope};
 use sugi_core::Policy;
-use sugi_engine::{Contract, Engine, Shop, clock::Clock};
+use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
 use sugi_store::Store;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -20,7 +20,6 @@ pub(crate) const KEY: &str = "sk_test_everything";
 pub(crate) const KEY_READ: &str = "sk_test_read";
 pub(crate) const KEY_PAY: &str = "sk_test_pay";
 pub(crate) const KEY_OTHER_SHOP: &str = "sk_test_other_shop";
-pub(crate) const KEY_ONE: &str = "sk_test_one_at_a_time";
 
 pub(crate) struct House {
     pub(crate) sandbox: Sandbox,
@@ -28,12 +27,13 @@ pub(crate) struct House {
     pub(crate) address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<usize>>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 pub(crate) struct Plan {
     pub(crate) order_lookup: bool,
     pub(crate) limits: Limits,
+    pub(crate) shop: ShopLimits,
     /// Where KCP is said to be; the sandbox unless told otherwise.
     pub(crate) kcp: Option<String>,
 }
@@ -47,6 +47,13 @@ impl Default for Plan {
         Self {
             order_lookup: true,
             limits,
+            shop: ShopLimits {
+                brake: BrakeRule {
+                    losses: 1_000,
+                    ..BrakeRule::default()
+                },
+                ..ShopLimits::default()
+            },
             kcp: None,
         }
     }
@@ -90,7 +97,7 @@ impl House {
             address,
             stop: Some(stop),
             served,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -168,6 +175,11 @@ impl House {
             .sum()
     }
 
+    /// Where the ledger lives.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// Tells the service to stop.
     pub(crate) fn begin_stop(&mut self) -> JoinHandle<usize> {
         self.stop.take().unwrap().send(()).unwrap();
@@ -214,6 +226,7 @@ fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
         millis(400),
         Contract::default(),
         policy,
+        &plan.shop,
     )
 }
 
@@ -246,5 +259,3 @@ pub(crate) fn sale_with(order_no: &str, changes: &[(&str, Value)]) -> Value {
     }
     sale
 }
-
-pub(crate) type Shared = Arc<House>;

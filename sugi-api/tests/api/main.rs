@@ -6,8 +6,14 @@
     reason = "a test"
 )]
 
+mod auth;
+mod bad;
+mod canary;
 mod cancel;
 mod create;
+mod document;
 mod house;
 mod http;
 mod list;
+mod resolve;
+mod service;

@@ -1,0 +1,71 @@
+//! The service on loopback with a sandbox for KCP and a ledger that is gone afterwards, until its
+//! standard input ends. Prints where it is, as one line of JSON.
+#![allow(clippy::print_stdout, reason = "that line")]
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::SignedDuration;
+use kcp_sandbox::Sandbox;
+use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
+use sugi_api::{Api, ApiKey, Limits};
+use sugi_core::Policy;
+use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
+use sugi_store::Store;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sandbox = Sandbox::builder().order_lookup(true).start().await?;
+    let ours = sandbox.credentials();
+    let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
+    let credentials = Credentials::from_pem(cert, key, &ours.key_password)?;
+    let times = Timeouts::default();
+    let client = Client::builder(
+        ours.site_cd.parse()?,
+        credentials,
+        Gateway::sandbox(sandbox.url())?,
+    );
+    let client = client.timeouts(times).build()?;
+    let quiet = SignedDuration::from_secs(2);
+    let policy = Policy {
+        quiet,
+        order_lookup: true,
+        ..Policy::default()
+    };
+    let contract = Contract {
+        tax_split: true,
+        ..Contract::default()
+    };
+    let (margin, limits) = (Duration::from_secs(5), ShopLimits::default());
+    let shop = Shop::new(
+        "main".parse()?,
+        client,
+        times,
+        margin,
+        contract,
+        policy,
+        &limits,
+    );
+
+    let ledger = tempfile::tempdir()?;
+    let engine = Engine::new(Store::open(ledger.path())?, [shop], Clock::real());
+    let key = ApiKey {
+        shops: BTreeSet::new(),
+        ..ApiKey::new("tester".parse()?, "loopback")
+    };
+    let limits = Limits::default();
+    let router = sugi_api::router(&Api::new(engine.clone(), Clock::real(), [key], limits));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    println!(
+        "{}",
+        serde_json::json!({ "url": url, "api_key": "loopback", "control": sandbox.control_url() })
+    );
+    let end = async {
+        let read = || std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = tokio::task::spawn_blocking(read).await;
+    };
+    sugi_api::serve(listener, router, limits, end).await;
+    engine.stop(Duration::from_secs(5)).await;
+    Ok(())
+}

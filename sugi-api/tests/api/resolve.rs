@@ -1,0 +1,150 @@
+//! Closing what is in doubt by what a person knows.
+
+use kcp_sandbox::FaultKind;
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+async fn in_doubt(house: &House, order_no: &str, fault: FaultKind) -> String {
+    house.fault(fault);
+    let answer = house.pay(order_no).await;
+    assert_eq!(answer.json["state"], "in_doubt", "{answer:?}");
+    answer.id()
+}
+
+fn found(tno: &str, outcome: Option<&str>) -> Value {
+    let mut body = json!({ "tno": tno, "evidence": "KCP partner site", "note": "by order number" });
+    if let Some(outcome) = outcome {
+        body["outcome"] = json!(outcome);
+    }
+    body
+}
+
+fn not_there() -> Value {
+    json!({ "evidence": "KCP partner site", "note": "not in the list of the day" })
+}
+
+#[tokio::test]
+async fn with_its_number_it_is_reversed() {
+    let house = House::without_lookup().await;
+    let id = in_doubt(&house, "A-1", FaultKind::LoseAnswer).await;
+    let answer = house
+        .resolve(&id, "r", &found(&house.tno("A-1"), None))
+        .await;
+    assert_eq!(
+        (answer.status, &answer.json["state"]),
+        (200, &json!("reversed")),
+        "{answer:?}"
+    );
+    assert_eq!(house.left("A-1"), 0);
+    let again = house
+        .resolve(&id, "r", &found(&house.tno("A-1"), None))
+        .await;
+    assert_eq!(
+        (again.status, again.header("idempotency-replayed")),
+        (200, Some("true"))
+    );
+    house
+        .resolve(&id, "r", &found(&house.tno("A-1"), Some("keep")))
+        .await
+        .is_problem(422, "idempotency_key_reused");
+    house
+        .resolve(&id, "s", &found(&house.tno("A-1"), None))
+        .await
+        .is_problem(409, "not_in_doubt");
+    let told = house.get(&format!("/v1/payments/{id}")).await.text;
+    assert!(
+        told.contains("back end named a tno (KCP partner site: by order number)"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn with_its_number_it_can_be_kept() {
+    let house = House::without_lookup().await;
+    let id = in_doubt(&house, "A-1", FaultKind::LoseAnswer).await;
+    let answer = house
+        .resolve(&id, "r", &found(&house.tno("A-1"), Some("keep")))
+        .await;
+    assert_eq!(
+        (answer.status, &answer.json["state"]),
+        (200, &json!("approved")),
+        "{answer:?}"
+    );
+    assert_eq!(house.left("A-1"), 1004);
+}
+
+#[tokio::test]
+async fn nobody_is_believed_on_their_word_alone() {
+    let house = House::without_lookup().await;
+    house.approved("A-0").await;
+    let id = in_doubt(&house, "A-1", FaultKind::LoseAnswer).await;
+    for tno in [&*house.tno("A-0"), "20990101000001"] {
+        let refused = house.resolve(&id, tno, &found(tno, None)).await;
+        refused.is_problem(409, "not_confirmed").of_field("tno");
+    }
+    let early = house.resolve(&id, "early", &not_there()).await;
+    assert!(
+        early
+            .is_problem(409, "too_early")
+            .header("retry-after")
+            .is_some(),
+        "{early:?}"
+    );
+    let keep_nothing = json!({ "evidence": "a", "note": "b", "outcome": "keep" });
+    house
+        .resolve(&id, "k", &keep_nothing)
+        .await
+        .is_problem(422, "invalid_value")
+        .of_field("outcome");
+    assert_eq!(
+        house.get(&format!("/v1/payments/{id}")).await.json["state"],
+        "in_doubt"
+    );
+    house
+        .resolve(&id, "end", &found(&house.tno("A-1"), None))
+        .await;
+}
+
+#[tokio::test]
+async fn what_never_arrived_is_closed_after_the_quiet_period() {
+    let house = House::without_lookup().await;
+    let id = in_doubt(&house, "A-1", FaultKind::LoseRequest).await;
+    let closed = loop {
+        let answer = house.resolve(&id, "r", &not_there()).await;
+        if answer.status != 409 {
+            break answer;
+        }
+        // What was refused did not use the key up.
+        answer.is_problem(409, "too_early");
+    };
+    assert_eq!(
+        (closed.status, &closed.json["state"]),
+        (200, &json!("void")),
+        "{closed:?}"
+    );
+    assert_eq!(closed.json["void"]["reason"], "attested");
+    assert_eq!(
+        house.pay("A-1").await.status,
+        201,
+        "the order's key: the payment as it is now"
+    );
+}
+
+#[tokio::test]
+async fn only_what_is_in_doubt_is_resolved() {
+    let house = House::new().await;
+    let id = house.approved("A-1").await;
+    house
+        .resolve(&id, "r", &found(&house.tno("A-1"), None))
+        .await
+        .is_problem(409, "not_in_doubt");
+    house
+        .resolve(&id, "s", &not_there())
+        .await
+        .is_problem(409, "not_in_doubt");
+    house
+        .resolve("pay_1", "t", &not_there())
+        .await
+        .is_problem(404, "payment_not_found");
+}
