@@ -142,6 +142,42 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// A whole number that is not negative. JSON knows one kind of number, so `1004.0` is one as well.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whole(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Whole;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number that is not negative")
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Whole, E> {
+                Ok(Whole(number))
+            }
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked before"
+            )]
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Whole, E> {
+                // Up to here a double holds every whole number.
+                const MOST: f64 = 9_007_199_254_740_992.0;
+                if number.fract() == 0.0 && (0.0..=MOST).contains(&number) {
+                    return Ok(Whole(number as u64));
+                }
+                Err(E::invalid_value(
+                    serde::de::Unexpected::Other("a number"),
+                    &self,
+                ))
+            }
+        }
+        from.deserialize_u64(Number)
+    }
+}
+
 /// A text that is wiped when it is dropped, on its way into a type that keeps it secret.
 pub(crate) struct SecretText(Zeroizing<String>);
 
@@ -239,7 +275,6 @@ fn refused(why: &serde_json::Error, path: &str) -> Problem {
 /// Rust's names of types, in JSON's.
 fn in_words(expected: &str) -> &str {
     match expected {
-        "u64" | "u8" | "u32" => "a whole number that is not negative",
         "a boolean" => "true or false",
         text => text,
     }

@@ -26,7 +26,12 @@ use crate::router::operations;
             with more headers than the server takes is answered 431 without a body.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(crate::problem::Body, crate::payments::view::StateWord)),
+    components(schemas(
+        crate::problem::Body,
+        crate::payments::words::StateWord,
+        crate::payments::list::ShopWord,
+        crate::payments::list::Moment,
+    )),
     tags(
         (name = "payments", description = "Take, find, cancel and resolve payments."),
         (name = "shops", description = "The shops that payments are taken for."),

@@ -259,7 +259,7 @@ fn kind(schema: &Value) -> String {
     {
         return format!("<a href=\"#shape-{0}\">{0}</a>", escape(name));
     }
-    if let Some(either) = schema["oneOf"].as_array() {
+    if let Some(either) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
         let kinds: Vec<_> = either
             .iter()
             .filter(|one| one["type"] != "null")
@@ -343,8 +343,8 @@ fn inline(text: &str) -> String {
 }
 
 fn paragraphs(text: &str) -> String {
-    text.split("\n\n")
-        .filter(|part| !part.is_empty())
-        .map(|part| format!("<p>{}</p>", inline(part)))
-        .collect()
+    let parts = text.split("\n\n").filter(|part| !part.is_empty());
+    parts.fold(String::new(), |all, part| {
+        all + "<p>" + &inline(part) + "</p>"
+    })
 }

@@ -45,8 +45,8 @@ impl Query {
             if value.chars().any(char::is_control) {
                 return Err(bad(field, "must not hold control characters"));
             }
-            if value.len() > 256 {
-                return Err(bad(field, "must be at most 256 bytes long"));
+            if value.chars().count() > 256 {
+                return Err(bad(field, "must be at most 256 characters long"));
             }
         }
         Ok(Self(pairs))

@@ -35,7 +35,7 @@ pub(crate) fn holds_card_number(text: &str, separators: bool) -> bool {
             && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         if byte.is_ascii_digit() {
             run.push(*byte);
-        } else if !(between && !run.is_empty()) {
+        } else if !between || run.is_empty() {
             if is_card_number(&run) {
                 return true;
             }
@@ -47,8 +47,10 @@ pub(crate) fn holds_card_number(text: &str, separators: bool) -> bool {
 
 fn is_card_number(digits: &[u8]) -> bool {
     let starts_like_one = match digits {
-        [b'4' | b'9', ..] | [b'3', b'4'..=b'8', ..] | [b'5', b'1'..=b'5', ..] => true,
-        [b'6', b'0' | b'2' | b'4' | b'5', ..] => true,
+        [b'4' | b'9', ..]
+        | [b'3', b'4'..=b'8', ..]
+        | [b'5', b'1'..=b'5', ..]
+        | [b'6', b'0' | b'2' | b'4' | b'5', ..] => true,
         [b'2', b'2'..=b'7', ..] => digits.len() == 16,
         _ => false,
     };

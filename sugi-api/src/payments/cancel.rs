@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     Api,
     auth::Caller,
-    body::Json,
+    body::{Json, Whole},
     detached,
     document::{PathProblems, Problems, WriteProblems},
     idempotency::{self, IdempotencyKey},
@@ -38,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(45);
 #[schema(as = NewCancellation, example = json!({ "amount": 500, "reason": "고객 변심" }))]
 pub(crate) struct New {
     /// How much to give back, in the currency's smallest unit; all that is left when left out.
-    #[schema(minimum = 1, maximum = 999_999_999_999_u64)]
-    amount: Option<u64>,
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 999_999_999_999_u64)]
+    amount: Option<Whole>,
     /// Why, as told to KCP. At most 100 bytes of UTF-8; a Korean letter takes 3 bytes.
     #[schema(
         min_length = 1,
@@ -91,7 +91,7 @@ pub(crate) async fn cancel(
     let (key, new) = (key?, body?.0);
     let amount = new
         .amount
-        .map(Amount::new)
+        .map(|amount| Amount::new(amount.0))
         .transpose()
         .map_err(|why| Problem::invalid(&why))?;
     no_card_number("reason", &new.reason)?;

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     Api,
     auth::Caller,
-    body::{Json, Object, SecretText},
+    body::{Json, Object, SecretText, Whole},
     detached,
     document::{Problems, WriteProblems},
     idempotency::{self, IdempotencyKey},
@@ -47,10 +47,10 @@ pub(crate) struct New {
     #[schema(pattern = "^[!#-%(-+\\-./0-:=?-\\[\\]-_a-{}~]{1,40}$", example = "A-1")]
     order_no: String,
     /// In the currency's smallest unit: won, or US cents.
-    #[schema(minimum = 1, maximum = 999_999_999_999_u64, example = 1004)]
-    amount: u64,
+    #[schema(value_type = u64, minimum = 1, maximum = 999_999_999_999_u64, example = 1004)]
+    amount: Whole,
     /// `KRW` when left out.
-    #[schema(inline, value_type = Option<super::view::CurrencyWord>)]
+    #[schema(inline, value_type = Option<super::words::CurrencyWord>)]
     currency: Option<String>,
     /// What is sold; the buyer reads it on the receipt. At most 100 bytes of UTF-8 without control
     /// characters; a Korean letter takes 3 bytes.
@@ -66,8 +66,8 @@ pub(crate) struct New {
     card: Object<NewCard>,
     /// Months of instalments: 0 (or left out) for a lump sum, else 2 to 12. Only for won, and from
     /// 50,000 won on.
-    #[schema(minimum = 0, maximum = 12)]
-    installment_months: Option<u8>,
+    #[schema(value_type = Option<u8>, minimum = 0, maximum = 12)]
+    installment_months: Option<Whole>,
     #[schema(value_type = Option<NewTax>)]
     tax: Option<Object<NewTax>>,
 }
@@ -138,14 +138,14 @@ pub(crate) struct NewProof {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTax {
     /// The value of the taxed goods, without the tax.
-    #[schema(maximum = 999_999_999_999_u64)]
-    supply: u64,
+    #[schema(value_type = u64, maximum = 999_999_999_999_u64)]
+    supply: Whole,
     /// The tax on it.
-    #[schema(maximum = 999_999_999_999_u64)]
-    vat: u64,
+    #[schema(value_type = u64, maximum = 999_999_999_999_u64)]
+    vat: Whole,
     /// The value of the tax-free goods.
-    #[schema(maximum = 999_999_999_999_u64)]
-    tax_free: u64,
+    #[schema(value_type = u64, maximum = 999_999_999_999_u64)]
+    tax_free: Whole,
 }
 
 /// Take a payment
@@ -280,7 +280,7 @@ fn sale(new: New, caller: &Caller, key: IdempotencyKey) -> Result<Sale, Problem>
         .map_or(Ok(Currency::Krw), |text| text.parse())
         .map_err(invalid)?;
     let money = Money {
-        amount: Amount::new(new.amount).map_err(invalid)?,
+        amount: Amount::new(new.amount.0).map_err(invalid)?,
         currency,
     };
     let mut order = Order::new(OrderNo::parse(&new.order_no).map_err(invalid)?, money);
@@ -293,7 +293,11 @@ fn sale(new: New, caller: &Caller, key: IdempotencyKey) -> Result<Sale, Problem>
             phone: text("buyer.phone", buyer.phone, BuyerPhone::parse)?,
         };
     }
-    order.installments = Installments::new(new.installment_months.unwrap_or(0)).map_err(invalid)?;
+    // More than fit are too many, which is the same rule.
+    let months = new
+        .installment_months
+        .map_or(0, |months| u8::try_from(months.0).unwrap_or(u8::MAX));
+    order.installments = Installments::new(months).map_err(invalid)?;
     order.tax = new.tax.map(|Object(tax)| split(&tax, new.amount));
     Ok(Sale {
         shop,
@@ -317,18 +321,10 @@ fn text<T>(
         .map_err(|why| Problem::invalid_at(field, &why))
 }
 
-fn split(tax: &NewTax, amount: u64) -> TaxSplit {
-    match *tax {
-        NewTax {
-            supply: 0,
-            vat: 0,
-            tax_free,
-        } if tax_free == amount => TaxSplit::TaxFree,
-        NewTax {
-            supply,
-            vat,
-            tax_free: free,
-        } => TaxSplit::Mixed { supply, vat, free },
+fn split(tax: &NewTax, amount: Whole) -> TaxSplit {
+    match (tax.supply.0, tax.vat.0, tax.tax_free.0) {
+        (0, 0, free) if free == amount.0 => TaxSplit::TaxFree,
+        (supply, vat, free) => TaxSplit::Mixed { supply, vat, free },
     }
 }
 

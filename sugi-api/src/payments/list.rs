@@ -1,11 +1,16 @@
 //! `GET /v1/payments`: find payments, page by page.
 
+use std::borrow::Cow;
+
 use axum::{Json, extract::State};
 use jiff::{Timestamp, civil::Date, tz::Offset};
 use serde::Serialize;
 use sugi_core::{ShopId, Status};
 use sugi_store::{Filter, Summary};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, SchemaFormat, Type},
+};
 
 use crate::{
     Api,
@@ -16,7 +21,10 @@ use crate::{
     query::{Query, bad},
 };
 
-use super::view::{BuyerView, CardView, CurrencyWord, StateWord, money_may_have_moved};
+use super::{
+    view::{BuyerView, CardView, money_may_have_moved},
+    words::{CurrencyWord, StateWord},
+};
 
 /// How many payments a page holds unless the caller says so.
 const PAGE: usize = 50;
@@ -30,6 +38,35 @@ pub(crate) struct Found {
     /// Give this as `before` to get the next page; `null` when there is none.
     #[schema(required = true)]
     next: Option<String>,
+}
+
+/// A shop, as a parameter.
+#[derive(ToSchema)]
+#[schema(as = ShopId, value_type = String, pattern = "^[a-z0-9_-]{1,32}$")]
+#[allow(dead_code, reason = "for the document")]
+pub(crate) struct ShopWord(String);
+
+/// A time, as a parameter.
+pub(crate) struct Moment;
+
+impl ToSchema for Moment {
+    fn name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+}
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let text = |format| {
+            let text = ObjectBuilder::new().schema_type(Type::String);
+            text.format(Some(SchemaFormat::KnownFormat(format)))
+        };
+        let what = "A time (RFC 3339), or a day in Korea, which is its first moment.";
+        let either = OneOfBuilder::new()
+            .item(text(KnownFormat::Date))
+            .item(text(KnownFormat::DateTime));
+        RefOr::T(Schema::OneOf(either.description(Some(what)).build()))
+    }
 }
 
 /// A payment in a list: what its own address tells, without the details.
@@ -73,16 +110,16 @@ struct Line {
 #[utoipa::path(
     get, path = "/v1/payments", tag = "payments", operation_id = "list_payments",
     params(
-        ("shop" = Option<Vec<String>>, Query, description = "Of this shop; can be given more than once.", explode),
+        ("shop" = Option<Vec<ShopWord>>, Query, description = "Of this shop; can be given more than once.", explode),
         ("state" = Option<Vec<StateWord>>, Query, description = "In this state; can be given more than once.", explode),
-        ("order_no" = Option<String>, Query, description = "The merchant's order number.", max_length = 256),
-        ("buyer_name" = Option<String>, Query, description = "The buyer's name.", max_length = 256),
-        ("buyer_phone" = Option<String>, Query, description = "The buyer's phone number.", max_length = 256),
+        ("order_no" = Option<String>, Query, description = "The merchant's order number.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
+        ("buyer_name" = Option<String>, Query, description = "The buyer's name.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
+        ("buyer_phone" = Option<String>, Query, description = "The buyer's phone number.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("last4" = Option<String>, Query, description = "The card's last four digits.", pattern = "^[0-9]{4}$"),
-        ("app_no" = Option<String>, Query, description = "The approval number.", max_length = 256),
+        ("app_no" = Option<String>, Query, description = "The approval number.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("tno" = Option<String>, Query, description = "KCP's transaction number.", pattern = "^[0-9]{14}$"),
-        ("from" = Option<String>, Query, description = "Made at or after: a time (RFC 3339), or a day in Korea (`2026-11-23`), which is its first moment.", example = "2026-11-23"),
-        ("until" = Option<String>, Query, description = "Made before: likewise. For one whole day give the next day here.", example = "2026-11-24"),
+        ("from" = Option<Moment>, Query, description = "Made at or after: a time (RFC 3339), or a day in Korea (`2026-11-23`), which is its first moment.", example = "2026-11-23"),
+        ("until" = Option<Moment>, Query, description = "Made before: likewise. For one whole day give the next day here.", example = "2026-11-24"),
         ("before" = Option<String>, Query, description = "`next` of the page before.", pattern = "^pay_[0-9a-f]{32}$"),
         ("limit" = Option<u16>, Query, description = "How many, 1 to 200; 50 when left out.", minimum = 1, maximum = 200),
     ),

@@ -7,6 +7,7 @@ mod history;
 pub(crate) mod list;
 pub(crate) mod resolve;
 pub(crate) mod view;
+pub(crate) mod words;
 
 use axum::{
     extract::{FromRequestParts, Path},

@@ -1,12 +1,11 @@
 //! A payment as the API shows it.
 
 use jiff::Timestamp;
-use nhn_kcp::{Currency, Interest};
 use serde::Serialize;
-use sugi_core::{
-    Approval, CancelOrder, Cancelled, Kind, Payment, Refusal, State, Status, VoidReason,
-};
+use sugi_core::{Approval, CancelOrder, Cancelled, Payment, Refusal, State, Status, VoidReason};
 use utoipa::ToSchema;
+
+use super::words::{CancellationWord, CurrencyWord, InterestWord, KindWord, StateWord, VoidWord};
 
 /// A payment as it is now.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,50 +74,6 @@ pub(crate) struct View {
     /// When something last happened to it.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-}
-
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident $(as $as:ident)?: $($variant:ident)*) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-        $(#[schema(as = $as)])?
-        #[serde(rename_all = "snake_case")]
-        pub(crate) enum $name { $($variant),* }
-    };
-}
-
-words! {
-    /// Where it stands. `approved` and `declined` are KCP's word; `in_doubt` means that money may
-    /// have moved and nobody knows yet; `void` that it is proved that none did.
-    StateWord as PaymentState: Requested Approving Approved Declined InDoubt Reversing Reversed PartiallyCancelled Cancelled Void
-}
-words! {
-    /// With the holder's proof (인증) or without (비인증).
-    KindWord: Authenticated Unauthenticated
-}
-words! {
-    /// Where a cancellation stands.
-    CancellationWord: Done Pending Refused
-}
-words! {
-    /// Who pays the interest of instalments.
-    InterestWord: Buyer Issuer Merchant NotBuyer
-}
-words! {
-    /// Why it is void: the card left memory before anything was sent; the request never left; KCP's
-    /// books do not have it; a person vouched for that.
-    VoidWord: CardGone NotSent Absent Attested
-}
-
-/// A currency.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub(crate) enum CurrencyWord {
-    #[serde(rename = "KRW")]
-    #[schema(rename = "KRW")]
-    Krw,
-    #[serde(rename = "USD")]
-    #[schema(rename = "USD")]
-    Usd,
 }
 
 /// Who buys.
@@ -283,10 +238,7 @@ impl View {
             shop: request.shop.to_string(),
             order_no: request.order_no.to_string(),
             kcp_order_no: order.order_no.to_string(),
-            kind: match request.kind {
-                Kind::Authenticated => KindWord::Authenticated,
-                Kind::Unauthenticated => KindWord::Unauthenticated,
-            },
+            kind: request.kind.into(),
             amount: order.money.amount.get(),
             cancelled_amount: payment.cancelled_amount(),
             currency: order.money.currency.into(),
@@ -425,12 +377,7 @@ impl ApprovalView {
             issuer: approval.issuer.as_ref().map(company),
             acquirer: approval.acquirer.as_ref().map(company),
             partial_cancel: approval.partial_cancel,
-            interest: approval.interest.map(|interest| match interest {
-                Interest::Buyer => InterestWord::Buyer,
-                Interest::Issuer => InterestWord::Issuer,
-                Interest::Merchant => InterestWord::Merchant,
-                Interest::NotBuyer => InterestWord::NotBuyer,
-            }),
+            interest: approval.interest.map(InterestWord::from),
             check_card: approval.check_card,
             corporate_card: approval.corporate_card,
         }
@@ -461,31 +408,5 @@ impl VoidView {
             }
         };
         Self { reason, detail }
-    }
-}
-
-impl From<Status> for StateWord {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Requested => Self::Requested,
-            Status::Approving => Self::Approving,
-            Status::Approved => Self::Approved,
-            Status::Declined => Self::Declined,
-            Status::InDoubt => Self::InDoubt,
-            Status::Reversing => Self::Reversing,
-            Status::Reversed => Self::Reversed,
-            Status::PartiallyCancelled => Self::PartiallyCancelled,
-            Status::Cancelled => Self::Cancelled,
-            Status::Void => Self::Void,
-        }
-    }
-}
-
-impl From<Currency> for CurrencyWord {
-    fn from(currency: Currency) -> Self {
-        match currency {
-            Currency::Krw => Self::Krw,
-            Currency::Usd => Self::Usd,
-        }
     }
 }

@@ -197,6 +197,31 @@ async fn past_the_limits_there_is_a_clear_error() {
 }
 
 #[tokio::test]
+async fn while_kcp_loses_answers_no_new_payment_is_sent() {
+    let mut plan = Plan {
+        order_lookup: false,
+        ..Plan::default()
+    };
+    plan.shop.brake.losses = 1;
+    let house = House::with(plan).await;
+    house.fault(kcp_sandbox::FaultKind::LoseAnswer);
+    assert_eq!(house.pay("A-1").await.json["state"], "in_doubt");
+    let refused = house.pay("A-2").await;
+    assert!(
+        refused
+            .is_problem(503, "kcp_unsteady")
+            .header("retry-after")
+            .is_some()
+    );
+    assert_eq!(house.approvals("A-2"), 0);
+    assert_eq!(
+        house.pay("A-1").await.status,
+        202,
+        "what was asked before is still answered"
+    );
+}
+
+#[tokio::test]
 async fn the_shops_say_what_they_can() {
     let house = House::new().await;
     let shops = house.get("/v1/shops").await;

@@ -35,6 +35,7 @@ async fn values_that_break_a_rule_are_named() {
         ("card.holder_proof.password_prefix", json!("0000")),
         ("installment_months", json!(1)),
         ("installment_months", json!(13)),
+        ("installment_months", json!(256)),
     ] {
         let answer = house
             .post("/v1/payments", "k", &sale_with("A-1", &[(field, value)]))
@@ -73,7 +74,6 @@ async fn wrong_types_and_missing_fields_are_named() {
         ("card.number", json!(4_111_111_111_111_111_u64)),
         ("card.holder_proof", json!(["951010", "00"])),
         ("installment_months", json!("0")),
-        ("installment_months", json!(256)),
     ] {
         let answer = house
             .post("/v1/payments", "k", &sale_with("A-1", &[(field, value)]))
@@ -288,7 +288,8 @@ async fn addresses_and_methods_are_checked() {
         answer.is_problem(405, "method_not_allowed");
         let mut told: Vec<_> = answer.header("allow").unwrap().split(',').collect();
         let mut right: Vec<_> = allow.split(',').collect();
-        (told.sort_unstable(), right.sort_unstable());
+        told.sort_unstable();
+        right.sort_unstable();
         assert_eq!(told, right, "{method} {path}");
     }
 }
@@ -336,7 +337,7 @@ async fn slow_callers_are_told_so() {
 #[tokio::test]
 async fn floods_of_headers_are_refused() {
     let house = House::new().await;
-    let many: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let many = "x-a: 1\r\n".repeat(200);
     let large = format!("x-large: {}\r\n", "a".repeat(100_000));
     for flood in [many, large] {
         let head = house.ask("GET", "/v1/shops").head();

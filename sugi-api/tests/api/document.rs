@@ -98,19 +98,20 @@ async fn it_states_the_rules() {
     assert_eq!(codes.as_array().unwrap().len(), Code::ALL.len());
 }
 
+fn refs<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|value| refs(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| refs(value, found)),
+        _ => {}
+    }
+}
+
 #[tokio::test]
 async fn nothing_in_it_leads_nowhere() {
     let document = serde_json::to_value(sugi_api::document()).unwrap();
-    fn refs<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
-        match value {
-            Value::Object(fields) => {
-                found.extend(fields.get("$ref").and_then(Value::as_str));
-                fields.values().for_each(|value| refs(value, found));
-            }
-            Value::Array(values) => values.iter().for_each(|value| refs(value, found)),
-            _ => {}
-        }
-    }
     let mut found = BTreeSet::new();
     refs(&document, &mut found);
     for path in found {

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::format_push_string,
+    clippy::too_many_lines,
     reason = "a test"
 )]
 
