@@ -99,7 +99,7 @@ fn render(document: &Value) -> String {
         for (path, methods) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in methods.as_object().into_iter().flatten() {
                 if operation["tags"][0] == tag["name"] {
-                    show_operation(&mut nav, &mut main, path, method, operation);
+                    show_operation(&mut nav, &mut main, (path, method, operation), document);
                 }
             }
         }
@@ -132,9 +132,8 @@ fn render(document: &Value) -> String {
 fn show_operation(
     nav: &mut String,
     main: &mut String,
-    path: &str,
-    method: &str,
-    operation: &Value,
+    (path, method, operation): (&str, &str, &Value),
+    document: &Value,
 ) {
     let (id, verb) = (
         escape(text(&operation["operationId"])),
@@ -172,6 +171,10 @@ fn show_operation(
     let body = &operation["requestBody"]["content"]["application/json"]["schema"];
     if !body.is_null() {
         let _ = write!(main, "<h4>Body</h4><p>{}</p>", kind(body));
+        let named = body["$ref"]
+            .as_str()
+            .and_then(|path| document.pointer(path.strip_prefix('#')?));
+        show_example(main, named.unwrap_or(body));
     }
     main.push_str("<h4>Answers</h4><table>");
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
@@ -237,6 +240,10 @@ fn show_schema(main: &mut String, schema: &Value) {
         }
         main.push_str("</table>");
     }
+    show_example(main, schema);
+}
+
+fn show_example(main: &mut String, schema: &Value) {
     if !schema["example"].is_null() {
         let example = serde_json::to_string_pretty(&schema["example"]).unwrap_or_default();
         let _ = write!(main, "<pre>{}</pre>", escape(&example));
