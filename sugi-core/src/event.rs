@@ -216,4 +216,7 @@ pub struct CancelOrder {
     pub reason: CancelReason,
     /// Who asked.
     pub by: Actor,
+    /// They asked for all that was left, whatever that was.
+    #[serde(default)]
+    pub all: bool,
 }

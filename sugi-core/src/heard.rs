@@ -10,7 +10,10 @@ use nhn_kcp::{
     Transaction, TransactionState,
 };
 
-use crate::{Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, VoidReason, todo::Call};
+use crate::{
+    Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, VoidReason,
+    todo::{Call, SKEW},
+};
 
 /// The answer to an approval.
 #[must_use]
@@ -131,21 +134,12 @@ pub fn seen(
             found.tno
         ));
     }
-    // Once a number is known to be ours, KCP need not name the order again.
+    // Once a number is known to be ours, KCP need not tell again whose it is.
     let known = payment
         .approval()
         .is_some_and(|approval| approval.tno == found.tno);
-    match &found.order_no {
-        Some(order_no) if *order_no != payment.request.order.order_no => {
-            return unclear(format!("{} belongs to another order", found.tno));
-        }
-        None if !known => {
-            return unclear(format!(
-                "KCP does not say which order {} belongs to",
-                found.tno
-            ));
-        }
-        _ => {}
+    if !known && let Err(why) = is_ours(&found, payment) {
+        return unclear(why);
     }
     let remaining = match (found.remaining, &found.state) {
         (_, TransactionState::Other(state)) => {
@@ -160,6 +154,34 @@ pub fn seen(
         approval: Box::new(learnt(found, payment)),
         remaining,
     }
+}
+
+/// Whether a transaction is this payment's. The order's number alone does not prove it: a merchant
+/// may use one number in several ways to pay. So whatever KCP tells besides must fit as well.
+fn is_ours(found: &Transaction, payment: &Payment) -> Result<(), String> {
+    let tno = &found.tno;
+    let request = &payment.request;
+    match &found.order_no {
+        None => return Err(format!("KCP does not say which order {tno} belongs to")),
+        Some(order_no) if *order_no != request.order.order_no => {
+            return Err(format!("{tno} belongs to another order"));
+        }
+        Some(_) => {}
+    }
+    let earlier = |time: nhn_kcp::KcpTime| time.to_timestamp() < payment.created_at - SKEW;
+    if found.app_time.is_some_and(earlier) {
+        return Err(format!(
+            "{tno} was approved before this payment was asked for"
+        ));
+    }
+    let ends = |card: nhn_kcp::MaskedCard| (card.first6().to_owned(), card.last4().to_owned());
+    if found
+        .card
+        .is_some_and(|card| ends(card) != ends(request.card))
+    {
+        return Err(format!("{tno} was paid with another card"));
+    }
+    Ok(())
 }
 
 /// An approval learnt by looking, with what we knew of it before.
@@ -198,6 +220,25 @@ impl Approval {
     }
 }
 
+/// What is kept of the rest of an answer: what KCP's support asks for, and what settlement needs.
+/// Anything else stays out, so that nothing which KCP might echo can come to rest.
+const KEPT: &[&str] = &[
+    "trace_no",
+    "pg_txid",
+    "van_cd",
+    "van_apptime",
+    "bizx_numb",
+    "mcht_taxno",
+    "mall_taxno",
+    "res_tax_flag",
+    "res_tax_mny",
+    "res_vat_mny",
+    "res_free_mny",
+    "isp_issuer_cd",
+    "isp_issuer_nm",
+    "card_other_pay_type",
+];
+
 impl From<nhn_kcp::Approval> for Approval {
     fn from(heard: nhn_kcp::Approval) -> Self {
         Self {
@@ -211,7 +252,11 @@ impl From<nhn_kcp::Approval> for Approval {
             interest: heard.interest,
             check_card: heard.check_card,
             corporate_card: heard.corporate,
-            extra: heard.extra,
+            extra: heard
+                .extra
+                .into_iter()
+                .filter(|(name, _)| KEPT.contains(&name.as_str()))
+                .collect(),
         }
     }
 }

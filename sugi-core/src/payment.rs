@@ -75,8 +75,11 @@ pub enum State {
 /// What is known of a payment in doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Doubt {
-    /// When the approval was sent, if one was: a request cannot live longer than a quiet period from here.
+    /// When the approval's intent was written: it was booked after this, if it was.
     pub sent_at: Timestamp,
+    /// When our own call had ended, at the latest: a request can live inside KCP for a quiet period
+    /// from here, and no longer.
+    pub lost_at: Timestamp,
     /// What was lost, and what its wreck still showed.
     pub lost: Lost,
     /// When something was last tried or learnt.
@@ -236,7 +239,7 @@ impl Payment {
     /// # Errors
     /// When it cannot have happened; see [`Illegal`].
     pub fn evolve(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
-        self.state = self.state.evolve(at, event)?;
+        self.state = self.state.evolve(self.created_at, at, event)?;
         self.updated_at = at;
         self.seq += 1;
         Ok(self)
@@ -299,7 +302,7 @@ impl State {
         }
     }
 
-    fn evolve(self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+    fn evolve(self, created_at: Timestamp, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let illegal = Illegal::Order {
             event: event.name(),
             status: self.status().as_str(),
@@ -322,7 +325,8 @@ impl State {
             // A late answer is still knowledge. Whatever we had concluded, money that is found
             // alive puts the payment back in doubt, and from there it is kept or undone.
             (Self::Void(_) | Self::Declined(_), Event::Approved(approval)) => {
-                Self::reopened(approval.amount.get(), approval, at, Source::Inquiry, at)
+                let left = approval.amount.get();
+                Self::reopened(created_at, at, (approval, left, at, Source::Inquiry))
             }
             (
                 Self::Void(_) | Self::Declined(_),
@@ -335,7 +339,7 @@ impl State {
                     source,
                     asked_at,
                 }),
-            ) => Self::reopened(remaining, approval, asked_at, source, at),
+            ) => Self::reopened(created_at, at, (approval, remaining, asked_at, source)),
             (
                 Self::Approved {
                     approval: known, ..
@@ -417,20 +421,21 @@ impl State {
     }
 
     fn reopened(
-        left: u64,
-        approval: Box<Approval>,
-        asked_at: Timestamp,
-        source: Source,
+        created_at: Timestamp,
         at: Timestamp,
+        live: (Box<Approval>, u64, Timestamp, Source),
     ) -> Self {
+        let approval = &live.0;
         let lost = Lost {
             why: "found alive after it was closed".into(),
             tno: Some(approval.tno.clone()),
             contradicts: false,
         };
-        let mut doubt = Doubt::new(at, lost, at);
-        doubt.live = Some((approval, left, asked_at, source));
-        Self::InDoubt(Box::new(doubt))
+        let doubt = Doubt::new(created_at, lost, at);
+        Self::InDoubt(Box::new(Doubt {
+            live: Some(live),
+            ..doubt
+        }))
     }
 
     fn cancel(
@@ -530,6 +535,7 @@ impl Doubt {
     fn new(sent_at: Timestamp, lost: Lost, at: Timestamp) -> Self {
         Self {
             sent_at,
+            lost_at: at,
             lost,
             since: at,
             looks: 0,
@@ -548,6 +554,13 @@ impl Doubt {
                     |(_, left, asked_at, source)| (left, asked_at, source),
                 );
                 self.live = Some((approval, left, asked_at, source));
+            }
+            // The one who was on the line, given up by others, tells what was left of the answer.
+            (Event::Lost(late), live) => {
+                self.lost.tno = self.lost.tno.or(late.tno);
+                self.lost.contradicts |= late.contradicts;
+                self.lost_at = at;
+                self.live = live;
             }
             (Event::Declined(refusal), None) => return Some(State::Declined(refusal)),
             // A signed look outranks a refusal.

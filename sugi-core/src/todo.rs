@@ -1,7 +1,7 @@
 //! What must happen next: from a payment, the time, a shop's policy and what this process holds.
 //! Nothing is remembered between two questions, so asking again after a crash is asking at all.
 
-use jiff::{Timestamp, civil::Date, tz::Offset};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 use nhn_kcp::{OrderNo, Tno};
 
 use crate::{
@@ -11,8 +11,6 @@ use crate::{
 /// What the asking process holds, which no journal can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Hands {
-    /// It has the card of this payment in memory.
-    pub card: bool,
     /// Nobody else can be on the line with KCP for this payment: this process has the ledger to
     /// itself, and no other task of it works on this payment.
     pub alone: bool,
@@ -30,15 +28,14 @@ pub enum Todo {
     Wait(Timestamp),
     /// Write this down: it follows from what is known already.
     Record(Event),
-    /// Ask KCP. What moves money has an [`intent`](Call::intent), to be written down first.
+    /// Ask KCP. A cancel's intent, [`Event::CancelSent`], is to be written down first. (An approval is
+    /// never a thing to do later: its intent is written with its request, by whoever holds the card.)
     Call(Call),
 }
 
 /// A call to KCP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
-    /// Send the approval, with the card in hand.
-    Approve,
     /// Cancel, whole or in part.
     Cancel {
         /// Of which transaction.
@@ -63,17 +60,6 @@ pub enum Call {
 }
 
 impl Call {
-    /// What has to stand in the journal before the first byte leaves; `None` for a look, which
-    /// moves nothing.
-    #[must_use]
-    pub fn intent(&self) -> Option<Event> {
-        match self {
-            Self::Approve => Some(Event::ApproveSent),
-            Self::Cancel { mode, .. } => Some(Event::CancelSent(*mode)),
-            Self::Inquire { .. } | Self::LookUp { .. } => None,
-        }
-    }
-
     /// In whose name what this call shows is written down.
     #[must_use]
     pub fn source(&self) -> Source {
@@ -88,7 +74,6 @@ impl Call {
 #[must_use]
 pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
     match &payment.state {
-        State::Requested if hands.card => Todo::Call(Call::Approve),
         State::Requested => once_nobody_else(payment.created_at, now, hands, policy, || {
             Event::Voided(VoidReason::CardGone)
         }),
@@ -172,7 +157,7 @@ fn in_doubt(
             Event::ReverseDecided
         });
     }
-    let settles_at = doubt.sent_at + policy.quiet;
+    let settles_at = doubt.lost_at + policy.quiet;
     if policy.order_lookup && absence_is_proved(doubt, settles_at, policy) {
         return Todo::Record(Event::Voided(VoidReason::Absent));
     }
@@ -211,10 +196,13 @@ fn absence_is_proved(doubt: &Doubt, settles_at: Timestamp, policy: &Policy) -> b
     number && days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(late_enough))
 }
 
-/// The Korean days on which KCP can have booked it: two, when the quiet period crosses midnight.
+/// How far our clock and KCP's may be apart.
+pub(crate) const SKEW: SignedDuration = SignedDuration::from_hours(1);
+
+/// The Korean days on which KCP can have booked it: two near midnight, by whichever clock.
 fn days(doubt: &Doubt, policy: &Policy) -> impl Iterator<Item = Date> + use<> {
-    let first = korean_day(doubt.sent_at);
-    let last = korean_day(doubt.sent_at + policy.quiet);
+    let first = korean_day(doubt.sent_at - SKEW);
+    let last = korean_day(doubt.lost_at + policy.quiet + SKEW);
     std::iter::successors(Some(first), |day| day.tomorrow().ok())
         .take_while(move |day| *day <= last)
 }
@@ -249,7 +237,7 @@ pub fn may_attest_absence(
     let State::InDoubt(doubt) = &payment.state else {
         return Err(None);
     };
-    let settles_at = doubt.sent_at + policy.quiet;
+    let settles_at = doubt.lost_at + policy.quiet;
     let denied = doubt.lost.tno.is_none()
         || doubt
             .number_absent

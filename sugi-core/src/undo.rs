@@ -52,7 +52,8 @@ pub struct Undo {
     pub since: Timestamp,
     /// How many tries have ended without an end.
     pub tries: u8,
-    /// The newest send whose answer never came: it may still take effect for a quiet period.
+    /// When the newest send whose answer never came was given up: it may still take effect for a quiet
+    /// period from then.
     pub unanswered: Option<Timestamp>,
     /// KCP's last refusal, and whether it stands by itself.
     pub refusal: Option<(Refusal, bool)>,
@@ -111,8 +112,7 @@ impl Undo {
     }
 
     pub(crate) fn lost(&mut self, at: Timestamp) {
-        // A request can live inside KCP from the moment it was sent, which `since` still holds.
-        self.unanswered = Some(self.since);
+        self.unanswered = Some(at);
         self.go(Step::Unsure, at);
     }
 
@@ -126,7 +126,7 @@ impl Undo {
         let ends = !look && !self.whole && self.unanswered.is_none();
         self.refusal = Some((refusal, !look));
         // Which send it refuses cannot be told while an earlier one is still unanswered.
-        self.unanswered = self.unanswered.map(|_| self.since);
+        self.unanswered = self.unanswered.map(|_| at);
         self.tried();
         self.go(Step::Unsure, at);
         ends
@@ -175,7 +175,10 @@ impl Undo {
         now: Timestamp,
         policy: &Policy,
     ) -> Next {
-        let settles_at = self.unanswered.map(|sent| sent + policy.quiet);
+        // Another node's send may have gone out just before this one was given up.
+        let settles_at = self
+            .unanswered
+            .map(|given_up| given_up + policy.call_life + policy.quiet);
         let settled = settles_at.is_none_or(|at| asked_at >= at);
         let retry_at = self.since + policy.pause(self.tries);
         let fail = || {

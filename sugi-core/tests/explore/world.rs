@@ -35,11 +35,10 @@ const HORIZON: i64 = 8;
 pub(crate) struct World {
     payment: Payment,
     now: i64,
-    card: bool,
     waiting: bool,
     /// The calls that are being made. One node makes one at a time.
     lines: Vec<Line>,
-    /// Requests that KCP may still take, and when they were sent.
+    /// Requests that KCP may still take, and when we had given them up.
     wires: Vec<(Sent, i64)>,
     /// Answers to approvals that nobody waited for any more.
     late: Vec<Event>,
@@ -78,18 +77,23 @@ impl World {
     pub(crate) fn new(left: Setting) -> Self {
         let at = Timestamp::from_second(START).unwrap();
         let id = "pay_00000000000000000000000000000001".parse().unwrap();
-        let payment = Payment::begin(id, at, Event::Requested(Box::new(request()))).unwrap();
+        // As the engine begins: the intent goes with the request, and the call is on the line.
+        let begin = [Event::Requested(Box::new(request())), Event::ApproveSent];
+        let payment = Payment::fold(id, begin.map(|event| (at, event))).unwrap();
         Self {
             payment,
             now: 0,
-            card: true,
             waiting: true,
-            lines: Vec::new(),
+            lines: vec![Line {
+                call: Sent::Approve,
+                sent: 0,
+                took: None,
+            }],
             wires: Vec::new(),
             late: Vec::new(),
             landed: false,
             books: None,
-            approvals_sent: 0,
+            approvals_sent: 1,
             outside_used: false,
             left,
         }
@@ -101,7 +105,6 @@ impl World {
 
     fn hands(&self) -> Hands {
         Hands {
-            card: self.card,
             alone: !self.left.several_nodes,
             waiting: self.waiting,
         }
@@ -130,11 +133,14 @@ impl World {
     /// is dropped, as the engine drops it.
     fn take_up(&mut self, event: Event) {
         let at = self.at();
-        let approved = matches!(event, Event::Approved(_));
+        let precious = matches!(
+            &event,
+            Event::Approved(_) | Event::Lost(Lost { tno: Some(_), .. })
+        );
         match self.payment.clone().evolve(at, event) {
             Ok(payment) => self.payment = payment,
             Err(Illegal::Known { .. }) => {}
-            Err(why) => assert!(!approved, "an approval was dropped: {why}: {self:#?}"),
+            Err(why) => assert!(!precious, "the key to money was dropped: {why}: {self:#?}"),
         }
     }
 
@@ -307,7 +313,7 @@ impl World {
                 w.crash();
             });
         }
-        if self.waiting && self.approvals_sent > 0 {
+        if self.waiting {
             go(&|w| w.waiting = false);
         }
         self.people(&mut go);
@@ -326,22 +332,17 @@ impl World {
             lines
                 .into_iter()
                 .filter(moving)
-                .map(|line| (line.call, line.sent)),
+                .map(|line| (line.call, self.now.min(line.sent + CALL_LIFE))),
         );
-        (self.card, self.waiting) = (false, false);
+        self.waiting = false;
     }
 
     fn call(&mut self, call: &Call) {
-        if let Some(intent) = call.intent() {
-            self.append(intent);
-        }
         let call = match call {
-            Call::Approve => {
-                self.approvals_sent += 1;
-                self.card = false;
-                Sent::Approve
+            Call::Cancel { mode, .. } => {
+                self.append(Event::CancelSent(*mode));
+                Sent::Cancel(*mode)
             }
-            Call::Cancel { mode, .. } => Sent::Cancel(*mode),
             Call::Inquire { tno: asked } => Sent::Look(call.source(), *asked == tno()),
             Call::LookUp { .. } => Sent::Look(call.source(), true),
         };
@@ -381,7 +382,7 @@ impl World {
         if late {
             end(&|w| {
                 if took.is_none() {
-                    w.wires.push((call.clone(), *sent));
+                    w.wires.push((call.clone(), w.now.min(sent + CALL_LIFE)));
                 }
                 w.hear_nothing(call, None, false);
             });
@@ -406,7 +407,7 @@ impl World {
             });
         }
         end(&|w| {
-            w.wires.push((call.clone(), *sent));
+            w.wires.push((call.clone(), w.now.min(sent + CALL_LIFE)));
             w.hear_nothing(call, None, false);
         });
         end(&|w| {
@@ -685,6 +686,7 @@ fn cancel_order(amount: u64) -> CancelOrder {
         amount: Amount::new(amount).unwrap(),
         reason: CancelReason::parse("고객 변심").unwrap(),
         by: "lee".parse().unwrap(),
+        all: false,
     }
 }
 
@@ -716,7 +718,6 @@ impl World {
             )
                 .hash(&mut hash);
             (
-                self.card,
                 self.waiting,
                 self.approvals_sent,
                 self.outside_used,

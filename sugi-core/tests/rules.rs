@@ -1,0 +1,248 @@
+//! Single rules of the core, told as short stories. What follows from them together is walked in
+//! `explore`.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use jiff::{SignedDuration, Timestamp};
+use nhn_kcp::{Amount, Money, Order, OrderNo};
+use sugi_core::{
+    Approval, Event, Illegal, Kind, Live, Looked, Lost, Payment, Policy, Refusal, Request, Source,
+    Status, VoidReason,
+    todo::{Call, Hands, Todo, todo},
+};
+
+fn at(second: i64) -> Timestamp {
+    // 2026-11-23 23:59:50 in Korea: ten seconds before midnight.
+    Timestamp::from_second(1_795_445_990 + second).unwrap()
+}
+
+fn request() -> Request {
+    let order_no: OrderNo = "A-1".parse().unwrap();
+    Request {
+        shop: "main".parse().unwrap(),
+        order: Order::new(order_no.clone(), Money::won(1004).unwrap()),
+        order_no,
+        kind: Kind::Unauthenticated,
+        card: nhn_kcp::MaskedCard::parse("411111******1111").unwrap(),
+        by: "kim".parse().unwrap(),
+    }
+}
+
+/// A payment to which all of this happened, a second apart.
+fn after(events: impl IntoIterator<Item = Event>) -> Payment {
+    let begin = [Event::Requested(Box::new(request())), Event::ApproveSent];
+    let journal = begin
+        .into_iter()
+        .chain(events)
+        .zip(0..)
+        .map(|(event, second)| (at(second), event));
+    Payment::fold(
+        "pay_00000000000000000000000000000001".parse().unwrap(),
+        journal,
+    )
+    .unwrap()
+}
+
+fn approval(won: u64) -> Box<Approval> {
+    Box::new(Approval::bare(
+        "26000000000001".parse().unwrap(),
+        Amount::new(won).unwrap(),
+    ))
+}
+
+fn lost() -> Event {
+    Event::Lost(Lost {
+        why: "timed out".into(),
+        tno: None,
+        contradicts: false,
+    })
+}
+
+fn found(won: u64, remaining: u64) -> Event {
+    let seen = Live::Found {
+        approval: approval(won),
+        remaining,
+    };
+    Event::Looked(Looked {
+        seen,
+        source: Source::Inquiry,
+        asked_at: at(2),
+    })
+}
+
+fn policy() -> Policy {
+    Policy {
+        order_lookup: true,
+        ..Policy::default()
+    }
+}
+
+const WAITING: Hands = Hands {
+    alone: true,
+    waiting: true,
+};
+
+#[test]
+fn a_late_approval_opens_what_was_closed() {
+    for closed in [
+        vec![Event::Declined(Refusal {
+            code: "CC61".parse().unwrap(),
+            message: String::new(),
+            trace_no: None,
+        })],
+        vec![lost(), Event::Voided(VoidReason::Absent)],
+    ] {
+        let payment = after(closed)
+            .evolve(at(9), Event::Approved(approval(1004)))
+            .unwrap();
+        assert_eq!(payment.status(), Status::InDoubt);
+        assert_eq!(
+            todo(&payment, at(9), Hands::default(), &policy()),
+            Todo::Record(Event::ReverseDecided)
+        );
+    }
+}
+
+#[test]
+fn what_is_known_already_is_not_written_again() {
+    let payment = after([Event::Approved(approval(1004))]);
+    let again = payment.evolve(at(9), Event::Approved(approval(1004)));
+    assert_eq!(again, Err(Illegal::Known { event: "approved" }));
+}
+
+#[test]
+fn only_the_whole_of_what_was_asked_is_kept() {
+    for (events, kept) in [
+        (vec![lost(), found(1004, 1004)], true),
+        (vec![lost(), found(1005, 1005)], false),
+        (vec![lost(), found(1004, 504)], false),
+        (
+            vec![
+                Event::Lost(Lost {
+                    why: String::new(),
+                    tno: None,
+                    contradicts: true,
+                }),
+                found(1004, 1004),
+            ],
+            false,
+        ),
+    ] {
+        let payment = after(events);
+        let expected = if kept {
+            Event::Kept
+        } else {
+            Event::ReverseDecided
+        };
+        assert_eq!(
+            todo(&payment, at(9), WAITING, &policy()),
+            Todo::Record(expected)
+        );
+        let nobody_waits = Hands {
+            waiting: false,
+            ..WAITING
+        };
+        assert_eq!(
+            todo(&payment, at(9), nobody_waits, &policy()),
+            Todo::Record(Event::ReverseDecided)
+        );
+    }
+}
+
+#[test]
+fn absence_is_proved_for_both_days_that_the_quiet_period_touches() {
+    let mut payment = after([lost()]);
+    let quiet_over = at(2) + policy().quiet;
+    let mut asked = Vec::new();
+    let mut now = quiet_over;
+    loop {
+        match todo(&payment, now, WAITING, &policy()) {
+            Todo::Call(call @ Call::LookUp { day, .. }) => {
+                asked.push(day.to_string());
+                let event = Event::Looked(Looked {
+                    seen: Live::Absent,
+                    source: call.source(),
+                    asked_at: now,
+                });
+                payment = payment.evolve(now, event).unwrap();
+            }
+            Todo::Wait(until) => now = until,
+            done => break assert_eq!(done, Todo::Record(Event::Voided(VoidReason::Absent))),
+        }
+    }
+    assert_eq!(asked, ["2026-11-23", "2026-11-24"]);
+}
+
+#[test]
+fn a_look_before_the_quiet_period_is_over_proves_nothing() {
+    let early = at(2) + policy().quiet - SignedDuration::from_secs(1);
+    let mut payment = after([lost()]);
+    for day in ["2026-11-23", "2026-11-24"] {
+        let source = Source::OrderLookup {
+            day: day.parse().unwrap(),
+        };
+        let event = Event::Looked(Looked {
+            seen: Live::Absent,
+            source,
+            asked_at: early,
+        });
+        payment = payment.evolve(early, event).unwrap();
+    }
+    assert!(!matches!(
+        todo(&payment, early, WAITING, &policy()),
+        Todo::Record(_)
+    ));
+}
+
+#[test]
+fn a_journal_that_cannot_have_happened_is_refused() {
+    let begin = |events: Vec<Event>| {
+        let journal = events
+            .into_iter()
+            .zip(0..)
+            .map(|(event, second)| (at(second), event));
+        Payment::fold(
+            "pay_00000000000000000000000000000001".parse().unwrap(),
+            journal,
+        )
+    };
+    let requested = || Event::Requested(Box::new(request()));
+    assert_eq!(begin(vec![]), Err(Illegal::Beginning));
+    assert_eq!(begin(vec![Event::ApproveSent]), Err(Illegal::Beginning));
+    for events in [
+        vec![requested(), requested()],
+        vec![requested(), Event::Approved(approval(1004))],
+        vec![requested(), Event::ApproveSent, Event::ApproveSent],
+        vec![requested(), Event::ApproveSent, Event::Kept],
+        vec![requested(), Event::ApproveSent, lost(), Event::Kept],
+        vec![
+            requested(),
+            Event::ApproveSent,
+            Event::Approved(approval(1004)),
+            lost(),
+        ],
+    ] {
+        let refused = begin(events.clone());
+        assert!(
+            matches!(refused, Err(Illegal::Order { .. })),
+            "{events:?}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn every_event_reads_back_as_it_was_written() {
+    for event in [
+        Event::Requested(Box::new(request())),
+        Event::Approved(approval(1004)),
+        lost(),
+        found(1004, 4),
+        Event::Kept,
+    ] {
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Event>(&text).unwrap(),
+            event,
+            "{text}"
+        );
+    }
+}
