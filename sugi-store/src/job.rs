@@ -54,6 +54,23 @@ impl Write {
         let live = record::is_live(self.draft.after().status());
         (live != self.draft.was_live).then_some(live)
     }
+
+    /// The claims whose liveness that change decides: shop, the merchant's order number, and the
+    /// number at KCP that is claimed.
+    pub(crate) fn orders_touched(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let row = &self.row;
+        let numbers = [
+            Some(&row.order_no),
+            Some(&row.ordr_idxx).filter(|own| **own != row.order_no),
+        ];
+        let numbers = if self.live_now().is_some() {
+            numbers
+        } else {
+            [None, None]
+        };
+        let numbers = numbers.into_iter().flatten();
+        numbers.map(|number| (row.shop.as_str(), row.order_no.as_str(), number.as_str()))
+    }
 }
 
 /// Puts a write into the queue and waits for what becomes of it. The book is the payment as it

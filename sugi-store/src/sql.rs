@@ -27,8 +27,13 @@ insert into order_claim (shop, ordr_idxx, payment, live, attempts) values ($1, $
 on conflict (shop, ordr_idxx) do update set payment = excluded.payment, live = 1, attempts = excluded.attempts
 where order_claim.live = 0 and order_claim.attempts < excluded.attempts";
 
-/// Whether an order's payment is alive.
-pub(crate) const SET_ORDER_LIVE: &str = "update order_claim set live = $1 where payment = $2";
+/// Whether an order is alive, under one of its numbers at KCP: while any payment of it is. Another
+/// payment may have taken the number over since, so the question is asked of all of them.
+pub(crate) const SET_ORDER_LIVE: &str = "\
+update order_claim set live = case when exists (
+    select 1 from payment where payment.shop = $1 and payment.order_no = $2
+        and payment.status not in ('declined', 'void', 'reversed', 'cancelled')) then 1 else 0 end
+where shop = $1 and ordr_idxx = $3";
 
 /// Who holds an order.
 pub(crate) const ORDER: &str =
@@ -161,8 +166,11 @@ where order_claim.shop = n.shop and order_claim.ordr_idxx = n.ordr_idxx";
 
     /// [`super::SET_ORDER_LIVE`].
     pub(crate) const SET_ORDER_LIVE: &str = "\
-update order_claim set live = n.live from unnest($1::bigint[], $2::text[]) as n (live, payment)
-where order_claim.payment = n.payment";
+update order_claim set live = case when exists (
+    select 1 from payment where payment.shop = n.shop and payment.order_no = n.order_no
+        and payment.status not in ('declined', 'void', 'reversed', 'cancelled')) then 1 else 0 end
+from unnest($1::text[], $2::text[], $3::text[]) as n (shop, order_no, ordr_idxx)
+where order_claim.shop = n.shop and order_claim.ordr_idxx = n.ordr_idxx";
 
     /// [`super::CLAIM_KEY`]; what comes back is claimed.
     pub(crate) const CLAIM_KEY: &str = "\

@@ -305,11 +305,9 @@ async fn finish(
             .map(|(_, write)| write.row.projected())
             .collect(),
     );
-    let live = further
-        .iter()
-        .filter_map(|(_, write)| Some((write.live_now()?, &write.row.id)));
+    let live = further.iter().flat_map(|(_, write)| write.orders_touched());
     let live = columns(
-        live.map(|(live, id)| [i64::from(live).into(), id.into()])
+        live.map(|(shop, order_no, ordr_idxx)| [shop.into(), order_no.into(), ordr_idxx.into()])
             .collect(),
     );
 

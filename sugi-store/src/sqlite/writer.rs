@@ -37,9 +37,6 @@ pub(super) enum Work {
     },
 }
 
-/// Sends an answer, once it is known whether the commit went well.
-type Answer = Box<dyn FnOnce(Option<StoreError>)>;
-
 impl Writer {
     pub(super) fn start(db: Connection, lock: Lock) -> Result<Self, StoreError> {
         let (queue, work) = mpsc::channel(QUEUE);
@@ -90,55 +87,80 @@ fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>) {
 /// Writes a batch and answers it. An error means that the file's state is unknown: after a failed
 /// sync, trying again could report as safe what the disk has dropped.
 fn write_batch(db: &Connection, batch: &mut Vec<Work>) -> Result<(), rusqlite::Error> {
-    let mut answers: Vec<Answer> = Vec::with_capacity(batch.len());
     let written = db.execute_batch("begin immediate").and_then(|()| {
-        for work in batch.drain(..) {
-            answers.push(write(db, work)?);
-        }
-        db.prepare_cached("commit")?.execute([]).map(drop)
+        let found = batch
+            .iter()
+            .map(|work| write(db, work))
+            .collect::<Result<Vec<_>, _>>()?;
+        db.prepare_cached("commit")?.execute([])?;
+        Ok(found)
     });
-    let Err(why) = written else {
-        for answer in answers {
-            answer(None);
+    let why = match written {
+        Ok(found) => {
+            for (work, found) in batch.drain(..).zip(found) {
+                work.answer(Ok(found));
+            }
+            return Ok(());
         }
-        return Ok(());
+        Err(why) => why,
     };
     // The database may have rolled back by itself; if it did not, do it now.
     let undone = db.is_autocommit() || db.execute_batch("rollback").is_ok();
-    let broken = Some(ErrorCode::SystemIoFailure) == why.sqlite_error_code()
-        || Some(ErrorCode::DatabaseCorrupt) == why.sqlite_error_code();
-    let safe = undone && !broken;
+    let code = why.sqlite_error_code();
+    let broken = matches!(
+        code,
+        Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt)
+    );
     let why_not = why.to_string();
-    let error = if safe {
-        StoreError::Failed { why: why_not }
-    } else {
-        StoreError::Unknown { why: why_not }
-    };
-    for answer in answers {
-        answer(Some(error.clone()));
+    if undone && !broken {
+        // One of them may have spoilt it for the others: each gets a commit of its own.
+        if batch.len() > 1 {
+            return batch
+                .drain(..)
+                .try_for_each(|work| write_batch(db, &mut vec![work]));
+        }
+        for work in batch.drain(..) {
+            work.answer(Err(StoreError::Failed {
+                why: why_not.clone(),
+            }));
+        }
+        return Ok(());
     }
-    // Work that was not reached is told as well, by its dropped reply.
-    batch.clear();
-    if safe { Ok(()) } else { Err(why) }
+    for work in batch.drain(..) {
+        work.answer(Err(StoreError::Unknown {
+            why: why_not.clone(),
+        }));
+    }
+    Err(why)
 }
 
-/// Runs one thing inside the batch's transaction; what comes back sends its answer after the commit.
-fn write(db: &Connection, work: Work) -> Result<Answer, rusqlite::Error> {
+/// What one thing came to inside the batch's transaction.
+enum Found {
+    Verdict(Verdict),
+    Rows(Vec<Cells>),
+}
+
+/// Runs one thing inside the batch's transaction.
+fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
     match work {
-        Work::Job(job) => {
-            let verdict = match &job.write.opening {
-                Some(opening) => open_or_undo(db, &job.write, opening)?,
-                None => append(db, &job.write)?,
-            };
-            Ok(Box::new(|failed| {
-                job.answer(failed.map_or(Ok(verdict), Err));
-            }))
-        }
-        Work::Run { sql, values, reply } => {
-            let found = rows(db, sql, &values)?;
-            Ok(Box::new(|failed| {
-                drop(reply.send(failed.map_or(Ok(found), Err)));
-            }))
+        Work::Job(job) => match &job.write.opening {
+            Some(opening) => open_or_undo(db, &job.write, opening).map(Found::Verdict),
+            None => append(db, &job.write).map(Found::Verdict),
+        },
+        Work::Run { sql, values, .. } => rows(db, sql, values).map(Found::Rows),
+    }
+}
+
+impl Work {
+    /// Sends the answer, now that it is known whether the commit went well.
+    fn answer(self, found: Result<Found, StoreError>) {
+        match (self, found) {
+            (Self::Job(job), Ok(Found::Verdict(verdict))) => job.answer(Ok(verdict)),
+            (Self::Run { reply, .. }, Ok(Found::Rows(rows))) => drop(reply.send(Ok(rows))),
+            (Self::Job(job), Err(why)) => job.answer(Err(why)),
+            (Self::Run { reply, .. }, Err(why)) => drop(reply.send(Err(why))),
+            // Each thing finds what it asks for.
+            (Self::Job(_), Ok(Found::Rows(_))) | (Self::Run { .. }, Ok(Found::Verdict(_))) => {}
         }
     }
 }
@@ -149,9 +171,9 @@ fn append(db: &Connection, write: &Write) -> Result<Verdict, rusqlite::Error> {
     }
     db.prepare_cached(sql::PROJECT)?
         .execute(params_from_iter(&write.row.projected()))?;
-    if let Some(live) = write.live_now() {
+    for (shop, order_no, ordr_idxx) in write.orders_touched() {
         db.prepare_cached(sql::SET_ORDER_LIVE)?
-            .execute(params![i64::from(live), write.row.id])?;
+            .execute(params![shop, order_no, ordr_idxx])?;
     }
     Ok(Verdict::Written)
 }

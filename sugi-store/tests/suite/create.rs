@@ -10,7 +10,44 @@ on_each_engine!(
     a_hundred_at_once_with_one_key_make_one_payment,
     an_order_has_one_live_payment_and_attempts_of_their_own,
     an_attempt_steps_over_a_number_that_is_somebody_elses,
+    money_that_turns_up_takes_its_order_back,
 );
+
+async fn money_that_turns_up_takes_its_order_back(house: House) {
+    let first = house.pay(1, "A-1").await.unwrap();
+    let first = house.then(&first, declined()).await.unwrap();
+    let opening = Opening {
+        attempt: 2,
+        key: None,
+    };
+    let second = house
+        .store()
+        .create(attempt(2, "A-1", "A-1-2"), None, opening)
+        .await
+        .unwrap();
+    house.then(&second, declined()).await.unwrap();
+    // The first attempt was charged after all. The second one has its number, and yet the order is
+    // not to be paid again.
+    house
+        .then(&first, crate::approved("26000000000001"))
+        .await
+        .unwrap();
+    let third = house
+        .store()
+        .create(
+            attempt(3, "A-1", "A-1-3"),
+            None,
+            Opening {
+                attempt: 3,
+                key: None,
+            },
+        )
+        .await;
+    assert!(
+        matches!(third, Err(CreateError::OrderLive { .. })),
+        "{third:?}"
+    );
+}
 
 async fn a_key_makes_one_payment(house: House) {
     let opening = |request| Opening {
