@@ -198,10 +198,19 @@ impl Fields {
         }
     }
 
-    /// What is left, for keeping: at most 100 fields.
+    /// What is left, for keeping: at most 100 fields, and none of those that hold card data in a
+    /// request, should KCP ever echo one.
     pub(crate) fn into_extra(self) -> BTreeMap<String, String> {
+        const SECRET: [&str; 5] = [
+            "card_no",
+            "card_expiry",
+            "card_taxno",
+            "card_pwd",
+            "card_cvn",
+        ];
         self.0
             .into_iter()
+            .filter(|(name, _)| !SECRET.contains(&name.as_str()))
             .take(100)
             .map(|(name, value)| (clean(&name), clean(&value)))
             .collect()
@@ -380,6 +389,14 @@ mod tests {
         assert_eq!(fields.take_text("res_msg").unwrap(), "a b 411111******1111");
         assert_eq!(fields.take_card().unwrap().to_string(), "411111******1111");
         assert!(fields.into_extra().is_empty());
+    }
+
+    #[test]
+    fn echoed_card_data_is_not_kept() {
+        let body =
+            r#"{"card_expiry":"3012","card_taxno":"951010","card_pwd":"00","trace_no":"T0000ABC"}"#;
+        let extra = Fields::read(body.as_bytes()).unwrap().into_extra();
+        assert_eq!(extra.keys().collect::<Vec<_>>(), ["trace_no"]);
     }
 
     proptest! {
