@@ -52,6 +52,13 @@ impl Brake {
         }
     }
 
+    /// The sale that was let through did not go out: the next one may be the probe.
+    pub(crate) fn hand_back(&mut self) {
+        if self.holds_until.is_some() {
+            self.holds_until = Some(Timestamp::MIN);
+        }
+    }
+
     /// An answer came, whatever it said. To a brake that holds it opens the way.
     pub(crate) fn answered(&mut self) {
         self.answered = self.answered.saturating_add(1);

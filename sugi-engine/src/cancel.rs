@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nhn_kcp::{Amount, CancelReason};
+use nhn_kcp::{Amount, CancelReason, TaxSplit};
 use sha2::{Digest, Sha256};
 use sugi_core::{
     Actor, CancelId, CancelOrder, Event, Illegal, Payment, PaymentId, ShopId, State, Status,
@@ -93,11 +93,13 @@ impl Engine {
                 .ok_or_else(|| CancelError::UnknownShop(shop_id.clone()))?;
             let amount = cancellable(&book.payment, ask.amount, &shop)?;
             let (reason, by) = (ask.reason.clone(), ask.by.clone());
+            let all = ask.amount.is_none();
             let order = CancelOrder {
                 id: cancel_id.clone(),
                 amount,
                 reason,
                 by,
+                all,
             };
             let now = self.0.clock.now();
             let draft =
@@ -109,7 +111,12 @@ impl Engine {
                     why => failed(&why).into(),
                 })?;
             let due = due_at(draft.after(), now, &shop.policy);
-            if self.0.store.append(draft, due).await?.is_some() {
+            let written = match self.0.store.append(draft, due).await {
+                // Written or not? The name is ours alone, so reading tells.
+                Err(StoreError::Unknown { .. }) => self.asked_before(id, &cancel_id, &ask).await?,
+                written => written?.is_some(),
+            };
+            if written {
                 self.0.work_on(id).await;
                 return Ok(cancel_id);
             }
@@ -128,8 +135,11 @@ impl Engine {
                 continue;
             };
             if order.id == *cancel_id {
-                let same = ask.amount.is_none_or(|amount| amount == order.amount)
-                    && ask.reason == order.reason;
+                let same_amount = match ask.amount {
+                    Some(amount) => !order.all && amount == order.amount,
+                    None => order.all,
+                };
+                let same = same_amount && ask.reason == order.reason;
                 return if same {
                     Ok(true)
                 } else {
@@ -179,6 +189,11 @@ fn cancellable(
         });
     }
     if amount != approval.amount {
+        if matches!(payment.request.order.tax, Some(TaxSplit::Mixed { .. })) {
+            return Err(CancelError::WholeOnly(
+                "its amount is split for tax, and a part would need a split of its own",
+            ));
+        }
         if !shop.contract.partial_cancel {
             return Err(CancelError::WholeOnly(
                 "the shop has no contract for partial cancels",

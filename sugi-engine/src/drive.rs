@@ -1,14 +1,17 @@
 //! The loop: load, ask, write the intent, call, write what was heard, again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use nhn_kcp::{Card, HolderProof};
 use sugi_core::{
-    Event, Illegal, Payment, Policy, VoidReason,
+    Event, Illegal, Live, Looked, Payment, Policy, Source, VoidReason,
     todo::{Call, Hands, Todo, todo},
 };
-use sugi_store::{Book, Draft};
+use sugi_store::{Book, Draft, Filter};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{engine::Inner, kcp, shop::Shop, work::Place};
@@ -23,9 +26,8 @@ pub(crate) struct Held {
 
 /// How long to wait before the ledger is tried again.
 const LEDGER_PAUSE: Duration = Duration::from_millis(500);
-/// How often. After that what was heard stands in the log, and the payment is looked after when
-/// the ledger is back.
-const LEDGER_TRIES: u32 = 60;
+/// The longest such wait.
+const LEDGER_PAUSE_MOST: Duration = Duration::from_secs(15);
 
 /// When the engine has to look at a payment again, as anybody would see it who holds nothing.
 pub(crate) fn due_at(payment: &Payment, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
@@ -58,9 +60,8 @@ impl Inner {
             work.calls(false);
         }
         loop {
-            work.seen.send_replace(Arc::new(book.payment.clone()));
+            place.show.send_replace(Arc::new(book.payment.clone()));
             let hands = Hands {
-                card: false,
                 alone: self.sole,
                 waiting: work.is_awaited(),
             };
@@ -94,13 +95,11 @@ impl Inner {
     async fn call(&self, book: Book, call: Call, shop: &Shop) -> Book {
         let (tno, mode, reason) = match call {
             Call::Inquire { .. } | Call::LookUp { .. } => {
-                let event = kcp::look(&call, &book.payment, shop, &self.clock).await;
+                let mut event = kcp::look(&call, &book.payment, shop, &self.clock).await;
+                if let Event::Looked(looked) = &mut event {
+                    self.doubt_the_lookup(looked, shop).await;
+                }
                 return self.take_up(book, event, shop).await;
-            }
-            // The card left with the worker that was given it; without it there is nothing to send.
-            Call::Approve => {
-                let gone = Event::Voided(VoidReason::CardGone);
-                return either(self.append(book, gone, shop).await);
             }
             Call::Cancel { tno, mode, reason } => (tno, mode, reason),
         };
@@ -113,6 +112,57 @@ impl Inner {
             Err(why) => Event::CancelNotSent { why },
         };
         self.take_up(book, event, shop).await
+    }
+
+    /// "Not found" by order number proves something only at a shop whose look-up has found an order
+    /// that is known to exist. KCP does not document the look-up, and a contract without it may well
+    /// answer "not found" to everything.
+    async fn doubt_the_lookup(&self, looked: &mut Looked, shop: &Shop) {
+        if !matches!(looked.source, Source::OrderLookup { .. }) {
+            return;
+        }
+        let works = &shop.lookup_works;
+        match &looked.seen {
+            Live::Found { .. } => works.store(true, Ordering::SeqCst),
+            Live::Absent
+                if !works.load(Ordering::SeqCst)
+                    && !self.lookup_finds_a_known_order(shop).await =>
+            {
+                let why = "the look-up has not yet found any order that is known to exist".into();
+                looked.seen = Live::Unclear { why };
+            }
+            Live::Absent | Live::Unclear { .. } => {}
+        }
+    }
+
+    /// Looks for the newest order of the shop that KCP has surely booked.
+    async fn lookup_finds_a_known_order(&self, shop: &Shop) -> bool {
+        use sugi_core::Status::{Approved, Cancelled, PartiallyCancelled, Reversed};
+        let (shops, statuses) = (
+            vec![shop.id.clone()],
+            vec![Approved, PartiallyCancelled, Cancelled, Reversed],
+        );
+        let newest = self
+            .store
+            .list(Filter {
+                shops,
+                statuses,
+                limit: 1,
+                ..Filter::default()
+            })
+            .await;
+        let Some(newest) = newest
+            .ok()
+            .and_then(|page| page.payments.into_iter().next())
+        else {
+            return false;
+        };
+        let Ok(Some(book)) = self.store.load(&newest.id).await else {
+            return false;
+        };
+        let found = kcp::finds(&book.payment, shop).await;
+        shop.lookup_works.fetch_or(found, Ordering::SeqCst);
+        found
     }
 
     async fn approve(&self, book: &Book, shop: &Shop, held: Held) -> Event {
@@ -161,10 +211,12 @@ impl Inner {
         }
     }
 
-    /// Writes what was heard. It is true whatever happened meanwhile, so it is tried until it
-    /// stands, or is known already, or the ledger is gone.
+    /// Writes what was heard. It is true whatever happened meanwhile, and it may be the only key to
+    /// the money, so it is kept and tried until it stands, or is known already. Until then its
+    /// transaction number is in the log as well.
     pub(crate) async fn take_up(&self, mut book: Book, event: Event, shop: &Shop) -> Book {
-        for _ in 0..LEDGER_TRIES {
+        let mut pause = LEDGER_PAUSE;
+        loop {
             let now = self.clock.now();
             let draft = match Draft::of(book.clone(), now, event.clone()) {
                 Ok(draft) => draft,
@@ -182,12 +234,12 @@ impl Inner {
                 Err(why) => {
                     let payment = &book.payment.id;
                     tracing::error!(%payment, heard = event.name(), tno = kcp::tno_of(&event), %why, "cannot write yet");
-                    tokio::time::sleep(LEDGER_PAUSE).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LEDGER_PAUSE_MOST);
                 }
             }
             book = self.reload(book).await;
         }
-        book
     }
 
     /// The payment as the ledger has it now; as it was, if the ledger cannot be read.

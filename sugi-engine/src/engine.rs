@@ -1,7 +1,7 @@
 //! The engine itself: what it holds, how its work is taken up, and how it ends.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -9,14 +9,19 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sugi_core::{
-    Payment, PaymentId, ShopId,
+    Payment, PaymentId, ShopId, Status,
     todo::{Hands, Todo, todo},
 };
-use sugi_store::{Book, Draft, Store, StoreError};
+use sugi_store::{Book, Draft, Filter, Store, StoreError};
 
-use crate::{clock::Clock, drive::due_at, shop::Shop, work::Bench};
+use crate::{
+    clock::{self, Clock},
+    drive::due_at,
+    shop::Shop,
+    work::Bench,
+};
 
 /// The engine. Cheap to clone; all clones are one engine.
 #[derive(Debug, Clone)]
@@ -69,7 +74,16 @@ impl Engine {
     /// Takes shops anew, with new certificates or contracts. Calls that are under way end with what
     /// they began with; a payment of a shop that is gone waits until it is back.
     pub fn set_shops(&self, shops: impl IntoIterator<Item = Shop>) {
-        *self.0.shops.write().unwrap_or_else(PoisonError::into_inner) = by_id(shops);
+        let mut known = self.0.shops.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = |mut shop: Shop| {
+            // What is on the line, and a brake that holds, stay as they are.
+            if let Some(before) = known.get(&shop.id) {
+                shop.gate = Arc::clone(&before.gate);
+            }
+            shop
+        };
+        let shops: Vec<Shop> = shops.into_iter().map(kept).collect();
+        *known = by_id(shops);
     }
 
     /// Waits, at most `patience`, until a payment rests or `enough` holds, and returns it as it is then.
@@ -83,7 +97,7 @@ impl Engine {
         enough: impl Fn(&Payment) -> bool,
     ) -> Result<Option<Payment>, StoreError> {
         if let Some(work) = self.0.bench.of(id) {
-            let mut seen = work.seen.subscribe();
+            let mut seen = work.watch();
             let _ = tokio::time::timeout(patience, seen.wait_for(|payment| enough(payment))).await;
         }
         Ok(self.0.store.load(id).await?.map(|book| book.payment))
@@ -96,6 +110,10 @@ impl Engine {
     /// What the ledger says.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         for id in self.0.store.due(Timestamp::MAX, u32::MAX).await? {
+            // A worker of this process may be on the line for it.
+            if self.0.bench.of(&id).is_some() {
+                continue;
+            }
             while let Some(book) = self.0.store.load(&id).await? {
                 let Some(shop) = self.shop(&book.payment.request.shop) else {
                     break;
@@ -117,16 +135,33 @@ impl Engine {
     }
 
     /// Takes up the work on every payment that does not rest. After a start this is all of recovery.
+    /// Doubts that rest are asked about once more: the shop's contract may answer now.
     ///
     /// # Errors
     /// What the ledger says.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         self.catch_up().await?;
-        let due = self.0.store.due(Timestamp::MAX, u32::MAX).await?;
-        for id in &due {
+        let mut open = self.0.store.due(Timestamp::MAX, u32::MAX).await?;
+        let statuses = vec![Status::InDoubt];
+        let mut filter = Filter {
+            statuses,
+            limit: Filter::MOST,
+            ..Filter::default()
+        };
+        loop {
+            let page = self.0.store.list(filter.clone()).await?;
+            open.extend(page.payments.iter().map(|payment| payment.id.clone()));
+            filter.before = page.payments.last().map(|payment| payment.id.clone());
+            if !page.more {
+                break;
+            }
+        }
+        open.sort();
+        open.dedup();
+        for id in &open {
             self.0.work_on(id).await;
         }
-        Ok(due.len())
+        Ok(open.len())
     }
 
     /// Waits, at most `patience`, until no payment is worked on. Returns how many still are.
@@ -147,19 +182,23 @@ impl Engine {
     /// of them take up the same payment costs a look, and never moves money twice.
     pub async fn run(&self, until: impl Future<Output = ()>) {
         tokio::pin!(until);
+        let node = clock::new_node_name();
+        // What cannot be taken up (its shop is not configured, its journal does not read) must not
+        // stand in the way of what can.
+        let mut stuck: HashSet<PaymentId> = HashSet::new();
         loop {
-            let now = self.0.clock.now();
-            let due = self
-                .0
-                .store
-                .due(now, DUE_AT_ONCE)
-                .await
-                .unwrap_or_else(|why| {
-                    tracing::error!(%why, "cannot read what is due");
-                    Vec::new()
-                });
-            for id in &due {
-                self.0.take_up_due(id).await;
+            let limit = DUE_AT_ONCE.saturating_add(u32::try_from(stuck.len()).unwrap_or(u32::MAX));
+            let due = self.0.due(&node, limit).await.unwrap_or_else(|why| {
+                tracing::error!(%why, "cannot read what is due");
+                Vec::new()
+            });
+            // Whoever is not due any more is not stuck any more.
+            stuck.retain(|id| due.contains(id));
+            for id in due.into_iter().filter(|id| self.0.bench.of(id).is_none()) {
+                let was_stuck = stuck.contains(&id);
+                if !was_stuck && !self.0.work_on(&id).await {
+                    stuck.insert(id);
+                }
             }
             tokio::select! {
                 () = &mut until => return,
@@ -174,12 +213,12 @@ impl Engine {
         self.0.stopping.store(true, Ordering::SeqCst);
         let pause = Duration::from_millis(5);
         for _ in 0..patience.as_millis() / pause.as_millis() {
-            if self.0.bench.on_the_line() == 0 {
+            if self.0.on_the_line() == 0 {
                 break;
             }
             tokio::time::sleep(pause).await;
         }
-        self.0.bench.on_the_line()
+        self.0.on_the_line()
     }
 
     pub(crate) fn shop(&self, id: &ShopId) -> Option<Arc<Shop>> {
@@ -189,6 +228,9 @@ impl Engine {
 
 /// How often a node looks for what is due.
 const DUE_PAUSE: Duration = Duration::from_millis(500);
+/// How long a node that took something up is left alone with it; a dead one's work goes on elsewhere
+/// after that.
+const LEASE: SignedDuration = SignedDuration::from_secs(3);
 /// How much of it a node takes up at a time.
 const DUE_AT_ONCE: u32 = 256;
 
@@ -201,47 +243,76 @@ impl Inner {
             .cloned()
     }
 
-    /// Sees to it that somebody works on a payment: pokes the worker, or becomes it.
+    /// Sees to it that somebody works on a payment: pokes the worker, or becomes it. Whether that
+    /// could be done.
     pub(crate) fn work_on<'a>(
         self: &'a Arc<Self>,
         id: &'a PaymentId,
-    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    ) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
         Box::pin(async move {
-            if self.bench.poke(id) {
-                return;
-            }
-            match self.store.load(id).await {
-                Ok(Some(book)) => self.begin_work(book),
-                Ok(None) => {}
-                Err(why) => tracing::error!(payment = %id, %why, "cannot read"),
+            loop {
+                if self.bench.poke(id) {
+                    return true;
+                }
+                match self.store.load(id).await {
+                    Ok(Some(book)) => match self.begin_work(book) {
+                        // Somebody became its worker meanwhile, with a ledger that may be older than ours.
+                        Begun::Taken => {}
+                        begun => return begun == Begun::Yes,
+                    },
+                    Ok(None) => return false,
+                    Err(why) => {
+                        tracing::error!(payment = %id, %why, "cannot read");
+                        return false;
+                    }
+                }
             }
         })
+    }
+
+    /// What is due and this node's to take up.
+    async fn due(&self, node: &str, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
+        let now = self.clock.now();
+        if self.sole {
+            return self.store.due(now, limit).await;
+        }
+        let leases = self.store.lease_due(node, now, LEASE, limit).await?;
+        Ok(leases.into_iter().map(|lease| lease.payment).collect())
+    }
+
+    /// How many calls that move money are on the line, or about to be: sales from their admission on.
+    fn on_the_line(&self) -> usize {
+        let shops = self.shops.read().unwrap_or_else(PoisonError::into_inner);
+        let sales: usize = shops.values().map(|shop| shop.gate.in_use()).sum();
+        sales + self.bench.on_the_line()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// As [`work_on`](Self::work_on), but leaves a worker that is there alone: it knows when it is due.
-    async fn take_up_due(self: &Arc<Self>, id: &PaymentId) {
-        if self.bench.of(id).is_none() {
-            self.work_on(id).await;
-        }
-    }
-
-    fn begin_work(self: &Arc<Self>, book: Book) {
-        let Some(shop) = self.shop(&book.payment.request.shop) else {
-            tracing::error!(payment = %book.payment.id, shop = %book.payment.request.shop, "its shop is not configured");
-            return;
+    fn begin_work(self: &Arc<Self>, book: Book) -> Begun {
+        let (id, shop_id) = (&book.payment.id, &book.payment.request.shop);
+        let Some(shop) = self.shop(shop_id) else {
+            tracing::error!(payment = %id, shop = %shop_id, "its shop is not configured");
+            return Begun::No;
         };
         match self.bench.take(&book.payment) {
-            Some(place) => drop(tokio::spawn(
-                Arc::clone(self).drive(place, book, shop, None),
-            )),
-            // Somebody became its worker meanwhile, with a ledger that may be older than ours.
-            None => drop(self.bench.poke(&book.payment.id)),
+            Some(place) => {
+                tokio::spawn(Arc::clone(self).drive(place, book, shop, None));
+                Begun::Yes
+            }
+            None => Begun::Taken,
         }
     }
+}
+
+/// Whether work was begun.
+#[derive(PartialEq, Eq)]
+enum Begun {
+    Yes,
+    No,
+    Taken,
 }
 
 fn by_id(shops: impl IntoIterator<Item = Shop>) -> HashMap<ShopId, Arc<Shop>> {

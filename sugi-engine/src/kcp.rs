@@ -71,13 +71,23 @@ pub(crate) async fn look(call: &Call, payment: &Payment, shop: &Shop, clock: &Cl
     let inquiry = match call {
         Call::LookUp { ordr_idxx, day } => Inquiry::by_order(*day, ordr_idxx.clone()),
         Call::Inquire { tno } | Call::Cancel { tno, .. } => Inquiry::by_tno(tno.clone()),
-        // Nothing is looked for before an approval; the order's own day is the nearest question.
-        Call::Approve => Inquiry::by_order(
-            korean_date(asked_at),
-            payment.request.order.order_no.clone(),
-        ),
     };
     heard::look(payment, call, asked_at, shop.client.inquire(&inquiry).await)
+}
+
+/// Whether a look-up by order number finds a payment that KCP has surely booked.
+pub(crate) async fn finds(payment: &Payment, shop: &Shop) -> bool {
+    let Some(approval) = payment.approval() else {
+        return false;
+    };
+    let day = approval
+        .app_time
+        .map_or_else(|| korean_date(payment.created_at), nhn_kcp::KcpTime::date);
+    let inquiry = Inquiry::by_order(day, payment.request.order.order_no.clone());
+    shop.client
+        .inquire(&inquiry)
+        .await
+        .is_ok_and(|found| found.tno == approval.tno)
 }
 
 /// Looks at one transaction for a person who named it.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use nhn_kcp::{Card, HolderProof, Invalid, Order, OrderNo};
 use sha2::{Digest, Sha256};
 use sugi_core::{Actor, Event, Kind, Payment, PaymentId, Request, ShopId, State, Status};
-use sugi_store::{CreateError, Draft, Key, Opening, StoreError};
+use sugi_store::{Book, CreateError, Draft, Key, Opening, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::{
@@ -107,7 +107,6 @@ impl Engine {
     /// # Errors
     /// [`PayError`]; then nothing was sent.
     pub async fn pay(&self, sale: Sale) -> Result<Outcome, PayError> {
-        let Inner { clock, store, .. } = &*self.0;
         let shop = self
             .shop(&sale.shop)
             .ok_or_else(|| PayError::UnknownShop(sale.shop.clone()))?;
@@ -118,13 +117,12 @@ impl Engine {
         };
         shop.allows(kind, &sale.order)?;
         sale.order.check()?;
-        let now = clock.now();
+        let now = self.0.clock.now();
         kcp::check_expiry(&sale.card, now)?;
 
-        let order_no = sale.order.order_no.clone();
-        let mut request = Request {
+        let request = Request {
             shop: sale.shop,
-            order_no: order_no.clone(),
+            order_no: sale.order.order_no.clone(),
             order: sale.order,
             kind,
             card: sale.card.number.masked(),
@@ -145,17 +143,56 @@ impl Engine {
                 };
             }
         };
-        let id = clock::new_payment_id();
+        let book = match self.create(&shop, request, key).await {
+            Ok(Created::New(book)) => book,
+            other => {
+                shop.gate.hand_back();
+                return match other? {
+                    Created::Before(payment, same_request) => {
+                        self.replayed(payment, same_request).await
+                    }
+                    Created::New(_) => Err(failed(&"a sale that was made twice").into()),
+                };
+            }
+        };
+        let place = self
+            .0
+            .bench
+            .take(&book.payment)
+            .ok_or_else(|| failed(&"a new payment has a worker"))?;
+        place.work.calls(true);
+        let ticket = Ticket {
+            seen: place.work.watch(),
+            work: Arc::clone(&place.work),
+        };
+        let held = Held {
+            card: sale.card,
+            proof: sale.proof,
+            _permit: permit,
+        };
+        tokio::spawn(Arc::clone(&self.0).drive(place, book, shop, Some(held)));
+        Ok(Outcome::Begun(ticket))
+    }
+
+    /// Writes a new payment, under the first number at KCP that is free for it.
+    async fn create(
+        &self,
+        shop: &Shop,
+        mut request: Request,
+        key: Option<Key>,
+    ) -> Result<Created, PayError> {
+        let Inner { clock, store, .. } = &*self.0;
+        let (id, order_no) = (clock::new_payment_id(), request.order_no.clone());
         let mut attempt = 1;
-        let book = loop {
+        loop {
             request.order.order_no = number_at_kcp(&order_no, attempt)?;
             // The intent goes with the request: what is asked for is sent at once or never.
             let events = vec![
                 Event::Requested(Box::new(request.clone())),
                 Event::ApproveSent,
             ];
-            let draft =
-                Draft::begin(id.clone(), clock.now(), events).map_err(|why| failed(&why))?;
+            let now = clock.now();
+            let draft = Draft::begin(id.clone(), now, events).map_err(|why| failed(&why))?;
             let due = due_at(draft.after(), now, &shop.policy);
             match store
                 .create(
@@ -168,37 +205,24 @@ impl Engine {
                 )
                 .await
             {
-                Ok(book) => break book,
+                Ok(book) => return Ok(Created::New(book)),
                 Err(CreateError::Attempt { next }) => attempt = next.max(attempt + 1),
                 Err(CreateError::KeyUsed {
                     payment,
                     same_request,
                 }) => {
-                    return self.replayed(payment, same_request).await;
+                    return Ok(Created::Before(payment, same_request));
                 }
                 Err(CreateError::OrderLive { payment }) => {
                     return Err(PayError::OrderLive { order_no, payment });
                 }
+                // Written or not? The name is ours alone, so reading tells.
+                Err(CreateError::Store(why @ StoreError::Unknown { .. })) => {
+                    return store.load(&id).await?.map(Created::New).ok_or(why.into());
+                }
                 Err(CreateError::Store(why)) => return Err(why.into()),
             }
-        };
-        let place = self
-            .0
-            .bench
-            .take(&book.payment)
-            .ok_or_else(|| failed(&"a new payment has a worker"))?;
-        place.work.calls(true);
-        let ticket = Ticket {
-            seen: place.work.seen.subscribe(),
-            work: Arc::clone(&place.work),
-        };
-        let held = Held {
-            card: sale.card,
-            proof: sale.proof,
-            _permit: permit,
-        };
-        tokio::spawn(Arc::clone(&self.0).drive(place, book, shop, Some(held)));
-        Ok(Outcome::Begun(ticket))
+        }
     }
 
     /// Lets a sale through the shop's gates.
@@ -241,6 +265,14 @@ impl Engine {
             .ok_or_else(|| failed(&"the key's payment is gone"))?;
         Ok(Outcome::Replayed(Box::new(book.payment)))
     }
+}
+
+/// What came of writing a new payment.
+enum Created {
+    /// It is written.
+    New(Book),
+    /// Its key made this payment before, of the same request or of another.
+    Before(PaymentId, bool),
 }
 
 impl Ticket {

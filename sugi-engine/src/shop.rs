@@ -1,7 +1,7 @@
 //! A shop: one site code at KCP, its contract, its times and its client.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -31,11 +31,15 @@ pub struct Shop {
     pub margin: SignedDuration,
     /// What new sales have to pass.
     pub(crate) gate: Arc<Gate>,
+    /// A look-up by order number has found an order that was known to exist: only then can its "not
+    /// found" mean anything. KCP does not document the look-up.
+    pub(crate) lookup_works: Arc<AtomicBool>,
 }
 
 /// What a shop's new sales have to pass: room on the line, and a brake that does not hold.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    size: usize,
     calls: Arc<Semaphore>,
     rule: BrakeRule,
     brake: Mutex<Brake>,
@@ -43,8 +47,12 @@ pub(crate) struct Gate {
 
 impl Gate {
     fn new(limits: &Limits) -> Self {
-        let calls = Arc::new(Semaphore::new(limits.calls_at_once));
+        let (size, calls) = (
+            limits.calls_at_once,
+            Arc::new(Semaphore::new(limits.calls_at_once)),
+        );
         Self {
+            size,
             calls,
             rule: limits.brake.clone(),
             brake: Mutex::default(),
@@ -54,6 +62,16 @@ impl Gate {
     /// Room on the line, until it is dropped; `None` when there is none.
     pub(crate) fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.calls).try_acquire_owned().ok()
+    }
+
+    /// How many sales are admitted and have not ended their call.
+    pub(crate) fn in_use(&self) -> usize {
+        self.size - self.calls.available_permits()
+    }
+
+    /// A sale that was let through did not go out after all.
+    pub(crate) fn hand_back(&self) {
+        self.brake().hand_back();
     }
 
     /// Whether the brake lets a sale through; otherwise when to ask again.
@@ -155,6 +173,7 @@ impl Shop {
             policy,
             margin,
             gate: Arc::new(Gate::new(limits)),
+            lookup_works: Arc::default(),
         }
     }
 

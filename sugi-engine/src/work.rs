@@ -23,8 +23,8 @@ pub(crate) struct Bench {
 /// Work on one payment.
 #[derive(Debug)]
 pub(crate) struct Work {
-    /// The payment as it stands, for those who wait.
-    pub(crate) seen: watch::Sender<Arc<Payment>>,
+    /// The payment as it stands, for those who wait; it ends with the worker.
+    seen: watch::Receiver<Arc<Payment>>,
     /// Somebody wrote to the journal past the worker: look again.
     pub(crate) poked: Notify,
     /// How many wait for the end, and not only for the first word.
@@ -38,6 +38,8 @@ pub(crate) struct Place {
     bench: Arc<Bench>,
     id: PaymentId,
     pub(crate) work: Arc<Work>,
+    /// Shows the payment to those who wait. When it is dropped they know that the worker has ended.
+    pub(crate) show: watch::Sender<Arc<Payment>>,
 }
 
 impl Bench {
@@ -51,7 +53,7 @@ impl Bench {
         if bench.contains_key(&payment.id) {
             return None;
         }
-        let (seen, _) = watch::channel(Arc::new(payment.clone()));
+        let (show, seen) = watch::channel(Arc::new(payment.clone()));
         let work = Arc::new(Work {
             seen,
             poked: Notify::new(),
@@ -63,6 +65,7 @@ impl Bench {
             bench: Arc::clone(self),
             id: payment.id.clone(),
             work,
+            show,
         })
     }
 
@@ -96,6 +99,11 @@ impl Bench {
 }
 
 impl Work {
+    /// The payment as the worker sees it, from now on.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<Payment>> {
+        self.seen.clone()
+    }
+
     /// Whether somebody waits for the end.
     pub(crate) fn is_awaited(&self) -> bool {
         self.patient.load(Ordering::SeqCst) > 0

@@ -47,6 +47,7 @@ async fn a_caller_whose_patience_ends_gets_the_truth_so_far() {
 #[tokio::test]
 async fn a_lost_request_is_void_only_after_the_quiet_period() {
     let house = House::new().await;
+    house.pay("A-0").await;
     house.fault(FaultKind::LoseRequest);
     let payment = house.pay("A-1").await;
     assert_eq!(payment.status(), Status::InDoubt);
@@ -58,9 +59,9 @@ async fn a_lost_request_is_void_only_after_the_quiet_period() {
     );
 
     let journal = house.engine().store().journal(&payment.id).await.unwrap();
-    let sent = journal
+    let lost = journal
         .iter()
-        .find(|row| matches!(row.event, Event::ApproveSent))
+        .find(|row| matches!(row.event, Event::Lost(_)))
         .unwrap()
         .at;
     let last_look = journal
@@ -73,7 +74,7 @@ async fn a_lost_request_is_void_only_after_the_quiet_period() {
     };
     let quiet = jiff::SignedDuration::from_millis(1_000);
     assert!(
-        look.asked_at.duration_since(sent) >= quiet,
+        look.asked_at.duration_since(lost) >= quiet,
         "the look that proved it came too early"
     );
     house.agrees().await;
@@ -260,4 +261,50 @@ async fn close_as_absent(house: &House, id: &sugi_core::PaymentId) {
             closed => break assert_eq!(closed.unwrap().status(), Status::Void),
         }
     }
+}
+
+#[tokio::test]
+async fn a_lookup_that_finds_nothing_at_all_proves_nothing() {
+    // The shop is said to have look-ups; its contract at KCP has not.
+    let mut house = House::with(false).await;
+    house.order_lookup = true;
+    house.engine = None;
+    house.open();
+    house.pay("A-0").await;
+    house.fault(FaultKind::LoseAnswer);
+    let payment = house.pay("A-1").await;
+    assert_eq!(
+        house.engine().settle(Duration::from_secs(3)).await,
+        1,
+        "it goes on looking"
+    );
+    let still = house
+        .engine()
+        .store()
+        .load(&payment.id)
+        .await
+        .unwrap()
+        .unwrap()
+        .payment;
+    assert_eq!(
+        still.status(),
+        Status::InDoubt,
+        "charged, and not to be called void"
+    );
+    let tno = house.sandbox.books_of("A-1").transactions[0]
+        .tno
+        .parse()
+        .unwrap();
+    let what = Resolution::Live {
+        tno,
+        note: "partner site".into(),
+        keep: false,
+    };
+    house
+        .engine()
+        .resolve(&payment.id, what, "kim".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed);
+    house.agrees().await;
 }

@@ -64,6 +64,7 @@ fn before_and_after(kind: &FaultKind) -> &'static [bool] {
 #[tokio::test]
 async fn at_the_approval() {
     let house = House::new().await;
+    house.pay("A-first").await;
     for (n, kind) in faults().into_iter().enumerate() {
         for &after_books in before_and_after(&kind) {
             house
