@@ -2,10 +2,12 @@
 
 mod cancel;
 mod demo;
+mod key;
 mod list;
 mod pay;
 mod resolve;
 mod sandbox;
+mod serve;
 mod show;
 mod verify;
 
@@ -28,6 +30,10 @@ enum Command {
     Demo(demo::Args),
     /// Run a server that speaks KCP's protocol, keeps the true books, and misbehaves on demand
     Sandbox(sandbox::Args),
+    /// Run the payment service: the REST API over a ledger
+    Serve(serve::Args),
+    /// Make an API key
+    Key(key::Args),
     /// Take a payment; the card comes from a prompt or from stdin, never from arguments
     Pay(pay::Args),
     /// Give back an approved payment, whole or in part
@@ -77,6 +83,12 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
 /// Parses the arguments, runs the command, and says in one line what went wrong if it did.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -96,6 +108,11 @@ pub(crate) fn main() -> ExitCode {
         match cli.command {
             Command::Demo(args) => demo::run(args).await,
             Command::Sandbox(args) => sandbox::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
+            Command::Key(args) => {
+                key::run(&args);
+                Ok(())
+            }
             Command::Pay(args) => pay::run(args).await,
             Command::Cancel(args) => cancel::run(args).await,
             Command::Show(args) => show::run(args).await,

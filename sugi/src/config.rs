@@ -3,18 +3,21 @@
 //! `SUGI_DATA` is `data`; tables are joined by two underscores, so `SUGI_SHOP__MAIN__KEY_PASSWORD` is
 //! `key_password` of `[shop.main]`. The environment wins over the file.
 
+mod shop;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use jiff::SignedDuration;
-use nhn_kcp::{Client, Credentials, Gateway, SiteCode, Timeouts};
 use serde::{Deserialize, Serialize};
-use sugi_core::{Policy, ShopId};
-use sugi_engine::{Contract, Limits, Shop};
+use sugi_api::{ApiKey, Scope};
+use sugi_core::{Actor, ShopId};
+use sugi_engine::Shop;
+use sugi_store::{Store, StoreError};
 
+pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
 use crate::cli::Failure;
 
 /// Environment variables of sugi that are not keys of the file.
@@ -24,112 +27,57 @@ const NOT_KEYS: &[&str] = &["SUGI_CONFIG", "SUGI_LOG"];
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The folder of the ledger; relative to the file.
-    pub(crate) data: PathBuf,
+    /// Where the service listens.
+    #[serde(default = "default_listen")]
+    pub(crate) listen: SocketAddr,
+    /// The folder of an embedded ledger; relative to the file. `ledger` if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<PathBuf>,
+    /// The address of a PostgreSQL that keeps the ledger, for several nodes: `postgres://…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
+    /// Where the file is.
+    #[serde(skip)]
+    pub(crate) home: PathBuf,
     /// The shops, by the name that this installation gives them.
     pub(crate) shop: BTreeMap<ShopId, ShopConfig>,
+    /// The API keys, by the name under which their holders act; `sugi key` makes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) key: BTreeMap<Actor, KeyConfig>,
 }
 
-/// One shop.
+/// One API key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ShopConfig {
-    /// KCP's code for it.
-    pub(crate) site_cd: SiteCode,
-    /// `production`, `test`, or the address of a sandbox.
-    pub(crate) gateway: String,
-    /// KCP's service certificate; relative to the file.
-    pub(crate) cert: PathBuf,
-    /// The private key to it; relative to the file.
-    pub(crate) key: PathBuf,
-    /// The key's password. Better kept in a file of its own, or in the environment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key_password: Option<String>,
-    /// A file that holds the key's password; relative to the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key_password_file: Option<PathBuf>,
-    #[serde(default)]
-    pub(crate) contract: ContractConfig,
-    #[serde(default)]
-    pub(crate) seconds: Seconds,
+pub(crate) struct KeyConfig {
+    /// SHA-256 of the key, 64 hexadecimal digits. The key itself is kept nowhere.
+    pub(crate) sha256: String,
+    /// The shops it may use; all if none is named.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) shops: BTreeSet<ShopId>,
+    /// What it may do, of `pay`, `cancel`, `resolve`, `read`; all if nothing is named.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) scopes: BTreeSet<String>,
 }
 
-/// What the shop's contract with KCP has.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools, reason = "a contract has what it has")]
-pub(crate) struct ContractConfig {
-    pub(crate) authenticated: bool,
-    pub(crate) unauthenticated: bool,
-    pub(crate) installments: u8,
-    pub(crate) partial_cancel: bool,
-    pub(crate) tax_split: bool,
-    /// Whether KCP answers an inquiry by order number for it: not documented, so try it first.
-    pub(crate) order_lookup: bool,
-    /// Whether an approval found alive is kept while its caller still waits.
-    pub(crate) keep_if_waiting: bool,
-}
-
-impl Default for ContractConfig {
-    fn default() -> Self {
-        let Contract {
-            authenticated,
-            unauthenticated,
-            installments,
-            partial_cancel,
-            tax_split,
-        } = Contract::default();
-        let Policy {
-            order_lookup,
-            keep_if_waiting,
-            ..
-        } = Policy::default();
-        Self {
-            authenticated,
-            unauthenticated,
-            installments,
-            partial_cancel,
-            tax_split,
-            order_lookup,
-            keep_if_waiting,
-        }
-    }
-}
-
-/// A shop's times, in seconds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Seconds {
-    /// For a connection to KCP.
-    pub(crate) connect: f64,
-    /// For its answer.
-    pub(crate) answer: f64,
-    /// How long an unused connection is kept.
-    pub(crate) idle: f64,
-    /// How long a request can live inside KCP.
-    pub(crate) quiet: f64,
-    /// The pauses between tries; the last is taken again and again.
-    pub(crate) ladder: Vec<f64>,
-}
-
-impl Default for Seconds {
-    fn default() -> Self {
-        let (times, policy) = (Timeouts::default(), Policy::default());
-        Self {
-            connect: times.connect.as_secs_f64(),
-            answer: times.answer.as_secs_f64(),
-            idle: times.idle.as_secs_f64(),
-            quiet: policy.quiet.as_secs_f64(),
-            ladder: policy
-                .ladder
-                .iter()
-                .map(jiff::SignedDuration::as_secs_f64)
-                .collect(),
-        }
-    }
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
 }
 
 impl Config {
+    /// A configuration of these shops, and otherwise as it is when nothing is said.
+    pub(crate) fn of(shop: BTreeMap<ShopId, ShopConfig>) -> Self {
+        let (listen, key) = (default_listen(), BTreeMap::new());
+        Self {
+            listen,
+            data: None,
+            database: None,
+            home: PathBuf::new(),
+            shop,
+            key,
+        }
+    }
+
     /// Reads the file, then the environment over it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|why| {
@@ -158,7 +106,13 @@ impl Config {
             .try_into()
             .map_err(|why: toml::de::Error| failed(&why))?;
         let home = path.parent().unwrap_or(Path::new("."));
-        config.data = home.join(&config.data);
+        if config.data.is_some() && config.database.is_some() {
+            return Err(failed(
+                &"give data or database, one of them: a ledger is in one place",
+            ));
+        }
+        config.data = config.data.map(|data| home.join(data));
+        home.clone_into(&mut config.home);
         for (id, shop) in &mut config.shop {
             shop.cert = home.join(&shop.cert);
             shop.key = home.join(&shop.key);
@@ -170,6 +124,26 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// The ledger, for writing.
+    pub(crate) async fn store(&self) -> Result<Store, StoreError> {
+        match &self.database {
+            Some(url) => Store::connect(url).await,
+            None => Store::open(&self.ledger()),
+        }
+    }
+
+    /// The folder of an embedded ledger.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.data
+            .clone()
+            .unwrap_or_else(|| self.home.join("ledger"))
+    }
+
+    /// The API keys, ready to be compared with.
+    pub(crate) fn keys(&self) -> Result<Vec<ApiKey>, Failure> {
+        self.key.iter().map(|(name, key)| key.open(name)).collect()
     }
 
     /// The shops, ready to be used: certificates read, keys opened, addresses checked.
@@ -205,86 +179,37 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) -> Result<(), &'stat
     }
 }
 
-impl ShopConfig {
-    fn open(&self, id: &ShopId) -> Result<Shop, Failure> {
-        let failed = |why: &dyn std::fmt::Display| Failure::new(format!("shop {id}: {why}"));
-        let read = |file: &Path| {
-            std::fs::read(file).map_err(|why| failed(&format!("{}: {why}", file.display())))
+impl KeyConfig {
+    fn open(&self, name: &Actor) -> Result<ApiKey, Failure> {
+        let failed = |why: &str| Failure::new(format!("key {name}: {why}")).code(2);
+        let mut sha256 = [0; 32];
+        let digits = self.sha256.as_bytes();
+        let value = |digit: u8| {
+            (digit as char)
+                .to_digit(16)
+                .and_then(|value| u8::try_from(value).ok())
         };
-        let password = match (&self.key_password, &self.key_password_file) {
-            (_, Some(file)) => String::from_utf8(read(file)?)
-                .map_err(|_| failed(&"the key's password is not UTF-8"))?,
-            (password, None) => password.clone().unwrap_or_default(),
+        let wrong = || failed("sha256 must be 64 hexadecimal digits; `sugi key` makes them");
+        if digits.len() != 64 {
+            return Err(wrong());
+        }
+        for (byte, pair) in sha256.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = value(pair[0]).ok_or_else(wrong)? << 4 | value(pair[1]).ok_or_else(wrong)?;
+        }
+        let scopes: Result<BTreeSet<Scope>, ()> =
+            self.scopes.iter().map(|scope| scope.parse()).collect();
+        let scopes = scopes.map_err(|()| failed("a scope is one of pay, cancel, resolve, read"))?;
+        let scopes = if scopes.is_empty() {
+            Scope::ALL.into()
+        } else {
+            scopes
         };
-        let password = zeroize::Zeroizing::new(password);
-        let (cert, key) = (read(&self.cert)?, zeroize::Zeroizing::new(read(&self.key)?));
-        let password = password.trim_end_matches(['\r', '\n']);
-        let credentials =
-            Credentials::from_pem(&cert, &key, password).map_err(|why| failed(&why))?;
-        let gateway = match self.gateway.as_str() {
-            "production" => Gateway::Production,
-            "test" => Gateway::Test,
-            url => Gateway::sandbox(url).map_err(|why| failed(&why))?,
-        };
-        let seconds = |what: &str, value: f64| {
-            Duration::try_from_secs_f64(value)
-                .map_err(|_| failed(&format!("seconds.{what} must be a positive number")))
-        };
-        let times = Timeouts {
-            connect: seconds("connect", self.seconds.connect)?,
-            answer: seconds("answer", self.seconds.answer)?,
-            idle: seconds("idle", self.seconds.idle)?,
-        };
-        let signed = |what, value| {
-            seconds(what, value)
-                .map(|span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
-        };
-        let ladder = self
-            .seconds
-            .ladder
-            .iter()
-            .map(|pause| signed("ladder", *pause))
-            .collect::<Result<_, _>>()?;
-        let ContractConfig {
-            authenticated,
-            unauthenticated,
-            installments,
-            partial_cancel,
-            tax_split,
-            ..
-        } = self.contract;
-        let contract = Contract {
-            authenticated,
-            unauthenticated,
-            installments,
-            partial_cancel,
-            tax_split,
-        };
-        let ContractConfig {
-            order_lookup,
-            keep_if_waiting,
-            ..
-        } = self.contract;
-        let quiet = signed("quiet", self.seconds.quiet)?;
-        let policy = Policy {
-            quiet,
-            order_lookup,
-            keep_if_waiting,
-            ladder,
-            ..Policy::default()
-        };
-        let client = Client::builder(self.site_cd.clone(), credentials, gateway)
-            .timeouts(times)
-            .build();
-        Ok(Shop::new(
-            id.clone(),
-            client.map_err(|why| failed(&why))?,
-            times,
-            MARGIN,
-            contract,
-            policy,
-            &Limits::default(),
-        ))
+        Ok(ApiKey {
+            name: name.clone(),
+            sha256,
+            shops: self.shops.clone(),
+            scopes,
+        })
     }
 }
 
@@ -301,30 +226,6 @@ pub(crate) fn write(path: &Path, config: &Config) -> Result<(), Failure> {
     }
     std::fs::write(path, format!("{OURS}\n{}", toml::to_string(config)?)).map_err(failed)
 }
-
-impl ShopConfig {
-    /// A shop at a sandbox whose credentials are in `dir`.
-    pub(crate) fn of_sandbox(
-        sandbox: &kcp_sandbox::Sandbox,
-        dir: &Path,
-        contract: ContractConfig,
-    ) -> Result<Self, Failure> {
-        let ours = sandbox.credentials();
-        Ok(Self {
-            site_cd: ours.site_cd.parse()?,
-            gateway: sandbox.url().into(),
-            cert: dir.join("splCert.pem"),
-            key: dir.join("splPrikeyPKCS8.pem"),
-            key_password: Some(ours.key_password.clone()),
-            key_password_file: None,
-            contract,
-            seconds: Seconds::default(),
-        })
-    }
-}
-
-/// What the ledger and the scheduler may take between writing an intent and acting on it.
-const MARGIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -359,7 +260,7 @@ mod tests {
         )
         .unwrap();
         let shop = &config.shop[&"main".parse().unwrap()];
-        assert_eq!(config.data, Path::new("/etc/sugi/ledger"));
+        assert_eq!(config.ledger(), Path::new("/etc/sugi/ledger"));
         assert_eq!(shop.cert, Path::new("/etc/sugi/splCert.pem"));
         assert!((shop.seconds.quiet - 7.0).abs() < f64::EPSILON);
     }
@@ -376,6 +277,11 @@ mod tests {
             ),
             (FILE.into(), vec![("SUGI_DATA__X", "1")], "SUGI_DATA__X"),
             (FILE.into(), vec![("SUGI_PORT", "1")], "port"),
+            (
+                FILE.into(),
+                vec![("SUGI_DATABASE", "postgres://x")],
+                "data or database",
+            ),
         ] {
             let why = parse(&text, &env).unwrap_err();
             assert!(why.contains(named), "{named}: {why}");

@@ -37,8 +37,12 @@ impl Place {
     /// from here on, and all work that was under way is taken up again.
     pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
         let config = self.config()?;
-        let engine = Engine::new(Store::open(&config.data)?, config.shops()?, Clock::real());
-        let open = engine.recover().await?;
+        let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
+        let open = if engine.store().is_sole() {
+            engine.recover().await?
+        } else {
+            0
+        };
         if open > 0 {
             crate::print::talk(&format!("{open} unfinished payment(s) taken up"));
         }
@@ -56,13 +60,17 @@ impl Place {
             return Ok(Ledger::Read(Store::open_to_read(dir)?));
         }
         let config = self.config()?;
-        match Store::open(&config.data) {
+        match config.store().await {
             Ok(store) => {
                 let engine = Engine::new(store, config.shops()?, Clock::real());
-                engine.catch_up().await?;
+                if engine.store().is_sole() {
+                    engine.catch_up().await?;
+                }
                 Ok(Ledger::Whole(engine))
             }
-            Err(StoreError::Locked { .. }) => Ok(Ledger::Read(Store::open_to_read(&config.data)?)),
+            Err(StoreError::Locked { .. }) => {
+                Ok(Ledger::Read(Store::open_to_read(&config.ledger())?))
+            }
             Err(why) => Err(why.into()),
         }
     }

@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Why; KCP keeps it
     #[arg(long, value_name = "TEXT")]
     reason: CancelReason,
+    /// Asking twice with one key makes one cancel
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
     /// How many seconds to wait for the end of it
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
@@ -35,7 +38,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         amount: args.amount,
         reason: args.reason,
         by: "cli".parse()?,
-        key: None,
+        key: args.key.map(|key| ("cli".into(), key)),
     };
     let asked = engine.cancel(&args.payment, ask).await;
     let id = asked.map_err(|why| Failure::new(why).code(2))?;

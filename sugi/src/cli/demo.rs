@@ -11,18 +11,22 @@ use std::{
 
 use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
 use serde_json::json;
-use sugi_engine::{Engine, clock::Clock};
-use sugi_store::Store;
+use sugi_api::ApiKey;
+use sugi_engine::{
+    Engine,
+    clock::{self, Clock},
+};
+use tokio::net::TcpListener;
 
 use crate::{
-    cli::{Failure, sandbox::until_stopped},
+    cli::{Failure, serve},
     config::{self, Config, ContractConfig, Seconds, ShopConfig},
     print,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where the sandbox's page is; a free port if not given
+    /// Where the service listens; a free port if not given
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Keep ledger and configuration here; otherwise they go with the demo
@@ -40,41 +44,58 @@ pub(crate) struct Args {
 pub(crate) struct Demo {
     pub(crate) sandbox: Sandbox,
     pub(crate) engine: Engine,
+    pub(crate) key: String,
     pub(crate) json: bool,
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let temporary = Temporary::unless(args.data.as_deref())?;
     let dir = args.data.as_deref().unwrap_or(&temporary.dir);
+    let listener = TcpListener::bind(args.listen).await?;
     let demo = open(dir, &args).await?;
-    if args.json && !args.once {
-        print::json(&json!({ "sandbox": about(&demo.sandbox, dir) }));
+    // Programs that want a service want it empty; they tell their own stories.
+    if args.once || !args.json {
+        stories::tell(&demo).await?;
+        demo.engine.settle(std::time::Duration::from_secs(30)).await;
+        let agree = compare::ledger_and_books(&demo).await?;
+        if args.once {
+            return if agree {
+                Ok(())
+            } else {
+                Err(Failure::new("the ledger and the books differ"))
+            };
+        }
     }
-    stories::tell(&demo).await?;
-    demo.engine.settle(std::time::Duration::from_secs(30)).await;
-    let agree = compare::ledger_and_books(&demo).await?;
-    if !args.once {
+    let url = format!("http://{}", listener.local_addr()?);
+    if args.json {
+        let sandbox = about(&demo.sandbox, dir);
+        print::json(&json!({ "url": url, "api_key": demo.key, "sandbox": sandbox }));
+    } else {
         print::talk("");
         print::talk(&format!(
-            "The sandbox goes on at {}; its books and faults are at {}.",
-            demo.sandbox.url(),
+            "The service:  {url}/docs  with the API key {}",
+            demo.key
+        ));
+        print::talk(&format!(
+            "The sandbox:  {}  with its books, faults and test cards",
             demo.sandbox.control_url()
         ));
         print::talk("Press Ctrl-C to end.");
-        until_stopped().await;
     }
-    if agree {
-        Ok(())
-    } else {
-        Err(Failure::new("the ledger and the books differ"))
-    }
+    let key = ApiKey::new("demo".parse()?, &demo.key);
+    serve::serve(
+        demo.engine.clone(),
+        listener,
+        vec![key],
+        async |_: &Engine| std::future::pending().await,
+    )
+    .await
 }
 
 /// A sandbox, and an engine whose shops are at it. Times are seconds, so that every story can be watched.
 async fn open(dir: &Path, args: &Args) -> Result<Demo, Failure> {
     let credentials = Credentials::read_or_generate(dir, TEST_SITE)?;
     let sandbox = Sandbox::builder()
-        .control(args.listen)
         .order_lookup(true)
         .credentials(credentials)
         .start()
@@ -102,19 +123,14 @@ async fn open(dir: &Path, args: &Args) -> Result<Demo, Failure> {
         ("no-lookup".parse()?, shop(false)?),
     ]);
     let path = dir.join("sugi.toml");
-    config::write(
-        &path,
-        &Config {
-            data: "ledger".into(),
-            shop: shops,
-        },
-    )?;
+    config::write(&path, &Config::of(shops))?;
     let config = Config::read(&path)?;
-    let engine = Engine::new(Store::open(&config.data)?, config.shops()?, Clock::real());
+    let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     engine.recover().await?;
     Ok(Demo {
         sandbox,
         engine,
+        key: clock::new_api_key(),
         json: args.json,
     })
 }

@@ -45,10 +45,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         ..ContractConfig::default()
     };
     let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
-    let config = Config {
-        data: "ledger".into(),
-        shop: BTreeMap::from([("main".parse()?, shop)]),
-    };
+    let config = Config::of(BTreeMap::from([("main".parse()?, shop)]));
     config::write(&args.credentials.join("sugi.toml"), &config)?;
     let ours = sandbox.credentials();
     let path = |name: &str| args.credentials.join(name).display().to_string();

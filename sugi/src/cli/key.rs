@@ -1,0 +1,44 @@
+//! `sugi key`.
+
+use sha2::{Digest as _, Sha256};
+use sugi_core::Actor;
+use sugi_engine::clock;
+
+use crate::print;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The name under which its holder acts
+    name: Actor,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) {
+    let key = clock::new_api_key();
+    let sha256 = sha256(&key);
+    if args.json {
+        print::json(&serde_json::json!({ "name": args.name, "key": key, "sha256": sha256 }));
+        return;
+    }
+    print::talk("The key is shown once and kept nowhere; give it to its holder:");
+    print::data(&key);
+    print::talk("");
+    print::talk(
+        "And this to sugi.toml, with shops = [\"main\"] or scopes = [\"read\"] to narrow it:",
+    );
+    print::talk(&format!("[key.\"{}\"]\nsha256 = \"{sha256}\"", args.name));
+}
+
+/// What is kept of a key.
+pub(crate) fn sha256(key: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(key);
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,227 @@
+//! A shop's part of the configuration, and the way from it to a shop that can sell.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use nhn_kcp::{Client, Credentials, Gateway, SiteCode, Timeouts};
+use serde::{Deserialize, Serialize};
+use sugi_core::{Policy, ShopId};
+use sugi_engine::{Contract, Limits, Shop};
+
+use crate::cli::Failure;
+
+/// One shop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShopConfig {
+    /// KCP's code for it.
+    pub(crate) site_cd: SiteCode,
+    /// `production`, `test`, or the address of a sandbox.
+    pub(crate) gateway: String,
+    /// KCP's service certificate; relative to the file.
+    pub(crate) cert: PathBuf,
+    /// The private key to it; relative to the file.
+    pub(crate) key: PathBuf,
+    /// The key's password. Better kept in a file of its own, or in the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key_password: Option<String>,
+    /// A file that holds the key's password; relative to the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key_password_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) contract: ContractConfig,
+    #[serde(default)]
+    pub(crate) seconds: Seconds,
+}
+
+/// What the shop's contract with KCP has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "a contract has what it has")]
+pub(crate) struct ContractConfig {
+    pub(crate) authenticated: bool,
+    pub(crate) unauthenticated: bool,
+    pub(crate) installments: u8,
+    pub(crate) partial_cancel: bool,
+    pub(crate) tax_split: bool,
+    /// Whether KCP answers an inquiry by order number for it: not documented, so try it first.
+    pub(crate) order_lookup: bool,
+    /// Whether an approval found alive is kept while its caller still waits.
+    pub(crate) keep_if_waiting: bool,
+}
+
+impl Default for ContractConfig {
+    fn default() -> Self {
+        let Contract {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+        } = Contract::default();
+        let Policy {
+            order_lookup,
+            keep_if_waiting,
+            ..
+        } = Policy::default();
+        Self {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+            order_lookup,
+            keep_if_waiting,
+        }
+    }
+}
+
+/// A shop's times, in seconds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Seconds {
+    /// For a connection to KCP.
+    pub(crate) connect: f64,
+    /// For its answer.
+    pub(crate) answer: f64,
+    /// How long an unused connection is kept.
+    pub(crate) idle: f64,
+    /// How long a request can live inside KCP.
+    pub(crate) quiet: f64,
+    /// The pauses between tries; the last is taken again and again.
+    pub(crate) ladder: Vec<f64>,
+}
+
+impl Default for Seconds {
+    fn default() -> Self {
+        let (times, policy) = (Timeouts::default(), Policy::default());
+        Self {
+            connect: times.connect.as_secs_f64(),
+            answer: times.answer.as_secs_f64(),
+            idle: times.idle.as_secs_f64(),
+            quiet: policy.quiet.as_secs_f64(),
+            ladder: policy
+                .ladder
+                .iter()
+                .map(jiff::SignedDuration::as_secs_f64)
+                .collect(),
+        }
+    }
+}
+
+impl ShopConfig {
+    pub(super) fn open(&self, id: &ShopId) -> Result<Shop, Failure> {
+        let failed = |why: &dyn std::fmt::Display| Failure::new(format!("shop {id}: {why}"));
+        let read = |file: &Path| {
+            std::fs::read(file).map_err(|why| failed(&format!("{}: {why}", file.display())))
+        };
+        let password = match (&self.key_password, &self.key_password_file) {
+            (_, Some(file)) => String::from_utf8(read(file)?)
+                .map_err(|_| failed(&"the key's password is not UTF-8"))?,
+            (password, None) => password.clone().unwrap_or_default(),
+        };
+        let password = zeroize::Zeroizing::new(password);
+        let (cert, key) = (read(&self.cert)?, zeroize::Zeroizing::new(read(&self.key)?));
+        let password = password.trim_end_matches(['\r', '\n']);
+        let credentials =
+            Credentials::from_pem(&cert, &key, password).map_err(|why| failed(&why))?;
+        let gateway = match self.gateway.as_str() {
+            "production" => Gateway::Production,
+            "test" => Gateway::Test,
+            url => Gateway::sandbox(url).map_err(|why| failed(&why))?,
+        };
+        let seconds = |what: &str, value: f64| {
+            Duration::try_from_secs_f64(value)
+                .map_err(|_| failed(&format!("seconds.{what} must be a positive number")))
+        };
+        let times = Timeouts {
+            connect: seconds("connect", self.seconds.connect)?,
+            answer: seconds("answer", self.seconds.answer)?,
+            idle: seconds("idle", self.seconds.idle)?,
+        };
+        let signed = |what, value| {
+            seconds(what, value)
+                .map(|span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
+        };
+        let ladder = self
+            .seconds
+            .ladder
+            .iter()
+            .map(|pause| signed("ladder", *pause))
+            .collect::<Result<_, _>>()?;
+        let ContractConfig {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+            ..
+        } = self.contract;
+        let contract = Contract {
+            authenticated,
+            unauthenticated,
+            installments,
+            partial_cancel,
+            tax_split,
+        };
+        let ContractConfig {
+            order_lookup,
+            keep_if_waiting,
+            ..
+        } = self.contract;
+        let quiet = signed("quiet", self.seconds.quiet)?;
+        if quiet < SHORTEST_QUIET {
+            return Err(failed(
+                &"seconds.quiet must be 1 or more: without it nothing can ever be proved absent",
+            ));
+        }
+        let policy = Policy {
+            quiet,
+            order_lookup,
+            keep_if_waiting,
+            ladder,
+            ..Policy::default()
+        };
+        let client = Client::builder(self.site_cd.clone(), credentials, gateway)
+            .timeouts(times)
+            .build();
+        Ok(Shop::new(
+            id.clone(),
+            client.map_err(|why| failed(&why))?,
+            times,
+            MARGIN,
+            contract,
+            policy,
+            &Limits::default(),
+        ))
+    }
+}
+
+impl ShopConfig {
+    /// A shop at a sandbox whose credentials are in `dir`.
+    pub(crate) fn of_sandbox(
+        sandbox: &kcp_sandbox::Sandbox,
+        dir: &Path,
+        contract: ContractConfig,
+    ) -> Result<Self, Failure> {
+        let ours = sandbox.credentials();
+        Ok(Self {
+            site_cd: ours.site_cd.parse()?,
+            gateway: sandbox.url().into(),
+            cert: dir.join("splCert.pem"),
+            key: dir.join("splPrikeyPKCS8.pem"),
+            key_password: Some(ours.key_password.clone()),
+            key_password_file: None,
+            contract,
+            seconds: Seconds::default(),
+        })
+    }
+}
+
+/// A quiet period that is none would let a look prove what it cannot.
+const SHORTEST_QUIET: SignedDuration = SignedDuration::from_secs(1);
+/// What the ledger and the scheduler may take between writing an intent and acting on it.
+const MARGIN: Duration = Duration::from_secs(5);
