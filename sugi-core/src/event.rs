@@ -220,3 +220,28 @@ pub struct CancelOrder {
     #[serde(default)]
     pub all: bool,
 }
+
+impl Event {
+    /// The event's name, as the journal spells it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Requested(_) => "requested",
+            Self::ApproveSent => "approve_sent",
+            Self::Approved(_) => "approved",
+            Self::Declined(_) => "declined",
+            Self::Lost(_) => "lost",
+            Self::Voided(_) => "voided",
+            Self::Looked(_) => "looked",
+            Self::Kept => "kept",
+            Self::ReverseDecided => "reverse_decided",
+            Self::CancelAsked(_) => "cancel_asked",
+            Self::CancelSent(_) => "cancel_sent",
+            Self::CancelDone { .. } => "cancel_done",
+            Self::CancelRefused { .. } => "cancel_refused",
+            Self::CancelFailed { .. } => "cancel_failed",
+            Self::CancelLost { .. } => "cancel_lost",
+            Self::CancelNotSent { .. } => "cancel_not_sent",
+        }
+    }
+}

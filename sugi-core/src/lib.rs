@@ -15,18 +15,24 @@
 //! Because everything comes in as an argument, the whole machine can be walked: see
 //! `tests/explore.rs`, which tries every interleaving of loss, delay, crash and clock.
 
+mod doubt;
 mod event;
 pub mod heard;
 mod id;
 mod payment;
 mod policy;
 mod request;
+mod standing;
+mod state;
 pub mod todo;
 mod undo;
 
+pub use doubt::Doubt;
 pub use event::{Approval, CancelOrder, Event, Live, Looked, Lost, Refusal, Source, VoidReason};
 pub use id::{Actor, BadName, CancelId, PaymentId, ShopId};
-pub use payment::{Cancelled, Doubt, Illegal, Payment, State, Status};
+pub use payment::{Illegal, Payment};
 pub use policy::Policy;
 pub use request::{Kind, Request};
+pub use standing::Cancelled;
+pub use state::{State, Status};
 pub use undo::{Mode, Step, Undo};

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 use nhn_kcp::{OrderNo, Tno};
 
 use crate::{
-    Event, Lost, Mode, Payment, Policy, Source, State, VoidReason, payment::Doubt, undo::Next,
+    Event, Lost, Mode, Payment, Policy, Source, State, VoidReason, doubt::Doubt, undo::Next,
 };
 
 /// What the asking process holds, which no journal can tell.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use nhn_kcp::Amount;
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Policy, Refusal};
+use crate::{Event, Live, Looked, Policy, Refusal};
 
 /// How a cancel is put to KCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,7 +102,32 @@ impl Undo {
         }
     }
 
-    pub(crate) fn sent(&mut self, mode: Mode, at: Timestamp) {
+    /// What an event does to it; `None` when it cannot have happened.
+    pub(crate) fn evolve(&mut self, at: Timestamp, event: Event) -> Option<()> {
+        match (self.step, event) {
+            (Step::Due | Step::Unsure, Event::CancelSent(mode)) => self.sent(mode, at),
+            (Step::Sent, Event::CancelLost { .. }) => self.lost(at),
+            (Step::Sent, Event::CancelNotSent { .. }) => self.not_sent(at),
+            (Step::Sent, Event::CancelRefused { refusal, look }) => {
+                self.refused(refusal, look, at);
+            }
+            (
+                _,
+                Event::Looked(Looked {
+                    seen: Live::Found { remaining, .. },
+                    asked_at,
+                    ..
+                }),
+            ) => {
+                self.looked(Some((asked_at, remaining)), at);
+            }
+            (_, Event::Looked(_)) => self.looked(None, at),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn sent(&mut self, mode: Mode, at: Timestamp) {
         // What is sent is what counts from here on: a reversal takes all that the last look showed.
         if let (true, Mode::Partial { amount, remaining }) = (self.whole, mode) {
             (self.amount, self.remaining) = (amount.get(), remaining.get());
@@ -111,12 +136,12 @@ impl Undo {
         self.go(Step::Sent, at);
     }
 
-    pub(crate) fn lost(&mut self, at: Timestamp) {
+    fn lost(&mut self, at: Timestamp) {
         self.unanswered = Some(at);
         self.go(Step::Unsure, at);
     }
 
-    pub(crate) fn not_sent(&mut self, at: Timestamp) {
+    fn not_sent(&mut self, at: Timestamp) {
         self.tried();
         self.go(Step::Due, at);
     }
@@ -132,7 +157,7 @@ impl Undo {
         ends
     }
 
-    pub(crate) fn looked(&mut self, seen: Option<(Timestamp, u64)>, at: Timestamp) {
+    fn looked(&mut self, seen: Option<(Timestamp, u64)>, at: Timestamp) {
         self.tried();
         self.seen = seen.or(self.seen);
         // A look never disturbs a cancel that is on the wire: its own end is still to come.

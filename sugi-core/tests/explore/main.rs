@@ -13,6 +13,9 @@
     reason = "a test"
 )]
 
+mod gateway;
+mod people;
+mod samples;
 mod world;
 
 use std::collections::HashSet;

@@ -1,0 +1,121 @@
+//! A payment in doubt: what is known of it, and what more is learnt.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
+
+use crate::{Approval, Event, Live, Looked, Lost, Source, State, Undo, VoidReason};
+
+/// What is known of a payment in doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Doubt {
+    /// When the approval's intent was written: it was booked after this, if it was.
+    pub sent_at: Timestamp,
+    /// When our own call had ended, at the latest: a request can live inside KCP for a quiet period
+    /// from here, and no longer.
+    pub lost_at: Timestamp,
+    /// What was lost, and what its wreck still showed.
+    pub lost: Lost,
+    /// When something was last tried or learnt.
+    pub since: Timestamp,
+    /// How many looks have brought nothing.
+    pub looks: u8,
+    /// Per Korean day: when KCP was last asked for this order and did not know it.
+    pub absent: BTreeMap<Date, Timestamp>,
+    /// When KCP was last asked for the number that the wreck showed and did not know it.
+    pub number_absent: Option<Timestamp>,
+    /// The approval was found alive: what, how much is left, when that was asked, and by whom.
+    pub live: Option<(Box<Approval>, u64, Timestamp, Source)>,
+}
+
+impl Doubt {
+    pub(crate) fn new(sent_at: Timestamp, lost: Lost, at: Timestamp) -> Self {
+        Self {
+            sent_at,
+            lost_at: at,
+            lost,
+            since: at,
+            looks: 0,
+            absent: BTreeMap::new(),
+            number_absent: None,
+            live: None,
+        }
+    }
+
+    pub(crate) fn evolve(mut self: Box<Self>, at: Timestamp, event: Event) -> Option<State> {
+        match (event, self.live.take()) {
+            (Event::Approved(approval), live) => {
+                // Its own answer, heard late, tells more than any look did.
+                let (left, asked_at, source) = live.map_or(
+                    (approval.amount.get(), at, Source::Inquiry),
+                    |(_, left, asked_at, source)| (left, asked_at, source),
+                );
+                self.live = Some((approval, left, asked_at, source));
+            }
+            // The one who was on the line, given up by others, tells what was left of the answer.
+            (Event::Lost(late), live) => {
+                self.lost.tno = self.lost.tno.or(late.tno);
+                self.lost.contradicts |= late.contradicts;
+                self.lost_at = at;
+                self.live = live;
+            }
+            (Event::Declined(refusal), None) => return Some(State::Declined(refusal)),
+            // A signed look outranks a refusal.
+            (Event::Declined(_), live) => self.live = live,
+            (
+                Event::Voided(
+                    reason @ (VoidReason::Absent
+                    | VoidReason::Attested { .. }
+                    | VoidReason::NotSent { .. }),
+                ),
+                None,
+            ) => {
+                return Some(State::Void(reason));
+            }
+            (Event::Looked(looked), live) => self.looked(looked, live, at),
+            (Event::Kept, Some((approval, left, ..))) => {
+                return Some(State::standing(approval, Some(left)));
+            }
+            (Event::ReverseDecided, Some((approval, left, asked_at, _))) => {
+                let sent_at = self.sent_at;
+                return Some(State::Reversing {
+                    sent_at,
+                    approval,
+                    undo: Box::new(Undo::all(left, asked_at, at)),
+                });
+            }
+            _ => return None,
+        }
+        Some(State::InDoubt(self))
+    }
+
+    fn looked(
+        &mut self,
+        looked: Looked,
+        live: Option<(Box<Approval>, u64, Timestamp, Source)>,
+        at: Timestamp,
+    ) {
+        self.since = at;
+        self.live = live;
+        match (looked.seen, looked.source) {
+            (
+                Live::Found {
+                    approval,
+                    remaining,
+                },
+                source,
+            ) => {
+                self.live = Some((approval, remaining, looked.asked_at, source));
+            }
+            (Live::Absent, Source::OrderLookup { day }) => {
+                self.absent.insert(day, looked.asked_at);
+                self.looks = self.looks.saturating_add(1);
+            }
+            (Live::Absent, Source::Inquiry) => {
+                self.number_absent = Some(looked.asked_at);
+                self.looks = self.looks.saturating_add(1);
+            }
+            (Live::Absent | Live::Unclear { .. }, _) => self.looks = self.looks.saturating_add(1),
+        }
+    }
+}

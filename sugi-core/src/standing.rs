@@ -1,0 +1,115 @@
+//! A sale that stands, and the cancels that take from it.
+
+use jiff::Timestamp;
+
+use crate::{
+    Actor, Approval, CancelId, CancelOrder, Event, Illegal, Live, Looked, Refusal, State, Step,
+    Undo,
+};
+
+/// A cancel that took effect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cancelled {
+    /// Its name; absent for money that somebody gave back past sugi.
+    pub id: Option<CancelId>,
+    /// How much.
+    pub amount: u64,
+    /// When we knew.
+    pub at: Timestamp,
+    /// Who asked; absent for money that somebody gave back past sugi.
+    pub by: Option<Actor>,
+}
+
+/// The fields of [`State::Approved`] while they change.
+pub(crate) struct Standing {
+    pub(crate) approval: Box<Approval>,
+    pub(crate) remaining: u64,
+    pub(crate) cancels: Vec<Cancelled>,
+    pub(crate) pending: Option<Box<(CancelOrder, Undo)>>,
+    pub(crate) refused: Option<Box<(CancelOrder, Option<Refusal>)>>,
+}
+
+impl Standing {
+    fn given_back(&mut self, whose: Option<(CancelId, Actor)>, amount: u64, at: Timestamp) {
+        if amount > 0 {
+            let (id, by) = whose.unzip();
+            self.remaining -= amount;
+            self.cancels.push(Cancelled { id, amount, at, by });
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn cancel(
+        mut sale: Standing,
+        at: Timestamp,
+        event: Event,
+        illegal: Illegal,
+    ) -> Result<Self, Illegal> {
+        match (event, sale.pending.take()) {
+            (Event::CancelAsked(order), None) => {
+                let asked = order.amount.get();
+                if asked > sale.remaining {
+                    return Err(Illegal::TooMuch {
+                        asked,
+                        remaining: sale.remaining,
+                    });
+                }
+                let undo = Undo::part(order.amount, sale.remaining, at);
+                sale.refused = None;
+                sale.pending = Some(Box::new((order, undo)));
+            }
+            (Event::CancelAsked(_), Some(_)) => return Err(Illegal::CancelPending),
+            // Somebody gave money back past us, and a look shows it.
+            (
+                Event::Looked(Looked {
+                    seen: Live::Found { remaining, .. },
+                    ..
+                }),
+                None,
+            ) if remaining < sale.remaining => {
+                sale.given_back(None, sale.remaining - remaining, at);
+            }
+            (Event::CancelDone { remaining }, Some(pending)) if remaining < sale.remaining => {
+                let order = pending.0;
+                let past_us = (sale.remaining - remaining).saturating_sub(order.amount.get());
+                sale.given_back(None, past_us, at);
+                sale.given_back(Some((order.id, order.by)), sale.remaining - remaining, at);
+            }
+            (Event::CancelFailed { refusal, remaining }, Some(pending))
+                if remaining <= sale.remaining =>
+            {
+                sale.given_back(None, sale.remaining - remaining, at);
+                sale.refused = Some(Box::new((pending.0, refusal)));
+            }
+            (Event::CancelRefused { refusal, look }, Some(mut pending))
+                if pending.1.step == Step::Sent =>
+            {
+                if pending.1.refused(refusal.clone(), look, at) {
+                    sale.refused = Some(Box::new((pending.0, Some(refusal))));
+                } else {
+                    sale.pending = Some(pending);
+                }
+            }
+            (event, Some(mut pending)) => {
+                pending.1.evolve(at, event).ok_or(illegal)?;
+                sale.pending = Some(pending);
+            }
+            (_, None) => return Err(illegal),
+        }
+        let Standing {
+            approval,
+            remaining,
+            cancels,
+            pending,
+            refused,
+        } = sale;
+        Ok(Self::Approved {
+            approval,
+            remaining,
+            cancels,
+            pending,
+            refused,
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! Where a payment stands, and what an event does to it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Approval, CancelOrder, Event, Illegal, Live, Looked, Lost, Refusal, Source, Step, Undo,
+    VoidReason,
+    doubt::Doubt,
+    standing::{Cancelled, Standing},
+};
+
+/// Where a payment stands. Each state carries what is known in it and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Asked for; nothing sent.
+    Requested,
+    /// The approval's intent is written down; it may be on the wire.
+    Approving {
+        /// Since when.
+        sent_at: Timestamp,
+    },
+    /// The sale stands, whole or in part, or all of it was given back.
+    Approved {
+        /// What KCP said.
+        approval: Box<Approval>,
+        /// What is left of it, in the currency's smallest unit.
+        remaining: u64,
+        /// The cancels that took effect, in their order.
+        cancels: Vec<Cancelled>,
+        /// The cancel that has not ended, if there is one.
+        pending: Option<Box<(CancelOrder, Undo)>>,
+        /// How the last asked cancel failed, if it did.
+        refused: Option<Box<(CancelOrder, Option<Refusal>)>>,
+    },
+    /// KCP said no.
+    Declined(Refusal),
+    /// Money may have moved and nobody knows.
+    InDoubt(Box<Doubt>),
+    /// Alive at KCP, not to stand: being undone.
+    Reversing {
+        /// When the sale's approval was sent.
+        sent_at: Timestamp,
+        /// What is being undone.
+        approval: Box<Approval>,
+        /// How far that is.
+        undo: Box<Undo>,
+    },
+    /// It was approved and undone; nothing is left of it.
+    Reversed {
+        /// What was undone.
+        approval: Box<Approval>,
+    },
+    /// It is proved that no money moved.
+    Void(VoidReason),
+}
+
+/// The state in one word, as the API and the pages say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is the state of the same name")]
+pub enum Status {
+    Requested,
+    Approving,
+    Approved,
+    Declined,
+    InDoubt,
+    Reversing,
+    Reversed,
+    PartiallyCancelled,
+    Cancelled,
+    Void,
+}
+
+impl Status {
+    /// Every status, in the order of a payment's life.
+    pub const ALL: [Self; 10] = [
+        Self::Requested,
+        Self::Approving,
+        Self::Approved,
+        Self::Declined,
+        Self::InDoubt,
+        Self::Reversing,
+        Self::Reversed,
+        Self::PartiallyCancelled,
+        Self::Cancelled,
+        Self::Void,
+    ];
+
+    /// The word itself.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Approving => "approving",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::InDoubt => "in_doubt",
+            Self::Reversing => "reversing",
+            Self::Reversed => "reversed",
+            Self::PartiallyCancelled => "partially_cancelled",
+            Self::Cancelled => "cancelled",
+            Self::Void => "void",
+        }
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(())
+    }
+}
+
+impl State {
+    /// The state in one word.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Requested => Status::Requested,
+            Self::Approving { .. } => Status::Approving,
+            Self::Approved { remaining: 0, .. } => Status::Cancelled,
+            Self::Approved {
+                approval,
+                remaining,
+                ..
+            } if *remaining < approval.amount.get() => Status::PartiallyCancelled,
+            Self::Approved { .. } => Status::Approved,
+            Self::Declined(_) => Status::Declined,
+            Self::InDoubt(_) => Status::InDoubt,
+            Self::Reversing { .. } => Status::Reversing,
+            Self::Reversed { .. } => Status::Reversed,
+            Self::Void(_) => Status::Void,
+        }
+    }
+
+    pub(crate) fn evolve(
+        self,
+        created_at: Timestamp,
+        at: Timestamp,
+        event: Event,
+    ) -> Result<Self, Illegal> {
+        let illegal = Illegal::Order {
+            event: event.name(),
+            status: self.status().as_str(),
+        };
+        Ok(match (self, event) {
+            (Self::Requested, Event::ApproveSent) => Self::Approving { sent_at: at },
+
+            (Self::Approving { .. }, Event::Approved(approval)) => Self::standing(approval, None),
+            (Self::Approving { .. }, Event::Declined(refusal)) => Self::Declined(refusal),
+            (Self::Requested, Event::Voided(reason @ VoidReason::CardGone))
+            | (Self::Approving { .. }, Event::Voided(reason @ VoidReason::NotSent { .. })) => {
+                Self::Void(reason)
+            }
+            (Self::Approving { sent_at }, Event::Lost(lost)) => {
+                Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at)))
+            }
+
+            (Self::InDoubt(doubt), event) => doubt.evolve(at, event).ok_or(illegal)?,
+
+            // A late answer is still knowledge. Whatever we had concluded, money that is found
+            // alive puts the payment back in doubt, and from there it is kept or undone.
+            (Self::Void(_) | Self::Declined(_), Event::Approved(approval)) => {
+                let left = approval.amount.get();
+                Self::reopened(created_at, at, (approval, left, at, Source::Inquiry))
+            }
+            (
+                Self::Void(_) | Self::Declined(_),
+                Event::Looked(Looked {
+                    seen:
+                        Live::Found {
+                            approval,
+                            remaining,
+                        },
+                    source,
+                    asked_at,
+                }),
+            ) => Self::reopened(created_at, at, (approval, remaining, asked_at, source)),
+            (
+                Self::Approved {
+                    approval: known, ..
+                }
+                | Self::Reversing {
+                    approval: known, ..
+                }
+                | Self::Reversed { approval: known },
+                Event::Approved(late),
+            ) if known.tno == late.tno => return Err(Illegal::Known { event: "approved" }),
+
+            (
+                Self::Reversing {
+                    sent_at,
+                    approval,
+                    mut undo,
+                },
+                event,
+            ) => match event {
+                Event::CancelDone { remaining: 0 } => Self::Reversed { approval },
+                // KCP, asked since, does not know the number that it gave us: back to looking for the
+                // right one. What may have been cancelled meanwhile must never be kept.
+                Event::Looked(Looked {
+                    seen: Live::Absent,
+                    asked_at,
+                    ..
+                }) if undo.step == Step::Unsure && asked_at >= undo.since => {
+                    let why = "KCP does not know the number that it gave".into();
+                    let lost = Lost {
+                        why,
+                        tno: Some(approval.tno),
+                        contradicts: true,
+                    };
+                    Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at)))
+                }
+                event => {
+                    undo.evolve(at, event).ok_or(illegal)?;
+                    Self::Reversing {
+                        sent_at,
+                        approval,
+                        undo,
+                    }
+                }
+            },
+            (
+                Self::Approved {
+                    approval,
+                    remaining,
+                    cancels,
+                    pending,
+                    refused,
+                },
+                event,
+            ) => Self::cancel(
+                Standing {
+                    approval,
+                    remaining,
+                    cancels,
+                    pending,
+                    refused,
+                },
+                at,
+                event,
+                illegal,
+            )?,
+            _ => return Err(illegal),
+        })
+    }
+
+    pub(crate) fn standing(approval: Box<Approval>, remaining: Option<u64>) -> Self {
+        let remaining = remaining.unwrap_or(approval.amount.get());
+        Self::Approved {
+            approval,
+            remaining,
+            cancels: Vec::new(),
+            pending: None,
+            refused: None,
+        }
+    }
+
+    fn reopened(
+        created_at: Timestamp,
+        at: Timestamp,
+        live: (Box<Approval>, u64, Timestamp, Source),
+    ) -> Self {
+        let approval = &live.0;
+        let lost = Lost {
+            why: "found alive after it was closed".into(),
+            tno: Some(approval.tno.clone()),
+            contradicts: false,
+        };
+        let doubt = Doubt::new(created_at, lost, at);
+        Self::InDoubt(Box::new(Doubt {
+            live: Some(live),
+            ..doubt
+        }))
+    }
+}

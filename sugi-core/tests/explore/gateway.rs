@@ -1,0 +1,197 @@
+//! KCP and the way to it: how calls go out, land, and end.
+
+use nhn_kcp::Tno;
+use sugi_core::{Event, Live, Looked, Lost, Mode, Source, VoidReason, heard, todo::Call};
+
+use crate::{
+    samples::{approval, approved, at, misread, refusal, tno},
+    world::{CALL_LIFE, Go, Line, Sent, TOTAL, World},
+};
+
+impl World {
+    /// The process ends at once. What was on the wire may land all the same.
+    pub(crate) fn crash(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        let moving = |line: &Line| line.took.is_none() && !matches!(line.call, Sent::Look(..));
+        self.wires.extend(
+            lines
+                .into_iter()
+                .filter(moving)
+                .map(|line| (line.call, self.now.min(line.sent + CALL_LIFE))),
+        );
+        self.waiting = false;
+    }
+
+    pub(crate) fn call(&mut self, call: &Call) {
+        let call = match call {
+            Call::Cancel { mode, .. } => {
+                self.append(Event::CancelSent(*mode));
+                Sent::Cancel(*mode)
+            }
+            Call::Inquire { tno: asked } => Sent::Look(call.source(), *asked == tno()),
+            Call::LookUp { .. } => Sent::Look(call.source(), true),
+        };
+        self.lines.push(Line {
+            call,
+            sent: self.now,
+            took: None,
+        });
+    }
+
+    /// Every way in which a call can end.
+    pub(crate) fn answers(&self, n: usize, go: Go<'_>) {
+        let Line { call, sent, took } = &self.lines[n];
+        let lost = self.left.losses > 0;
+        let late = self.now >= sent + CALL_LIFE;
+        if took.is_none() && !matches!(call, Sent::Look(..)) && self.left.several_nodes {
+            go(&|w| w.lines[n].took = Some(w.land(call, *sent)));
+        }
+        let mut end = |change: &dyn Fn(&mut World)| {
+            go(&|w| {
+                w.lines.remove(n);
+                change(w);
+            });
+        };
+        if let Sent::Look(source, knows) = call {
+            end(&|w| w.hear_look(source, *knows, *sent));
+            if lost {
+                end(&|w| w.hear_nothing_of_a_look(source, *sent));
+            }
+            return;
+        }
+        end(&|w| w.hear(&self.lines[n]));
+        if *call == Sent::Approve && took.is_none() {
+            end(&|w| w.take_up(Event::Declined(refusal("CC61"))));
+        }
+        // Past its time a call ends as lost, whether or not the walk has losses left.
+        if late {
+            end(&|w| {
+                if took.is_none() {
+                    w.wires.push((call.clone(), w.now.min(sent + CALL_LIFE)));
+                }
+                w.hear_nothing(call, None, false);
+            });
+        }
+        if !lost || took.is_some() || !self.lives(*sent) {
+            return;
+        }
+        // It never left; KCP refuses it for a reason of its own; it left and is on its way; it landed
+        // and the answer is lost; the answer's wreck shows the number; the answer contradicts itself.
+        end(&|w| {
+            w.left.losses -= 1;
+            let why = "refused".to_owned();
+            w.take_up(match call {
+                Sent::Approve => Event::Voided(VoidReason::NotSent { why }),
+                _ => Event::CancelNotSent { why },
+            });
+        });
+        if *call != Sent::Approve {
+            end(&|w| {
+                w.left.losses -= 1;
+                w.take_up(heard::refused(refusal("8012")));
+            });
+        }
+        end(&|w| {
+            w.wires.push((call.clone(), w.now.min(sent + CALL_LIFE)));
+            w.hear_nothing(call, None, false);
+        });
+        end(&|w| {
+            w.land(call, *sent);
+            w.hear_nothing(call, None, false);
+        });
+        if *call == Sent::Approve {
+            for (number, contradicts) in [(tno(), false), (tno(), true), (misread(), false)] {
+                end(&|w| {
+                    w.land(call, *sent);
+                    w.hear_nothing(call, Some(number.clone()), contradicts);
+                });
+            }
+            end(&|w| w.hear_nothing(call, Some(misread()), false));
+        }
+    }
+
+    pub(crate) fn hear_nothing(&mut self, call: &Sent, tno: Option<Tno>, contradicts: bool) {
+        self.left.losses = self.left.losses.saturating_sub(1);
+        let why = "lost".to_owned();
+        self.take_up(match call {
+            Sent::Approve => Event::Lost(Lost {
+                why,
+                tno,
+                contradicts,
+            }),
+            _ => Event::CancelLost { why },
+        });
+    }
+
+    pub(crate) fn hear_nothing_of_a_look(&mut self, source: &Source, asked: i64) {
+        self.left.losses -= 1;
+        let seen = Live::Unclear { why: "lost".into() };
+        self.take_up(Event::Looked(Looked {
+            seen,
+            source: source.clone(),
+            asked_at: at(asked),
+        }));
+    }
+
+    pub(crate) fn hear_look(&mut self, source: &Source, knows: bool, asked: i64) {
+        let seen = if knows { self.seen() } else { Live::Absent };
+        let event = Event::Looked(Looked {
+            seen,
+            source: source.clone(),
+            asked_at: at(asked),
+        });
+        self.take_up(event);
+    }
+
+    /// The answer arrives, if KCP took the request; it takes it now, if it did not before.
+    pub(crate) fn hear(&mut self, Line { call, sent, took }: &Line) {
+        if took.is_none() && !self.lives(*sent) {
+            return self.hear_nothing(call, None, false);
+        }
+        let took = took.unwrap_or_else(|| self.land(call, *sent));
+        let event = self.answer(call, took);
+        self.take_up(event);
+    }
+
+    pub(crate) fn seen(&self) -> Live {
+        match self.books {
+            None => Live::Absent,
+            Some(remaining) => Live::Found {
+                approval: Box::new(approval()),
+                remaining,
+            },
+        }
+    }
+
+    pub(crate) fn answer(&self, call: &Sent, took: bool) -> Event {
+        match call {
+            Sent::Approve => approved(),
+            Sent::Cancel(mode) if took => heard::cancelled(*mode),
+            Sent::Cancel(_) if self.books == Some(0) => heard::refused(refusal("8133")),
+            Sent::Cancel(Mode::Full) => heard::refused(refusal("8040")),
+            Sent::Cancel(_) => heard::refused(refusal("8037")),
+            Sent::Look(..) => unreachable!(),
+        }
+    }
+
+    /// KCP takes a request: whether it changed the books.
+    pub(crate) fn land(&mut self, call: &Sent, sent: i64) -> bool {
+        if !self.lives(sent) {
+            return false;
+        }
+        let before = self.books;
+        self.books = match (call, before) {
+            (Sent::Approve, _) => Some(TOTAL),
+            (Sent::Cancel(Mode::Full), Some(TOTAL)) => Some(0),
+            (Sent::Cancel(Mode::Partial { amount, remaining }), Some(left))
+                if left == remaining.get() =>
+            {
+                Some(left - amount.get())
+            }
+            (_, books) => books,
+        };
+        let took = self.books != before;
+        self.landed |= took && matches!(call, Sent::Cancel(_));
+        took
+    }
+}

@@ -1,0 +1,68 @@
+//! The one payment that all worlds are about.
+
+use jiff::{SignedDuration, Timestamp};
+use nhn_kcp::{Amount, CancelReason, Tno};
+use sugi_core::{Approval, CancelOrder, Event, Policy, Refusal};
+
+use crate::world::{CALL_LIFE, START, TOTAL};
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(START + second).unwrap()
+}
+
+pub(crate) fn policy(order_lookup: bool) -> Policy {
+    Policy {
+        call_life: SignedDuration::from_secs(CALL_LIFE),
+        quiet: SignedDuration::from_secs(4),
+        order_lookup,
+        keep_if_waiting: true,
+        ladder: [0, 1, 2].map(SignedDuration::from_secs).into(),
+    }
+}
+
+pub(crate) fn tno() -> Tno {
+    "26000000000001".parse().unwrap()
+}
+
+/// A number that KCP never gave.
+pub(crate) fn misread() -> Tno {
+    "26000000000009".parse().unwrap()
+}
+
+pub(crate) fn approval() -> Approval {
+    Approval::bare(tno(), Amount::new(TOTAL).unwrap())
+}
+
+pub(crate) fn approved() -> Event {
+    Event::Approved(Box::new(approval()))
+}
+
+pub(crate) fn refusal(code: &str) -> Refusal {
+    Refusal {
+        code: code.parse().unwrap(),
+        message: String::new(),
+        trace_no: None,
+    }
+}
+
+pub(crate) fn cancel_order(amount: u64) -> CancelOrder {
+    CancelOrder {
+        id: "can_00000000000000000000000000000001".parse().unwrap(),
+        amount: Amount::new(amount).unwrap(),
+        reason: CancelReason::parse("고객 변심").unwrap(),
+        by: "lee".parse().unwrap(),
+        all: false,
+    }
+}
+
+pub(crate) fn request() -> sugi_core::Request {
+    let order_no: nhn_kcp::OrderNo = "A-1".parse().unwrap();
+    sugi_core::Request {
+        shop: "main".parse().unwrap(),
+        order: nhn_kcp::Order::new(order_no.clone(), nhn_kcp::Money::won(TOTAL).unwrap()),
+        order_no,
+        kind: sugi_core::Kind::Unauthenticated,
+        card: nhn_kcp::MaskedCard::parse("411111******1111").unwrap(),
+        by: "kim".parse().unwrap(),
+    }
+}
