@@ -12,6 +12,7 @@
 mod cancel;
 mod doubt;
 mod faults;
+mod nodes;
 mod restart;
 mod sale;
 

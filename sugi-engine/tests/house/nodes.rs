@@ -1,0 +1,154 @@
+//! Two nodes on one PostgreSQL: one is killed under load, and the other takes over.
+
+use std::time::Duration;
+
+use kcp_sandbox::{Fault, FaultKind};
+use sugi_core::Status;
+use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, clock::Clock};
+use sugi_store::{Filter, Store};
+
+use crate::{House, sale};
+
+#[test]
+fn one_is_killed_under_load_and_the_books_are_the_ledger() {
+    let outside = tokio::runtime::Runtime::new().unwrap();
+    let database = pg_for_tests::database();
+    let mut house = outside.block_on(House::new());
+    let node = async |house: &House| {
+        let store = Store::connect(database.url()).await.unwrap();
+        Engine::new(store, [house.shop()], Clock::real())
+    };
+    house.engine = Some(outside.block_on(node(&house)));
+    let survivor = house.engine().clone();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let running = outside.spawn({
+        let survivor = survivor.clone();
+        async move { survivor.run(async { drop(ended.await) }).await }
+    });
+
+    // Some answers come late, some are lost, whoever asks.
+    house
+        .sandbox
+        .fault(
+            Fault::new(FaultKind::LateAnswer {
+                delay_ms: 400,
+                books_delay_ms: 200,
+            })
+            .times(20),
+        )
+        .unwrap();
+    house
+        .sandbox
+        .fault(Fault::new(FaultKind::LoseAnswer).times(10))
+        .unwrap();
+    let doomed = tokio::runtime::Runtime::new().unwrap();
+    let begin = async |engine: &Engine, prefix: &str| {
+        let mut tickets = Vec::new();
+        for n in 0..30 {
+            match engine
+                .pay(sale(&format!("{prefix}-{n}"), 1004))
+                .await
+                .unwrap()
+            {
+                Outcome::Begun(ticket) => tickets.push(ticket),
+                Outcome::Replayed(_) => panic!(),
+            }
+        }
+        tickets
+    };
+    doomed.block_on(async {
+        let engine = node(&house).await;
+        let tickets = begin(&engine, "A").await;
+        // Some have ended, some are on the line.
+        tickets[29].first_word().await;
+    });
+    let ours = outside.block_on(begin(&survivor, "B"));
+    drop(doomed);
+
+    outside.block_on(async {
+        for ticket in ours {
+            ticket.first_word().await;
+        }
+        nothing_is_open(&survivor).await;
+        drop(end);
+        running.await.unwrap();
+        for order in house.sandbox.books().transactions {
+            assert_eq!(
+                house.approvals(&order.ordr_idxx),
+                1,
+                "{} was charged twice",
+                order.ordr_idxx
+            );
+        }
+        house.agrees().await;
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancels_on_both_never_give_back_more_than_there_is() {
+    let database = pg_for_tests::database();
+    let mut house = House::new().await;
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let store = Store::connect(database.url()).await.unwrap();
+        nodes.push(Engine::new(store, [house.shop()], Clock::real()));
+    }
+    house.engine = Some(nodes[0].clone());
+    let id = house.pay("A-1").await.id;
+    let tasks: Vec<_> = (0..60)
+        .map(|n| {
+            let (engine, id) = (nodes[n % 2].clone(), id.clone());
+            tokio::spawn(async move {
+                loop {
+                    let ask = CancelAsk {
+                        amount: nhn_kcp::Amount::new(100).ok(),
+                        reason: "동시 취소".parse().unwrap(),
+                        by: "lee".parse().unwrap(),
+                        key: None,
+                    };
+                    match engine.cancel(&id, ask).await {
+                        Err(CancelError::Pending) => tokio::task::yield_now().await,
+                        done => break usize::from(done.is_ok()),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut taken = 0;
+    for task in tasks {
+        taken += task.await.unwrap();
+    }
+    assert_eq!(taken, 10, "of 1,004 won, a hundred at a time, on two nodes");
+    assert_eq!(nodes[1].settle(crate::PATIENCE).await, 0);
+    assert_eq!(house.settled(&id).await.cancelled_amount(), 1000);
+    house.agrees().await;
+}
+
+/// Waits until every payment has come to rest.
+async fn nothing_is_open(engine: &Engine) {
+    let statuses = vec![
+        Status::Requested,
+        Status::Approving,
+        Status::InDoubt,
+        Status::Reversing,
+    ];
+    let filter = Filter {
+        statuses,
+        limit: 1,
+        ..Filter::default()
+    };
+    for _ in 0..600 {
+        if engine
+            .store()
+            .list(filter.clone())
+            .await
+            .unwrap()
+            .payments
+            .is_empty()
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("payments that do not come to rest");
+}
