@@ -27,7 +27,7 @@ use crate::{
     text::no_card_number,
 };
 
-use super::{Id, find, view::View, with_location};
+use super::{Id, find, view::View, wait_until, with_location};
 
 /// The longest wait for a caller that did not say how long: more than a call to KCP can last.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -149,17 +149,13 @@ async fn end_of(
     asked: &CancelId,
     wait: Option<Duration>,
 ) -> Result<Payment, Problem> {
-    let enough = |payment: &Payment| match state_of(payment, asked) {
+    let enough = |payment: &Payment, newest| match state_of(payment, asked) {
         Some(End::Done | End::Refused(_)) => true,
         Some(End::Open) => wait.is_none() && has_tried(payment),
-        None => false,
+        // Not asked for yet, as far as the worker knows; or over, and another was asked for since.
+        None => newest,
     };
-    let now = api
-        .0
-        .engine
-        .watch(&payment.id, wait.unwrap_or(PATIENCE), enough)
-        .await?;
-    Ok(now.unwrap_or(payment))
+    wait_until(api, payment, wait.unwrap_or(PATIENCE), enough).await
 }
 
 fn has_tried(payment: &Payment) -> bool {

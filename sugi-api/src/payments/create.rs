@@ -26,7 +26,7 @@ use crate::{
     text::{no_card_digits, no_card_number},
 };
 
-use super::{answer, is_decided, never_sent, view::View};
+use super::{answer, is_decided, never_sent, view::View, wait_until};
 
 /// A payment to be taken.
 #[derive(Deserialize, ToSchema)]
@@ -239,14 +239,10 @@ async fn wait_again(
     let Some(patience) = patience.filter(|_| !is_decided(payment.status())) else {
         return Ok(payment);
     };
-    let now = api
-        .0
-        .engine
-        .watch(&payment.id, patience, |payment| {
-            is_decided(payment.status())
-        })
-        .await?;
-    Ok(now.unwrap_or(payment))
+    wait_until(api, payment, patience, |payment, _| {
+        is_decided(payment.status())
+    })
+    .await
 }
 
 /// The sale that is asked for: every value through its rule.

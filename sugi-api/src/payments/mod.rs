@@ -9,12 +9,15 @@ pub(crate) mod resolve;
 pub(crate) mod view;
 pub(crate) mod words;
 
+use std::time::Duration;
+
 use axum::{
     extract::{FromRequestParts, Path},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header::LOCATION, request::Parts};
 use sugi_core::{Payment, PaymentId, State, Status, VoidReason};
+use tokio::time::Instant;
 
 use crate::{
     Api,
@@ -48,6 +51,33 @@ async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Payment, Problem> 
         Ok(book.payment)
     } else {
         Err(none())
+    }
+}
+
+/// Waits, at most `patience`, until `enough` holds of a payment, and returns it as it is then.
+///
+/// `enough` is also told whether it sees the ledger's newest, and not what a worker saw last.
+///
+/// A payment changes workers now and then, and on a ledger of several nodes it may be worked on
+/// elsewhere; in between nobody here tells of it, so it is looked at again, less and less often.
+async fn wait_until(
+    api: &Api,
+    payment: Payment,
+    patience: Duration,
+    enough: impl Fn(&Payment, bool) -> bool,
+) -> Result<Payment, Problem> {
+    let seen = |payment: &Payment| enough(payment, false);
+    let end = Instant::now() + patience;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let now = api.0.engine.watch(&payment.id, left, seen).await?;
+        let Some(now) = now else { return Ok(payment) };
+        if enough(&now, true) || Instant::now() >= end {
+            return Ok(now);
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(Duration::from_millis(250));
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     text::no_card_number,
 };
 
-use super::{Id, answer, find, is_decided, view::View};
+use super::{Id, answer, find, is_decided, view::View, wait_until};
 
 /// The longest wait for a caller that did not say how long: more than a call to KCP can last.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -137,7 +137,8 @@ pub(crate) async fn resolve(
             false
         }
     };
-    let payment = settled(&api, payment, prefer.wait()).await?;
+    let enough = |payment: &Payment, _| is_decided(payment.status());
+    let payment = wait_until(&api, payment, prefer.wait().unwrap_or(PATIENCE), enough).await?;
     let response = answer(&payment, StatusCode::OK).into_response();
     let response = if replayed {
         idempotency::replayed(response)
@@ -145,16 +146,6 @@ pub(crate) async fn resolve(
         response
     };
     Ok(prefer.applied(response))
-}
-
-async fn settled(api: &Api, payment: Payment, wait: Option<Duration>) -> Result<Payment, Problem> {
-    let enough = |payment: &Payment| is_decided(payment.status());
-    let now = api
-        .0
-        .engine
-        .watch(&payment.id, wait.unwrap_or(PATIENCE), enough)
-        .await?;
-    Ok(now.unwrap_or(payment))
 }
 
 fn resolution(new: New) -> Result<Resolution, Problem> {

@@ -173,7 +173,19 @@ async fn talk(log: &Log) {
     }
     for text in said {
         for secret in SECRETS {
-            if let Some(at) = text.find(secret) {
+            // Four digits alone are also in hashes and times: there they count if they stand alone.
+            let stands = |at: usize| {
+                let near = [
+                    text[..at].chars().last(),
+                    text[at + secret.len()..].chars().next(),
+                ];
+                secret.len() > 4 || !near.iter().flatten().any(char::is_ascii_alphanumeric)
+            };
+            let found = text
+                .match_indices(secret)
+                .map(|(at, _)| at)
+                .find(|at| stands(*at));
+            if let Some(at) = found {
                 let around: String = text[..at]
                     .chars()
                     .rev()
