@@ -201,13 +201,7 @@ impl Fields {
     /// What is left, for keeping: at most 100 fields, and none of those that hold card data in a
     /// request, should KCP ever echo one.
     pub(crate) fn into_extra(self) -> BTreeMap<String, String> {
-        const SECRET: [&str; 5] = [
-            "card_no",
-            "card_expiry",
-            "card_taxno",
-            "card_pwd",
-            "card_cvn",
-        ];
+        const SECRET: [&str; 4] = ["card_expiry", "card_taxno", "card_pwd", "card_cvn"];
         self.0
             .into_iter()
             .filter(|(name, _)| !SECRET.contains(&name.as_str()))
