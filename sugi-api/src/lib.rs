@@ -21,6 +21,7 @@
 mod auth;
 mod body;
 mod document;
+mod door;
 mod health;
 mod idempotency;
 mod keys;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 
 pub use body::BODY_BYTES_MAX;
 pub use document::document;
+pub use door::{Door, Tls, TlsError};
 pub use keys::{ApiKey, Keys, Scope};
 pub use limits::Limits;
 pub use prefer::WAIT_SECS_MAX;

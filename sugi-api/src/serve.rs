@@ -7,27 +7,32 @@ use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
     sync::{Semaphore, watch},
     task::JoinSet,
 };
 use tower::ServiceExt as _;
 
-use crate::limits::Limits;
+use crate::{
+    door::{Door, Tls},
+    limits::Limits,
+};
 
 /// How long to wait when no more connections can be opened.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves HTTP/1.1 until `shutdown`; then no connection is accepted any more, open requests are
+/// Serves HTTP/1.1, over TLS or plain, until `shutdown`; then no connection is accepted any more, open requests are
 /// answered, and what is still open after [`Limits::stop`] is cut. Returns how many were cut.
 ///
 /// Cutting a request does not cut the work on its payment: for that wait on the engine.
 pub async fn serve(
-    listener: TcpListener,
+    door: impl Into<Door>,
     router: Router,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> usize {
+    let Door { listener, tls } = door.into();
     let room = Arc::new(Semaphore::new(limits.connections));
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -42,9 +47,9 @@ pub async fn serve(
             () = &mut shutdown => break,
             (accepted, place) = accepted => match accepted {
                 Ok((stream, _)) => {
-                    let (router, stopping) = (router.clone(), stopping.clone());
+                    let (router, stopping, tls) = (router.clone(), stopping.clone(), tls.clone());
                     connections.spawn(async move {
-                        connection(stream, router, limits, stopping).await;
+                        open(stream, tls, router, limits, stopping).await;
                         drop(place);
                     });
                 }
@@ -70,14 +75,32 @@ pub async fn serve(
     cut
 }
 
-async fn connection(
+/// Greets a connection. A handshake may take as long as headers may.
+async fn open(
     stream: TcpStream,
+    tls: Option<Tls>,
+    router: Router,
+    limits: Limits,
+    stopping: watch::Receiver<bool>,
+) {
+    // Small answers must not wait for more to send.
+    let _ = stream.set_nodelay(true);
+    let Some(Tls(acceptor)) = tls else {
+        return connection(stream, router, limits, stopping).await;
+    };
+    match tokio::time::timeout(limits.header_read, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, router, limits, stopping).await,
+        Ok(Err(why)) => tracing::debug!(%why, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
     limits: Limits,
     mut stopping: watch::Receiver<bool>,
 ) {
-    // Small answers must not wait for more to send.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         async move {

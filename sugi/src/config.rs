@@ -12,16 +12,17 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sugi_api::{ApiKey, Scope};
+use sugi_api::{ApiKey, Door, Scope, Tls};
 use sugi_core::{Actor, ShopId};
 use sugi_engine::Shop;
 use sugi_store::{Store, StoreError};
+use tokio::net::TcpListener;
 
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
 use crate::cli::Failure;
 
 /// Environment variables of sugi that are not keys of the file.
-const NOT_KEYS: &[&str] = &["SUGI_CONFIG", "SUGI_LOG"];
+const NOT_KEYS: &[&str] = &["SUGI_CONFIG", "SUGI_LOG", "SUGI_LOG_FORMAT"];
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +31,12 @@ pub(crate) struct Config {
     /// Where the service listens.
     #[serde(default = "default_listen")]
     pub(crate) listen: SocketAddr,
+    /// TLS of our own. Without it the service speaks plain HTTP, for this machine or a proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsConfig>,
+    /// A proxy that speaks TLS stands in front, so plain HTTP may be spoken to other machines.
+    #[serde(default)]
+    pub(crate) behind_proxy: bool,
     /// The folder of an embedded ledger; relative to the file. `ledger` if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<PathBuf>,
@@ -44,6 +51,16 @@ pub(crate) struct Config {
     /// The API keys, by the name under which their holders act; `sugi key` makes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) key: BTreeMap<Actor, KeyConfig>,
+}
+
+/// TLS of our own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsConfig {
+    /// The certificate chain, PEM; relative to the file.
+    pub(crate) cert: PathBuf,
+    /// Its key, PEM; relative to the file.
+    pub(crate) key: PathBuf,
 }
 
 /// One API key.
@@ -70,6 +87,8 @@ impl Config {
         let (listen, key) = (default_listen(), BTreeMap::new());
         Self {
             listen,
+            tls: None,
+            behind_proxy: false,
             data: None,
             database: None,
             home: PathBuf::new(),
@@ -124,6 +143,35 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// Where the service listens. Cards never cross a network in the clear.
+    pub(crate) async fn door(&self) -> Result<Door, Failure> {
+        if self.tls.is_none() && !self.listen.ip().is_loopback() && !self.behind_proxy {
+            let what = format!(
+                "listen = \"{}\" would let cards cross a network in plain HTTP",
+                self.listen
+            );
+            let hint = "add [tls] with cert and key, or behind_proxy = true if a proxy with TLS stands in front";
+            return Err(Failure::new(what).hint(hint).code(2));
+        }
+        let tls = self.tls.as_ref().map(|tls| {
+            let read = |file: &Path| {
+                let path = self.home.join(file);
+                std::fs::read(&path)
+                    .map_err(|why| Failure::new(format!("{}: {why}", path.display())))
+            };
+            let key = zeroize::Zeroizing::new(read(&tls.key)?);
+            Ok::<_, Failure>(Tls::from_pem(&read(&tls.cert)?, &key)?)
+        });
+        let tls = tls.transpose()?;
+        let listener = TcpListener::bind(self.listen).await.map_err(|why| {
+            Failure::new(format!("{}: {why}", self.listen)).hint("listen names another address")
+        })?;
+        Ok(match tls {
+            Some(tls) => Door::with_tls(listener, tls),
+            None => listener.into(),
+        })
     }
 
     /// The ledger, for writing.

@@ -1,9 +1,7 @@
 //! What people and programs read. The only place that prints.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the one place"
-)]
+#![allow(clippy::print_stdout, reason = "this is the one place")]
+
+use std::io::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -14,9 +12,9 @@ pub(crate) fn data(line: &str) {
     println!("{line}");
 }
 
-/// A line of talk, for stderr.
+/// A line of talk, for stderr. That nobody listens any more is no reason to stop.
 pub(crate) fn talk(line: &str) {
-    eprintln!("{line}");
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// One JSON value on one line, for programs.

@@ -18,3 +18,4 @@ mod http;
 mod list;
 mod resolve;
 mod service;
+mod tls;

@@ -85,7 +85,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let key = ApiKey::new("demo".parse()?, &demo.key);
     serve::serve(
         demo.engine.clone(),
-        listener,
+        listener.into(),
         vec![key],
         async |_: &Engine| std::future::pending().await,
     )

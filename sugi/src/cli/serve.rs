@@ -2,12 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use sugi_api::{Api, Limits};
+use sugi_api::{Api, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     cli::{Failure, sandbox::until_stopped},
@@ -39,18 +36,21 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         );
     }
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
-    let listener = TcpListener::bind(config.listen).await.map_err(|why| {
-        Failure::new(format!("{}: {why}", config.listen)).hint("listen names another address")
-    })?;
-    print::talk(&format!("listening on http://{}", listener.local_addr()?));
-    serve(engine, listener, keys, reload(args.config)).await
+    let door = config.door().await?;
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    print::talk(&format!("listening on {scheme}://{}", door.local_addr()?));
+    serve(engine, door, keys, reload(args.config)).await
 }
 
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
 /// that are on the line; what is left stands in the ledger.
 pub(crate) async fn serve(
     engine: Engine,
-    listener: TcpListener,
+    door: Door,
     keys: Vec<sugi_api::ApiKey>,
     reload: impl AsyncFn(&Engine),
 ) -> Result<(), Failure> {
@@ -68,7 +68,7 @@ pub(crate) async fn serve(
         async move { drop(stopping.wait_for(|stop| *stop).await) }
     };
     tokio::join!(
-        sugi_api::serve(listener, router, limits, told()),
+        sugi_api::serve(door, router, limits, told()),
         engine.run(told()),
         async {
             tokio::select! {

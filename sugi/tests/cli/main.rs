@@ -11,6 +11,7 @@ mod commands;
 mod demo;
 mod kill;
 mod secrets;
+mod serve;
 
 use std::{
     io::Write as _,

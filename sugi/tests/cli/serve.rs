@@ -1,0 +1,158 @@
+//! The service as a process of its own.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::{CARD, Desk, failure, run, sugi};
+
+/// A service that is stopped when the test is over.
+struct Service {
+    process: Child,
+    address: String,
+}
+
+impl Service {
+    /// Starts it and waits until it says where it listens.
+    fn start(desk: &Desk) -> Self {
+        let mut command = sugi();
+        command
+            .arg("serve")
+            .env("SUGI_CONFIG", desk.config())
+            .env("SUGI_LISTEN", "127.0.0.1:0");
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("listening on ") {
+            line.clear();
+            assert!(
+                said.read_line(&mut line).unwrap() > 0,
+                "it ended without listening"
+            );
+        }
+        let address = line
+            .trim()
+            .trim_start_matches("listening on http://")
+            .to_owned();
+        Self { process, address }
+    }
+
+    fn pay(&self, key: &str, order: &str, card: &str) -> (u16, Value) {
+        let body = format!(
+            r#"{{"shop": "main", "order_no": "{order}", "amount": 1004, "currency": "KRW", "card": {card}}}"#
+        );
+        let head = format!(
+            "POST /v1/payments HTTP/1.1\r\nhost: sugi\r\nconnection: close\r\nauthorization: Bearer {key}"
+        );
+        let kind = format!(
+            "idempotency-key: {order}\r\ncontent-type: application/json\r\ncontent-length: {}",
+            body.len()
+        );
+        self.ask(&format!("{head}\r\n{kind}\r\n\r\n{body}"))
+    }
+
+    fn list(&self, key: &str) -> (u16, Value) {
+        let head = "GET /v1/payments HTTP/1.1\r\nhost: sugi\r\nconnection: close";
+        self.ask(&format!("{head}\r\nauthorization: Bearer {key}\r\n\r\n"))
+    }
+
+    fn ask(&self, request: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (
+            head[9..12].parse().unwrap(),
+            serde_json::from_str(body).unwrap_or_default(),
+        )
+    }
+
+    fn signal(&self, name: &str) {
+        let told = std::process::Command::new("kill")
+            .args([name, &self.process.id().to_string()])
+            .status();
+        assert!(told.unwrap().success());
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Makes an API key and puts it into the configuration.
+fn key(desk: &Desk) -> String {
+    let made = run(sugi().args(["key", "back end", "--json"]), "").stdout;
+    let made: Value = serde_json::from_slice(&made).unwrap();
+    let toml = std::fs::read_to_string(desk.config()).unwrap();
+    let sha256 = made["sha256"].as_str().unwrap();
+    std::fs::write(
+        desk.config(),
+        format!("{toml}\n[key.\"back end\"]\nsha256 = \"{sha256}\"\n"),
+    )
+    .unwrap();
+    made["key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_takes_a_payment_and_ends_in_order() {
+    let desk = Desk::new().await;
+    let key = key(&desk);
+    let mut service = Service::start(&desk);
+    assert_eq!(service.list("wrong").0, 401);
+    let (status, paid) = service.pay(&key, "A-1", CARD);
+    assert_eq!(
+        (status, paid["state"].as_str(), paid["by"].as_str()),
+        (201, Some("approved"), Some("back end"))
+    );
+    let id = paid["id"].as_str().unwrap();
+
+    // While it runs the ledger is its own; others may read.
+    assert_eq!(desk.json(&["show", id, "--json"], "")["state"], "approved");
+    let (why, code) = failure(&desk.sugi(&["pay", "--order", "A-2", "--amount", "1004"], CARD));
+    assert!(code != 0 && why.contains("another process"), "{why}");
+
+    // Told to, it reads its shops anew: this one may not take unauthenticated sales any more.
+    let toml = std::fs::read_to_string(desk.config()).unwrap();
+    let narrower = toml.replace(
+        "contract.order_lookup",
+        "contract.unauthenticated = false\n            contract.order_lookup",
+    );
+    std::fs::write(desk.config(), narrower).unwrap();
+    service.signal("-HUP");
+    let plain = r#"{"number": "4111111111111111", "expiry": "2030-12"}"#;
+    let told = |n: u32| service.pay(&key, &format!("B-{n}"), plain).1["code"].clone();
+    assert!(
+        (0..500).any(|n| told(n) == "not_in_contract"),
+        "never read anew"
+    );
+
+    service.signal("-TERM");
+    assert!(
+        service.process.wait().unwrap().success(),
+        "it did not end in order"
+    );
+    assert_eq!(desk.json(&["verify", "--json"], "")["holds"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_never_cross_a_network_in_the_clear() {
+    let desk = Desk::new().await;
+    let mut command = sugi();
+    command
+        .arg("serve")
+        .env("SUGI_CONFIG", desk.config())
+        .env("SUGI_LISTEN", "0.0.0.0:0");
+    let (why, code) = failure(&run(&mut command, ""));
+    assert!(
+        code == 2 && why.contains("plain HTTP") && why.contains("behind_proxy"),
+        "{why}"
+    );
+}
