@@ -36,6 +36,7 @@ mod request;
 mod router;
 mod serve;
 mod shops;
+pub mod show;
 mod text;
 
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use sugi_core::Payment;
+use sugi_store::Entry;
 use utoipa::ToSchema;
 
 use crate::{
@@ -41,14 +43,16 @@ pub(crate) async fn get(
     caller.may(Scope::Read)?;
     let payment = find(&api, &caller, &id).await?;
     let journal = api.0.engine.store().journal(&payment.id).await?;
-    // What was written between the two reads is told next time.
-    let history = journal
-        .iter()
-        .filter(|entry| entry.seq <= payment.seq)
-        .map(Happening::of)
-        .collect();
-    Ok(Json(Detail {
-        payment: View::of(&payment),
-        history,
-    }))
+    Ok(Json(Detail::of(&payment, &journal)))
+}
+
+impl Detail {
+    pub(crate) fn of(payment: &Payment, journal: &[Entry]) -> Self {
+        // What was written between the two reads is told next time.
+        let told = journal.iter().filter(|entry| entry.seq <= payment.seq);
+        Self {
+            payment: View::of(payment),
+            history: told.map(Happening::of).collect(),
+        }
+    }
 }

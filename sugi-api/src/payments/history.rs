@@ -34,7 +34,8 @@ impl Happening {
     }
 }
 
-fn tell(event: &Event) -> String {
+/// What happened, in a sentence.
+pub(crate) fn tell(event: &Event) -> String {
     match event {
         Event::Requested(request) => {
             format!(

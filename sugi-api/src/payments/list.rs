@@ -72,7 +72,7 @@ impl PartialSchema for Moment {
 /// A payment in a list: what its own address tells, without the details.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PaymentInList)]
-struct Line {
+pub(crate) struct Line {
     #[schema(pattern = "^pay_[0-9a-f]{32}$")]
     id: String,
     #[schema(inline)]
@@ -236,7 +236,7 @@ fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 impl Line {
-    fn of(summary: Summary) -> Self {
+    pub(crate) fn of(summary: Summary) -> Self {
         Self {
             id: summary.id.to_string(),
             state: summary.status.into(),

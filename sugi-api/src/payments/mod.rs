@@ -3,7 +3,7 @@
 pub(crate) mod cancel;
 pub(crate) mod create;
 pub(crate) mod get;
-mod history;
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod resolve;
 pub(crate) mod view;

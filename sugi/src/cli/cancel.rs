@@ -56,7 +56,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         .await?;
     let payment = watched.ok_or_else(|| Failure::new("the payment is gone"))?;
     if args.json {
-        print::json(&view::json(&payment));
+        print::json(&sugi_api::show::payment(&payment));
     } else {
         print::data(&format!("{}  {}", payment.id, view::sentence(&payment)));
     }

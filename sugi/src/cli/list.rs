@@ -3,7 +3,7 @@
 use sugi_core::{PaymentId, ShopId, Status};
 use sugi_store::Filter;
 
-use crate::{cli::Failure, house::Place, print, view};
+use crate::{cli::Failure, house::Place, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -53,9 +53,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let page = ledger.store().list(filter).await?;
     if args.json {
-        page.payments
-            .iter()
-            .for_each(|line| print::json(&view::summary(line)));
+        for line in page.payments.iter().cloned() {
+            print::json(&sugi_api::show::summary(line));
+        }
     } else {
         let rows = page.payments.iter().map(|line| {
             vec![

@@ -99,7 +99,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
     };
     if args.json {
-        print::json(&view::json(&payment));
+        print::json(&sugi_api::show::payment(&payment));
     } else {
         print::data(&format!("{}  {}", payment.id, view::sentence(&payment)));
     }

@@ -64,7 +64,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     engine.settle(Duration::from_mins(1)).await;
     let payment = house::payment(engine.store(), &args.payment).await?.payment;
     if args.json {
-        print::json(&view::json(&payment));
+        print::json(&sugi_api::show::payment(&payment));
     } else {
         print::data(&format!("{}  {}", payment.id, view::sentence(&payment)));
     }

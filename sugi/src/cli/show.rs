@@ -24,13 +24,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let payment = house::payment(ledger.store(), &args.payment).await?.payment;
     let journal = ledger.store().journal(&args.payment).await?;
     if args.json {
-        let mut json = view::json(&payment);
-        let history: Vec<_> = journal
-            .iter()
-            .map(|entry| serde_json::json!({ "seq": entry.seq, "at": entry.at.to_string(), "event": entry.event }))
-            .collect();
-        json["history"] = history.into();
-        print::json(&json);
+        print::json(&sugi_api::show::payment_with_history(&payment, &journal));
         return Ok(());
     }
     let request = &payment.request;
@@ -92,7 +86,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             "{:>3}  {}  {}",
             entry.seq,
             print::time(entry.at),
-            view::history(entry)
+            sugi_api::show::event(&entry.event)
         ));
     }
     Ok(())

@@ -41,7 +41,7 @@ async fn a_sale_is_taken_shown_listed_and_given_back() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|row| row["event"]["event"].as_str().unwrap())
+        .map(|row| row["event"].as_str().unwrap())
         .collect();
     assert_eq!(
         events,
