@@ -62,8 +62,9 @@ pub enum ResolveError {
 }
 
 impl Engine {
-    /// Takes what a person knows of a payment in doubt. What they say is never believed by itself:
-    /// a number is confirmed by a signed inquiry, an absence counts only after the quiet period.
+    /// Takes what a person knows of a payment in doubt. A number counts when a signed inquiry confirms
+    /// it; an absence is the person's word, written down in their name, and taken only after the quiet
+    /// period.
     ///
     /// # Errors
     /// [`ResolveError`]; then nothing was written.

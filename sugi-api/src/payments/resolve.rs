@@ -77,7 +77,8 @@ enum OutcomeWord {
 /// Resolve a payment in doubt
 ///
 /// With a `tno`: KCP confirms that it is this order's, and the payment is reversed or kept. Without:
-/// it is closed as void, once the quiet period is over. Nobody is believed on their word alone.
+/// it is closed as void in the name of who says so, and only once the quiet period is over, when the
+/// request can no longer arrive.
 ///
 /// Answers with the payment: 200 when it is decided, 202 when it is still being settled.
 #[utoipa::path(
