@@ -15,6 +15,8 @@ use crate::{House, Place, approved, at, draft, id};
 const CUTS: u32 = 60;
 /// How often the connections of the loaded store are killed.
 const KILLS: usize = 100;
+/// How long to wait for what must happen: far longer than it ever takes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_connections_lose_nothing_and_leave_no_doubt() {
@@ -116,37 +118,65 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     let other = connect(database.url()).await;
     let book = store.create(draft(1, "A-1"), None, plain()).await.unwrap();
     let standbys = async |names: &str| {
-        other
-            .batch_execute(&format!(
-                "alter system set synchronous_standby_names = '{names}'"
-            ))
-            .await
-            .unwrap();
+        let alter = format!("alter system set synchronous_standby_names = '{names}'");
+        other.batch_execute(&alter).await.unwrap();
         other
             .batch_execute("select pg_reload_conf()")
             .await
             .unwrap();
     };
     // Commits wait for a standby that never comes; then somebody cancels the wait, in one of two ways.
-    let waiting = async |function: &str| {
+    let waiting = async |function: &str, who: &str| {
         let cancel = format!(
-            "select {function}(pid) from pg_stat_activity where wait_event = 'SyncRep' and query = 'commit'"
+            "select {function}(pid) from pg_stat_activity where wait_event = 'SyncRep' and {who}"
         );
-        while other.query(&cancel, &[]).await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        let cancelled = async {
+            while other.query(&cancel, &[]).await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, cancelled)
+            .await
+            .expect("no commit waits for a standby")
+    };
+    let a_commit_waits = "query = 'commit'";
+    // A server takes its settings anew in its own time, so it is asked until a commit waits.
+    let nobody = async || {
+        standbys("nobody").await;
+        let probe = Arc::new(connect(database.url()).await);
+        let pid = probe.query_one("select pg_backend_pid()", &[]).await;
+        let of_probe = format!("pid = {}", pid.unwrap().get::<_, i32>(0));
+        let in_force = async {
+            loop {
+                let write = tokio::spawn({
+                    let probe = Arc::clone(&probe);
+                    async move {
+                        let touch = "update migration set name = name where n = 1";
+                        probe.batch_execute(touch).await
+                    }
+                });
+                tokio::select! {
+                    // It did not have to wait yet.
+                    _ = write => {}
+                    () = waiting("pg_cancel_backend", &of_probe) => return,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, in_force)
+            .await
+            .expect("the setting is never in force");
     };
     let spawn = |store: &Arc<Store>, draft: Draft| {
         let store = Arc::clone(store);
         tokio::spawn(async move { store.append(draft, None).await })
     };
 
-    standbys("nobody").await;
+    nobody().await;
     let appended = spawn(
         &store,
         Draft::of(book, at(2), approved("26000000000001")).unwrap(),
     );
-    waiting("pg_cancel_backend").await;
+    waiting("pg_cancel_backend", a_commit_waits).await;
     // The row can be seen now, and is still nobody's to rely on.
     let seen = other
         .query_one("select count(*) from journal", &[])
@@ -164,12 +194,12 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
         "it became safe, and that was found out"
     );
 
-    standbys("nobody").await;
+    nobody().await;
     let created = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.create(draft(2, "A-2"), None, plain()).await }
     });
-    waiting("pg_terminate_backend").await;
+    waiting("pg_terminate_backend", a_commit_waits).await;
     let created = created.await.unwrap();
     assert!(
         matches!(created, Err(CreateError::Store(StoreError::Unknown { .. }))),
