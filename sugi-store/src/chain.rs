@@ -28,6 +28,20 @@ impl Hash {
         Self(hash.finalize().into())
     }
 
+    /// The hash of the audit row that follows.
+    #[must_use]
+    pub(crate) fn next_deed(self, seq: i64, at: Timestamp, texts: [&str; 5]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(seq.to_be_bytes());
+        hash.update(at.as_microsecond().to_be_bytes());
+        for text in texts {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        Self(hash.finalize().into())
+    }
+
     /// As stored: 64 hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {

@@ -19,8 +19,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod book;
 mod chain;
+mod document;
 mod error;
 mod job;
 mod lease;
@@ -35,8 +37,10 @@ mod store;
 mod value;
 mod verify;
 
+pub use audit::{Anchor, DEEDS_AT_ONCE, DEEDS_PAGE, Deed, DeedFilter, Row as AuditRow};
 pub use book::{Book, Draft, Entry};
 pub use chain::Hash;
+pub use document::{DOCUMENTS_MOST, Document, Kind as DocumentKind};
 pub use error::{CreateError, Finding, StoreError};
 pub use lease::Lease;
 pub use list::{Filter, Page, Summary};

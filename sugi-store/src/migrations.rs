@@ -15,7 +15,10 @@ use tokio_postgres::Client;
 use crate::error::{Finding, StoreError};
 
 /// Each step is run once, in its own transaction, and never changed after a release.
-const STEPS: &[(&str, &str)] = &[("0001 ledger", include_str!("../migrations/0001_ledger.sql"))];
+const STEPS: &[(&str, &str)] = &[
+    ("0001 ledger", include_str!("../migrations/0001_ledger.sql")),
+    ("0002 access", include_str!("../migrations/0002_access.sql")),
+];
 
 const TABLE: &str =
     "create table if not exists migration (n bigint primary key, name text not null)";

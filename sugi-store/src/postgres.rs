@@ -77,7 +77,7 @@ impl Postgres {
     /// Runs a statement that writes and is its own transaction.
     pub(crate) async fn run(
         &self,
-        sql: &'static str,
+        sql: Cow<'static, str>,
         values: Vec<Value<'static>>,
     ) -> Result<Vec<Cells>, StoreError> {
         let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
@@ -86,7 +86,7 @@ impl Postgres {
             Some(link) => link,
             None => Link::open(&self.target, Role::Reader).await?,
         };
-        match link.rows(sql, &values).await {
+        match link.rows(&sql, &values).await {
             Err(why) if link.is_closed() => Err(StoreError::Unknown {
                 why: link::words(&why),
             }),

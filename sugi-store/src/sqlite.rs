@@ -69,7 +69,7 @@ impl Sqlite {
 
     pub(crate) async fn run(
         &self,
-        sql: &'static str,
+        sql: Cow<'static, str>,
         values: Vec<Value<'static>>,
     ) -> Result<Vec<Cells>, StoreError> {
         let (reply, answer) = oneshot::channel();

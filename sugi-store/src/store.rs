@@ -49,9 +49,10 @@ impl Engine {
     /// Runs a statement that writes by itself.
     pub(crate) async fn run(
         &self,
-        sql: &'static str,
+        sql: impl Into<Cow<'static, str>>,
         values: Vec<Value<'static>>,
     ) -> Result<Vec<Cells>, StoreError> {
+        let sql = sql.into();
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, values).await,
             Self::Postgres(postgres) => postgres.run(sql, values).await,

@@ -3,7 +3,7 @@
 //! Whatever queued up while the last commit ran is committed together, once, so that a busy hour
 //! costs hardly more syncs than a quiet one. Answers go out only after that commit returned.
 
-use std::thread::JoinHandle;
+use std::{borrow::Cow, thread::JoinHandle};
 
 use rusqlite::{Connection, ErrorCode, params, params_from_iter};
 use tokio::sync::{mpsc, oneshot};
@@ -31,7 +31,7 @@ pub(super) enum Work {
     Job(Job),
     /// A statement by itself.
     Run {
-        sql: &'static str,
+        sql: Cow<'static, str>,
         values: Vec<Value<'static>>,
         reply: oneshot::Sender<Result<Vec<Cells>, StoreError>>,
     },

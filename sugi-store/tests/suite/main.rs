@@ -19,6 +19,7 @@ macro_rules! on_each_engine {
     };
 }
 
+mod audit;
 mod create;
 mod finding;
 mod lease;

@@ -137,7 +137,7 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
         };
         tokio::time::timeout(PATIENCE, cancelled)
             .await
-            .expect("no commit waits for a standby")
+            .expect("no commit waits for a standby");
     };
     let a_commit_waits = "query = 'commit'";
     // A server takes its settings anew in its own time, so it is asked until a commit waits.

@@ -1,0 +1,277 @@
+//! Who did what: one chain of rows through the whole ledger, written once.
+//!
+//! A payment's journal tells what happened to it. This tells who signed in, looked, asked and was
+//! refused. Rows are numbered without a gap and each is hashed over the one before, so a row cannot
+//! be changed, cut out, put in or moved without the next one telling. Cut off at the end, a chain
+//! looks whole; that is what an [`Anchor`] that was printed or mailed is for.
+
+use std::fmt::{self, Write as _};
+
+use jiff::Timestamp;
+
+use crate::{
+    chain::Hash,
+    error::{Finding, StoreError},
+    sql,
+    store::{Engine, Store},
+    value::{Cells, Value},
+};
+
+/// Something that somebody did, or was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// When.
+    pub at: Timestamp,
+    /// Who: `operator:kim`, `key:back end`, or nobody (`-`).
+    pub actor: String,
+    /// What: the operation.
+    pub action: String,
+    /// To what: a payment, an operator, a shop; empty if to nothing in particular.
+    pub subject: String,
+    /// How it ended.
+    pub outcome: String,
+    /// The address that it came from.
+    pub origin: String,
+}
+
+/// A row of the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its number, from 1.
+    pub seq: i64,
+    /// What it tells.
+    pub deed: Deed,
+    /// The hash of this row over the one before.
+    pub hash: Hash,
+}
+
+/// Where the chain stands: who has kept one knows later that nothing before it was changed or cut
+/// off. It is written `number:hash`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// The number of the last row; 0 before the first.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+/// Which rows of the audit to list. Everything that is set must hold.
+#[derive(Debug, Clone, Default)]
+pub struct DeedFilter {
+    /// Of this actor.
+    pub actor: Option<String>,
+    /// About this.
+    pub subject: Option<String>,
+    /// Before this number: where the page before ended.
+    pub before: Option<i64>,
+}
+
+/// How many rows are written at a time.
+pub const DEEDS_AT_ONCE: usize = 64;
+/// How many rows a page holds.
+pub const DEEDS_PAGE: usize = 100;
+/// How many rows are walked at a time.
+const STRETCH: i64 = 1_000;
+
+impl Store {
+    /// Where the chain stands.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn audit_anchor(&self) -> Result<Anchor, StoreError> {
+        let found = self.engine.rows(sql::AUDIT_END, Vec::new()).await?;
+        found.first().map_or(Ok(Anchor::START), |row| {
+            let hash = Hash::from_hex(&row.text(1)?);
+            let seq = row.int(0)?;
+            let hash = hash.ok_or_else(|| finding(seq, "its hash is no hash"))?;
+            Ok(Anchor { seq, hash })
+        })
+    }
+
+    /// Writes what was done behind an anchor, all of it or nothing; at most [`DEEDS_AT_ONCE`]. The
+    /// new anchor, or `None` when somebody else wrote there first: read the anchor again.
+    ///
+    /// # Errors
+    /// What the database says; only after [`StoreError::Unknown`] may something have been written.
+    pub async fn audit(
+        &self,
+        behind: Anchor,
+        deeds: &[Deed],
+    ) -> Result<Option<Anchor>, StoreError> {
+        let mut end = behind;
+        let mut values: Vec<Value<'static>> = Vec::with_capacity(deeds.len() * 8);
+        let mut marks = Vec::with_capacity(deeds.len());
+        for deed in deeds.iter().take(DEEDS_AT_ONCE) {
+            end = end.then(deed);
+            let at = values.len();
+            let numbers: Vec<_> = (at + 1..=at + 8).map(|n| format!("${n}")).collect();
+            marks.push(format!("({})", numbers.join(", ")));
+            values.push(end.seq.into());
+            values.push(deed.at.as_microsecond().into());
+            for text in deed.texts() {
+                values.push(text.to_owned().into());
+            }
+            values.push(end.hash.to_hex().into());
+        }
+        if marks.is_empty() {
+            return Ok(Some(end));
+        }
+        let sql = sql::AUDIT.replace("{rows}", &marks.join(", "));
+        match self.engine.run(sql, values).await {
+            Ok(_) => Ok(Some(end)),
+            // A number that is taken fails the whole statement. Whether it was that is seen from
+            // where the chain stands now: our own rows, if they were written after all, or others'.
+            Err(why) => match self.audit_anchor().await? {
+                now if now == end => Ok(Some(end)),
+                now if now != behind => Ok(None),
+                _ => Err(why),
+            },
+        }
+    }
+
+    /// A page of the audit, the newest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn deeds(&self, filter: &DeedFilter) -> Result<Vec<Row>, StoreError> {
+        let mut values: Vec<Value<'static>> = vec![filter.before.unwrap_or(i64::MAX).into()];
+        let mut wheres = String::new();
+        for (column, text) in [("actor", &filter.actor), ("subject", &filter.subject)] {
+            if let Some(text) = text {
+                values.push(text.clone().into());
+                let _ = write!(wheres, " and {column} = ${}", values.len());
+            }
+        }
+        let sql = sql::DEEDS
+            .replace("{and}", &wheres)
+            .replace("{limit}", &DEEDS_PAGE.to_string());
+        let found = self.engine.rows(sql, values).await?;
+        found.iter().map(Row::read).collect()
+    }
+
+    /// Walks the whole audit; returns where it ends. With an anchor that was kept, also whether the
+    /// chain still runs through it.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] with the first finding.
+    pub async fn verify_audit(&self, kept: Option<Anchor>) -> Result<Anchor, StoreError> {
+        let end = walk(&self.engine, kept).await?;
+        if let Some(kept) = kept.filter(|kept| kept.seq > end.seq) {
+            let what = format!("it was cut off: the chain ends at row {}", end.seq);
+            return Err(finding(kept.seq, what).into());
+        }
+        match self
+            .engine
+            .rows(sql::AUDIT_STRAYS, Vec::new())
+            .await?
+            .first()
+        {
+            Some(row) => {
+                let what = format!("{} that it tells of is gone from the ledger", row.text(1)?);
+                Err(finding(row.int(0)?, what).into())
+            }
+            None => Ok(end),
+        }
+    }
+}
+
+async fn walk(engine: &Engine, kept: Option<Anchor>) -> Result<Anchor, StoreError> {
+    let mut end = Anchor::START;
+    loop {
+        let values = vec![end.seq.into(), STRETCH.into()];
+        let stretch = engine.rows(sql::AUDIT_WALK, values).await?;
+        if stretch.is_empty() {
+            return Ok(end);
+        }
+        for row in &stretch {
+            let row = Row::read(row)?;
+            if row.seq != end.seq + 1 {
+                return Err(finding(end.seq + 1, "it is missing").into());
+            }
+            end = end.then(&row.deed);
+            if row.hash != end.hash {
+                let what = "its hash does not fit it and the row before";
+                return Err(finding(row.seq, what).into());
+            }
+            if kept.is_some_and(|kept| kept.seq == end.seq && kept.hash != end.hash) {
+                return Err(finding(row.seq, "it is not the row that was anchored").into());
+            }
+        }
+    }
+}
+
+fn finding(seq: i64, what: impl Into<String>) -> Finding {
+    Finding {
+        place: format!("audit row {seq}"),
+        what: what.into(),
+    }
+}
+
+impl Anchor {
+    /// Before the first row.
+    pub const START: Self = Self {
+        seq: 0,
+        hash: Hash::START,
+    };
+
+    fn then(self, deed: &Deed) -> Self {
+        let seq = self.seq + 1;
+        Self {
+            seq,
+            hash: self.hash.next_deed(seq, deed.at, deed.texts()),
+        }
+    }
+}
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash.to_hex())
+    }
+}
+
+impl std::str::FromStr for Anchor {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let anchor = text.split_once(':').and_then(|(seq, hash)| {
+            let seq = seq.parse().ok().filter(|seq| *seq >= 0)?;
+            Some(Self {
+                seq,
+                hash: Hash::from_hex(hash)?,
+            })
+        });
+        anchor
+            .ok_or_else(|| "an anchor is a row's number, a colon and 64 hexadecimal digits".into())
+    }
+}
+
+impl Deed {
+    fn texts(&self) -> [&str; 5] {
+        [
+            &self.actor,
+            &self.action,
+            &self.subject,
+            &self.outcome,
+            &self.origin,
+        ]
+    }
+}
+
+impl Row {
+    fn read(row: &Cells) -> Result<Self, StoreError> {
+        let seq = row.int(0)?;
+        let at = Timestamp::from_microsecond(row.int(1)?);
+        let hash = Hash::from_hex(&row.text(7)?);
+        Ok(Self {
+            seq,
+            deed: Deed {
+                at: at.map_err(|_| finding(seq, "its time is no time"))?,
+                actor: row.text(2)?,
+                action: row.text(3)?,
+                subject: row.text(4)?,
+                outcome: row.text(5)?,
+                origin: row.text(6)?,
+            },
+            hash: hash.ok_or_else(|| finding(seq, "its hash is no hash"))?,
+        })
+    }
+}
