@@ -150,16 +150,34 @@ pub(crate) fn new_node_name() -> String {
 /// A new API key: 256 bits of chance.
 #[must_use]
 pub fn new_api_key() -> String {
-    let mut bits = [0; 32];
-    let mut key = String::from("sugi_");
-    if getrandom::fill(&mut bits).is_err() {
-        // A machine without chance must not hand out keys that can be guessed.
+    format!("sugi_{}", new_secret())
+}
+
+/// A new secret: 256 bits of chance, as 64 hexadecimal digits.
+#[must_use]
+pub fn new_secret() -> String {
+    let mut text = String::with_capacity(64);
+    for byte in chance::<32>() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Chance that cannot be foreseen.
+#[must_use]
+pub fn chance<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    if getrandom::fill(&mut bytes).is_err() {
+        // A machine without chance must not hand out secrets that can be guessed.
         std::process::abort();
     }
-    for byte in bits {
-        let _ = write!(key, "{byte:02x}");
-    }
-    key
+    bytes
+}
+
+/// A new wish's name: sorts by time.
+#[must_use]
+pub fn new_wish_id() -> String {
+    format!("wish_{}", uuid::Uuid::now_v7().simple())
 }
 
 fn named<T: std::str::FromStr>(prefix: &str) -> T {

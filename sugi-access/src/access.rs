@@ -1,0 +1,171 @@
+//! What everything here is reached through.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+use jiff::SignedDuration;
+use sugi_engine::{Engine, clock::Clock};
+use sugi_store::{Deed, StoreError};
+use tokio::sync::Semaphore;
+
+use crate::{auditor::Auditor, password::PasswordError, tries::Tries};
+
+/// Passwords that are hashed at a time: each takes a core and 19 MiB for tens of milliseconds.
+const HASHES_AT_ONCE: usize = 2;
+
+/// Operators, sessions, second persons, audit. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Access(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Clock,
+    pub(crate) rules: Rules,
+    pub(crate) hashing: Semaphore,
+    pub(crate) tries: Mutex<Tries>,
+    auditor: Auditor,
+}
+
+/// What an installation has decided about access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// How long a session lives that nobody uses.
+    pub idle: SignedDuration,
+    /// How long a session lives at most.
+    pub longest: SignedDuration,
+    /// Whether every operator has to have a one-time code.
+    pub code_required: bool,
+    /// What takes a second person.
+    pub second_person: SecondPerson,
+}
+
+/// What takes a second person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondPerson {
+    /// Closing a payment in doubt by hand.
+    pub close: bool,
+    /// Cancelling more than this at a time, in won (or in US cents).
+    pub cancel_above: Option<u64>,
+    /// Taking a list out as a file.
+    pub export: bool,
+}
+
+impl Default for Rules {
+    /// A quarter of an hour idle, half a day at most, codes as each likes, and a second person for
+    /// closing by hand.
+    fn default() -> Self {
+        Self {
+            idle: SignedDuration::from_mins(15),
+            longest: SignedDuration::from_hours(12),
+            code_required: false,
+            second_person: SecondPerson {
+                close: true,
+                cancel_above: None,
+                export: false,
+            },
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The address.
+    pub address: Option<IpAddr>,
+    /// What the browser says that it is.
+    pub agent: String,
+}
+
+impl Origin {
+    /// The address as text, `-` if there is none.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.map_or_else(|| "-".into(), |at| at.to_string())
+    }
+}
+
+/// Something about access could not be done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// There is somebody of that name.
+    #[error("there is an operator {0} already; choose another name")]
+    NameTaken(sugi_core::Actor),
+    /// There is nobody of that name.
+    #[error("there is no operator {0}")]
+    Unknown(String),
+    /// The password breaks a rule.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The code is not the one of this moment.
+    #[error("the code is not right; wait for the next one and check the clock of the telephone")]
+    Code,
+    /// Nobody would be left who can administer.
+    #[error("this is the last operator who can administer; give somebody else the role first")]
+    LastAdministrator,
+    /// Others changed it at the same time, again and again.
+    #[error("it is being changed by others at the same time; try again")]
+    Busy,
+    /// The ledger.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Access {
+    /// Access over an engine's ledger. Must be called inside a runtime: it starts the audit's writer.
+    #[must_use]
+    pub fn new(engine: Engine, clock: Clock, rules: Rules) -> Self {
+        Self(Arc::new(Inner {
+            auditor: Auditor::start(engine.clone()),
+            engine,
+            clock,
+            rules,
+            hashing: Semaphore::new(HASHES_AT_ONCE),
+            tries: Mutex::default(),
+        }))
+    }
+
+    /// What this installation has decided.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.0.rules
+    }
+
+    /// The engine whose ledger this is.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Hands a deed to the audit, and waits only when too many are waiting already. It is written
+    /// within moments; a process that is killed may take the last moments' with it.
+    pub async fn note(&self, deed: Deed) {
+        self.0.auditor.note(deed).await;
+    }
+
+    /// Hands a deed to the audit if there is room, for whoever cannot wait.
+    pub fn note_now(&self, deed: Deed) {
+        self.0.auditor.note_now(deed);
+    }
+
+    /// Hands a deed to the audit and returns when it stands, or cannot be written.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn write_down(&self, deed: Deed) -> Result<(), StoreError> {
+        self.0.auditor.write_down(deed).await
+    }
+
+    /// Waits until everything that was noted stands.
+    pub async fn flush(&self) {
+        self.0.auditor.flush().await;
+    }
+}

@@ -1,0 +1,44 @@
+//! Who may do what: operators and their roles, passwords and one-time codes, sessions, things that
+//! want a second person, and the audit of all of it.
+//!
+//! Nothing here moves money or knows HTTP. The pages ask who somebody is and what they may do, and
+//! then ask the engine; the audit is written by whatever lies around every request.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use sugi_access::{Access, NewOperator, Origin, Role, Rules, SignIn};
+//! # use sugi_engine::{Engine, clock::Clock};
+//! # let dir = tempfile::tempdir()?;
+//! # let engine = Engine::new(sugi_store::Store::open(dir.path())?, [], Clock::real());
+//! let access = Access::new(engine, Clock::real(), Rules::default());
+//! let kim = NewOperator::new("kim".parse()?, [Role::KeyIn], "correct horse battery");
+//! access.add_operator(kim).await?;
+//! let cookie = access
+//!     .sign_in(SignIn::new("kim", "correct horse battery"), &Origin::default())
+//!     .await?;
+//! let session = access.session(&cookie).await?.expect("just begun");
+//! assert!(session.operator.may(Role::KeyIn) && !session.operator.may(Role::Cancel));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod access;
+mod auditor;
+mod code;
+mod operator;
+mod operators;
+mod password;
+mod session;
+mod sign_in;
+mod tries;
+mod wish;
+
+pub use access::{Access, AccessError, Origin, Rules, SecondPerson};
+pub use code::{Enrolment, RECOVERY_CODES};
+pub use operator::{Operator, Role};
+pub use operators::NewOperator;
+pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordError};
+pub use session::{Cookie, Session};
+pub use sign_in::{SignIn, SignInError};
+pub use wish::{Decision, What, Wish, WishError, WishState};

@@ -1,0 +1,136 @@
+//! An operator, and what an operator may do.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sugi_core::{Actor, ShopId};
+
+use crate::code::Codes;
+
+/// Something that an operator may be allowed to do. Looking at payments of one's shops is part of
+/// being an operator: who has no role looks only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Key cards in.
+    KeyIn,
+    /// Cancel payments.
+    Cancel,
+    /// Close payments in doubt, and take reports out.
+    Close,
+    /// Operators, settings, the audit.
+    Administer,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::KeyIn, Self::Cancel, Self::Close, Self::Administer];
+
+    /// The role in one word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyIn => "key_in",
+            Self::Cancel => "cancel",
+            Self::Close => "close",
+            Self::Administer => "administer",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let role = Self::ALL.into_iter().find(|role| role.as_str() == text);
+        role.ok_or_else(|| "a role is one of key_in, cancel, close, administer".into())
+    }
+}
+
+/// Somebody who works at the pages.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Operator {
+    /// Under which name they act.
+    pub name: Actor,
+    /// What they may do.
+    pub roles: BTreeSet<Role>,
+    /// For which shops; empty means all.
+    #[serde(default)]
+    pub shops: BTreeSet<ShopId>,
+    /// The most that one sale or one cancellation of theirs may be, in won; with a limit they take
+    /// no other currency.
+    #[serde(default)]
+    pub amount_max: Option<u64>,
+    /// Whether they may sign in at all.
+    pub active: bool,
+    /// Since when they are here.
+    pub created_at: Timestamp,
+    /// The password's Argon2id hash.
+    pub(crate) password: String,
+    /// One-time codes, once they are set up.
+    #[serde(default)]
+    pub(crate) codes: Option<Codes>,
+    /// Wrong tries since the last right one.
+    #[serde(default)]
+    pub(crate) failures: u32,
+    /// No try is taken before.
+    #[serde(default)]
+    pub(crate) locked_until: Option<Timestamp>,
+    /// Sessions that began before are over.
+    #[serde(default)]
+    pub(crate) sessions_from: Option<Timestamp>,
+}
+
+impl Operator {
+    /// Whether they have a role.
+    #[must_use]
+    pub fn may(&self, role: Role) -> bool {
+        self.active && self.roles.contains(&role)
+    }
+
+    /// Whether they may use a shop.
+    #[must_use]
+    pub fn may_use(&self, shop: &ShopId) -> bool {
+        self.active && (self.shops.is_empty() || self.shops.contains(shop))
+    }
+
+    /// Whether an amount is within their limit.
+    #[must_use]
+    pub fn may_move(&self, amount: u64, is_won: bool) -> bool {
+        self.amount_max.is_none_or(|most| is_won && amount <= most)
+    }
+
+    /// Whether one-time codes are set up.
+    #[must_use]
+    pub fn has_codes(&self) -> bool {
+        self.codes.is_some()
+    }
+
+    /// How many recovery codes are left.
+    #[must_use]
+    pub fn recovery_codes_left(&self) -> usize {
+        self.codes.as_ref().map_or(0, Codes::recovery_left)
+    }
+
+    /// Until when no try to sign in is taken, if that is so at the time.
+    #[must_use]
+    pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.locked_until.filter(|until| *until > now)
+    }
+
+    /// Ends all sessions that began before.
+    pub fn end_sessions(&mut self, now: Timestamp) {
+        self.sessions_from = Some(now);
+    }
+
+    /// Lets them try to sign in again at once.
+    pub fn unlock(&mut self) {
+        self.failures = 0;
+        self.locked_until = None;
+    }
+
+    /// Takes their one-time codes away, for somebody who lost the telephone.
+    pub fn forget_codes(&mut self) {
+        self.codes = None;
+    }
+}

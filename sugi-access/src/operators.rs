@@ -1,0 +1,172 @@
+//! Operators as they are kept: added, read, changed.
+
+use std::collections::BTreeSet;
+
+use sugi_core::{Actor, ShopId};
+use sugi_store::{Document, DocumentKind, Finding, StoreError};
+use zeroize::Zeroizing;
+
+use crate::{
+    access::{Access, AccessError},
+    operator::{Operator, Role},
+    password,
+};
+
+/// How often a change is tried while others change the same operator.
+const TRIES: usize = 20;
+
+/// Somebody who is to be an operator.
+pub struct NewOperator {
+    /// Under which name they act.
+    pub name: Actor,
+    /// What they may do.
+    pub roles: BTreeSet<Role>,
+    /// For which shops; empty means all.
+    pub shops: BTreeSet<ShopId>,
+    /// The most that one sale or one cancellation of theirs may be.
+    pub amount_max: Option<u64>,
+    /// Their first password.
+    pub password: Zeroizing<String>,
+}
+
+impl NewOperator {
+    /// An operator for all shops, without a limit.
+    #[must_use]
+    pub fn new(name: Actor, roles: impl IntoIterator<Item = Role>, password: &str) -> Self {
+        Self {
+            name,
+            roles: roles.into_iter().collect(),
+            shops: BTreeSet::new(),
+            amount_max: None,
+            password: Zeroizing::new(password.into()),
+        }
+    }
+}
+
+impl Access {
+    /// All operators, by name.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn operators(&self) -> Result<Vec<Operator>, StoreError> {
+        let found = self.0.engine.store().documents(DocumentKind::Operator);
+        found.await?.iter().map(read).collect()
+    }
+
+    /// The operator of a name.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn operator(&self, name: &Actor) -> Result<Option<Operator>, StoreError> {
+        self.named(name.as_str()).await
+    }
+
+    pub(crate) async fn named(&self, name: &str) -> Result<Option<Operator>, StoreError> {
+        let found = self.0.engine.store().document(DocumentKind::Operator, name);
+        found.await?.as_ref().map(read).transpose()
+    }
+
+    /// Adds an operator.
+    ///
+    /// # Errors
+    /// When the name is taken or the password breaks a rule.
+    pub async fn add_operator(&self, new: NewOperator) -> Result<Operator, AccessError> {
+        password::check(&new.password, new.name.as_str())?;
+        let operator = Operator {
+            password: self.hash(new.password).await,
+            name: new.name,
+            roles: new.roles,
+            shops: new.shops,
+            amount_max: new.amount_max,
+            active: true,
+            created_at: self.0.clock.now(),
+            codes: None,
+            failures: 0,
+            locked_until: None,
+            sessions_from: None,
+        };
+        let (store, name) = (self.0.engine.store(), operator.name.as_str());
+        let added = store
+            .add_document(DocumentKind::Operator, name, "", &text(&operator))
+            .await?;
+        if added {
+            Ok(operator)
+        } else {
+            Err(AccessError::NameTaken(operator.name))
+        }
+    }
+
+    /// Changes an operator; whoever else changes them at the same time is waited for. The last one
+    /// who can administer stays that.
+    ///
+    /// # Errors
+    /// What the change says, or [`AccessError`]; then nothing was changed.
+    pub async fn change_operator<E: From<AccessError> + From<StoreError>>(
+        &self,
+        name: &Actor,
+        change: impl Fn(&mut Operator) -> Result<(), E>,
+    ) -> Result<Operator, E> {
+        let store = self.0.engine.store();
+        for _ in 0..TRIES {
+            let read_now = store
+                .document(DocumentKind::Operator, name.as_str())
+                .await?;
+            let Some(document) = read_now else {
+                return Err(AccessError::Unknown(name.to_string()).into());
+            };
+            let before = read(&document)?;
+            let mut after = before.clone();
+            change(&mut after)?;
+            if before.may(Role::Administer) && !after.may(Role::Administer) {
+                let others = self.operators().await?;
+                let other = |other: &Operator| other.name != *name && other.may(Role::Administer);
+                if !others.iter().any(other) {
+                    return Err(AccessError::LastAdministrator.into());
+                }
+            }
+            let written = store
+                .replace_document(DocumentKind::Operator, &document, "", &text(&after))
+                .await?;
+            if written {
+                return Ok(after);
+            }
+        }
+        Err(AccessError::Busy.into())
+    }
+
+    /// Gives an operator a new password, and ends every session that began with the old one.
+    ///
+    /// # Errors
+    /// When it breaks a rule, or there is nobody of that name.
+    pub async fn set_password(
+        &self,
+        name: &Actor,
+        password: Zeroizing<String>,
+    ) -> Result<(), AccessError> {
+        password::check(&password, name.as_str())?;
+        let hash = self.hash(password).await;
+        let now = self.0.clock.now();
+        self.change_operator(name, |operator| {
+            operator.password.clone_from(&hash);
+            operator.end_sessions(now);
+            operator.unlock();
+            Ok::<_, AccessError>(())
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+fn read(document: &Document) -> Result<Operator, StoreError> {
+    serde_json::from_str(&document.body).map_err(|why| {
+        // The parser's words name a place in the text, never what stands there.
+        let what = format!("it is no operator: {:?} error", why.classify());
+        let place = format!("operator {}", document.key);
+        StoreError::from(Finding { place, what })
+    })
+}
+
+fn text(operator: &Operator) -> String {
+    // Texts, times and lists of texts: nothing that JSON could refuse.
+    serde_json::to_string(operator).unwrap_or_default()
+}

@@ -1,0 +1,137 @@
+//! Passwords: what they must be, and how they are kept.
+
+use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use sugi_engine::clock;
+use zeroize::Zeroizing;
+
+use crate::access::Access;
+
+/// The fewest characters of a password.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// The most: hashing must not be made a weapon.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// The fewest different characters.
+const DIFFERENT_MIN: usize = 5;
+/// Passwords of at least twelve characters that are tried first, in small letters.
+const COMMON: &str = include_str!("common-passwords.txt");
+
+/// What nobody's password hashes to: checked when there is nobody of the name, so that a wrong name
+/// takes as long as a wrong password.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keQ$5NQRZ5ICyVWmDqkl2FBdD/Nl8K6YVrb1vKXoYYzbF3I";
+
+/// Why a password is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Too few or too many characters.
+    #[error("a password has 12 to 128 characters")]
+    Length,
+    /// Few different characters, or the operator's own name.
+    #[error(
+        "this password is too easy to guess; use several words that do not belong together, and not your name"
+    )]
+    Guessable,
+    /// It is on the list.
+    #[error("this password is one of those that are tried first; choose another")]
+    Common,
+}
+
+/// Whether a password may be used by somebody of this name.
+pub(crate) fn check(password: &str, name: &str) -> Result<(), PasswordError> {
+    let count = password.chars().count();
+    if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&count) {
+        return Err(PasswordError::Length);
+    }
+    let small = Zeroizing::new(password.to_lowercase());
+    let mut different: Vec<char> = small.chars().collect();
+    different.sort_unstable();
+    different.dedup();
+    let without_name = small.replace(&name.to_lowercase(), "");
+    if different.len() < DIFFERENT_MIN || without_name.chars().count() < PASSWORD_CHARS_MIN / 2 {
+        return Err(PasswordError::Guessable);
+    }
+    if COMMON.lines().any(|common| common == small.as_str()) {
+        return Err(PasswordError::Common);
+    }
+    Ok(())
+}
+
+impl Access {
+    /// The hash of a password.
+    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> String {
+        self.heavy(move || {
+            let salt: [u8; 16] = clock::chance();
+            let hash: Result<argon2::password_hash::phc::PasswordHash, _> =
+                Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
+            // It fails for lengths that `check` has ruled out; an empty hash lets nobody in.
+            hash.map(|hash| hash.to_string()).unwrap_or_default()
+        })
+        .await
+        .unwrap_or_default()
+    }
+
+    /// Whether a password is the one that was hashed. Takes as long when there is none.
+    pub(crate) async fn is_right(&self, password: Zeroizing<String>, hash: Option<String>) -> bool {
+        self.heavy(move || {
+            let known = hash.is_some();
+            let hash = hash.unwrap_or_else(|| NOBODY.into());
+            let password = password.as_bytes();
+            Argon2::default()
+                .verify_password(password, hash.as_str())
+                .is_ok()
+                && known
+        })
+        .await
+        .unwrap_or(false)
+    }
+
+    /// Runs what takes a core for a while, not too much of it at once.
+    async fn heavy<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let _place = self.0.hashing.acquire().await.ok()?;
+        tokio::task::spawn_blocking(work).await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_easy_to_guess_is_refused() {
+        for (password, why) in [
+            ("short", PasswordError::Length),
+            (&"long".repeat(40), PasswordError::Length),
+            ("ababababababab", PasswordError::Guessable),
+            ("kimkimkimkim1", PasswordError::Guessable),
+            ("Password1234", PasswordError::Common),
+            ("1q2w3e4r5t6y", PasswordError::Common),
+        ] {
+            assert_eq!(check(password, "kim"), Err(why), "{password}");
+        }
+        assert_eq!(check("correct horse battery", "kim"), Ok(()));
+        assert_eq!(check("가나다라마바사아자차카타", "김"), Ok(()));
+    }
+
+    /// A hash that did not read would be found wrong at once, and a wrong name would be heard.
+    #[test]
+    fn nobodys_hash_costs_what_everybodys_does() {
+        let cost = |hash: &str| hash.rsplitn(3, '$').nth(2).unwrap().to_owned();
+        let hash: argon2::password_hash::phc::PasswordHash = Argon2::default()
+            .hash_password_with_salt(b"correct horse battery", b"salt and pepper.")
+            .unwrap();
+        assert_eq!(cost(NOBODY), cost(&hash.to_string()));
+        let why = Argon2::default().verify_password(b"x", NOBODY).unwrap_err();
+        assert_eq!(why, argon2::password_hash::Error::PasswordInvalid);
+    }
+
+    #[test]
+    fn the_list_holds_what_the_rules_let_through() {
+        for line in COMMON.lines() {
+            assert!(line.chars().count() >= PASSWORD_CHARS_MIN, "{line}");
+            assert_eq!(line, line.to_lowercase());
+        }
+    }
+}

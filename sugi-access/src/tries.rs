@@ -1,0 +1,146 @@
+//! How often somebody may try to sign in: by name, and by address.
+//!
+//! The tries of an operator are kept with the operator. Here are those of names that nobody has, so
+//! that they behave alike, and those of addresses. Both are bounded; a flood of names or addresses
+//! makes the oldest be forgotten.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Wrong tries that are free.
+const FREE: u32 = 5;
+/// The first wait; it doubles with every further wrong try.
+const FIRST: SignedDuration = SignedDuration::from_secs(30);
+/// The longest wait: long enough for guessing to be hopeless, short enough not to be a weapon.
+const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+/// Wrong tries that an address has in a window.
+const PER_ADDRESS: u32 = 30;
+/// That window.
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// Names and addresses that are remembered.
+const MOST: usize = 10_000;
+
+/// Until when no further try is taken after so many wrong ones.
+pub(crate) fn wait_after(failures: u32, now: Timestamp) -> Option<Timestamp> {
+    let over = failures.checked_sub(FREE)?;
+    let wait = (0..over.min(10)).fold(FIRST, |wait, _| (wait * 2).min(LONGEST));
+    now.checked_add(wait).ok()
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    names: HashMap<String, Count>,
+    addresses: HashMap<IpAddr, Count>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    failures: u32,
+    /// The last wrong try of a name; the first in the window of an address.
+    at: Timestamp,
+}
+
+impl Tries {
+    /// Until when an address may not try any more.
+    pub(crate) fn address_held(&self, address: IpAddr, now: Timestamp) -> Option<Timestamp> {
+        let count = self.addresses.get(&place(address))?;
+        let until = count.at.checked_add(WINDOW).ok()?;
+        (count.failures >= PER_ADDRESS && until > now).then_some(until)
+    }
+
+    /// Until when a name that nobody has may not be tried any more.
+    pub(crate) fn name_held(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+        let count = self.names.get(name)?;
+        wait_after(count.failures, count.at).filter(|until| *until > now)
+    }
+
+    pub(crate) fn wrong_name(&mut self, name: &str, now: Timestamp) {
+        make_room(&mut self.names);
+        let count = self.names.entry(name.into()).or_insert(Count {
+            failures: 0,
+            at: now,
+        });
+        count.failures = count.failures.saturating_add(1);
+        count.at = now;
+    }
+
+    pub(crate) fn wrong_from(&mut self, address: IpAddr, now: Timestamp) {
+        make_room(&mut self.addresses);
+        let fresh = Count {
+            failures: 0,
+            at: now,
+        };
+        let count = self.addresses.entry(place(address)).or_insert(fresh);
+        if now.duration_since(count.at) >= WINDOW {
+            *count = fresh;
+        }
+        count.failures = count.failures.saturating_add(1);
+    }
+}
+
+/// An IPv6 network is one place: whoever has one address there has all of them.
+fn place(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+fn make_room<K: Clone + Eq + std::hash::Hash>(counts: &mut HashMap<K, Count>) {
+    if counts.len() >= MOST {
+        let oldest = counts.iter().min_by_key(|(_, count)| count.at);
+        if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+            counts.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn waits_double_and_have_an_end() {
+        let waits: Vec<_> = [4, 5, 6, 7, 11, 4_000]
+            .map(|failures| wait_after(failures, at(0)).map(Timestamp::as_second))
+            .into();
+        assert_eq!(
+            waits,
+            [None, Some(30), Some(60), Some(120), Some(900), Some(900)]
+        );
+    }
+
+    #[test]
+    fn an_address_is_held_for_a_window() {
+        let mut tries = Tries::default();
+        let one: IpAddr = "2001:db8::1".parse().unwrap();
+        let same_network: IpAddr = "2001:db8::2:1".parse().unwrap();
+        for n in 0..30 {
+            assert_eq!(tries.address_held(one, at(n)), None);
+            tries.wrong_from(one, at(n));
+        }
+        assert_eq!(tries.address_held(same_network, at(30)), Some(at(600)));
+        assert_eq!(tries.address_held(one, at(600)), None);
+        tries.wrong_from(one, at(600));
+        assert_eq!(tries.address_held(one, at(601)), None, "counted anew");
+        assert_eq!(
+            tries.address_held("192.0.2.1".parse().unwrap(), at(30)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_flood_of_names_is_bounded() {
+        let mut tries = Tries::default();
+        for n in 0..MOST + 10 {
+            tries.wrong_name(&n.to_string(), at(i64::try_from(n).unwrap()));
+        }
+        assert_eq!(tries.names.len(), MOST);
+        assert!(!tries.names.contains_key("0"));
+    }
+}

@@ -1,0 +1,296 @@
+//! Things that want a second person: asked for by one, confirmed by another, then carried out.
+//!
+//! A wish is written down before anybody confirms it, and its name is the idempotency key of what
+//! it asks for. So it is carried out once, however often somebody tries and wherever a process ends.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sugi_core::{Actor, PaymentId};
+use sugi_engine::clock;
+use sugi_store::{Document, DocumentKind, StoreError};
+
+use crate::{
+    access::Access,
+    operator::{Operator, Role},
+};
+
+/// How long a wish waits.
+const LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is wished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum What {
+    /// Give money back.
+    Cancel {
+        /// Of which payment.
+        payment: PaymentId,
+        /// How much; all that is left if not said.
+        amount: Option<u64>,
+        /// Why, as told to KCP.
+        reason: String,
+    },
+    /// Close a payment in doubt by hand.
+    Close {
+        /// Which payment.
+        payment: PaymentId,
+        /// KCP's number for it; none if it is not there.
+        tno: Option<String>,
+        /// Whether to keep it if it is alive.
+        keep: bool,
+        /// On what evidence.
+        note: String,
+    },
+    /// Take a list out as a file.
+    Export {
+        /// Of what: the report's address and its filters.
+        query: String,
+    },
+}
+
+/// How a wish stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum WishState {
+    /// Nobody has decided yet.
+    Open,
+    /// Another person confirmed it: to be carried out.
+    Confirmed {
+        /// Who.
+        by: Actor,
+        /// When.
+        at: Timestamp,
+    },
+    /// Another person refused it, or who asked took it back.
+    Refused {
+        /// Who.
+        by: Actor,
+        /// When.
+        at: Timestamp,
+    },
+    /// It was carried out, or turned out not to be possible.
+    Done {
+        /// Who had confirmed it.
+        by: Actor,
+        /// When it was done.
+        at: Timestamp,
+        /// How it ended, in a word.
+        outcome: String,
+    },
+}
+
+impl WishState {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Refused { .. } => "refused",
+            Self::Done { .. } => "done",
+        }
+    }
+}
+
+/// A wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// Its name, and the idempotency key of what it asks for.
+    pub id: String,
+    /// What is wished.
+    pub what: What,
+    /// Who asked.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// How it stands.
+    pub state: WishState,
+}
+
+/// What somebody says to a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Confirm,
+    /// No.
+    Refuse,
+}
+
+/// Why a decision was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum WishError {
+    /// There is no such wish, or it has waited too long.
+    #[error("there is no such wish, or it has waited longer than a day; ask for it again")]
+    Gone,
+    /// Who asked cannot confirm.
+    #[error("who asked for it cannot confirm it; a second person has to")]
+    SamePerson,
+    /// The role is missing.
+    #[error("you do not have the role that this takes")]
+    MayNot,
+    /// Somebody was quicker.
+    #[error("it was decided already")]
+    Decided,
+    /// The ledger.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl What {
+    /// The role that asking for it and confirming it takes.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Cancel { .. } => Role::Cancel,
+            Self::Close { .. } | Self::Export { .. } => Role::Close,
+        }
+    }
+
+    /// The payment that it is about.
+    #[must_use]
+    pub fn payment(&self) -> Option<&PaymentId> {
+        match self {
+            Self::Cancel { payment, .. } | Self::Close { payment, .. } => Some(payment),
+            Self::Export { .. } => None,
+        }
+    }
+}
+
+impl Access {
+    /// Whether cancelling so much takes a second person.
+    #[must_use]
+    pub fn cancel_takes_two(&self, amount: u64) -> bool {
+        let above = self.0.rules.second_person.cancel_above;
+        above.is_some_and(|above| amount > above)
+    }
+
+    /// Writes a wish down.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn wish(&self, what: What, by: &Actor) -> Result<Wish, StoreError> {
+        let wish = Wish {
+            id: clock::new_wish_id(),
+            what,
+            by: by.clone(),
+            at: self.0.clock.now(),
+            state: WishState::Open,
+        };
+        let (state, body) = (wish.state.as_str(), text(&wish));
+        let store = self.0.engine.store();
+        store
+            .add_document(DocumentKind::Wish, &wish.id, state, &body)
+            .await?;
+        Ok(wish)
+    }
+
+    /// The wishes that wait for somebody, or were confirmed and not carried out; the oldest first.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn open_wishes(&self) -> Result<Vec<Wish>, StoreError> {
+        let store = self.0.engine.store();
+        let mut found = store.documents_of(DocumentKind::Wish, "open").await?;
+        found.extend(store.documents_of(DocumentKind::Wish, "confirmed").await?);
+        let now = self.0.clock.now();
+        let mut wishes: Vec<Wish> = found.iter().filter_map(read).collect();
+        wishes.retain(|wish| wish.waits(now) || matches!(wish.state, WishState::Confirmed { .. }));
+        wishes.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(wishes)
+    }
+
+    /// A wish by its name.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn wish_of(&self, id: &str) -> Result<Option<Wish>, StoreError> {
+        let found = self.0.engine.store().document(DocumentKind::Wish, id);
+        Ok(found.await?.as_ref().and_then(read))
+    }
+
+    /// Decides about a wish. What is confirmed is to be carried out by whoever asked this, with the
+    /// wish's name as idempotency key, and then [`done`](Self::wish_done).
+    ///
+    /// # Errors
+    /// [`WishError`]; then nothing was decided.
+    pub async fn decide(
+        &self,
+        id: &str,
+        by: &Operator,
+        decision: Decision,
+    ) -> Result<Wish, WishError> {
+        let store = self.0.engine.store();
+        let document = store.document(DocumentKind::Wish, id).await?;
+        let document = document.ok_or(WishError::Gone)?;
+        let mut wish = read(&document).ok_or(WishError::Gone)?;
+        if wish.state != WishState::Open {
+            return Err(WishError::Decided);
+        }
+        let now = self.0.clock.now();
+        if !wish.waits(now) {
+            return Err(WishError::Gone);
+        }
+        let own = wish.by == by.name;
+        if decision == Decision::Confirm && own {
+            return Err(WishError::SamePerson);
+        }
+        if !own && !by.may(wish.what.role()) {
+            return Err(WishError::MayNot);
+        }
+        let (by, at) = (by.name.clone(), now);
+        wish.state = match decision {
+            Decision::Confirm => WishState::Confirmed { by, at },
+            Decision::Refuse => WishState::Refused { by, at },
+        };
+        let (state, body) = (wish.state.as_str(), text(&wish));
+        let written = store
+            .replace_document(DocumentKind::Wish, &document, state, &body)
+            .await?;
+        if written {
+            Ok(wish)
+        } else {
+            Err(WishError::Decided)
+        }
+    }
+
+    /// Writes down how a confirmed wish ended.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn wish_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
+        let store = self.0.engine.store();
+        let Some(document) = store.document(DocumentKind::Wish, id).await? else {
+            return Ok(());
+        };
+        let Some(mut wish) = read(&document) else {
+            return Ok(());
+        };
+        if let WishState::Confirmed { by, .. } = wish.state {
+            let (at, outcome) = (self.0.clock.now(), outcome.into());
+            wish.state = WishState::Done { by, at, outcome };
+            let (state, body) = (wish.state.as_str(), text(&wish));
+            // Whoever else carried it out has written the same.
+            store
+                .replace_document(DocumentKind::Wish, &document, state, &body)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Wish {
+    /// Whether it still waits for a decision.
+    #[must_use]
+    pub fn waits(&self, now: Timestamp) -> bool {
+        self.state == WishState::Open && now.duration_since(self.at) < LIFE
+    }
+}
+
+fn read(document: &Document) -> Option<Wish> {
+    serde_json::from_str(&document.body)
+        .inspect_err(|_| tracing::error!(wish = document.key, "it does not read as a wish"))
+        .ok()
+}
+
+fn text(wish: &Wish) -> String {
+    // Texts and times: nothing that JSON could refuse.
+    serde_json::to_string(wish).unwrap_or_default()
+}
