@@ -120,6 +120,23 @@ impl Access {
     /// # Errors
     /// What the ledger says.
     pub async fn session(&self, cookie: &Cookie) -> Result<Option<Session>, StoreError> {
+        self.look_at_session(cookie, true).await
+    }
+
+    /// The session of a cookie, if it lives, without using it: for what a page asks by itself while
+    /// nobody sits in front of it.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn session_unused(&self, cookie: &Cookie) -> Result<Option<Session>, StoreError> {
+        self.look_at_session(cookie, false).await
+    }
+
+    async fn look_at_session(
+        &self,
+        cookie: &Cookie,
+        used: bool,
+    ) -> Result<Option<Session>, StoreError> {
         let store = self.0.engine.store();
         let id = cookie.hash();
         let Some(document) = store.document(DocumentKind::Session, &id).await? else {
@@ -135,7 +152,7 @@ impl Access {
             store.remove_document(DocumentKind::Session, &id).await?;
             return Ok(None);
         }
-        if now.duration_since(kept.seen_at) >= SEEN_STEP {
+        if used && now.duration_since(kept.seen_at) >= SEEN_STEP {
             kept.seen_at = now;
             // Another request of the same browser may have written it down at the same moment.
             store

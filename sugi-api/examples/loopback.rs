@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::SignedDuration;
 use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
+use sugi_access::{Access, Rules};
 use sugi_api::{Api, ApiKey, Limits};
 use sugi_core::Policy;
 use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
@@ -54,7 +55,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..ApiKey::new("tester".parse()?, "loopback")
     };
     let limits = Limits::default();
-    let router = sugi_api::router(&Api::new(engine.clone(), Clock::real(), [key], limits));
+    let access = Access::new(engine.clone(), Clock::real(), Rules::default());
+    let router = sugi_api::router(&Api::new(access, [key], limits), axum::Router::new());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     println!(

@@ -12,7 +12,7 @@ use sugi_core::ShopId;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    Api,
+    Api, Who,
     keys::{ApiKey, Scope},
     problem::{Code, Problem},
 };
@@ -66,6 +66,9 @@ where
             )
             .retry_after(1)
         })?;
+        if let Some(who) = parts.extensions.get::<Who>() {
+            who.is(&format!("key:{}", known.key.name));
+        }
         Ok(Self {
             key: Arc::clone(&known.key),
             _place: place,

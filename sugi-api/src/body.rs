@@ -36,7 +36,7 @@ where
         let patience = Api::from_ref(state).0.limits.body_read;
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
-        let bytes = read(body, &parts.headers, patience).await?;
+        let bytes = read_body(body, &parts.headers, patience).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -61,7 +61,10 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Reads the whole body into one buffer that never grows, so that wiping it wipes all of it.
-async fn read(
+///
+/// # Errors
+/// A problem when it has more than [`BODY_BYTES_MAX`], does not arrive within `patience`, or breaks off.
+pub async fn read_body(
     mut body: axum::body::Body,
     headers: &HeaderMap,
     patience: Duration,

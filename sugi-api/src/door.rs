@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 pub struct Door {
     pub(crate) listener: TcpListener,
     pub(crate) tls: Option<Tls>,
+    pub(crate) behind_proxy: bool,
 }
 
 /// A certificate and its key, ready to be spoken with.
@@ -79,6 +80,7 @@ impl From<TcpListener> for Door {
         Self {
             listener,
             tls: None,
+            behind_proxy: false,
         }
     }
 }
@@ -90,7 +92,15 @@ impl Door {
         Self {
             listener,
             tls: Some(tls),
+            behind_proxy: false,
         }
+    }
+
+    /// The same behind a proxy of ours: the end of its `X-Forwarded-For` is the caller's address.
+    #[must_use]
+    pub fn behind_proxy(mut self) -> Self {
+        self.behind_proxy = true;
+        self
     }
 
     /// Where it listens.

@@ -7,17 +7,18 @@
 //! so a caller who hangs up changes nothing but that nobody waits any more.
 //!
 //! ```no_run
-//! # async fn run(engine: sugi_engine::Engine, clock: sugi_engine::clock::Clock) -> std::io::Result<()> {
+//! # async fn run(access: sugi_access::Access) -> std::io::Result<()> {
 //! use sugi_api::{Api, ApiKey, Limits};
 //! let key = ApiKey::new("back end".parse().expect("a name"), "a long random text");
 //! let limits = Limits::default();
-//! let router = sugi_api::router(&Api::new(engine, clock, [key], limits));
+//! let router = sugi_api::router(&Api::new(access, [key], limits), axum::Router::new());
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! let stop = async { let _ = tokio::signal::ctrl_c().await; };
 //! sugi_api::serve(listener, router, limits, stop).await;
 //! # Ok(()) }
 //! ```
 
+mod audit;
 mod auth;
 mod body;
 mod document;
@@ -29,6 +30,7 @@ mod limits;
 mod metrics;
 mod page;
 mod payments;
+mod peer;
 mod prefer;
 mod problem;
 mod query;
@@ -41,14 +43,17 @@ mod text;
 
 use std::sync::Arc;
 
+use sugi_access::Access;
 use sugi_engine::{Engine, clock::Clock};
 use tokio::sync::Semaphore;
 
-pub use body::BODY_BYTES_MAX;
+pub use audit::{Audited, Who};
+pub use body::{BODY_BYTES_MAX, read_body};
 pub use document::document;
 pub use door::{Door, Tls, TlsError};
 pub use keys::{ApiKey, Keys, Scope};
 pub use limits::Limits;
+pub use peer::Peer;
 pub use prefer::WAIT_SECS_MAX;
 pub use problem::{Code, Problem};
 pub use router::router;
@@ -60,6 +65,7 @@ pub struct Api(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
+    pub(crate) access: Access,
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) keys: Keys,
@@ -72,14 +78,9 @@ pub(crate) struct Inner {
 }
 
 impl Api {
-    /// The API over an engine, for callers with one of these keys.
+    /// The API over an installation's access and its engine, for callers with one of these keys.
     #[must_use]
-    pub fn new(
-        engine: Engine,
-        clock: Clock,
-        keys: impl IntoIterator<Item = ApiKey>,
-        limits: Limits,
-    ) -> Self {
+    pub fn new(access: Access, keys: impl IntoIterator<Item = ApiKey>, limits: Limits) -> Self {
         let keys = Keys::new(keys, limits.requests_per_key);
         let (notes, metrics, request_ids) = (
             Arc::default(),
@@ -87,7 +88,9 @@ impl Api {
             request::Ids::new(),
         );
         let room = Arc::new(Semaphore::new(limits.requests));
+        let (engine, clock) = (access.engine().clone(), access.clock().clone());
         Self(Arc::new(Inner {
+            access,
             engine,
             clock,
             keys,

@@ -9,7 +9,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Api, document, health, metrics, page,
+    Api, audit, document, health, metrics, page,
     payments::{cancel, create, get, list, resolve},
     problem::{Code, Problem},
     request, shops,
@@ -43,12 +43,16 @@ fn open() -> OpenApiRouter<Api> {
         .routes(routes!(page::problem))
 }
 
-/// The service, ready to be served.
-pub fn router(api: &Api) -> Router {
-    let keyed = Router::from(keyed()).route_layer(middleware::from_fn_with_state(
-        api.clone(),
-        request::make_room,
-    ));
+/// The service, ready to be served, with other routes beside it: the operator pages. What lies around
+/// the API's own routes lies around those as well: room, audit, request ids, counts.
+pub fn router(api: &Api, beside: Router) -> Router {
+    let keyed = Router::from(keyed())
+        .merge(beside.with_state(()))
+        .route_layer(middleware::from_fn_with_state(api.clone(), audit::audit))
+        .route_layer(middleware::from_fn_with_state(
+            api.clone(),
+            request::make_room,
+        ));
     Router::from(open())
         .merge(keyed)
         .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))

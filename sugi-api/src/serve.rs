@@ -1,6 +1,6 @@
 //! Connections: within limits, and to a graceful end.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::Request;
@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use crate::{
     door::{Door, Tls},
     limits::Limits,
+    peer::Peer,
 };
 
 /// How long to wait when no more connections can be opened.
@@ -32,7 +33,11 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> usize {
-    let Door { listener, tls } = door.into();
+    let Door {
+        listener,
+        tls,
+        behind_proxy,
+    } = door.into();
     let room = Arc::new(Semaphore::new(limits.connections));
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -46,10 +51,11 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             (accepted, place) = accepted => match accepted {
-                Ok((stream, _)) => {
-                    let (router, stopping, tls) = (router.clone(), stopping.clone(), tls.clone());
+                Ok((stream, socket)) => {
+                    let (caller, tls) = (Caller { socket, behind_proxy }, tls.clone());
+                    let (router, stopping) = (router.clone(), stopping.clone());
                     connections.spawn(async move {
-                        open(stream, tls, router, limits, stopping).await;
+                        open(stream, caller, tls, router, limits, stopping).await;
                         drop(place);
                     });
                 }
@@ -75,9 +81,17 @@ pub async fn serve(
     cut
 }
 
+/// Who is at the other end of a connection: perhaps a proxy of ours, with callers of its own.
+#[derive(Clone, Copy)]
+struct Caller {
+    socket: SocketAddr,
+    behind_proxy: bool,
+}
+
 /// Greets a connection. A handshake may take as long as headers may.
 async fn open(
     stream: TcpStream,
+    caller: Caller,
     tls: Option<Tls>,
     router: Router,
     limits: Limits,
@@ -86,10 +100,10 @@ async fn open(
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
     let Some(Tls(acceptor)) = tls else {
-        return connection(stream, router, limits, stopping).await;
+        return connection(stream, caller, router, limits, stopping).await;
     };
     match tokio::time::timeout(limits.header_read, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connection(stream, router, limits, stopping).await,
+        Ok(Ok(stream)) => connection(stream, caller, router, limits, stopping).await,
         Ok(Err(why)) => tracing::debug!(%why, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
@@ -97,12 +111,15 @@ async fn open(
 
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    caller: Caller,
     router: Router,
     limits: Limits,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let router = router.clone();
+        let peer = Peer::of(caller.socket, caller.behind_proxy, request.headers());
+        request.extensions_mut().insert(peer);
         async move {
             Ok::<_, Infallible>(
                 router

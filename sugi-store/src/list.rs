@@ -155,7 +155,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn read(row: &Cells) -> Result<Self, StoreError> {
+    /// A row of [`sql::LIST`] or [`sql::DOUBTS`].
+    pub(crate) fn read(row: &Cells) -> Result<Self, StoreError> {
         let id = row.id(0)?;
         let bad = |what: String| StoreError::from(Finding::in_projection(id.as_str(), what));
         let amount = |at| {

@@ -76,6 +76,12 @@ select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buye
     issuer, actor, created_at, doubt_since
 from payment {where} order by id desc limit {limit}";
 
+/// Payments in doubt, the oldest doubt first: by an index that holds nothing else.
+pub(crate) const DOUBTS: &str = "\
+select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
+    issuer, actor, created_at, doubt_since
+from payment where doubt_since is not null order by doubt_since, id limit $1";
+
 /// Leases what is due and in nobody's hands to a node. The conflict decides between nodes: of two
 /// that picked the same payment, the second finds a lease that runs and gets nothing.
 pub(crate) const LEASE: &str = "\
@@ -149,6 +155,7 @@ pub(crate) const READS: &[&str] = &[
     NEXT_DUE,
     WALK,
     ORPHANS,
+    DOUBTS,
     DOCUMENT,
     DOCUMENTS,
     DOCUMENTS_OF,

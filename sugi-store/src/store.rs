@@ -10,7 +10,7 @@ use crate::{
     book::{Book, Draft, Entry},
     error::{CreateError, Finding, StoreError},
     job::{Verdict, Write},
-    list::{Filter, Page},
+    list::{Filter, Page, Summary},
     postgres::Postgres,
     record::{self, RawEntry, Row},
     sql,
@@ -284,6 +284,15 @@ impl Store {
     pub async fn list(&self, filter: Filter) -> Result<Page, StoreError> {
         let (sql, values) = filter.to_sql();
         Page::read(&self.engine.rows(sql, values).await?, &filter)
+    }
+
+    /// Up to `limit` payments in doubt, the oldest doubt first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn doubts(&self, limit: u32) -> Result<Vec<Summary>, StoreError> {
+        let rows = self.engine.rows(sql::DOUBTS, vec![limit.into()]).await?;
+        rows.iter().map(Summary::read).collect()
     }
 
     /// Walks the whole ledger: every chain, every fold, and every projection row against its fold.

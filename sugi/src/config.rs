@@ -34,7 +34,8 @@ pub(crate) struct Config {
     /// TLS of our own. Without it the service speaks plain HTTP, for this machine or a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<TlsConfig>,
-    /// A proxy that speaks TLS stands in front, so plain HTTP may be spoken to other machines.
+    /// A proxy that speaks TLS stands in front, so plain HTTP may be spoken to other machines, and the
+    /// end of its `X-Forwarded-For` is who asks.
     #[serde(default)]
     pub(crate) behind_proxy: bool,
     /// The folder of an embedded ledger; relative to the file. `ledger` if nothing is said.
@@ -168,9 +169,14 @@ impl Config {
         let listener = TcpListener::bind(self.listen).await.map_err(|why| {
             Failure::new(format!("{}: {why}", self.listen)).hint("listen names another address")
         })?;
-        Ok(match tls {
+        let door = match tls {
             Some(tls) => Door::with_tls(listener, tls),
             None => listener.into(),
+        };
+        Ok(if self.behind_proxy {
+            door.behind_proxy()
+        } else {
+            door
         })
     }
 

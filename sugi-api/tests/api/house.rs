@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, Sandbox};
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
+use sugi_access::{Access, Rules};
 use sugi_api::{Api, ApiKey, Limits, Scope};
 use sugi_core::Policy;
 use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
@@ -24,6 +25,7 @@ pub(crate) const KEY_OTHER_SHOP: &str = "sk_test_other_shop";
 pub(crate) struct House {
     pub(crate) sandbox: Sandbox,
     pub(crate) engine: Engine,
+    pub(crate) access: Access,
     pub(crate) address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<usize>>,
@@ -83,17 +85,24 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let engine = Engine::new(store, [shop(&sandbox, &plan)], Clock::real());
-        let api = Api::new(engine.clone(), Clock::real(), keys(), plan.limits);
+        let access = Access::new(engine.clone(), Clock::real(), Rules::default());
+        let api = Api::new(access.clone(), keys(), plan.limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let served = sugi_api::serve(listener, sugi_api::router(&api), plan.limits, async {
-            let _ = stopped.await;
-        });
+        let served = sugi_api::serve(
+            listener,
+            sugi_api::router(&api, axum::Router::new()),
+            plan.limits,
+            async {
+                let _ = stopped.await;
+            },
+        );
         let served = Some(tokio::spawn(served));
         Self {
             sandbox,
             engine,
+            access,
             address,
             stop: Some(stop),
             served,

@@ -11,12 +11,15 @@ use std::{
 
 use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
 use serde_json::json;
+use sugi_access::{Access, NewOperator, Role, Rules};
 use sugi_api::ApiKey;
+use sugi_core::Actor;
 use sugi_engine::{
     Engine,
     clock::{self, Clock},
 };
 use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 use crate::{
     cli::{Failure, serve},
@@ -40,10 +43,15 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// Who signs in at the pages: two, because some things take a second person.
+const OPERATORS: [&str; 2] = ["demo", "demo2"];
+
 /// The demo's parts.
 pub(crate) struct Demo {
     pub(crate) sandbox: Sandbox,
     pub(crate) engine: Engine,
+    access: Access,
+    password: Zeroizing<String>,
     pub(crate) key: String,
     pub(crate) json: bool,
 }
@@ -69,11 +77,20 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let url = format!("http://{}", listener.local_addr()?);
     if args.json {
         let sandbox = about(&demo.sandbox, dir);
-        print::json(&json!({ "url": url, "api_key": demo.key, "sandbox": sandbox }));
+        print::json(&json!({
+            "url": url,
+            "api_key": demo.key,
+            "operator": { "name": OPERATORS[0], "password": &*demo.password },
+            "sandbox": sandbox,
+        }));
     } else {
         print::talk("");
         print::talk(&format!(
-            "The service:  {url}/docs  with the API key {}",
+            "The pages:    {url}  as {} or {}, password {}",
+            OPERATORS[0], OPERATORS[1], &*demo.password
+        ));
+        print::talk(&format!(
+            "The API:      {url}/docs  with the API key {}",
             demo.key
         ));
         print::talk(&format!(
@@ -84,7 +101,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     let key = ApiKey::new("demo".parse()?, &demo.key);
     serve::serve(
-        demo.engine.clone(),
+        demo.access.clone(),
         listener.into(),
         vec![key],
         async |_: &Engine| std::future::pending().await,
@@ -127,9 +144,23 @@ async fn open(dir: &Path, args: &Args) -> Result<Demo, Failure> {
     let config = Config::read(&path)?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     engine.recover().await?;
+    let access = Access::new(engine.clone(), Clock::real(), Rules::default());
+    let password = Zeroizing::new(clock::new_secret()[..16].to_owned());
+    for name in OPERATORS {
+        let name: Actor = name.parse()?;
+        // An earlier demo in the same folder had another password, which nobody remembers.
+        if access.operator(&name).await?.is_some() {
+            access.set_password(&name, password.clone()).await?;
+        } else {
+            let new = NewOperator::new(name, Role::ALL, &password);
+            access.add_operator(new).await?;
+        }
+    }
     Ok(Demo {
         sandbox,
         engine,
+        access,
+        password,
         key: clock::new_api_key(),
         json: args.json,
     })

@@ -2,8 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use sugi_access::{Access, Rules};
 use sugi_api::{Api, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
+use sugi_pages::Pages;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -43,17 +45,19 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         "http"
     };
     print::talk(&format!("listening on {scheme}://{}", door.local_addr()?));
-    serve(engine, door, keys, reload(args.config)).await
+    let access = Access::new(engine, Clock::real(), Rules::default());
+    serve(access, door, keys, reload(args.config)).await
 }
 
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
 /// that are on the line; what is left stands in the ledger.
 pub(crate) async fn serve(
-    engine: Engine,
+    access: Access,
     door: Door,
     keys: Vec<sugi_api::ApiKey>,
     reload: impl AsyncFn(&Engine),
 ) -> Result<(), Failure> {
+    let engine = access.engine().clone();
     if engine.store().is_sole() {
         let open = engine.recover().await?;
         if open > 0 {
@@ -61,7 +65,8 @@ pub(crate) async fn serve(
         }
     }
     let limits = Limits::default();
-    let router = sugi_api::router(&Api::new(engine.clone(), Clock::real(), keys, limits));
+    let pages = Pages::new(access.clone(), keys.clone());
+    let router = sugi_api::router(&Api::new(access.clone(), keys, limits), pages.router());
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let told = || {
         let mut stopping = stopping.clone();
@@ -78,7 +83,9 @@ pub(crate) async fn serve(
             stop.send_replace(true);
         }
     );
-    match engine.stop(LAST_CALLS).await {
+    let left = engine.stop(LAST_CALLS).await;
+    access.flush().await;
+    match left {
         0 => Ok(()),
         left => Err(Failure::new(format!("{left} call(s) to KCP had not ended"))
             .hint("the next start settles them")),

@@ -1,0 +1,167 @@
+//! Everything that is asked for goes into the audit: who, what, of what, how it ended, from where.
+//!
+//! It lies around every route that wants somebody to be known, the API's and the pages' alike, so no
+//! operation can forget it. A payment's journal holds what happened to the money and who asked; this
+//! holds who looked, too, and who was refused.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{Method, StatusCode, Uri, header};
+use sugi_store::Deed;
+
+use crate::{Api, Peer, problem::Code};
+
+/// Who asks, once it is known. It is an extension of every request that the audit lies around, for
+/// whatever finds out who it is.
+#[derive(Debug, Clone, Default)]
+pub struct Who(Arc<OnceLock<String>>);
+
+impl Who {
+    /// Says who it is: `operator:…` or `key:…`.
+    pub fn is(&self, name: &str) {
+        // Who it was first stays: nobody becomes somebody else in the middle of a request.
+        let _ = self.0.set(name.to_owned());
+    }
+
+    fn name(&self) -> String {
+        self.0.get().cloned().unwrap_or_else(|| "-".into())
+    }
+}
+
+/// An answer that shows more than its own page: it goes into the audit although nothing in its
+/// address names what was seen.
+#[derive(Debug, Clone)]
+pub struct Audited(pub &'static str);
+
+/// Writes down what was asked for and how it ended, before the answer goes out.
+pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let who = Who::default();
+    request.extensions_mut().insert(who.clone());
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("none", MatchedPath::as_str);
+    let peer = request.extensions().get::<Peer>();
+    let mut open = Open {
+        deed: Some(Deed {
+            at: api.0.access.clock().now(),
+            actor: String::new(),
+            action: format!("{} {route}", request.method()),
+            subject: subject(route, request.uri()),
+            outcome: "hung up".into(),
+            origin: peer.map_or_else(|| "-".into(), |Peer(address)| address.to_string()),
+        }),
+        is_look: request.method() == Method::GET,
+        who,
+        api,
+    };
+    let response = next.run(request).await;
+    // The answer itself must not be held while it is written down.
+    if let Some(deed) = open.answered(&response) {
+        open.api.0.access.note(deed).await;
+    }
+    response
+}
+
+/// What a route's address names: the last of its parts that is not the same for everybody.
+fn subject(route: &str, uri: &Uri) -> String {
+    let named = route.split('/').zip(uri.path().split('/'));
+    let named = named.filter(|(pattern, _)| pattern.starts_with('{'));
+    let Some((_, name)) = named.last() else {
+        return String::new();
+    };
+    // Whatever somebody may write into an address: only what looks like a name of ours is kept.
+    let sane = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.len() <= 64 && name.chars().all(sane) && !crate::text::holds_card_number(name, true) {
+        name.into()
+    } else {
+        "?".into()
+    }
+}
+
+/// A request that was not answered yet. Dropped so, its caller hung up: what was asked for may have
+/// happened all the same, so it is written down.
+struct Open {
+    deed: Option<Deed>,
+    is_look: bool,
+    who: Who,
+    api: Api,
+}
+
+impl Open {
+    /// What is to be written down about an answer, if anything is.
+    fn answered(&mut self, response: &Response) -> Option<Deed> {
+        let mut deed = self.deed.take()?;
+        let (status, seen) = (response.status(), response.extensions().get::<Audited>());
+        if self.is_look && seen.is_none() && deed.subject.is_empty() && !is_refusal(status) {
+            return None;
+        }
+        deed.actor = self.who.name();
+        if let Some(Audited(what)) = seen.filter(|_| deed.subject.is_empty()) {
+            deed.subject = (*what).into();
+        }
+        if let Some(made) = response
+            .headers()
+            .get(header::LOCATION)
+            .filter(|_| deed.subject.is_empty())
+        {
+            let made = made.to_str().unwrap_or_default();
+            let last = made.rsplit('/').next().unwrap_or_default();
+            if last.parse::<sugi_core::PaymentId>().is_ok() {
+                deed.subject = last.into();
+            }
+        }
+        let code = response.extensions().get::<Code>();
+        deed.outcome = match code {
+            Some(code) => format!("{} {}", status.as_str(), code.as_str()),
+            None => status.as_str().into(),
+        };
+        Some(deed)
+    }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(mut deed) = self.deed.take() {
+            deed.actor = self.who.name();
+            self.api.0.access.note_now(deed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_request_is_about_is_in_its_address() {
+        let of = |route, uri: &str| subject(route, &uri.parse().unwrap());
+        let route = "/v1/payments/{id}/cancellations";
+        assert_eq!(of(route, "/v1/payments/pay_1/cancellations"), "pay_1");
+        assert_eq!(of("/v1/payments", "/v1/payments?buyer_name=x"), "");
+        assert_eq!(
+            of(route, "/v1/payments/4111111111111111/cancellations"),
+            "?"
+        );
+        assert_eq!(of(route, "/v1/payments/%20/cancellations"), "?");
+    }
+
+    #[test]
+    fn nobody_becomes_somebody_else() {
+        let who = Who::default();
+        assert_eq!(who.name(), "-");
+        who.is("key:shop");
+        who.is("operator:kim");
+        assert_eq!(who.name(), "key:shop");
+    }
+}

@@ -1,0 +1,86 @@
+//! `/doubts`: the payments that nobody knows about yet, the oldest first.
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use sugi_store::Summary;
+
+use crate::{
+    Pages,
+    lang::{Lang, fill, words},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    write,
+};
+
+/// How many are shown.
+const MOST: u32 = 500;
+
+words! {
+    /// The list of doubts.
+    DoubtsWords {
+        title "확인 필요" "In doubt"
+        lead "카드사 승인 여부를 아직 모르는 결제입니다. 같은 주문을 다시 결제하지 마십시오." "Whether these were charged is not known yet. Do not charge the same order again."
+        empty "확인이 필요한 결제가 없습니다." "Nothing is in doubt."
+        order "주문번호" "Order"
+        amount "금액" "Amount"
+        buyer "구매자" "Buyer"
+        card "카드" "Card"
+        shop "상점" "Shop"
+        by "담당자" "Operator"
+        age "경과" "Age"
+        since "{} 발생" "since {}"
+    }
+}
+
+#[derive(Template)]
+#[template(path = "doubts.html")]
+struct Page {
+    shell: Shell,
+    w: &'static DoubtsWords,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    href: String,
+    order_no: String,
+    amount: String,
+    buyer: String,
+    last4: String,
+    shop: String,
+    by: String,
+    age: String,
+    since: String,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+) -> Result<Response, Trouble> {
+    let lang = visitor.lang;
+    let w = DoubtsWords::of(lang);
+    let shell = Shell::around(&pages, &visitor, Part::Doubts, w.title).await?;
+    let mut doubts = pages.access().engine().store().doubts(MOST).await?;
+    doubts.retain(|doubt| visitor.operator().may_use(&doubt.shop));
+    let now = pages.access().clock().now();
+    let row = |doubt| Row::of(lang, w, doubt, now);
+    let rows = doubts.into_iter().map(row).collect();
+    Ok(html(&Page { shell, w, rows }))
+}
+
+impl Row {
+    fn of(lang: Lang, w: &DoubtsWords, doubt: Summary, now: jiff::Timestamp) -> Self {
+        let since = doubt.doubt_since.unwrap_or(doubt.created_at);
+        Self {
+            href: format!("/payments/{}", doubt.id),
+            order_no: doubt.order_no,
+            amount: write::money(lang, doubt.amount, &doubt.currency),
+            buyer: doubt.buyer_name.unwrap_or_default(),
+            last4: doubt.last4,
+            shop: doubt.shop.to_string(),
+            by: doubt.by,
+            age: write::span(lang, now.duration_since(since)),
+            since: fill(w.since, &[&write::time(since)]),
+        }
+    }
+}

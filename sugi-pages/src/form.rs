@@ -1,0 +1,141 @@
+//! What a form sends: read within limits, into texts that are wiped.
+//!
+//! A form can hold a card. Its texts are wiped when they are dropped, and nothing of them is put into
+//! a page again but what the page itself asks for by name.
+
+use axum::{
+    extract::{FromRequest, Request},
+    response::Response,
+};
+use http::header;
+use zeroize::Zeroizing;
+
+use crate::{Pages, trouble::Trouble};
+
+/// The most fields of a form.
+const FIELDS_MAX: usize = 200;
+/// How long a form may take to arrive.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The fields of a form, in their order.
+pub(crate) struct Form(Vec<(String, Zeroizing<String>)>);
+
+impl FromRequest<Pages> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &Pages) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let kind = parts.headers.get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("application/x-www-form-urlencoded") {
+            return Err(Trouble::BadForm.into());
+        }
+        let bytes = sugi_api::read_body(body, &parts.headers, PATIENCE).await;
+        let bytes = bytes.map_err(|_| Response::from(Trouble::BadForm))?;
+        Self::parse(&bytes).ok_or_else(|| Trouble::BadForm.into())
+    }
+}
+
+impl Form {
+    /// Reads `a=1&b=2`. `None` when it is no such thing, or too much of it.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut fields = Vec::new();
+        for pair in bytes.split(|byte| *byte == b'&') {
+            if pair.is_empty() {
+                continue;
+            }
+            if fields.len() == FIELDS_MAX {
+                return None;
+            }
+            let end = pair.iter().position(|byte| *byte == b'=');
+            let (name, value) = pair.split_at(end.unwrap_or(pair.len()));
+            let name = decoded(name)?;
+            fields.push((
+                name.to_string(),
+                decoded(value.get(1..).unwrap_or_default())?,
+            ));
+        }
+        Some(Self(fields))
+    }
+
+    /// A field's text without the space around it; empty if it was not sent.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.all(name).first().copied().unwrap_or_default()
+    }
+
+    /// A field's text, if something stands in it.
+    pub(crate) fn maybe(&self, name: &str) -> Option<&str> {
+        Some(self.get(name)).filter(|text| !text.is_empty())
+    }
+
+    /// All fields of a name.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let named = self.0.iter().filter(|(field, _)| field == name);
+        named.map(|(_, text)| text.trim()).collect()
+    }
+
+    /// The digits of a field, whatever stands between them: full-width ones as the small ones that
+    /// they mean, spaces and dashes left out. Anything else stays and is refused by whoever parses.
+    pub(crate) fn digits(&self, name: &str) -> Zeroizing<String> {
+        let mut digits = Zeroizing::new(String::with_capacity(self.get(name).len()));
+        for letter in self.get(name).chars() {
+            match letter {
+                '０'..='９' => {
+                    let value = u32::from(letter) - u32::from('０');
+                    digits.push(char::from_digit(value, 10).unwrap_or('0'));
+                }
+                ' ' | '\u{a0}' | '\u{3000}' | '-' | '–' | '—' | '－' => {}
+                other => digits.push(other),
+            }
+        }
+        digits
+    }
+}
+
+/// Undoes percent-encoding, into a text that never moves and is wiped.
+fn decoded(text: &[u8]) -> Option<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let (byte, left) = match (first, after) {
+            (b'%', [high, low, left @ ..]) => (hex(*high)? * 16 + hex(*low)?, left),
+            (b'%', _) => return None,
+            (b'+', left) => (b' ', left),
+            (other, left) => (*other, left),
+        };
+        bytes.push(byte);
+        rest = left;
+    }
+    let text = std::str::from_utf8(&bytes).ok()?;
+    Some(Zeroizing::new(text.to_owned()))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    u8::try_from((digit as char).to_digit(16)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read() {
+        let form = Form::parse("a=1&b=%EC%88%98+%EA%B8%B0&a=2&c=&d".as_bytes()).unwrap();
+        assert_eq!(form.get("a"), "1");
+        assert_eq!(form.all("a"), ["1", "2"]);
+        assert_eq!(form.get("b"), "수 기");
+        assert_eq!(form.maybe("c"), None);
+        assert_eq!(form.get("nothing"), "");
+        for bad in ["a=%", "a=%f", "a=%zz", "a=%ff"] {
+            assert!(Form::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+        assert!(Form::parse("a=1&".repeat(201).as_bytes()).is_none());
+    }
+
+    #[test]
+    fn digits_are_cleaned() {
+        let form = Form::parse("c=４１１１ 1111-1111–1111&x=41a1".as_bytes()).unwrap();
+        assert_eq!(&**form.digits("c"), "4111111111111111");
+        assert_eq!(&**form.digits("x"), "41a1");
+    }
+}

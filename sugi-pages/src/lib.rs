@@ -1,0 +1,62 @@
+//! sugi's pages, for the people who key cards in.
+//!
+//! Server-rendered: every page works without a script and better with the one that is served here.
+//! Nothing comes from elsewhere. A page asks [`Access`] who somebody is and what they may do, and
+//! [`Engine`](sugi_engine::Engine) to move money; it decides nothing about either.
+//!
+//! One folder per page under `src`, with its handlers, its words in both languages and its tests;
+//! one template per page under `templates`, checked by the compiler.
+//!
+//! ```no_run
+//! # fn run(access: sugi_access::Access) {
+//! let router = sugi_pages::Pages::new(access, Vec::new()).router();
+//! # let _: axum::Router = router;
+//! # }
+//! ```
+
+mod assets;
+mod doubts;
+mod form;
+mod home;
+mod lang;
+mod router;
+mod shell;
+mod sign_in;
+mod trouble;
+mod visitor;
+mod words;
+mod write;
+
+use std::sync::Arc;
+
+use sugi_access::Access;
+use sugi_api::ApiKey;
+
+/// What every page needs. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Pages(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    access: Access,
+    /// The API keys of this installation, for the settings to list.
+    keys: Vec<ApiKey>,
+}
+
+impl Pages {
+    /// The pages over an installation's access.
+    #[must_use]
+    pub fn new(access: Access, keys: Vec<ApiKey>) -> Self {
+        Self(Arc::new(Inner { access, keys }))
+    }
+
+    /// Every page, to be served beside the API.
+    #[must_use]
+    pub fn router(&self) -> axum::Router {
+        router::router(self)
+    }
+
+    fn access(&self) -> &Access {
+        &self.0.access
+    }
+}

@@ -1,0 +1,161 @@
+//! What stands around every page: where one can go, and what is in doubt.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse as _, Response};
+use sugi_access::Role;
+use sugi_store::StoreError;
+
+use crate::{
+    Pages, assets,
+    lang::{Lang, fill},
+    visitor::Visitor,
+    words::Common,
+    write,
+};
+
+/// Doubts that are shown by name; of more the number is told.
+const DOUBTS_SHOWN: usize = 3;
+/// Doubts that are counted one by one.
+const DOUBTS_COUNTED: u32 = 100;
+
+/// Which part of the pages one is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    KeyIn,
+    Payments,
+    Doubts,
+    Wishes,
+    Day,
+    Settings,
+    Account,
+}
+
+/// Around a page. Templates that extend `layout.html` have it as `shell`.
+pub(crate) struct Shell {
+    pub(crate) lang: Lang,
+    pub(crate) t: &'static Common,
+    pub(crate) title: String,
+    pub(crate) style: &'static str,
+    pub(crate) script: &'static str,
+    pub(crate) operator: String,
+    pub(crate) links: Vec<Link>,
+    /// A sentence about doubts, and the oldest of them.
+    pub(crate) alarm: Option<Alarm>,
+    pub(crate) path: String,
+    /// No shop of this installation moves real money.
+    pub(crate) test: bool,
+}
+
+/// A way to go.
+pub(crate) struct Link {
+    pub(crate) href: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) here: bool,
+    /// How many wait there, if any do.
+    pub(crate) count: Option<String>,
+    /// The key that goes there, after `g`.
+    pub(crate) key: &'static str,
+}
+
+/// What is in doubt.
+pub(crate) struct Alarm {
+    pub(crate) sentence: String,
+    pub(crate) doubts: Vec<Doubt>,
+}
+
+pub(crate) struct Doubt {
+    pub(crate) href: String,
+    pub(crate) order_no: String,
+    pub(crate) amount: String,
+    pub(crate) since: String,
+}
+
+impl Shell {
+    /// What stands around a page of this operator now.
+    pub(crate) async fn around(
+        pages: &Pages,
+        visitor: &Visitor,
+        part: Part,
+        title: impl Into<String>,
+    ) -> Result<Self, StoreError> {
+        let (access, lang) = (pages.access(), visitor.lang);
+        let t = Common::of(lang);
+        let store = access.engine().store();
+        let mut doubts = store.doubts(DOUBTS_COUNTED).await?;
+        doubts.retain(|doubt| visitor.operator().may_use(&doubt.shop));
+        let wishes = access.open_wishes().await?;
+        let now = access.clock().now();
+        let alarm = (!doubts.is_empty()).then(|| Alarm {
+            sentence: fill(t.doubt_alarm, &[&count(doubts.len())]),
+            doubts: doubts
+                .iter()
+                .take(DOUBTS_SHOWN)
+                .map(|doubt| Doubt {
+                    href: format!("/payments/{}", doubt.id),
+                    order_no: doubt.order_no.clone(),
+                    amount: write::money(lang, doubt.amount, &doubt.currency),
+                    since: doubt.doubt_since.map_or_else(String::new, |since| {
+                        fill(
+                            t.doubt_since,
+                            &[&write::span(lang, now.duration_since(since))],
+                        )
+                    }),
+                })
+                .collect(),
+        });
+        let may = |role| visitor.operator().may(role);
+        let link = |href, name, of, key, waiting: usize| Link {
+            href,
+            name,
+            here: part == of,
+            count: (waiting > 0).then(|| count(waiting)),
+            key,
+        };
+        let mut links = Vec::new();
+        if may(Role::KeyIn) {
+            links.push(link("/keyin", t.keyin, Part::KeyIn, "k", 0));
+        }
+        links.push(link("/payments", t.payments, Part::Payments, "p", 0));
+        links.push(link("/doubts", t.doubts, Part::Doubts, "d", doubts.len()));
+        if may(Role::Cancel) || may(Role::Close) {
+            links.push(link("/wishes", t.wishes, Part::Wishes, "w", wishes.len()));
+        }
+        links.push(link("/day", t.day, Part::Day, "m", 0));
+        if may(Role::Administer) {
+            links.push(link("/settings", t.settings, Part::Settings, "s", 0));
+        }
+        let shops = access.engine().shops();
+        let test = |shop: &std::sync::Arc<sugi_engine::Shop>| shop.client.site_code().is_test();
+        Ok(Self {
+            lang,
+            t,
+            title: title.into(),
+            style: assets::style_path(),
+            script: assets::script_path(),
+            operator: visitor.operator().name.to_string(),
+            links,
+            alarm,
+            path: visitor.path.clone(),
+            test: !shops.is_empty() && shops.iter().all(test),
+        })
+    }
+}
+
+fn count(number: usize) -> String {
+    if number >= DOUBTS_COUNTED as usize {
+        format!("{DOUBTS_COUNTED}+")
+    } else {
+        number.to_string()
+    }
+}
+
+/// A page as an answer.
+pub(crate) fn html(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => Html(text).into_response(),
+        Err(why) => {
+            tracing::error!(%why, "a page could not be rendered");
+            http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

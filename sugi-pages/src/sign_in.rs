@@ -1,0 +1,194 @@
+//! Signing in and out, and the choice of a language.
+
+use askama::Template;
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use serde::Deserialize;
+use sugi_access::{Cookie, SignIn, SignInError};
+use zeroize::Zeroizing;
+
+use crate::{
+    Pages, assets,
+    form::Form,
+    lang::{LANG_COOKIE, Lang, fill, words},
+    shell::html,
+    trouble::Trouble,
+    visitor::{self, SESSION_COOKIE, Visitor, is_ours},
+    words::Common,
+    write,
+};
+
+words! {
+    /// The page to sign in at.
+    SignInWords {
+        title "로그인" "Sign in"
+        name "이름" "Name"
+        password "비밀번호" "Password"
+        code "일회용 코드" "One-time code"
+        code_hint "인증 앱의 6자리 또는 복구 코드. 설정하지 않았다면 비워 두십시오." "Six digits from your app, or a recovery code. Leave it empty if you have none."
+        enter "로그인" "Sign in"
+        wrong "이름, 비밀번호 또는 코드가 올바르지 않습니다." "The name, the password or the code is not right."
+        code_needed "비밀번호는 맞습니다. 비밀번호와 일회용 코드를 함께 입력하십시오." "The password is right. Enter it once more, together with your one-time code."
+        held "여러 번 틀렸습니다. {} 이후에 다시 시도하십시오." "Too many wrong tries. Try again after {}."
+        no_operator "아직 담당자가 없습니다. 서버에서 sugi init을 실행하십시오." "There is no operator yet. Run sugi init on the server."
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Page {
+    lang: Lang,
+    t: &'static Common,
+    w: &'static SignInWords,
+    style: &'static str,
+    next: String,
+    name: String,
+    problem: Option<String>,
+    code_needed: bool,
+}
+
+/// Where to go after signing in.
+#[derive(Deserialize)]
+pub(crate) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+impl Page {
+    fn new(lang: Lang, next: &str) -> Self {
+        Self {
+            lang,
+            t: Common::of(lang),
+            w: SignInWords::of(lang),
+            style: assets::style_path(),
+            next: if is_ours(next) {
+                next.into()
+            } else {
+                String::new()
+            },
+            name: String::new(),
+            problem: None,
+            code_needed: false,
+        }
+    }
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    query: Result<Query<Next>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let lang = Lang::of(&headers);
+    let next = query.map(|Query(query)| query.next).unwrap_or_default();
+    let mut page = Page::new(lang, &next);
+    if pages.access().operators().await?.is_empty() {
+        page.problem = Some(page.w.no_operator.into());
+    }
+    Ok(html(&page))
+}
+
+pub(crate) async fn enter(
+    State(pages): State<Pages>,
+    parts: Parts,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let lang = Lang::of(&parts.headers);
+    let ask = SignIn {
+        name: form.get("name").into(),
+        password: Zeroizing::new(form.get("password").into()),
+        code: form.get("code").into(),
+    };
+    let mut page = Page::new(lang, form.get("next"));
+    if let Some(who) = parts.extensions.get::<sugi_api::Who>() {
+        // A name that nobody has could be a password in the wrong field.
+        let known = ask.name.parse().ok();
+        let known = match &known {
+            Some(name) => pages.access().operator(name).await?,
+            None => None,
+        };
+        if let Some(known) = known {
+            who.is(&format!("operator:{}", known.name));
+        }
+    }
+    match pages.access().sign_in(ask, &visitor::origin(&parts)).await {
+        Ok(cookie) => {
+            let to = if page.next.is_empty() {
+                "/"
+            } else {
+                &page.next
+            };
+            Ok((
+                [(header::SET_COOKIE, session_cookie(&cookie))],
+                Redirect::to(to),
+            )
+                .into_response())
+        }
+        Err(why) => {
+            let status = match &why {
+                SignInError::Store(_) => return Err(Trouble::Ledger),
+                SignInError::Held(_) => StatusCode::TOO_MANY_REQUESTS,
+                SignInError::Wrong | SignInError::CodeNeeded => StatusCode::UNAUTHORIZED,
+            };
+            page.problem = Some(match why {
+                SignInError::Held(until) => fill(page.w.held, &[&write::clock(until)]),
+                SignInError::CodeNeeded => page.w.code_needed.into(),
+                SignInError::Wrong | SignInError::Store(_) => page.w.wrong.into(),
+            });
+            page.code_needed = status == StatusCode::UNAUTHORIZED;
+            page.name = form.get("name").into();
+            Ok((status, html(&page)).into_response())
+        }
+    }
+}
+
+pub(crate) async fn leave(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+) -> Result<Response, Trouble> {
+    let name = &visitor.operator().name;
+    pages
+        .access()
+        .end_session(name, &visitor.session.id)
+        .await?;
+    let gone = HeaderValue::from_static(
+        "__Host-sugi=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+    );
+    let clear = (
+        header::HeaderName::from_static("clear-site-data"),
+        HeaderValue::from_static("\"cache\""),
+    );
+    Ok((
+        [(header::SET_COOKIE, gone), clear],
+        Redirect::to("/sign-in"),
+    )
+        .into_response())
+}
+
+/// Keeps a choice of language in a cookie, and goes back to where one was.
+pub(crate) async fn choose_lang(form: Form) -> Response {
+    let lang = Lang::parse(form.get("lang")).unwrap_or_default();
+    let back = Some(form.get("back")).filter(|path| is_ours(path));
+    let cookie = format!(
+        "{LANG_COOKIE}={}; Path=/; SameSite=Lax; Max-Age=31536000",
+        lang.code()
+    );
+    (
+        [(header::SET_COOKIE, cookie)],
+        Redirect::to(back.unwrap_or("/")),
+    )
+        .into_response()
+}
+
+fn session_cookie(cookie: &Cookie) -> HeaderValue {
+    let text = format!(
+        "{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict",
+        cookie.reveal()
+    );
+    let mut value =
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("__Host-sugi="));
+    value.set_sensitive(true);
+    value
+}

@@ -1,0 +1,163 @@
+//! Who looks at a page.
+
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use sugi_access::{Cookie, Operator, Origin, Role, Session};
+use sugi_core::ShopId;
+
+use crate::{Pages, lang::Lang, trouble::Trouble};
+
+/// The cookie that keeps a session. The prefix makes browsers hold it to this host, to TLS (or to
+/// this machine), and to the whole path, so that no neighbour can plant one.
+pub(crate) const SESSION_COOKIE: &str = "__Host-sugi";
+
+/// An operator with a session that lives.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    pub(crate) session: Session,
+    pub(crate) lang: Lang,
+    pub(crate) from: Origin,
+    /// Where they are: path and query.
+    pub(crate) path: String,
+}
+
+impl FromRequestParts<Pages> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Response> {
+        let lang = Lang::of(&parts.headers);
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let session = match cookie(&parts.headers, SESSION_COOKIE) {
+            Some(text) => pages.access().session(&Cookie::sent(&text)).await,
+            None => Ok(None),
+        };
+        let session = session.map_err(|why| Response::from(Trouble::from(why)))?;
+        let Some(session) = session else {
+            return Err(to_sign_in(
+                &parts.headers,
+                path,
+                parts.method == http::Method::GET,
+            ));
+        };
+        if let Some(who) = parts.extensions.get::<sugi_api::Who>() {
+            who.is(&format!("operator:{}", session.operator.name));
+        }
+        // Until codes are set up nothing else can be done, where the installation wants them.
+        let needs_codes = pages.access().rules().code_required && !session.operator.has_codes();
+        if needs_codes && !path.starts_with("/account") && !path.starts_with("/sign-out") {
+            return Err(Redirect::to("/account/codes").into_response());
+        }
+        Ok(Self {
+            lang,
+            from: origin(parts),
+            path: path.into(),
+            session,
+        })
+    }
+}
+
+impl Visitor {
+    pub(crate) fn operator(&self) -> &Operator {
+        &self.session.operator
+    }
+
+    /// Refuses an operator without a role.
+    pub(crate) fn must(&self, role: Role) -> Result<(), Trouble> {
+        if self.operator().may(role) {
+            Ok(())
+        } else {
+            Err(Trouble::MayNot)
+        }
+    }
+
+    /// Hides what belongs to shops that are not theirs.
+    pub(crate) fn must_use(&self, shop: &ShopId) -> Result<(), Trouble> {
+        if self.operator().may_use(shop) {
+            Ok(())
+        } else {
+            Err(Trouble::NotFound)
+        }
+    }
+}
+
+/// Where a request came from.
+pub(crate) fn origin(parts: &Parts) -> Origin {
+    let agent = parts.headers.get(header::USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok());
+    Origin {
+        address: parts
+            .extensions
+            .get::<sugi_api::Peer>()
+            .map(|sugi_api::Peer(address)| *address),
+        agent: agent.unwrap_or_default().into(),
+    }
+}
+
+/// A cookie's text.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter();
+    all.filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(given, _)| *given == name)
+        .map(|(_, text)| text.to_owned())
+}
+
+/// Sends somebody to sign in and back; a script is told so, so that it can go there itself.
+fn to_sign_in(headers: &HeaderMap, path: &str, can_come_back: bool) -> Response {
+    let mut to = String::from("/sign-in");
+    if can_come_back && path != "/" {
+        to.push_str("?next=");
+        to.extend(form_urlencoded::byte_serialize(path.as_bytes()));
+    }
+    if wants_json(headers) {
+        return (StatusCode::UNAUTHORIZED, [(header::LOCATION, to)]).into_response();
+    }
+    Redirect::to(&to).into_response()
+}
+
+/// Whether it is the script that asks.
+pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    accept.is_some_and(|accept| accept.as_bytes() == b"application/json")
+}
+
+/// Whether somebody may be sent to a path: one of ours, and no other host in disguise.
+pub(crate) fn is_ours(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains(['\\', '\r', '\n'])
+        && path.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_paths_are_gone_to() {
+        assert!(is_ours("/payments/pay_1?x=1"));
+        for path in [
+            "",
+            "payments",
+            "//evil",
+            "/\\evil",
+            "https://evil",
+            "/a\r\nb: c",
+        ] {
+            assert!(!is_ours(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_whole_name() {
+        let mut headers = HeaderMap::new();
+        let line = "x__Host-sugi=1; __Host-sugi=2; __Host-sugi=3";
+        headers.insert(header::COOKIE, line.parse().unwrap());
+        assert_eq!(cookie(&headers, SESSION_COOKIE).as_deref(), Some("2"));
+        assert_eq!(cookie(&headers, "nothing"), None);
+    }
+}
