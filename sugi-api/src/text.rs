@@ -26,7 +26,8 @@ fn refuse_if(holds: bool, field: &str) -> Result<(), Problem> {
 
 /// Whether a run of digits in the text is as long as a card number, starts like one, and has a
 /// right check digit. Dates, and so most order and transaction numbers, start with 1 or 20.
-pub(crate) fn holds_card_number(text: &str, separators: bool) -> bool {
+#[must_use]
+pub fn holds_card_number(text: &str, separators: bool) -> bool {
     let bytes = text.as_bytes();
     let mut run: Vec<u8> = Vec::new();
     for (at, byte) in bytes.iter().enumerate() {

@@ -67,3 +67,152 @@
   }
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
 })();
+
+// The key-in page: one hand on the number keys, no mouse.
+(() => {
+  const form = document.getElementById("keyin");
+  if (!form) return;
+  const field = (name) => form.elements[name];
+  const plain = (text) => text.replace(/[０-９]/g, (d) => String.fromCharCode(d.charCodeAt(0) - 0xfee0)).replace(/\D/g, "");
+  const note = (name, text, kind) => {
+    const line = document.getElementById(name + "-note");
+    if (!line) return;
+    line.dataset.hint ??= line.className === "hint" ? line.textContent : "";
+    line.textContent = text || line.dataset.hint;
+    line.className = text ? kind : "hint";
+  };
+  const luhn = (digits) => [...digits].reverse().reduce((sum, d, at) => {
+    const value = at % 2 ? d * 2 - (d > 4 ? 9 : 0) : +d;
+    return sum + value;
+  }, 0) % 10 === 0;
+  // The check digit of a business number (weights of the tax office).
+  const business = (digits) => {
+    const sum = [1, 3, 7, 1, 3, 7, 1, 3].reduce((sum, weight, at) => sum + weight * digits[at], 0)
+      + Math.floor(digits[8] * 5 / 10) + (digits[8] * 5) % 10;
+    return (10 - sum % 10) % 10 === +digits[9];
+  };
+  const brand = (digits) => [
+    [/^9/, form.dataset.domestic], [/^3[47]/, "Amex"], [/^3(0[0-5]|[68])/, "Diners"], [/^35/, "JCB"],
+    [/^4/, "Visa"], [/^(5[1-5]|2[2-7])/, "Mastercard"], [/^(62|81)/, "UnionPay"], [/^6/, "Discover"],
+  ].find(([begins]) => begins.test(digits))?.[1] ?? "";
+  const issuers = new Map(form.dataset.issuers.split(",").filter(Boolean).map((pair) => pair.split(":")));
+  const length = (digits) => /^3[47]/.test(digits) ? 15 : /^3(0[0-5]|[68])/.test(digits) ? 14 : 16;
+  const groups = (text, amex) => (amex ? [4, 6, 5] : [4, 4, 4, 4]).reduce(([at, parts], n) =>
+    [at + n, [...parts, text.slice(at, at + n)]], [0, []])[1].filter(Boolean).join(" ");
+
+  const order = () => ["amount", "card", "expiry", "holder", "password"].map(field).filter((input) => input && !input.closest("[hidden]"));
+  const advance = (from) => order()[order().indexOf(from) + 1]?.focus();
+
+  field("amount").addEventListener("input", (event) => {
+    const digits = plain(event.target.value).replace(/^0+/, "").slice(0, 12);
+    event.target.value = digits.replace(/\B(?=(\d{3})+$)/g, ",");
+    form.querySelector("[data-amount-echo]").textContent = event.target.value && event.target.value + "원";
+    months();
+  });
+  field("card").addEventListener("input", (event) => {
+    const digits = plain(event.target.value).slice(0, 16);
+    if (event.target.value !== digits) event.target.value = digits;
+    const amex = /^3[47]/.test(digits);
+    const full = digits.length >= length(digits);
+    const shown = full ? "•".repeat(digits.length - 4) + digits.slice(-4) : "•".repeat(digits.length);
+    document.getElementById("card-seen").textContent =
+      [groups(shown, amex), brand(digits), issuers.get(digits.slice(0, 6))].filter(Boolean).join("  ");
+    note("card", full && !luhn(digits) ? form.dataset.luhn : "", "warning");
+    if (full && luhn(digits)) advance(event.target);
+  });
+  field("expiry").addEventListener("input", (event) => {
+    let digits = plain(event.target.value).slice(0, 4);
+    // 9 can only be September.
+    if (/^[2-9]/.test(digits)) digits = ("0" + digits).slice(0, 4);
+    event.target.value = digits.length > 2 ? digits.slice(0, 2) + "/" + digits.slice(2) : digits;
+    if (digits.length === 4) advance(event.target);
+  });
+  field("holder").addEventListener("input", (event) => {
+    const digits = plain(event.target.value).slice(0, 10);
+    event.target.value = digits;
+    note("holder", digits.length === 10 && !business(digits) ? form.dataset.business : "", "warning");
+    if (digits.length === 10) advance(event.target);
+  });
+  field("password").addEventListener("input", (event) => {
+    event.target.value = plain(event.target.value).slice(0, 2);
+  });
+
+  // The shop's contract says what can be chosen.
+  const contract = () => {
+    const shop = form.elements.shop;
+    return (shop.selectedOptions?.[0] ?? shop).dataset;
+  };
+  const months = () => {
+    const most = +plain(field("amount").value) >= 50000 ? +contract().months : 0;
+    for (const option of field("months").options) option.disabled = +option.value > most;
+    if (+field("months").value > most) field("months").value = "0";
+  };
+  const kinds = () => {
+    const { with: proof, without } = contract();
+    const [one, other] = form.querySelectorAll("[name=proof]");
+    form.querySelector("[data-kinds]").hidden = !(proof === "true" && without === "true");
+    if (proof !== "true") other.checked = true;
+    if (without !== "true") one.checked = true;
+    form.querySelector("[data-proof]").hidden = other.checked;
+    months();
+  };
+  form.addEventListener("change", (event) => { if (event.target.name === "proof" || event.target.name === "shop") kinds(); });
+  kinds();
+
+  // Enter goes on to the next field that is empty, and charges when none is.
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.target.tagName !== "INPUT" || event.target.type === "radio") return;
+    const empty = order().find((input) => !input.value);
+    if (empty && empty !== event.target) { event.preventDefault(); empty.focus(); }
+    else if (empty) event.preventDefault();
+  });
+
+  const refused = (answer) => {
+    const box = document.getElementById("refused");
+    box.hidden = false;
+    document.getElementById("refused-title").textContent = answer.title ?? "";
+    document.getElementById("refused-text").textContent = answer.text;
+    const link = document.getElementById("refused-payment");
+    link.hidden = !answer.payment;
+    if (answer.payment) link.href = answer.payment;
+    form.querySelector("[data-anyway]").hidden = !(answer.duplicate && answer.payment);
+    for (const input of form.elements) {
+      if (!input.name) continue;
+      const wrong = answer.fields?.[input.name];
+      input.closest(".field")?.classList.toggle("wrong", Boolean(wrong));
+      if (wrong) input.setAttribute("aria-invalid", "true"); else input.removeAttribute("aria-invalid");
+      note(input.name, wrong ?? "", "error");
+    }
+    const first = [...form.elements].find((input) => input.getAttribute("aria-invalid"));
+    (first ?? (answer.duplicate && answer.payment ? field("anyway") : box)).focus();
+  };
+
+  form.addEventListener("submit", async (event) => {
+    // Sent by us, so that a mistake costs nothing that was keyed in.
+    event.preventDefault();
+    event.stopPropagation();
+    if (form.dataset.sent) return;
+    form.dataset.sent = "yes";
+    const button = document.getElementById("charge");
+    const label = button.innerHTML;
+    button.disabled = true;
+    button.textContent = form.dataset.submitting;
+    const body = new URLSearchParams(new FormData(form));
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/json" } });
+      if (answer.status === 401) { location.href = answer.headers.get("location"); return; }
+      const said = await answer.json();
+      if (answer.ok) {
+        form.reset();
+        location.replace(said.to);
+        return;
+      }
+      refused(said);
+    } catch {
+      refused({ text: form.dataset.lost });
+    }
+    button.innerHTML = label;
+    button.disabled = false;
+    delete form.dataset.sent;
+  }, true);
+})();

@@ -18,8 +18,10 @@ mod assets;
 mod doubts;
 mod form;
 mod home;
+mod keyin;
 mod lang;
 mod router;
+mod say;
 mod shell;
 mod sign_in;
 mod trouble;
@@ -41,13 +43,19 @@ struct Inner {
     access: Access,
     /// The API keys of this installation, for the settings to list.
     keys: Vec<ApiKey>,
+    keyin: keyin::Memory,
 }
 
 impl Pages {
     /// The pages over an installation's access.
     #[must_use]
     pub fn new(access: Access, keys: Vec<ApiKey>) -> Self {
-        Self(Arc::new(Inner { access, keys }))
+        let keyin = keyin::Memory::default();
+        Self(Arc::new(Inner {
+            access,
+            keys,
+            keyin,
+        }))
     }
 
     /// Every page, to be served beside the API.

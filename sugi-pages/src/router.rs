@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderName, HeaderValue, header};
 use tower_http::csrf::CsrfLayer;
 
-use crate::{Pages, assets, doubts, home, sign_in, trouble, trouble::Trouble};
+use crate::{Pages, assets, doubts, home, keyin, sign_in, trouble, trouble::Trouble};
 
 /// Nothing from elsewhere, no script or style but ours, in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -36,6 +36,7 @@ pub(crate) fn router(pages: &Pages) -> Router {
     Router::new()
         .route("/", get(home::home))
         .route("/assets/{name}", get(assets::get))
+        .route("/keyin", get(keyin::show).post(keyin::charge))
         .route("/doubts", get(doubts::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))

@@ -1,0 +1,329 @@
+//! `/keyin`: key a card in.
+//!
+//! The form's key is made when the form is: whatever sends it twice (a second click, Enter held down,
+//! a reload, an answer that was lost and a second try) makes one payment. Two forms are two sales, and
+//! the [guard](guard) stops the second if it is like the first.
+
+mod answer;
+pub(crate) mod guard;
+pub(crate) mod issuers;
+mod sale;
+mod words;
+
+use std::{sync::Arc, time::Duration};
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use sugi_access::Role;
+use sugi_core::{Payment, PaymentId, Status};
+use sugi_engine::{Outcome, PayError, Shop, Ticket, clock};
+
+pub(crate) use self::words::KeyInWords;
+use self::{answer::Refused, guard::Guard, issuers::Issuers, sale::Asked};
+use crate::{
+    Pages,
+    form::Form,
+    lang::{Lang, fill},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::{Visitor, wants_json},
+    write,
+};
+
+/// How long the browser waits for a first word, before it is sent to the payment's own page.
+const FIRST_WORD: Duration = Duration::from_secs(20);
+/// How long an operator counts as waiting: an approval that is found alive meanwhile can be kept.
+const AT_THE_PHONE: Duration = Duration::from_secs(60);
+
+/// From this amount in won on KCP takes instalments.
+const INSTALMENTS_FROM: u64 = 50_000;
+
+#[derive(Template)]
+#[template(path = "keyin.html")]
+struct Page {
+    shell: Shell,
+    w: &'static KeyInWords,
+    /// The form's key: of whatever this form makes, one payment.
+    key: String,
+    shops: Vec<ShopChoice>,
+    values: Values,
+    refused: Option<Refused>,
+    months: Vec<(u8, String)>,
+    issuers: String,
+    tax: bool,
+}
+
+impl Page {
+    /// What is wrong with a field.
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.refused.as_ref().and_then(|refused| refused.at(field))
+    }
+
+    /// From which amount instalments begin.
+    fn months_from(&self) -> String {
+        fill(self.w.months_hint, &[&write::grouped(INSTALMENTS_FROM)])
+    }
+}
+
+struct ShopChoice {
+    id: String,
+    chosen: bool,
+    with_proof: bool,
+    without_proof: bool,
+    months: u8,
+}
+
+/// What is put into the form again after a mistake: never anything of a card.
+#[derive(Default)]
+struct Values {
+    amount: String,
+    free: String,
+    order_no: String,
+    product: String,
+    buyer: String,
+    phone: String,
+    email: String,
+    without_proof: bool,
+    months: u8,
+}
+
+/// What the key-in page remembers while the process runs.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) guard: Guard,
+    pub(crate) issuers: Issuers,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+) -> Result<Response, Trouble> {
+    visitor.must(Role::KeyIn)?;
+    let values = Values {
+        order_no: new_order_no(pages.access().clock().now()),
+        ..Values::default()
+    };
+    page(&pages, &visitor, clock::new_secret(), values, None).await
+}
+
+pub(crate) async fn charge(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Trouble> {
+    visitor.must(Role::KeyIn)?;
+    let lang = visitor.lang;
+    let refused = match sale::read(&pages, &visitor, &form) {
+        Ok(asked) => match begin(&pages, asked, lang).await {
+            Ok(payment) => return Ok(answer::gone_to(&headers, &payment)),
+            Err(refused) => refused,
+        },
+        Err(refused) => refused,
+    };
+    if wants_json(&headers) {
+        return Ok(refused.json(KeyInWords::of(lang)));
+    }
+    let status = refused.status;
+    let values = Values::of(&form);
+    let key = form.get("key").to_owned();
+    let mut response = page(&pages, &visitor, key, values, Some(refused)).await?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// Begins a sale in a task of its own: whoever closes the browser changes nothing.
+async fn begin(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId, Refused> {
+    let pages = pages.clone();
+    let work = tokio::spawn(async move { begin_here(&pages, asked, lang).await });
+    work.await.unwrap_or_else(|why| {
+        tracing::error!(%why, "a key-in ended without a result");
+        Err(Refused::ledger(lang))
+    })
+}
+
+async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId, Refused> {
+    let w = KeyInWords::of(lang);
+    let Asked {
+        sale,
+        marks,
+        form_key,
+        anyway,
+    } = asked;
+    let memory = &pages.0.keyin;
+    let now = pages.access().clock().now();
+    enter(pages, &marks, &form_key, now, anyway.is_some(), w).await?;
+    if let Some(reason) = &anyway {
+        tracing::info!(by = %sale.by, reason, "charged although one like it was there");
+    }
+    let first6 = sale.card.number.masked().first6().to_owned();
+    let begun = pages.access().engine().pay(sale).await;
+    let payment = match begun {
+        Ok(Outcome::Begun(ticket)) => {
+            memory.guard.became(&marks, &form_key, &ticket.id());
+            first_word(ticket).await
+        }
+        Ok(Outcome::Replayed(payment)) => {
+            memory.guard.became(&marks, &form_key, &payment.id);
+            Arc::new(*payment)
+        }
+        Err(why) => {
+            // Only after an unknown write may there be a payment; then nothing is forgotten.
+            if !matches!(
+                &why,
+                PayError::Store(sugi_store::StoreError::Unknown { .. })
+            ) {
+                memory.guard.forget(&marks, &form_key);
+            }
+            return Err(Refused::pay(why, lang));
+        }
+    };
+    learn(memory, &payment, &first6);
+    Ok(payment.id.clone())
+}
+
+/// Takes the guard's place, or says what stands in the way. An earlier sale that moved nothing does
+/// not: a wrong date that was declined is keyed in again at once.
+async fn enter(
+    pages: &Pages,
+    marks: &guard::Marks,
+    form_key: &str,
+    now: Timestamp,
+    anyway: bool,
+    w: &'static KeyInWords,
+) -> Result<(), Refused> {
+    let guard = &pages.0.keyin.guard;
+    // Each round forgets one earlier sale that is in nobody's way; there are as many as marks.
+    for _ in 0..4 {
+        let Err(earlier) = guard.enter(marks, form_key, now, anyway) else {
+            return Ok(());
+        };
+        let Some(id) = &earlier.payment else {
+            return Err(Refused::duplicate(&earlier, w));
+        };
+        let store = pages.access().engine().store();
+        match store.load(id).await {
+            Ok(Some(book)) if moved_nothing(book.payment.status()) => guard.forget_payment(id),
+            _ => return Err(Refused::duplicate(&earlier, w)),
+        }
+    }
+    Err(Refused::simple(StatusCode::CONFLICT, "", w.dup_busy))
+}
+
+fn moved_nothing(status: Status) -> bool {
+    matches!(
+        status,
+        Status::Declined | Status::Void | Status::Reversed | Status::Cancelled
+    )
+}
+
+/// Waits for the first word; the operator counts as waiting for longer than the browser does.
+async fn first_word(ticket: Ticket) -> Arc<Payment> {
+    let ticket = Arc::new(ticket);
+    let at_the_phone = Arc::clone(&ticket);
+    tokio::spawn(async move { at_the_phone.last_word(AT_THE_PHONE).await });
+    match tokio::time::timeout(FIRST_WORD, ticket.first_word()).await {
+        Ok(payment) => payment,
+        Err(_) => ticket.last_word(Duration::ZERO).await,
+    }
+}
+
+/// Learns from an approval who issues cards that begin like this one.
+fn learn(memory: &Memory, payment: &Payment, first6: &str) {
+    let issuer = payment
+        .approval()
+        .and_then(|approval| approval.issuer.as_ref());
+    if let Some(issuer) = issuer {
+        memory.issuers.learn(first6, &issuer.name);
+    }
+}
+
+async fn page(
+    pages: &Pages,
+    visitor: &Visitor,
+    key: String,
+    values: Values,
+    refused: Option<Refused>,
+) -> Result<Response, Trouble> {
+    let w = KeyInWords::of(visitor.lang);
+    let shell = Shell::around(pages, visitor, Part::KeyIn, w.title).await?;
+    let mut usable = pages.access().engine().shops();
+    usable.retain(|shop| visitor.operator().may_use(&shop.id));
+    usable.sort_by(|one, other| one.id.cmp(&other.id));
+    let most = usable.iter().map(|shop| shop.contract.installments).max();
+    let tax = usable.iter().any(|shop| shop.contract.tax_split);
+    let choice = |(n, shop): (usize, &Arc<Shop>)| ShopChoice {
+        id: shop.id.to_string(),
+        chosen: n == 0,
+        with_proof: shop.contract.authenticated,
+        without_proof: shop.contract.unauthenticated,
+        months: shop.contract.installments,
+    };
+    let shops = usable.iter().enumerate().map(choice).collect();
+    let months = (2..=most.unwrap_or(0)).map(|n| (n, fill(w.months_n, &[&n.to_string()])));
+    Ok(html(&Page {
+        shell,
+        w,
+        key,
+        shops,
+        values,
+        refused,
+        months: months.collect(),
+        issuers: pages.0.keyin.issuers.as_text(),
+        tax,
+    }))
+}
+
+impl Values {
+    fn of(form: &Form) -> Self {
+        let text = |name: &str| {
+            let text = form.get(name);
+            // A card that was typed into another field is not shown again either.
+            if sugi_api::holds_card_number(text, true) {
+                String::new()
+            } else {
+                text.into()
+            }
+        };
+        Self {
+            amount: text("amount"),
+            free: text("free"),
+            order_no: text("order_no"),
+            product: text("product"),
+            buyer: text("buyer"),
+            phone: text("phone"),
+            email: text("email"),
+            without_proof: form.get("proof") == "without",
+            months: form.get("months").parse().unwrap_or(0),
+        }
+    }
+}
+
+/// An order number for whoever has none: the day, and letters that can be read out on the phone.
+fn new_order_no(now: Timestamp) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let day = write::KOREA.to_datetime(now).date();
+    let letters = clock::chance::<6>().map(|byte| LETTERS[usize::from(byte % 32)] as char);
+    format!(
+        "{:02}{:02}{:02}-{}",
+        day.year() % 100,
+        day.month(),
+        day.day(),
+        letters.iter().collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_numbers_are_kcps() {
+        let no = new_order_no("2026-11-22T15:00:00Z".parse().unwrap());
+        assert!(no.starts_with("261123-"), "{no}");
+        nhn_kcp::OrderNo::parse(&no).unwrap();
+        assert_ne!(no, new_order_no("2026-11-22T15:00:00Z".parse().unwrap()));
+    }
+}
