@@ -106,7 +106,8 @@
   field("amount").addEventListener("input", (event) => {
     const digits = plain(event.target.value).replace(/^0+/, "").slice(0, 12);
     event.target.value = digits.replace(/\B(?=(\d{3})+$)/g, ",");
-    form.querySelector("[data-amount-echo]").textContent = event.target.value && event.target.value + "원";
+    form.querySelector("[data-amount-echo]").textContent =
+      event.target.value && form.dataset.money.replace("{}", event.target.value);
     months();
   });
   field("card").addEventListener("input", (event) => {
@@ -173,7 +174,7 @@
     document.getElementById("refused-title").textContent = answer.title ?? "";
     document.getElementById("refused-text").textContent = answer.text;
     const link = document.getElementById("refused-payment");
-    link.hidden = !answer.payment;
+    link.parentElement.hidden = !answer.payment;
     if (answer.payment) link.href = answer.payment;
     form.querySelector("[data-anyway]").hidden = !(answer.duplicate && answer.payment);
     for (const input of form.elements) {

@@ -41,6 +41,11 @@ impl Lang {
         self.pick("ko", "en")
     }
 
+    /// Its own name for itself.
+    pub(crate) fn name(self) -> &'static str {
+        self.pick("한국어", "English")
+    }
+
     pub(crate) fn other(self) -> Self {
         match self {
             Self::Ko => Self::En,

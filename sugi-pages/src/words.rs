@@ -18,7 +18,6 @@ words! {
         settings "설정" "Settings"
         account "내 계정" "My account"
         sign_out "로그아웃" "Sign out"
-        other_language "English" "Korean"
         skip "본문으로 건너뛰기" "Skip to the content"
         doubt_alarm "확인되지 않은 결제 {}건: 다시 결제하지 마십시오" "{} payments in doubt: do not charge again"
         doubt_since "{} 전부터" "for {}"
