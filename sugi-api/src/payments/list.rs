@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use jiff::{Timestamp, civil::Date, tz::Offset};
 use serde::Serialize;
 use sugi_core::{ShopId, Status};
@@ -13,7 +13,7 @@ use utoipa::{
 };
 
 use crate::{
-    Api,
+    Api, Audited,
     auth::Caller,
     document::{ParameterProblems, Problems},
     keys::{ApiKey, Scope},
@@ -130,13 +130,12 @@ pub(crate) async fn list(
     State(api): State<Api>,
     caller: Caller,
     query: Result<Query, Problem>,
-) -> Result<Json<Found>, Problem> {
+) -> Result<(Extension<Audited>, Json<Found>), Problem> {
     caller.may(Scope::Read)?;
+    let seen = Extension(Audited("payments"));
     let Some(filter) = filter(query?, &caller.key)? else {
-        return Ok(Json(Found {
-            payments: Vec::new(),
-            next: None,
-        }));
+        let (payments, next) = (Vec::new(), None);
+        return Ok((seen, Json(Found { payments, next })));
     };
     let page = api.0.engine.store().list(filter).await?;
     let next = page
@@ -144,10 +143,8 @@ pub(crate) async fn list(
         .last()
         .filter(|_| page.more)
         .map(|last| last.id.to_string());
-    Ok(Json(Found {
-        payments: page.payments.into_iter().map(Line::of).collect(),
-        next,
-    }))
+    let payments = page.payments.into_iter().map(Line::of).collect();
+    Ok((seen, Json(Found { payments, next })))
 }
 
 /// The filter that is asked for; `None` if nothing of it is the key's to see.

@@ -7,6 +7,7 @@
     reason = "a test"
 )]
 
+mod audit;
 mod auth;
 mod bad;
 mod canary;

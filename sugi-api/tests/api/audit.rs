@@ -1,0 +1,104 @@
+//! What is asked for stands in the audit: who, what, of what, how it ended, from where.
+
+use kcp_sandbox::FaultKind;
+use serde_json::json;
+use sugi_store::DeedFilter;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+use crate::{
+    house::{House, KEY_READ, sale},
+    http::Request,
+};
+
+/// The audit in order, each row in a line.
+async fn told(house: &House) -> Vec<String> {
+    house.access.flush().await;
+    let rows = house.engine.store().deeds(&DeedFilter::default()).await;
+    let mut lines: Vec<String> = rows
+        .unwrap()
+        .into_iter()
+        .map(|row| {
+            let deed = row.deed;
+            format!(
+                "{} | {} | {} | {} | {}",
+                deed.actor, deed.action, deed.subject, deed.outcome, deed.origin
+            )
+        })
+        .collect();
+    lines.reverse();
+    lines
+}
+
+#[tokio::test]
+async fn every_sale_look_cancel_and_refusal_is_written_down() {
+    let house = House::new().await;
+    let id = house.approved("A-1").await;
+    house.get(&format!("/v1/payments/{id}")).await;
+    house.get("/v1/payments?buyer_name=nobody").await;
+    house.cancel(&id, "c", &json!({ "reason": "x" })).await;
+    house.post("/v1/payments", "a-2", &json!({})).send().await;
+    let refused = [KEY_READ, "wrong"];
+    for key in refused {
+        Request::new(house.address, "POST", "/v1/payments")
+            .header("authorization", &format!("Bearer {key}"))
+            .header("idempotency-key", "k")
+            .json(&sale("A-3"))
+            .send()
+            .await;
+    }
+    house.get("/healthz").await;
+    assert_eq!(
+        told(&house).await,
+        [
+            format!("key:back end | POST /v1/payments | {id} | 201 | 127.0.0.1"),
+            format!("key:back end | GET /v1/payments/{{id}} | {id} | 200 | 127.0.0.1"),
+            "key:back end | GET /v1/payments | payments | 200 | 127.0.0.1".into(),
+            format!(
+                "key:back end | POST /v1/payments/{{id}}/cancellations | {id} | 201 | 127.0.0.1"
+            ),
+            "key:back end | POST /v1/payments |  | 422 bad_body | 127.0.0.1".into(),
+            "key:reports | POST /v1/payments |  | 403 scope_missing | 127.0.0.1".into(),
+            "- | POST /v1/payments |  | 401 unauthenticated | 127.0.0.1".into(),
+        ]
+    );
+    house.engine.store().verify_audit(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_hangs_up_is_written_down_too() {
+    let house = House::new().await;
+    house.fault(FaultKind::LateAnswer {
+        delay_ms: 400,
+        books_delay_ms: 0,
+    });
+    let request = house.post("/v1/payments", "A-1", &sale("A-1"));
+    let all = format!("{}{}", request.head(), sale("A-1"));
+    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    stream.write_all(all.as_bytes()).await.unwrap();
+    while house.approvals("A-1") == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(stream);
+    for _ in 0..1_000 {
+        // The service notices in its own time; meanwhile it has something else to do.
+        house.get("/healthz").await;
+        let hung_up = "key:back end | POST /v1/payments |  | hung up | 127.0.0.1";
+        if told(&house).await.iter().any(|line| line == hung_up) {
+            return;
+        }
+    }
+    panic!("{:?}", told(&house).await);
+}
+
+#[tokio::test]
+async fn nothing_that_somebody_writes_into_an_address_gets_in() {
+    let house = House::new().await;
+    for path in ["4111111111111111", "pay_%0a%0d", &"x".repeat(500)] {
+        house.get(&format!("/v1/payments/{path}")).await;
+    }
+    let told = told(&house).await;
+    assert_eq!(told.len(), 3);
+    for line in told {
+        assert!(line.contains("| ? | 404"), "{line}");
+    }
+}
