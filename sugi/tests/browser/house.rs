@@ -1,0 +1,188 @@
+//! `sugi demo` in a process of its own, and a Chromium in front of it.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+/// Longer than anything takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct House {
+    demo: Child,
+    driver: Child,
+    driver_url: String,
+    about: Value,
+    _dir: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_sugi"))
+            .args(["demo", "--json", "--data"])
+            .arg(dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(demo.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let about = serde_json::from_str(&line).expect("the demo says where it is");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = port.local_addr().unwrap().port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is not here; ./test installs it (Debian: chromium-driver)");
+        let house = Self {
+            demo,
+            driver,
+            driver_url: format!("http://127.0.0.1:{port}"),
+            about,
+            _dir: dir,
+        };
+        let ready = async {
+            while TcpStream::connect(("127.0.0.1", port)).is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ready).await.unwrap();
+        house
+    }
+
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.about["url"].as_str().unwrap())
+    }
+
+    /// A browser in a language, signed in.
+    pub(crate) async fn browser(&self, lang: &str) -> WebDriver {
+        let browser = self.stranger(lang).await;
+        browser.goto(self.at("/sign-in")).await.unwrap();
+        for field in ["name", "password"] {
+            let text = self.about["operator"][field].as_str().unwrap();
+            let field = browser.find(By::Id(field)).await.unwrap();
+            field.send_keys(text).await.unwrap();
+        }
+        let enter = browser.find(By::Css("button.button")).await.unwrap();
+        enter.click().await.unwrap();
+        self.until(&browser, By::Id("keyin")).await;
+        browser
+    }
+
+    /// A browser that nobody has signed in at.
+    pub(crate) async fn stranger(&self, lang: &str) -> WebDriver {
+        let mut wanted = DesiredCapabilities::chrome();
+        for arg in [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            &format!("--accept-lang={lang}"),
+        ] {
+            wanted.add_arg(arg).unwrap();
+        }
+        let browser = WebDriver::new(&self.driver_url, wanted).await;
+        let browser = browser.expect("no Chromium; ./test installs it (Debian: chromium)");
+        size(&browser, 1440, 900).await;
+        browser
+    }
+
+    /// Waits for something to be on the page.
+    pub(crate) async fn until(&self, browser: &WebDriver, what: By) -> WebElement {
+        browser
+            .query(what.clone())
+            .wait(PATIENCE, Duration::from_millis(50))
+            .first()
+            .await
+            .unwrap_or_else(|why| panic!("{what:?}: {why}"))
+    }
+
+    /// What the sandbox's books hold.
+    pub(crate) fn books(&self) -> Vec<Value> {
+        let books = self.control("GET", "/books", &Value::Null);
+        books["transactions"].as_array().unwrap().clone()
+    }
+
+    pub(crate) fn fault(&self, name: &str) {
+        let fault = json!({ "fault": name, "on": "approve", "times": 1 });
+        self.control("POST", "/faults", &fault);
+    }
+
+    /// Takes a payment through the API, so that there is something to see.
+    pub(crate) fn sale(&self, order_no: &str) {
+        let sale = json!({
+            "shop": "main", "order_no": order_no, "amount": 150_000, "product": "테스트 상품, \"특가\" 🎁",
+            "buyer": { "name": "홍길동", "phone": "01000000000" },
+            "card": { "number": "4111111111111111", "expiry": "2030-12" },
+        });
+        let key = self.about["api_key"].as_str().unwrap();
+        let headers = format!("authorization: Bearer {key}\r\nidempotency-key: {order_no}\r\n");
+        Self::ask(&self.about["url"], "POST", "/v1/payments", &headers, &sale);
+    }
+
+    /// Asks the sandbox's control port.
+    fn control(&self, method: &str, path: &str, body: &Value) -> Value {
+        Self::ask(&self.about["sandbox"]["control"], method, path, "", body)
+    }
+
+    fn ask(at: &Value, method: &str, path: &str, headers: &str, body: &Value) -> Value {
+        let host = at.as_str().unwrap().strip_prefix("http://").unwrap();
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 20"), "{head}");
+        serde_json::from_str(body).unwrap_or_default()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        for child in [&mut self.driver, &mut self.demo] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Types into whatever has the focus, key by key; returns how many keys that were.
+pub(crate) async fn keys(browser: &WebDriver, text: &str) -> usize {
+    browser
+        .action_chain()
+        .send_keys(text)
+        .perform()
+        .await
+        .unwrap();
+    text.chars().count()
+}
+
+/// Makes the window so large.
+pub(crate) async fn size(browser: &WebDriver, width: u32, height: u32) {
+    browser.set_window_rect(0, 0, width, height).await.unwrap();
+}

@@ -1,0 +1,9 @@
+//! The pages in a real Chromium, against the real program: what people see and what their keys do.
+//!
+//! Chromium, its driver and axe-core are installed by `./test`. Screenshots of every page are left in
+//! `target/screenshots`, to be looked at.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+mod every_page;
+mod house;
+mod key_in;
