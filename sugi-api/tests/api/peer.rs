@@ -1,0 +1,46 @@
+//! Where a request comes from, as handlers are told, those of other routers as well.
+
+use axum::{Router, routing::get};
+use sugi_api::{Door, Limits, Peer};
+use tokio::net::TcpListener;
+
+use crate::{house::House, http::Request};
+
+/// A router of somebody else's, merged into the API's.
+async fn told(behind_proxy: bool, headers: &[(&str, &str)]) -> String {
+    let house = House::new().await;
+    let pages = Router::new().route("/whoami", get(async |Peer(ip): Peer| ip.to_string()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let door = Door::from(listener);
+    let door = if behind_proxy {
+        door.behind_proxy()
+    } else {
+        door
+    };
+    let router = sugi_api::router(&house.api, axum::Router::new()).merge(pages);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let served = tokio::spawn(sugi_api::serve(door, router, Limits::default(), async {
+        drop(stopped.await);
+    }));
+    let mut request = Request::new(address, "GET", "/whoami");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await;
+    drop(stop);
+    served.await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.text
+}
+
+#[tokio::test]
+async fn handlers_of_every_router_are_told_the_address() {
+    let claim = ("x-forwarded-for", "192.0.2.7");
+    assert_eq!(told(false, &[]).await, "127.0.0.1");
+    assert_eq!(told(false, &[claim]).await, "127.0.0.1", "it was believed");
+    assert_eq!(told(true, &[]).await, "127.0.0.1");
+    assert_eq!(told(true, &[claim]).await, "192.0.2.7");
+    let two = [claim, ("X-Forwarded-For", "10.0.0.1, 198.51.100.1")];
+    assert_eq!(told(true, &two).await, "198.51.100.1");
+}
