@@ -86,7 +86,10 @@ impl ResultCode {
             "8133" | "8023" | "CCA4" | "CCA6" | "CCA7" | "8373" => CancelMeaning::AlreadyCancelled,
             "8132" | "8061" | "CCA1" | "5530" | "8372" | "8585" | "8643" => CancelMeaning::NotFound,
             "8037" | "8038" | "CCA8" | "8344" | "8381" => CancelMeaning::RemainderMismatch,
-            "8036" | "8039" | "8382" | "8098" | "8099" | "8550" => CancelMeaning::TooMuch,
+            "8036" | "8039" | "8382" | "8550" => CancelMeaning::TooMuch,
+            "8011" | "8074" | "8078" | "8079" | "8080" | "8098" | "8099" | "8564" => {
+                CancelMeaning::TaxParts
+            }
             "8387" | "8388" | "CCAB" => CancelMeaning::InProgress,
             "8040" | "CCA9" | "8734" => CancelMeaning::MustBePartial,
             "8384" | "8385" | "8386" | "8035" => CancelMeaning::PartialImpossible,
@@ -261,6 +264,9 @@ pub enum CancelMeaning {
     RemainderMismatch,
     /// More than is left.
     TooMuch,
+    /// The parts of a mixed-tax amount are missing, do not add up, or are more than is left of one.
+    /// No inquiry tells what is left of each, so the same again gives the same again.
+    TaxParts,
     /// Another cancel of the same transaction is running. Read again in a while.
     InProgress,
     /// There was a partial cancel before, so the rest must be a partial cancel too.
@@ -340,6 +346,7 @@ mod tests {
             ("8132", CancelMeaning::NotFound),
             ("8037", CancelMeaning::RemainderMismatch),
             ("8039", CancelMeaning::TooMuch),
+            ("8098", CancelMeaning::TaxParts),
             ("8388", CancelMeaning::InProgress),
             ("8040", CancelMeaning::MustBePartial),
             ("8012", CancelMeaning::Contract),

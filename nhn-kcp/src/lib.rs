@@ -85,6 +85,7 @@ mod money;
 mod order;
 mod outcome;
 mod reply;
+mod tax;
 mod text;
 mod time;
 mod tno;
@@ -97,11 +98,10 @@ pub use error::{Invalid, Rule};
 pub use inquire::{Inquiry, InquirySubject};
 pub use mask::MaskedCard;
 pub use money::{Amount, Currency, Installments, Money};
-pub use order::{
-    Buyer, BuyerMail, BuyerName, BuyerPhone, CancelReason, GoodsName, Order, OrderNo, TaxSplit,
-};
+pub use order::{Buyer, BuyerMail, BuyerName, BuyerPhone, CancelReason, GoodsName, Order, OrderNo};
 pub use outcome::{ApproveError, CancelError, InquireError, Lost, LostWhy, NotSent, Refusal};
 pub use reply::{Approval, Cancellation, Company, Interest, Transaction, TransactionState};
+pub use tax::{TaxParts, TaxSplit};
 pub use time::{KcpTime, korean_date};
 pub use tno::{SiteCode, Tno};
 

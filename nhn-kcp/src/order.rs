@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Field, Invalid, Rule};
-use crate::money::{Amount, Installments, Money};
+use crate::money::{Installments, Money};
+use crate::tax::TaxSplit;
 use crate::text::{bytes, no_control, text_value};
 
 /// One sale: everything about an approval that is not card data, so it may be stored.
@@ -211,65 +212,6 @@ fn check_cancel_reason(text: &str) -> Result<(), Invalid> {
     no_control(text, FIELD, "write it on one line")
 }
 
-/// How an amount divides for tax (`tax_flag` and the `comm_…_mny` fields).
-///
-/// Needs a contract with KCP that says so. Without the contract these fields can charge another
-/// amount than was asked, or are refused with CC35 or 8102: send them only when KCP told you to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaxSplit {
-    /// Everything is taxable (`TG01`); KCP works the tax out.
-    Taxable,
-    /// Everything is tax-free (`TG02`).
-    TaxFree,
-    /// Some of both (`TG03`). The three parts add up to the amount.
-    Mixed {
-        /// The value of the taxable goods without the tax (`comm_tax_mny`).
-        supply: u64,
-        /// The tax on it (`comm_vat_mny`).
-        vat: u64,
-        /// The value of the tax-free goods (`comm_free_mny`).
-        free: u64,
-    },
-}
-
-impl TaxSplit {
-    /// KCP's `tax_flag`.
-    #[must_use]
-    pub const fn kcp_flag(self) -> &'static str {
-        match self {
-            Self::Taxable => "TG01",
-            Self::TaxFree => "TG02",
-            Self::Mixed { .. } => "TG03",
-        }
-    }
-
-    /// Checks that the parts add up to the amount (KCP: 8011, 8564).
-    ///
-    /// # Errors
-    ///
-    /// [`Rule::Agree`] when they do not.
-    pub fn check(self, amount: Amount) -> Result<(), Invalid> {
-        let Self::Mixed { supply, vat, free } = self else {
-            return Ok(());
-        };
-        let sum = supply
-            .checked_add(vat)
-            .and_then(|sum| sum.checked_add(free));
-        if sum == Some(amount.get()) {
-            Ok(())
-        } else {
-            let field = Field::new("tax parts", "comm_tax_mny");
-            let rule = Rule::Agree("add up to the amount");
-            Err(Invalid::new(
-                field,
-                rule,
-                "divide the amount, not the single items",
-            ))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,48 +270,15 @@ mod tests {
     }
 
     #[test]
-    fn mixed_tax_adds_up() {
-        let amount = Amount::new(100).unwrap();
-        assert!(
-            TaxSplit::Mixed {
-                supply: 80,
-                vat: 8,
-                free: 12
-            }
-            .check(amount)
-            .is_ok()
-        );
-        assert!(
-            TaxSplit::Mixed {
-                supply: 80,
-                vat: 8,
-                free: 13
-            }
-            .check(amount)
-            .is_err()
-        );
-        assert!(
-            TaxSplit::Mixed {
-                supply: u64::MAX,
-                vat: 101,
-                free: 0
-            }
-            .check(amount)
-            .is_err()
-        );
-        assert!(TaxSplit::Taxable.check(amount).is_ok());
-    }
-
-    #[test]
     fn an_order_can_be_stored_and_read_back() {
         let mut order = Order::new(OrderNo::parse("A-1").unwrap(), Money::won(50_000).unwrap());
         order.goods_name = Some(GoodsName::parse("책").unwrap());
         order.installments = Installments::new(3).unwrap();
-        order.tax = Some(TaxSplit::Mixed {
+        order.tax = Some(TaxSplit::Mixed(crate::tax::TaxParts {
             supply: 1,
             vat: 2,
             free: 3,
-        });
+        }));
         let json = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<Order>(&json).unwrap(), order);
         assert!(order.check().is_err());

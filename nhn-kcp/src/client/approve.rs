@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use crate::approve::KeyIn;
 use crate::code::MoneyMoved;
 use crate::money::{Currency, Money};
-use crate::order::{Order, OrderNo, TaxSplit};
+use crate::order::{Order, OrderNo};
 use crate::outcome::{ApproveError, Lost, LostWhy};
 use crate::reply::{Approval, Interest};
+use crate::tax::{TaxParts, TaxSplit};
 use crate::tno::{SiteCode, Tno};
 use crate::wire::{Body, Fields, find_text, find_tno};
 
@@ -209,7 +210,7 @@ fn as_ipv4(address: &IpAddr) -> Option<String> {
 
 fn tax_fields(tax: TaxSplit) -> Vec<(&'static str, String)> {
     let mut fields = vec![("tax_flag", tax.kcp_flag().to_owned())];
-    if let TaxSplit::Mixed { supply, vat, free } = tax {
+    if let Some(TaxParts { supply, vat, free }) = tax.parts() {
         fields.push(("comm_tax_mny", supply.to_string()));
         fields.push(("comm_vat_mny", vat.to_string()));
         fields.push(("comm_free_mny", free.to_string()));

@@ -4,9 +4,9 @@ use crate::cancel::{Cancel, CancelScope};
 use crate::code::MoneyMoved;
 use crate::credential::{CredentialError, Credentials};
 use crate::money::Amount;
-use crate::order::TaxSplit;
 use crate::outcome::{CancelError, Lost, LostWhy};
 use crate::reply::Cancellation;
+use crate::tax::{TaxParts, TaxSplit};
 use crate::tno::SiteCode;
 use crate::wire::{Body, Fields};
 
@@ -161,14 +161,14 @@ fn cancellation(cancel: &Cancel, amounts: &Amounts, mut fields: Fields) -> Cance
     }
 }
 
-fn tax_fields(tax: TaxSplit) -> Vec<(&'static str, String)> {
-    let mut fields = vec![("tax_flag", tax.kcp_flag().to_owned())];
-    if let TaxSplit::Mixed { supply, vat, free } = tax {
-        fields.push(("mod_tax_mny", supply.to_string()));
-        fields.push(("mod_vat_mny", vat.to_string()));
-        fields.push(("mod_free_mny", free.to_string()));
-    }
-    fields
+fn tax_fields(parts: TaxParts) -> [(&'static str, String); 4] {
+    let TaxParts { supply, vat, free } = parts;
+    [
+        ("tax_flag", TaxSplit::Mixed(parts).kcp_flag().to_owned()),
+        ("mod_tax_mny", supply.to_string()),
+        ("mod_vat_mny", vat.to_string()),
+        ("mod_free_mny", free.to_string()),
+    ]
 }
 
 #[cfg(test)]

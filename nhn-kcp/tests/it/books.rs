@@ -3,8 +3,8 @@
 use kcp_sandbox::{LintLevel, Sandbox, magic_card};
 use nhn_kcp::{
     ApproveError, BuyerMail, BuyerName, BuyerPhone, CancelError, CancelMeaning, Class, GoodsName,
-    InquireError, Inquiry, Installments, Interest, Money, OrderNo, Refusal, TaxSplit, Tno,
-    TransactionState,
+    InquireError, Inquiry, Installments, Interest, Money, OrderNo, Refusal, TaxParts, TaxSplit,
+    Tno, TransactionState,
 };
 
 use crate::house::{
@@ -105,11 +105,11 @@ async fn dollars_and_tax_parts_are_taken() {
     let house = House::start().await;
     let mut order = order("U-1", 1);
     order.money = Money::usd_cents(1055).unwrap();
-    order.tax = Some(TaxSplit::Mixed {
+    order.tax = Some(TaxSplit::Mixed(TaxParts {
         supply: 900,
         vat: 90,
         free: 65,
-    });
+    }));
     let approval = house.client.approve(proved_sale(order)).await.unwrap();
     let books = house.sandbox.books();
     let booked = books.by_tno(approval.tno.as_str()).unwrap();
@@ -207,6 +207,47 @@ async fn parts_are_cancelled_by_compare_and_swap() {
     assert_eq!(rest.remaining, 0);
     let seen = house.client.inquire(&inquiry(&tno)).await.unwrap();
     assert_eq!(seen.state, TransactionState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_mixed_tax_sale_is_cancelled_part_by_part() {
+    let house = House::of(Sandbox::builder().strict(true).start().await.unwrap());
+    let parts = |supply, vat, free| TaxParts { supply, vat, free };
+    let mut order = order("T-1", 1004);
+    order.goods_name = Some(GoodsName::parse("테스트 상품").unwrap());
+    order.tax = Some(TaxSplit::Mixed(parts(800, 80, 124)));
+    let tno = house.client.approve(proved_sale(order)).await.unwrap().tno;
+    let cancel = |amount, left, taken, before| {
+        let cancel = partial(&tno, amount, left);
+        cancel.with_tax(taken, before).unwrap()
+    };
+    let (all, rest) = (parts(800, 80, 124), parts(600, 60, 24));
+    let done = house
+        .client
+        .cancel(&cancel(320, 1004, parts(200, 20, 100), all))
+        .await
+        .unwrap();
+    assert_eq!(done.remaining, 684);
+    // What only KCP's books can tell is refused by KCP.
+    for (cancel, code) in [
+        (cancel(25, 684, parts(0, 0, 25), all), "8099"),
+        (
+            cancel(61, 684, parts(0, 61, 0), parts(800, 80, 124)),
+            "8098",
+        ),
+        (partial(&tno, 24, 684), "8011"),
+    ] {
+        let refusal = refused(house.client.cancel(&cancel).await);
+        assert_eq!(refusal.code.as_str(), code);
+        assert_eq!(refusal.code.cancel_meaning(), CancelMeaning::TaxParts);
+    }
+    let done = house.client.cancel(&cancel(684, 684, rest, rest)).await;
+    assert_eq!(done.unwrap().remaining, 0);
+    let complaints = house.sandbox.lints().into_iter();
+    let complaints: Vec<_> = complaints
+        .filter(|lint| lint.level != LintLevel::Note)
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
 }
 
 #[tokio::test]

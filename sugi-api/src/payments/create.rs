@@ -6,7 +6,7 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Card, CardNumber, Currency, Expiry, GoodsName,
-    HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxSplit,
+    HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts, TaxSplit,
 };
 use serde::Deserialize;
 use sugi_core::{Payment, Status};
@@ -320,7 +320,7 @@ fn text<T>(
 fn split(tax: &NewTax, amount: Whole) -> TaxSplit {
     match (tax.supply.0, tax.vat.0, tax.tax_free.0) {
         (0, 0, free) if free == amount.0 => TaxSplit::TaxFree,
-        (supply, vat, free) => TaxSplit::Mixed { supply, vat, free },
+        (supply, vat, free) => TaxSplit::Mixed(TaxParts { supply, vat, free }),
     }
 }
 

@@ -103,11 +103,11 @@ fn optional_parts_are_written_when_there() {
         Money::usd_cents(1055).unwrap(),
     );
     order.client_ip = Some("::ffff:10.1.2.3".parse().unwrap());
-    order.tax = Some(TaxSplit::Mixed {
+    order.tax = Some(TaxSplit::Mixed(TaxParts {
         supply: 900,
         vat: 90,
         free: 65,
-    });
+    }));
     let site = SiteCode::parse("T0000").unwrap();
     let fields = |order: &Order| {
         let request = UnauthenticatedKeyIn::new(order.clone(), card(), date(2026, 7, 1)).unwrap();
