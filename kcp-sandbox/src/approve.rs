@@ -10,6 +10,7 @@ use crate::message;
 use crate::reply::{Refusal, Reply};
 use crate::settings::Mask;
 use crate::shop::Request;
+use crate::tax;
 
 /// Card companies take instalments from here (KCP's manual).
 const INSTALMENTS_FROM_WON: u64 = 50_000;
@@ -34,6 +35,7 @@ pub(crate) fn judge(mut request: Request<'_>) -> Result<Decision, Refusal> {
     let order = order(request)?;
     let (amount, currency) = money(request)?;
     let quota = quota(request, amount, currency)?;
+    let tax = tax::of_approval(request, amount)?;
     texts(request)?;
     let card = card(request, authenticated)?;
     limits(request, amount, currency, quota)?;
@@ -54,6 +56,7 @@ pub(crate) fn judge(mut request: Request<'_>) -> Result<Decision, Refusal> {
         currency,
         quota,
         authenticated,
+        tax,
         seen: request.now,
         card,
     };
@@ -343,7 +346,7 @@ pub(crate) fn answer(
     let app_no = format!("{:08}", numbers.app_no);
     let amount = approval.amount.to_string();
     let quota = format!("{:02}", approval.quota);
-    let (tax, vat) = tax_and_vat(approval.amount);
+    let tax = approval.tax.parts(approval.amount);
     let flag = |set: bool| if set { "1" } else { "0" };
 
     let mut reply = Reply::with_capacity(40);
@@ -365,9 +368,9 @@ pub(crate) fn answer(
     reply.put("card_bin_type_01", flag(approval.card.corporate));
     reply.put("trace_no", trace_no);
     reply.put("card_mny", amount.clone());
-    reply.put("res_vat_mny", vat);
+    reply.put("res_vat_mny", tax.vat.to_string());
     reply.put("ca_order_id", approval.order.to_string());
-    reply.put("res_tax_flag", "TG01");
+    reply.put("res_tax_flag", approval.tax.flag());
     reply.put("acqu_name", *acqu_name);
     reply.put("card_no", approval.card.masked.with(mask.sign()));
     reply.put("quota", quota);
@@ -376,7 +379,7 @@ pub(crate) fn answer(
     reply.put("amount", amount);
     reply.put("van_apptime", time.clone());
     reply.put("use_point", "0");
-    reply.put("res_free_mny", "0");
+    reply.put("res_free_mny", tax.free.to_string());
     reply.put("pay_method", "PACA");
     reply.put("card_bin_bank_cd", *bank_cd);
     reply.put("bizx_numb", "0000000000");
@@ -391,7 +394,7 @@ pub(crate) fn answer(
     reply.put("card_name", *card_name);
     reply.put("mcht_taxno", "0000000000");
     reply.put("res_green_deposit_mny", "0");
-    reply.put("res_tax_mny", tax);
+    reply.put("res_tax_mny", tax.tax.to_string());
     reply.put("app_no", app_no);
     reply
 }
@@ -413,26 +416,4 @@ fn pg_txid(approval: &Approval, time: &str, tno: &str, app_no: &str) -> String {
         approval.amount,
         approval.quota
     )
-}
-
-/// The split that KCP makes when none is sent: the taxable part is a rounded eleventh less.
-fn tax_and_vat(amount: u64) -> (String, String) {
-    let tax = (amount * 10 + 5) / 11;
-    (tax.to_string(), (amount - tax).to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tax_is_split_as_in_real_answers() {
-        let check = |amount, tax: &str, vat: &str| {
-            assert_eq!(tax_and_vat(amount), (tax.to_owned(), vat.to_owned()));
-        };
-        check(1_100, "1000", "100");
-        check(1_000, "909", "91");
-        check(800, "727", "73");
-        check(10_000, "9091", "909");
-    }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::tax::TaxParts;
+
 /// How far a payment has been cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +38,9 @@ pub struct Cancel {
     pub remaining: u64,
     /// `STSC` or `STPC`.
     pub mod_type: &'static str,
+    /// How a mixed-tax amount was divided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax: Option<TaxParts>,
     /// When (RFC 3339, Korean time).
     pub at: String,
 }
@@ -58,6 +63,12 @@ pub struct Transaction {
     pub remaining: u64,
     /// How far it is cancelled.
     pub state: State,
+    /// How a mixed-tax amount (TG03) was divided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax: Option<TaxParts>,
+    /// What is left of each of those parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax_remaining: Option<TaxParts>,
     /// `410` won, `840` US dollars.
     pub currency: String,
     /// `authenticated` (11121000) or `unauthenticated` (11111000).

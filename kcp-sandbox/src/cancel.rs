@@ -14,6 +14,7 @@ use crate::lint::{Finding, LintKind};
 use crate::reply::{Refusal, Reply};
 use crate::settings::Settings;
 use crate::shop::Request;
+use crate::tax::{self, TaxParts};
 
 /// A cancel that was judged well-formed and signed. Whether it is possible, the books say.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ pub(crate) enum How {
     Partial {
         amount: u64,
         believed_left: u64,
+        tax: Option<TaxParts>,
     },
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn judge(mut request: Request<'_>) -> Result<Decision, Refusal> {
         return Err(Refusal::new("8012", "the setting ip_registered is off"));
     }
     let how = if mod_type == "STSC" {
-        for field in ["mod_mny", "rem_mny"] {
+        for field in ["mod_mny", "rem_mny"].into_iter().chain(tax::OF_CANCEL) {
             if !request.get(field).is_empty() {
                 request.lint(Finding::of(LintKind::FullCancelWithAmounts, field));
             }
@@ -65,6 +67,7 @@ pub(crate) fn judge(mut request: Request<'_>) -> Result<Decision, Refusal> {
         How::Partial {
             amount,
             believed_left,
+            tax: tax::of_cancel(request, amount)?,
         }
     };
     Ok(Decision::Cancel(CancelOrder {
@@ -110,6 +113,7 @@ pub(crate) fn apply(
     }
     let (state, left) = (row.state(), row.remaining());
     let mut findings = Vec::new();
+    let mut tax_left = row.tax_left;
     let done = match order.how {
         _ if state == State::Cancelled => {
             return Err(Refusal::new("8133", "nothing is left to cancel"));
@@ -117,12 +121,16 @@ pub(crate) fn apply(
         How::Full if state == State::PartiallyCancelled => {
             return Err(Refusal::new("8040", "cancel the rest with STPC"));
         }
-        How::Full => CancelRow {
-            amount: left,
-            remaining: 0,
-            partial: false,
-            at: now,
-        },
+        How::Full => {
+            tax_left = row.tax_left.map(|_| TaxParts::NOTHING);
+            CancelRow {
+                amount: left,
+                remaining: 0,
+                partial: false,
+                tax: row.tax_left,
+                at: now,
+            }
+        }
         How::Partial { .. } if !row.approval.card.partial_cancel => {
             return Err(Refusal::new("8385", "partcanc_yn of this payment is N"));
         }
@@ -139,7 +147,18 @@ pub(crate) fn apply(
         How::Partial { .. } if row.cancels.len() >= settings.max_partial_cancels as usize => {
             return Err(Refusal::new("8386", "the setting max_partial_cancels"));
         }
-        How::Partial { amount, .. } => {
+        How::Partial { amount, tax, .. } => {
+            tax_left = match (tax_left, tax) {
+                (Some(left), Some(taken)) => Some(left.less(taken)?),
+                (Some(_), None) => {
+                    let detail = "a mixed-tax payment: send tax_flag TG03 and the parts";
+                    return Err(Refusal::new("8011", detail));
+                }
+                (None, Some(_)) => {
+                    return Err(Refusal::new("8074", "this payment was not mixed-tax"));
+                }
+                (None, None) => None,
+            };
             if amount == row.approval.amount {
                 let finding = Finding::of(LintKind::PartialForWhole, "mod_mny");
                 if let Some(code) = finding.strict_code().filter(|_| settings.strict) {
@@ -154,11 +173,13 @@ pub(crate) fn apply(
                 amount,
                 remaining: left - amount,
                 partial: true,
+                tax,
                 at: now,
             }
         }
     };
     row.cancelled += done.amount;
+    row.tax_left = tax_left;
     row.cancels.push(done);
     Ok(Done {
         row: row.clone(),

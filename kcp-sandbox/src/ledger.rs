@@ -10,6 +10,7 @@ use crate::cards::TestCard;
 use crate::clock;
 use crate::codes::ResCd;
 use crate::reply::Refusal;
+use crate::tax::{Tax, TaxParts};
 
 /// What a second approval of an order number is refused with, when it is.
 pub(crate) const DUPLICATE: ResCd = ResCd::new("8338");
@@ -27,6 +28,7 @@ pub(crate) struct Approval {
     pub(crate) currency: &'static str,
     pub(crate) quota: u8,
     pub(crate) authenticated: bool,
+    pub(crate) tax: Tax,
     pub(crate) seen: Timestamp,
     pub(crate) card: TestCard,
 }
@@ -43,6 +45,8 @@ pub(crate) struct CancelRow {
     pub(crate) amount: u64,
     pub(crate) remaining: u64,
     pub(crate) partial: bool,
+    /// How a mixed-tax amount was divided.
+    pub(crate) tax: Option<TaxParts>,
     pub(crate) at: Timestamp,
 }
 
@@ -53,6 +57,8 @@ pub(crate) struct Row {
     pub(crate) numbers: Numbers,
     pub(crate) booked: Timestamp,
     pub(crate) cancelled: u64,
+    /// What is left of each part of a mixed-tax amount.
+    pub(crate) tax_left: Option<TaxParts>,
     pub(crate) cancels: Vec<CancelRow>,
     /// The row before this one with the same order number.
     earlier: Option<usize>,
@@ -83,6 +89,7 @@ impl Row {
             currency,
             quota,
             authenticated,
+            tax,
             seen,
             card,
         } = &self.approval;
@@ -90,6 +97,7 @@ impl Row {
             amount: row.amount,
             remaining: row.remaining,
             mod_type: if row.partial { "STPC" } else { "STSC" },
+            tax: row.tax,
             at: clock::rfc3339(row.at),
         };
         Transaction {
@@ -100,6 +108,8 @@ impl Row {
             cancelled: self.cancelled,
             remaining: self.remaining(),
             state: self.state(),
+            tax: tax.mixed(),
+            tax_remaining: self.tax_left,
             currency: (*currency).to_owned(),
             kind: if *authenticated {
                 "authenticated"
@@ -162,6 +172,7 @@ impl Ledger {
         self.by_tno.insert(numbers.tno, at);
         self.by_order.insert(approval.order.clone(), at);
         self.rows.push(Row {
+            tax_left: approval.tax.mixed(),
             approval,
             numbers,
             booked: now,
@@ -275,6 +286,7 @@ mod tests {
             currency: "410",
             quota: 0,
             authenticated: true,
+            tax: Tax::Taxed,
             seen: Timestamp::UNIX_EPOCH,
             card: crate::cards::find("4111111111111111").unwrap(),
         }

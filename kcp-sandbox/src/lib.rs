@@ -52,6 +52,7 @@ mod sandbox;
 mod server;
 mod settings;
 mod shop;
+mod tax;
 mod wire;
 mod world;
 
@@ -67,4 +68,5 @@ pub use lint::{Lint, LintLevel};
 pub use message::Message;
 pub use sandbox::{Builder, Sandbox, StartError};
 pub use settings::{InquirySignature, Mask, Settings};
+pub use tax::TaxParts;
 pub use world::Snapshot;

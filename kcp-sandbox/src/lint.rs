@@ -271,6 +271,9 @@ lints! {
     FullCancelWithAmounts "full_cancel_with_amounts" Note Answer,
         "{field} was sent with the full cancel STSC and was ignored",
         "seen in public clients";
+    TaxPartsIgnored "tax_parts_ignored" Warning Field,
+        "{field} was sent without tax_flag TG03 and was ignored: without the flag all of the amount is taxed",
+        "KCP manual: tax_flag and the parts of a mixed-tax amount";
     PartialForWhole "partial_for_whole" Warning Code("8038"),
         "a first partial cancel (STPC) took the whole amount; use STSC for that, KCP may answer 8038",
         "KCP's text for 8038, quoted by a public client";

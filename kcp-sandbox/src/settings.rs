@@ -69,6 +69,9 @@ pub struct Settings {
     pub unauthenticated_contract: bool,
     /// The shop may take US dollars; off refuses with 8176.
     pub dollars: bool,
+    /// The shop may say how an amount divides for tax; off refuses every tax_flag of an approval with
+    /// 8102 (assumed).
+    pub tax_split: bool,
     /// What the guide forbids is refused with KCP's format errors, not answered with a lint.
     pub strict: bool,
     /// Won payments below 1,000 are refused with 8135.
@@ -98,6 +101,7 @@ impl Default for Settings {
             authenticated_contract: true,
             unauthenticated_contract: true,
             dollars: true,
+            tax_split: true,
             strict: false,
             minimum_amount: false,
             test_amount_rule: false,

@@ -18,4 +18,5 @@ mod lints;
 mod programs;
 mod samples;
 mod secrets;
+mod tax;
 mod worlds;
