@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
-use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, Tno};
+use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, TaxParts, Tno};
 use serde::{Deserialize, Serialize};
 
 use crate::{Actor, CancelId, Request, undo::Mode};
@@ -219,6 +219,9 @@ pub struct CancelOrder {
     /// They asked for all that was left, whatever that was.
     #[serde(default)]
     pub all: bool,
+    /// How the amount divides for tax: of a sale that was split so, for a part or for the rest.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tax: Option<TaxParts>,
 }
 
 impl Event {

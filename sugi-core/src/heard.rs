@@ -63,7 +63,9 @@ pub fn cancel(mode: Mode, answer: Result<Cancellation, CancelError>) -> Event {
 pub fn cancelled(mode: Mode) -> Event {
     let remaining = match mode {
         Mode::Full => 0,
-        Mode::Partial { amount, remaining } => remaining.get().saturating_sub(amount.get()),
+        Mode::Partial {
+            amount, remaining, ..
+        } => remaining.get().saturating_sub(amount.get()),
     };
     Event::CancelDone { remaining }
 }
@@ -78,6 +80,7 @@ pub fn refused(refusal: Refusal) -> Event {
         | Meaning::NotCancellable
         | Meaning::Contract
         | Meaning::Offset
+        | Meaning::TaxParts
         | Meaning::Other => false,
         Meaning::Done
         | Meaning::AlreadyCancelled

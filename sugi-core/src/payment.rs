@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use nhn_kcp::{Invalid, TaxParts, TaxSplit};
 
 use crate::{Approval, Event, PaymentId, Request, State, Status};
 
@@ -48,6 +49,12 @@ pub enum Illegal {
         /// What is left.
         remaining: u64,
     },
+    /// Tax parts of a cancel that do not add up, or are more than what is left of one.
+    #[error(transparent)]
+    TaxParts(Invalid),
+    /// Tax parts of a cancel, and the sale has none.
+    #[error("the sale's amount was not split for tax, so neither is a part of it")]
+    NotSplit,
     /// One cancel at a time.
     #[error("a cancel of this payment has not ended yet")]
     CancelPending,
@@ -95,7 +102,19 @@ impl Payment {
     /// # Errors
     /// When it cannot have happened; see [`Illegal`].
     pub fn evolve(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+        // A cancel that names no parts is taken: what must name them is for whoever asks.
+        let tax = match &event {
+            Event::CancelAsked(order) => order.tax.map(|parts| (parts, order.amount)),
+            _ => None,
+        };
+        let left = self.tax_left();
         self.state = self.state.evolve(self.created_at, at, event)?;
+        if let Some((parts, amount)) = tax {
+            let left = left.ok_or(Illegal::NotSplit)?;
+            parts
+                .check_cancel(amount, left)
+                .map_err(Illegal::TaxParts)?;
+        }
         self.updated_at = at;
         self.seq += 1;
         Ok(self)
@@ -133,5 +152,34 @@ impl Payment {
             State::Reversed { approval } => approval.amount.get(),
             _ => 0,
         }
+    }
+    /// What is left of each part of a standing sale whose amount was split for tax; `None` for any other.
+    ///
+    /// Once somebody has given back past us, nobody tells which part they took. Then it is the most that
+    /// can be left of each, and adds up to more than what is left of the sale. (If they did so while the
+    /// answer to a cancel of ours was lost, and took as much, they can be taken for us. KCP, which keeps
+    /// the parts itself, refuses what is wrong for that.)
+    #[must_use]
+    pub fn tax_left(&self) -> Option<TaxParts> {
+        let (
+            Some(TaxSplit::Mixed(parts)),
+            State::Approved {
+                remaining, cancels, ..
+            },
+        ) = (self.request.order.tax, &self.state)
+        else {
+            return None;
+        };
+        let known = cancels.iter().filter_map(|cancel| cancel.tax);
+        let left = known.fold(parts, |left, taken| {
+            // More than a part was never taken of it: it was checked when it was asked for.
+            left.checked_sub(taken).unwrap_or(left)
+        });
+        let most = |part: u64| part.min(*remaining);
+        Some(TaxParts {
+            supply: most(left.supply),
+            vat: most(left.vat),
+            free: most(left.free),
+        })
     }
 }

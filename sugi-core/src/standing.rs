@@ -1,6 +1,7 @@
 //! A sale that stands, and the cancels that take from it.
 
 use jiff::Timestamp;
+use nhn_kcp::TaxParts;
 
 use crate::{
     Actor, Approval, CancelId, CancelOrder, Event, Illegal, Live, Looked, Refusal, State, Step,
@@ -14,6 +15,8 @@ pub struct Cancelled {
     pub id: Option<CancelId>,
     /// How much.
     pub amount: u64,
+    /// How that divides for tax, where it is known.
+    pub tax: Option<TaxParts>,
     /// When we knew.
     pub at: Timestamp,
     /// Who asked; absent for money that somebody gave back past sugi.
@@ -30,12 +33,23 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    fn given_back(&mut self, whose: Option<(CancelId, Actor)>, amount: u64, at: Timestamp) {
-        if amount > 0 {
-            let (id, by) = whose.unzip();
-            self.remaining -= amount;
-            self.cancels.push(Cancelled { id, amount, at, by });
+    fn given_back(&mut self, whose: Option<CancelOrder>, amount: u64, at: Timestamp) {
+        if amount == 0 {
+            return;
         }
+        // The parts of an order are those of its amount and of no other.
+        let tax = whose
+            .as_ref()
+            .and_then(|order| order.tax.filter(|tax| tax.total() == Some(amount)));
+        let (id, by) = whose.map(|order| (order.id, order.by)).unzip();
+        self.remaining -= amount;
+        self.cancels.push(Cancelled {
+            id,
+            amount,
+            tax,
+            at,
+            by,
+        });
     }
 }
 
@@ -55,7 +69,7 @@ impl State {
                         remaining: sale.remaining,
                     });
                 }
-                let undo = Undo::part(order.amount, sale.remaining, at);
+                let undo = Undo::part(order.amount, order.tax, sale.remaining, at);
                 sale.refused = None;
                 sale.pending = Some(Box::new((order, undo)));
             }
@@ -74,7 +88,7 @@ impl State {
                 let order = pending.0;
                 let past_us = (sale.remaining - remaining).saturating_sub(order.amount.get());
                 sale.given_back(None, past_us, at);
-                sale.given_back(Some((order.id, order.by)), sale.remaining - remaining, at);
+                sale.given_back(Some(order), sale.remaining - remaining, at);
             }
             (Event::CancelFailed { refusal, remaining }, Some(pending))
                 if remaining <= sale.remaining =>

@@ -5,7 +5,7 @@
 //! only take effect once anyway.
 
 use jiff::Timestamp;
-use nhn_kcp::Amount;
+use nhn_kcp::{Amount, TaxParts};
 use serde::{Deserialize, Serialize};
 
 use crate::{Event, Live, Looked, Policy, Refusal};
@@ -23,6 +23,9 @@ pub enum Mode {
         amount: Amount,
         /// What is left before it, as we know it.
         remaining: Amount,
+        /// How the amount divides for tax, where the sale's did.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        tax: Option<TaxParts>,
     },
 }
 
@@ -42,6 +45,9 @@ pub enum Step {
 pub struct Undo {
     /// How much to take off.
     pub amount: u64,
+    /// How that divides for tax. A reversal has none: of a sale that is still whole it needs none, and
+    /// what is left of each part of any other nobody here can know.
+    pub tax: Option<TaxParts>,
     /// What was left before it.
     pub remaining: u64,
     /// Take all that is left, whatever that is: a reversal. Otherwise exactly `amount`.
@@ -71,8 +77,16 @@ pub(crate) enum Next {
 
 impl Undo {
     /// A cancel of exactly `amount`.
-    pub(crate) fn part(amount: Amount, remaining: u64, at: Timestamp) -> Self {
-        Self::new(amount.get(), remaining, false, None, at)
+    pub(crate) fn part(
+        amount: Amount,
+        tax: Option<TaxParts>,
+        remaining: u64,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            tax,
+            ..Self::new(amount.get(), remaining, false, None, at)
+        }
     }
 
     /// A reversal of all that is left, just seen to be `remaining`.
@@ -91,6 +105,7 @@ impl Undo {
         let (tries, unanswered, refusal) = (0, None, None);
         Self {
             amount,
+            tax: None,
             remaining,
             whole,
             step,
@@ -129,7 +144,13 @@ impl Undo {
 
     fn sent(&mut self, mode: Mode, at: Timestamp) {
         // What is sent is what counts from here on: a reversal takes all that the last look showed.
-        if let (true, Mode::Partial { amount, remaining }) = (self.whole, mode) {
+        if let (
+            true,
+            Mode::Partial {
+                amount, remaining, ..
+            },
+        ) = (self.whole, mode)
+        {
             (self.amount, self.remaining) = (amount.get(), remaining.get());
         }
         self.seen = None;
@@ -256,7 +277,12 @@ impl Undo {
         let amount = if self.whole { left } else { self.amount };
         match (Amount::new(amount), Amount::new(left)) {
             (Ok(amount), Ok(remaining)) if amount.get() < total => {
-                Next::Send(Mode::Partial { amount, remaining })
+                let tax = self.tax;
+                Next::Send(Mode::Partial {
+                    amount,
+                    remaining,
+                    tax,
+                })
             }
             (Ok(_), Ok(_)) => Next::Send(Mode::Full),
             _ => Next::Record(Event::CancelDone { remaining: left }),

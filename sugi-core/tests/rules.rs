@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use jiff::{SignedDuration, Timestamp};
-use nhn_kcp::{Amount, Money, Order, OrderNo};
+use nhn_kcp::{Amount, Money, Order, OrderNo, TaxParts, TaxSplit};
 use sugi_core::{
-    Approval, Event, Illegal, Kind, Live, Looked, Lost, Payment, Policy, Refusal, Request, Source,
-    Status, VoidReason,
+    Approval, CancelOrder, Event, Illegal, Kind, Live, Looked, Lost, Mode, Payment, Policy,
+    Refusal, Request, Source, Status, VoidReason,
     todo::{Call, Hands, Todo, todo},
 };
 
@@ -245,4 +245,89 @@ fn every_event_reads_back_as_it_was_written() {
             "{text}"
         );
     }
+}
+
+/// A sale of 1,004 won, split for tax: 800 supply, 80 VAT, 124 tax-free.
+fn split_sale() -> Payment {
+    let mut request = request();
+    request.order.tax = Some(TaxSplit::Mixed(parts(800, 80, 124)));
+    let journal = [
+        Event::Requested(Box::new(request)),
+        Event::ApproveSent,
+        Event::Approved(approval(1004)),
+    ];
+    Payment::fold(
+        "pay_00000000000000000000000000000001".parse().unwrap(),
+        journal.map(|event| (at(0), event)),
+    )
+    .unwrap()
+}
+
+fn parts(supply: u64, vat: u64, free: u64) -> TaxParts {
+    TaxParts { supply, vat, free }
+}
+
+fn cancel(amount: u64, tax: Option<TaxParts>) -> Event {
+    Event::CancelAsked(CancelOrder {
+        id: "can_00000000000000000000000000000001".parse().unwrap(),
+        amount: Amount::new(amount).unwrap(),
+        reason: "고객 변심".parse().unwrap(),
+        by: "lee".parse().unwrap(),
+        all: false,
+        tax,
+    })
+}
+
+#[test]
+fn tax_parts_are_sent_as_asked_and_then_are_not_left() {
+    let asked = split_sale().evolve(at(3), cancel(320, Some(parts(200, 20, 100))));
+    let asked = asked.unwrap();
+    let Todo::Call(Call::Cancel { mode, .. }) = todo(&asked, at(3), WAITING, &policy()) else {
+        panic!("{asked:?}");
+    };
+    let Mode::Partial { tax, .. } = mode else {
+        panic!("{mode:?}");
+    };
+    assert_eq!(tax, Some(parts(200, 20, 100)));
+    let done = asked
+        .evolve(at(3), Event::CancelSent(mode))
+        .and_then(|sent| sent.evolve(at(4), sugi_core::heard::cancelled(mode)))
+        .unwrap();
+    assert_eq!(done.tax_left(), Some(parts(600, 60, 24)));
+}
+
+#[test]
+fn tax_parts_that_cannot_be_are_refused() {
+    let sale = split_sale();
+    for wrong in [(101, parts(80, 8, 12)), (125, parts(0, 0, 125))] {
+        let refused = sale.clone().evolve(at(3), cancel(wrong.0, Some(wrong.1)));
+        assert!(
+            matches!(refused, Err(Illegal::TaxParts(_))),
+            "{wrong:?}: {refused:?}"
+        );
+    }
+    let unsplit = after([Event::Approved(approval(1004))]);
+    assert_eq!(unsplit.tax_left(), None);
+    let refused = unsplit.evolve(at(3), cancel(100, Some(parts(80, 8, 12))));
+    assert_eq!(refused, Err(Illegal::NotSplit));
+}
+
+#[test]
+fn what_is_left_of_each_part_is_not_known_once_somebody_gave_back_past_us() {
+    let sale = split_sale().evolve(at(3), found(1004, 104)).unwrap();
+    // 104 won are left, and nobody here knows of which kind.
+    assert_eq!(sale.tax_left(), Some(parts(104, 80, 104)));
+}
+
+#[test]
+fn journals_from_before_tax_parts_read_as_they_did() {
+    let asked = r#"{"event":"cancel_asked","id":"can_00000000000000000000000000000001","amount":4,"reason":"x","by":"lee","all":false}"#;
+    let sent = r#"{"event":"cancel_sent","mode":"partial","amount":4,"remaining":1004}"#;
+    for text in [asked, sent] {
+        let event: Event = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+    }
+    // Even of a sale that was split for tax: what was asked then was asked.
+    let asked = serde_json::from_str(asked).unwrap();
+    assert!(split_sale().evolve(at(3), asked).is_ok());
 }

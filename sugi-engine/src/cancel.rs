@@ -100,6 +100,7 @@ impl Engine {
                 reason,
                 by,
                 all,
+                tax: None,
             };
             let now = self.0.clock.now();
             let draft =

@@ -53,9 +53,9 @@ pub(crate) async fn cancel(
         .map_or_else(reversal, Ok)
         .and_then(|reason| match mode {
             Mode::Full => Ok(Cancel::full(tno.clone(), reason)),
-            Mode::Partial { amount, remaining } => {
-                Cancel::partial(tno.clone(), amount, remaining, reason)
-            }
+            Mode::Partial {
+                amount, remaining, ..
+            } => Cancel::partial(tno.clone(), amount, remaining, reason),
         });
     match cancel {
         Ok(cancel) => heard::cancel(mode, shop.client.cancel(&cancel).await),

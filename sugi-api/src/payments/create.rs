@@ -6,7 +6,8 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Card, CardNumber, Currency, Expiry, GoodsName,
-    HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts, TaxSplit,
+    HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts,
+    TaxSplit,
 };
 use serde::Deserialize;
 use sugi_core::{Payment, Status};

@@ -103,7 +103,9 @@ pub(crate) fn tell(event: &Event) -> String {
             )
         }
         Event::CancelSent(Mode::Full) => "The cancel of all of it is being sent to KCP.".into(),
-        Event::CancelSent(Mode::Partial { amount, remaining }) => {
+        Event::CancelSent(Mode::Partial {
+            amount, remaining, ..
+        }) => {
             format!("The cancel of {amount} out of {remaining} is being sent to KCP.")
         }
         Event::CancelDone { remaining } => format!("The cancel took effect; {remaining} is left."),

@@ -1,6 +1,6 @@
 //! KCP and the way to it: how calls go out, land, and end.
 
-use nhn_kcp::Tno;
+use nhn_kcp::{TaxParts, Tno};
 use sugi_core::{Event, Live, Looked, Lost, Mode, Source, VoidReason, heard, todo::Call};
 
 use crate::{
@@ -169,6 +169,15 @@ impl World {
             Sent::Cancel(mode) if took => heard::cancelled(*mode),
             Sent::Cancel(_) if self.books == Some(0) => heard::refused(refusal("8133")),
             Sent::Cancel(Mode::Full) => heard::refused(refusal("8040")),
+            Sent::Cancel(Mode::Partial { remaining, .. })
+                if self.books == Some(remaining.get()) =>
+            {
+                assert!(
+                    self.outside_used,
+                    "KCP does not take these parts: {call:?} {self:#?}"
+                );
+                heard::refused(refusal("8098"))
+            }
             Sent::Cancel(_) => heard::refused(refusal("8037")),
             Sent::Look(..) => unreachable!(),
         }
@@ -182,16 +191,42 @@ impl World {
         let before = self.books;
         self.books = match (call, before) {
             (Sent::Approve, _) => Some(TOTAL),
-            (Sent::Cancel(Mode::Full), Some(TOTAL)) => Some(0),
-            (Sent::Cancel(Mode::Partial { amount, remaining }), Some(left))
-                if left == remaining.get() =>
-            {
-                Some(left - amount.get())
+            (Sent::Cancel(Mode::Full), Some(TOTAL)) => {
+                self.books_tax = NOTHING;
+                Some(0)
             }
+            (
+                Sent::Cancel(Mode::Partial {
+                    amount,
+                    remaining,
+                    tax,
+                }),
+                Some(left),
+            ) if left == remaining.get() => match self.parts_after(*tax) {
+                Some(rest) => {
+                    self.books_tax = rest;
+                    Some(left - amount.get())
+                }
+                None => before,
+            },
             (_, books) => books,
         };
         let took = self.books != before;
         self.landed |= took && matches!(call, Sent::Cancel(_));
         took
     }
+    /// What is left of each part after a partial cancel, if KCP takes its parts.
+    fn parts_after(&self, tax: Option<TaxParts>) -> Option<TaxParts> {
+        if self.left.mixed_tax {
+            self.books_tax.checked_sub(tax?)
+        } else {
+            tax.is_none().then_some(self.books_tax)
+        }
+    }
 }
+
+const NOTHING: TaxParts = TaxParts {
+    supply: 0,
+    vat: 0,
+    free: 0,
+};

@@ -42,6 +42,7 @@ fn walk(setting: Setting) -> usize {
 const CALM: Setting = Setting {
     several_nodes: false,
     order_lookup: false,
+    mixed_tax: false,
     losses: 0,
     crashes: 0,
     cancels: 0,
@@ -147,6 +148,29 @@ fn a_reversal_while_somebody_else_cancels_at_kcp() {
         order_lookup: true,
         losses: 2,
         crashes: 1,
+        outside: 1,
+        ..CALM
+    });
+    assert!(worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn cancels_of_a_sale_that_is_split_for_tax() {
+    let worlds = walk(Setting {
+        mixed_tax: true,
+        losses: 1,
+        crashes: 1,
+        cancels: 2,
+        ..CALM
+    });
+    assert!(worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn cancels_of_a_split_sale_while_somebody_else_cancels_at_kcp() {
+    let worlds = walk(Setting {
+        mixed_tax: true,
+        cancels: 2,
         outside: 1,
         ..CALM
     });

@@ -1,9 +1,10 @@
 //! What people do: ask for cancels, cancel at KCP past us, and tell what they saw.
 
+use nhn_kcp::TaxParts;
 use sugi_core::{Event, Looked, Source, State, VoidReason, todo};
 
 use crate::{
-    samples::cancel_order,
+    samples::{cancel_order, ways_to_take},
     world::{Go, World},
 };
 
@@ -15,23 +16,23 @@ impl World {
             ..
         } = self.payment.state
         {
-            for amount in (1..=remaining).filter(|_| self.left.cancels > 0) {
+            let orders: Vec<_> = match self.payment.tax_left() {
+                None => (1..=remaining).map(|n| cancel_order(n, None)).collect(),
+                Some(left) => ways_to_take(left)
+                    .filter_map(|taken| Some((taken.total()?, taken)))
+                    .filter(|(amount, _)| *amount <= remaining)
+                    .map(|(amount, taken)| cancel_order(amount, Some(taken)))
+                    .collect(),
+            };
+            for order in orders.into_iter().filter(|_| self.left.cancels > 0) {
                 go(&|w| {
                     w.left.cancels -= 1;
                     w.landed = false;
-                    w.append(Event::CancelAsked(cancel_order(amount)));
+                    w.append(Event::CancelAsked(order.clone()));
                 });
             }
         }
-        if let Some(left) = self.books.filter(|left| *left > 0 && self.left.outside > 0) {
-            for amount in [1, left] {
-                go(&|w| {
-                    w.left.outside -= 1;
-                    w.outside_used = true;
-                    w.books = Some(left - amount);
-                });
-            }
-        }
+        self.past_us(go);
         if self.left.person == 0 || !self.open_doubt() {
             return;
         }
@@ -63,5 +64,32 @@ impl World {
                 }));
             });
         }
+    }
+    /// Somebody cancels at KCP's partner site.
+    fn past_us(&self, go: Go<'_>) {
+        let Some(left) = self.books.filter(|left| *left > 0 && self.left.outside > 0) else {
+            return;
+        };
+        if !self.left.mixed_tax {
+            for amount in [1, left] {
+                go(&|w| w.gone_past_us(left - amount, w.books_tax));
+            }
+            return;
+        }
+        // Not while it is in doubt: what is left of a sale split for tax cannot be reversed by us, who
+        // do not know its parts. That takes a person, at KCP's partner site.
+        if !matches!(self.payment.state, State::Approved { .. }) {
+            return;
+        }
+        for taken in ways_to_take(self.books_tax) {
+            let rest = self.books_tax.checked_sub(taken).unwrap();
+            go(&|w| w.gone_past_us(rest.total().unwrap(), rest));
+        }
+    }
+
+    fn gone_past_us(&mut self, left: u64, of_each: TaxParts) {
+        self.left.outside -= 1;
+        self.outside_used = true;
+        (self.books, self.books_tax) = (Some(left), of_each);
     }
 }

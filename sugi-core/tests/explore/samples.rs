@@ -1,7 +1,7 @@
 //! The one payment that all worlds are about.
 
 use jiff::{SignedDuration, Timestamp};
-use nhn_kcp::{Amount, CancelReason, Tno};
+use nhn_kcp::{Amount, CancelReason, TaxParts, TaxSplit, Tno};
 use sugi_core::{Approval, CancelOrder, Event, Policy, Refusal};
 
 use crate::world::{CALL_LIFE, START, TOTAL};
@@ -45,21 +45,43 @@ pub(crate) fn refusal(code: &str) -> Refusal {
     }
 }
 
-pub(crate) fn cancel_order(amount: u64) -> CancelOrder {
+pub(crate) fn cancel_order(amount: u64, tax: Option<TaxParts>) -> CancelOrder {
     CancelOrder {
         id: "can_00000000000000000000000000000001".parse().unwrap(),
         amount: Amount::new(amount).unwrap(),
         reason: CancelReason::parse("고객 변심").unwrap(),
         by: "lee".parse().unwrap(),
         all: false,
+        tax,
     }
 }
 
-pub(crate) fn request() -> sugi_core::Request {
+/// Of a sale that is split for tax, one won is of each kind.
+pub(crate) const EACH: TaxParts = TaxParts {
+    supply: 1,
+    vat: 1,
+    free: 1,
+};
+
+/// Every way to take something of these parts.
+pub(crate) fn ways_to_take(of: TaxParts) -> impl Iterator<Item = TaxParts> {
+    let one_of = |most: u64| 0..=most;
+    one_of(of.supply)
+        .flat_map(move |supply| one_of(of.vat).map(move |vat| (supply, vat)))
+        .flat_map(move |(supply, vat)| one_of(of.free).map(move |free| (supply, vat, free)))
+        .map(|(supply, vat, free)| TaxParts { supply, vat, free })
+        .filter(|taken| taken.total() != Some(0))
+}
+
+pub(crate) fn request(mixed_tax: bool) -> sugi_core::Request {
     let order_no: nhn_kcp::OrderNo = "A-1".parse().unwrap();
+    let order = nhn_kcp::Order {
+        tax: mixed_tax.then_some(TaxSplit::Mixed(EACH)),
+        ..nhn_kcp::Order::new(order_no.clone(), nhn_kcp::Money::won(TOTAL).unwrap())
+    };
     sugi_core::Request {
         shop: "main".parse().unwrap(),
-        order: nhn_kcp::Order::new(order_no.clone(), nhn_kcp::Money::won(TOTAL).unwrap()),
+        order,
         order_no,
         kind: sugi_core::Kind::Unauthenticated,
         card: nhn_kcp::MaskedCard::parse("411111******1111").unwrap(),

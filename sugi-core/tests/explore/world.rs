@@ -3,18 +3,21 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
+use nhn_kcp::TaxParts;
 use sugi_core::{
     Event, Illegal, Live, Looked, Lost, Mode, Payment, Policy, Source, State, Status, VoidReason,
     todo::{self, Hands, Todo},
 };
 
-use crate::samples::{approved, at, policy, request};
+use crate::samples::{EACH, approved, at, policy, request};
 
 /// What a walk allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Setting {
     pub(crate) several_nodes: bool,
     pub(crate) order_lookup: bool,
+    /// The sale's amount is split for tax.
+    pub(crate) mixed_tax: bool,
     pub(crate) losses: u8,
     pub(crate) crashes: u8,
     pub(crate) cancels: u8,
@@ -46,6 +49,8 @@ pub(crate) struct World {
     pub(crate) landed: bool,
     /// The true books: what is left of the approval, if there is one.
     pub(crate) books: Option<u64>,
+    /// And what is left there of each part, if it was split for tax.
+    pub(crate) books_tax: TaxParts,
     pub(crate) approvals_sent: u8,
     /// Somebody cancelled at KCP, past sugi.
     pub(crate) outside_used: bool,
@@ -78,7 +83,10 @@ impl World {
         let at = Timestamp::from_second(START).unwrap();
         let id = "pay_00000000000000000000000000000001".parse().unwrap();
         // As the engine begins: the intent goes with the request, and the call is on the line.
-        let begin = [Event::Requested(Box::new(request())), Event::ApproveSent];
+        let begin = [
+            Event::Requested(Box::new(request(left.mixed_tax))),
+            Event::ApproveSent,
+        ];
         let payment = Payment::fold(id, begin.map(|event| (at, event))).unwrap();
         Self {
             payment,
@@ -93,6 +101,7 @@ impl World {
             late: Vec::new(),
             landed: false,
             books: None,
+            books_tax: EACH,
             approvals_sent: 1,
             outside_used: false,
             left,
@@ -215,6 +224,16 @@ impl World {
                 books <= *remaining,
                 "the ledger gave back more than KCP did: {self:#?}"
             );
+            // Who cancels past us while an answer of ours is lost can be taken for us: see `Undo::judge`.
+            let more_of_a_part = !self.outside_used
+                && self
+                    .payment
+                    .tax_left()
+                    .is_some_and(|left| left.checked_sub(self.books_tax).is_none());
+            assert!(
+                !more_of_a_part,
+                "the ledger gave back more of a part than KCP did: {self:#?}"
+            );
         }
         if let State::Reversed { .. } = &self.payment.state {
             assert_eq!(self.books, Some(0), "reversed, and yet charged: {self:#?}");
@@ -250,6 +269,9 @@ impl World {
             }
             State::Approved { remaining, .. } => {
                 assert_eq!(live, *remaining, "ledger and books differ: {self:#?}");
+                if let Some(left) = self.payment.tax_left() {
+                    assert_eq!(left, self.books_tax, "the parts differ: {self:#?}");
+                }
             }
             State::Declined(_) | State::Void(_) | State::Reversed { .. } => {
                 assert_eq!(live, 0, "{self:#?}");
@@ -411,6 +433,7 @@ impl World {
                 &self.lines,
                 &self.wires,
                 self.books,
+                self.books_tax,
             )
                 .hash(&mut hash);
             (
