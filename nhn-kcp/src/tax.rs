@@ -34,6 +34,21 @@ pub struct TaxParts {
 }
 
 impl TaxSplit {
+    /// The split of an amount into these parts: tax-free if all of it is, else mixed.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::Agree`] when they do not add up to the amount.
+    pub fn of(amount: Amount, parts: TaxParts) -> Result<Self, Invalid> {
+        let split = Self::Mixed(parts);
+        split.check(amount)?;
+        Ok(if parts.free == amount.get() {
+            Self::TaxFree
+        } else {
+            split
+        })
+    }
+
     /// KCP's `tax_flag`.
     #[must_use]
     pub const fn kcp_flag(self) -> &'static str {
@@ -152,6 +167,10 @@ mod tests {
         assert!(check(parts(80, 8, 13)).is_err());
         assert!(check(parts(u64::MAX, 101, 0)).is_err());
         assert!(TaxSplit::Taxable.check(amount).is_ok());
+        let of = |parts| TaxSplit::of(amount, parts);
+        assert_eq!(of(parts(0, 0, 100)), Ok(TaxSplit::TaxFree));
+        assert_eq!(of(parts(91, 9, 0)), Ok(TaxSplit::Mixed(parts(91, 9, 0))));
+        assert!(of(parts(0, 0, 99)).is_err());
     }
 
     #[test]

@@ -113,6 +113,8 @@ codes! {
     UnknownShop "unknown_shop" UNPROCESSABLE_ENTITY "There is no such shop" "See GET /v1/shops."
     NotInContract "not_in_contract" UNPROCESSABLE_ENTITY "The shop's contract does not have it"
         "See the contract in GET /v1/shops."
+    TaxMissing "tax_missing" UNPROCESSABLE_ENTITY "The amount has to be divided for tax"
+        "Send tax with the amount: the payment's remaining_tax says what is left of each part."
     KeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY "The key was used for another request"
         "Use a new Idempotency-Key for a new request."
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests of this key at once"
@@ -329,7 +331,7 @@ fn field_of(why: &Invalid) -> &'static str {
         "card_taxno" => "card.holder_proof.birth_or_business_no",
         "card_pwd" => "card.holder_proof.password_prefix",
         "quota" => "installment_months",
-        "comm_tax_mny" => "tax",
+        "comm_tax_mny" | "mod_tax_mny" => "tax",
         "mod_desc" => "reason",
         other => other,
     }

@@ -10,6 +10,7 @@ BEYOND_SCHEMA = {
     "card_number_in_text",  # a check digit
     "unknown_shop",  # depends on the configuration
     "not_in_contract",
+    "tax_missing",  # depends on the payment
     "idempotency_key_reused",  # depends on the ledger
 }
 BEYOND_SCHEMA_FIELDS = {

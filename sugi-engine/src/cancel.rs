@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nhn_kcp::{Amount, CancelReason, TaxSplit};
+use nhn_kcp::{Amount, CancelReason, Invalid, TaxParts};
 use sha2::{Digest, Sha256};
 use sugi_core::{
     Actor, CancelId, CancelOrder, Event, Illegal, Payment, PaymentId, ShopId, State, Status,
@@ -21,6 +21,9 @@ use crate::{
 pub struct CancelAsk {
     /// How much, in the currency's smallest unit; all that is left if not given.
     pub amount: Option<Amount>,
+    /// How the amount divides for tax: for a part of a sale whose amount was split so. All that is left
+    /// divides by itself, where it is known how.
+    pub tax: Option<TaxParts>,
     /// Why; KCP keeps it.
     pub reason: CancelReason,
     /// Who asks.
@@ -55,6 +58,31 @@ pub enum CancelError {
     /// The shop has no contract for partial cancels, or KCP said that this card has none.
     #[error("this payment can only be cancelled whole: {0}")]
     WholeOnly(&'static str),
+    /// The sale's amount was not split for tax, so neither is a part of it.
+    #[error("this payment's amount was not split for tax, so a cancel of it has no tax parts")]
+    NotSplit,
+    /// All that is left is asked for, and tax parts with it.
+    #[error("tax parts divide an amount: give the amount as well, or leave both out")]
+    PartsWithoutAmount,
+    /// The sale's amount was split for tax, and nobody says how the part of it divides.
+    #[error(
+        "this payment's amount was split for tax: say how the amount to cancel divides; at most {left} is left"
+    )]
+    PartsMissing {
+        /// What is left of each part, at most.
+        left: TaxParts,
+    },
+    /// The tax parts do not add up.
+    #[error(transparent)]
+    Parts(Invalid),
+    /// The tax parts add up, and one is more than what is left of it.
+    #[error("{asked} is more than what is left of a tax part: there is at most {left}")]
+    PartsTooMuch {
+        /// What was asked for.
+        asked: TaxParts,
+        /// What is left of each part, at most.
+        left: TaxParts,
+    },
     /// Another cancel of it has not ended.
     #[error("another cancel of this payment has not ended yet")]
     Pending,
@@ -91,7 +119,7 @@ impl Engine {
             let shop = self
                 .shop(shop_id)
                 .ok_or_else(|| CancelError::UnknownShop(shop_id.clone()))?;
-            let amount = cancellable(&book.payment, ask.amount, &shop)?;
+            let (amount, tax) = cancellable(&book.payment, &ask, &shop)?;
             let (reason, by) = (ask.reason.clone(), ask.by.clone());
             let all = ask.amount.is_none();
             let order = CancelOrder {
@@ -100,7 +128,7 @@ impl Engine {
                 reason,
                 by,
                 all,
-                tax: None,
+                tax,
             };
             let now = self.0.clock.now();
             let draft =
@@ -137,8 +165,9 @@ impl Engine {
             };
             if order.id == *cancel_id {
                 let same_amount = match ask.amount {
-                    Some(amount) => !order.all && amount == order.amount,
-                    None => order.all,
+                    Some(amount) => !order.all && amount == order.amount && ask.tax == order.tax,
+                    // Its parts, where it has any, followed from what was left.
+                    None => order.all && ask.tax.is_none(),
                 };
                 let same = same_amount && ask.reason == order.reason;
                 return if same {
@@ -167,12 +196,12 @@ fn named_after(id: &PaymentId, scope: &str, key: &str) -> CancelId {
     name.parse().unwrap_or_else(|_| clock::new_cancel_id())
 }
 
-/// How much of a payment a cancel is to take.
+/// How much of a payment a cancel is to take, and how that divides for tax.
 fn cancellable(
     payment: &Payment,
-    asked: Option<Amount>,
+    ask: &CancelAsk,
     shop: &Shop,
-) -> Result<Amount, CancelError> {
+) -> Result<(Amount, Option<TaxParts>), CancelError> {
     let State::Approved {
         approval,
         remaining,
@@ -181,7 +210,7 @@ fn cancellable(
     else {
         return Err(CancelError::NotApproved(payment.status()));
     };
-    let amount = asked.map_or(*remaining, Amount::get);
+    let amount = ask.amount.map_or(*remaining, Amount::get);
     let amount = Amount::new(amount).map_err(|_| CancelError::NothingLeft)?;
     if amount.get() > *remaining {
         return Err(CancelError::TooMuch {
@@ -189,12 +218,8 @@ fn cancellable(
             remaining: *remaining,
         });
     }
-    if amount != approval.amount {
-        if matches!(payment.request.order.tax, Some(TaxSplit::Mixed { .. })) {
-            return Err(CancelError::WholeOnly(
-                "its amount is split for tax, and a part would need a split of its own",
-            ));
-        }
+    let whole = amount == approval.amount;
+    if !whole {
         if !shop.contract.partial_cancel {
             return Err(CancelError::WholeOnly(
                 "the shop has no contract for partial cancels",
@@ -206,5 +231,44 @@ fn cancellable(
             ));
         }
     }
-    Ok(amount)
+    let tax = match payment.tax_left() {
+        Some(left) => divided(left, amount, ask, whole, shop)?,
+        None if ask.tax.is_some() => return Err(CancelError::NotSplit),
+        None => None,
+    };
+    Ok((amount, tax))
+}
+
+/// How the amount of a cancel divides for tax, of a sale of which so much is left of each part.
+fn divided(
+    left: TaxParts,
+    amount: Amount,
+    ask: &CancelAsk,
+    whole: bool,
+    shop: &Shop,
+) -> Result<Option<TaxParts>, CancelError> {
+    if let Some(asked) = ask.tax {
+        if ask.amount.is_none() {
+            return Err(CancelError::PartsWithoutAmount);
+        }
+        asked.check_cancel(amount, left).map_err(|why| {
+            if asked.total() == Some(amount.get()) {
+                CancelError::PartsTooMuch { asked, left }
+            } else {
+                CancelError::Parts(why)
+            }
+        })?;
+    }
+    if whole {
+        // It takes all of every part, whether they are named or not.
+        return Ok(ask.tax);
+    }
+    if !shop.contract.tax_split {
+        return Err(CancelError::WholeOnly(
+            "its amount was split for tax, and the shop has no contract for a tax split",
+        ));
+    }
+    let rest = || (ask.amount.is_none() && left.total() == Some(amount.get())).then_some(left);
+    let parts = ask.tax.or_else(rest);
+    parts.map(Some).ok_or(CancelError::PartsMissing { left })
 }

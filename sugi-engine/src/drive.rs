@@ -108,7 +108,7 @@ impl Inner {
             Err(book) => return book,
         };
         let event = match self.may_still_send(&book.payment, shop) {
-            Ok(()) => kcp::cancel(&tno, mode, reason, shop).await,
+            Ok(()) => kcp::cancel(&book.payment, &tno, mode, reason, shop).await,
             Err(why) => Event::CancelNotSent { why },
         };
         self.take_up(book, event, shop).await

@@ -43,6 +43,7 @@ fn not_sent(why: &Invalid) -> Event {
 
 /// Sends a cancel or a reversal.
 pub(crate) async fn cancel(
+    payment: &Payment,
     tno: &Tno,
     mode: Mode,
     reason: Option<CancelReason>,
@@ -54,8 +55,16 @@ pub(crate) async fn cancel(
         .and_then(|reason| match mode {
             Mode::Full => Ok(Cancel::full(tno.clone(), reason)),
             Mode::Partial {
-                amount, remaining, ..
-            } => Cancel::partial(tno.clone(), amount, remaining, reason),
+                amount,
+                remaining,
+                tax,
+            } => {
+                let cancel = Cancel::partial(tno.clone(), amount, remaining, reason)?;
+                match (tax, payment.tax_left()) {
+                    (Some(parts), Some(left)) => cancel.with_tax(parts, left),
+                    _ => Ok(cancel),
+                }
+            }
         });
     match cancel {
         Ok(cancel) => heard::cancel(mode, shop.client.cancel(&cancel).await),

@@ -9,6 +9,7 @@ mod resolve;
 mod sandbox;
 mod serve;
 mod show;
+mod tax;
 mod verify;
 
 use std::process::ExitCode;

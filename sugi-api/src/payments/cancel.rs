@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     Api,
     auth::Caller,
-    body::{Json, Whole},
+    body::{Json, Object, Whole},
     detached,
     document::{PathProblems, Problems, WriteProblems},
     idempotency::{self, IdempotencyKey},
@@ -27,7 +27,7 @@ use crate::{
     text::no_card_number,
 };
 
-use super::{Id, find, view::View, wait_until, with_location};
+use super::{Id, find, tax::NewTax, view::View, wait_until, with_location};
 
 /// The longest wait for a caller that did not say how long: more than a call to KCP can last.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -40,6 +40,10 @@ pub(crate) struct New {
     /// How much to give back, in the currency's smallest unit; all that is left when left out.
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 999_999_999_999_u64)]
     amount: Option<Whole>,
+    /// How the amount divides for tax: for a part of a payment whose amount was divided, see its
+    /// `remaining_tax`. Without an amount the rest divides by itself.
+    #[schema(value_type = Option<NewTax>)]
+    tax: Option<Object<NewTax>>,
     /// Why, as told to KCP. At most 100 bytes of UTF-8; a Korean letter takes 3 bytes.
     #[schema(
         min_length = 1,
@@ -55,6 +59,10 @@ pub(crate) struct New {
 /// Answers with the payment: 201 when the money was given back, 202 when that is still on its way
 /// (it goes on by itself; get the payment from its address), 409 when it did not happen. Never more
 /// is given back than what is left. One cancellation of a payment runs at a time.
+///
+/// A part of a payment with `tax` says how it divides; of no part more is given back than what is left
+/// of it. KCP documents these fields for its older module, not for key-in: have it confirm them for
+/// your contract, and try it, before you rely on it.
 ///
 /// The same `Idempotency-Key` with the same body never gives back twice: the answer is how that
 /// cancellation ended, with `Idempotency-Replayed: true`.
@@ -94,6 +102,7 @@ pub(crate) async fn cancel(
         .map(|amount| Amount::new(amount.0))
         .transpose()
         .map_err(|why| Problem::invalid(&why))?;
+    let tax = new.tax.map(|Object(tax)| tax.parts());
     no_card_number("reason", &new.reason)?;
     let reason = CancelReason::parse(&new.reason).map_err(|why| Problem::invalid(&why))?;
     let payment = find(&api, &caller, &id).await?;
@@ -104,6 +113,7 @@ pub(crate) async fn cancel(
     let asked = detached(async move {
         let ask = CancelAsk {
             amount,
+            tax,
             reason,
             by,
             key,
@@ -266,6 +276,12 @@ fn refused(why: &CancelError, id: &sugi_core::PaymentId) -> Problem {
             .field("amount")
             .remaining(*remaining),
         CancelError::WholeOnly(_) => Problem::new(Code::WholeOnly, said).field("amount"),
+        CancelError::NotSplit | CancelError::PartsWithoutAmount => {
+            Problem::new(Code::InvalidValue, said).field("tax")
+        }
+        CancelError::PartsMissing { .. } => Problem::new(Code::TaxMissing, said).field("tax"),
+        CancelError::Parts(why) => Problem::invalid(why),
+        CancelError::PartsTooMuch { .. } => Problem::new(Code::TooMuch, said).field("tax"),
         CancelError::KeyReused => Problem::new(Code::KeyReused, said).field("Idempotency-Key"),
         CancelError::Pending => Problem::new(Code::CancelPending, said).retry_after(1),
         CancelError::Store(why) => why.clone().into(),

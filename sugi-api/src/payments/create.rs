@@ -6,8 +6,7 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Card, CardNumber, Currency, Expiry, GoodsName,
-    HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts,
-    TaxSplit,
+    HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxSplit,
 };
 use serde::Deserialize;
 use sugi_core::{Payment, Status};
@@ -27,7 +26,7 @@ use crate::{
     text::{no_card_digits, no_card_number},
 };
 
-use super::{answer, is_decided, never_sent, view::View, wait_until};
+use super::{answer, is_decided, never_sent, tax::NewTax, view::View, wait_until};
 
 /// A payment to be taken.
 #[derive(Deserialize, ToSchema)]
@@ -131,22 +130,6 @@ pub(crate) struct NewProof {
     /// The first two digits of the card's password.
     #[schema(value_type = String, pattern = "^[0-9]{2}$", example = "00")]
     password_prefix: SecretText,
-}
-
-/// How the amount divides for tax, for shops whose contract with KCP has it. The parts add up to
-/// the amount.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewTax {
-    /// The value of the taxed goods, without the tax.
-    #[schema(value_type = u64, maximum = 999_999_999_999_u64)]
-    supply: Whole,
-    /// The tax on it.
-    #[schema(value_type = u64, maximum = 999_999_999_999_u64)]
-    vat: Whole,
-    /// The value of the tax-free goods.
-    #[schema(value_type = u64, maximum = 999_999_999_999_u64)]
-    tax_free: Whole,
 }
 
 /// Take a payment
@@ -295,7 +278,8 @@ fn sale(new: New, caller: &Caller, key: IdempotencyKey) -> Result<Sale, Problem>
         .installment_months
         .map_or(0, |months| u8::try_from(months.0).unwrap_or(u8::MAX));
     order.installments = Installments::new(months).map_err(invalid)?;
-    order.tax = new.tax.map(|Object(tax)| split(&tax, new.amount));
+    let split = |Object(tax): Object<NewTax>| TaxSplit::of(money.amount, tax.parts());
+    order.tax = new.tax.map(split).transpose().map_err(invalid)?;
     Ok(Sale {
         shop,
         order,
@@ -316,13 +300,6 @@ fn text<T>(
     parse(&text)
         .map(Some)
         .map_err(|why| Problem::invalid_at(field, &why))
-}
-
-fn split(tax: &NewTax, amount: Whole) -> TaxSplit {
-    match (tax.supply.0, tax.vat.0, tax.tax_free.0) {
-        (0, 0, free) if free == amount.0 => TaxSplit::TaxFree,
-        (supply, vat, free) => TaxSplit::Mixed(TaxParts { supply, vat, free }),
-    }
 }
 
 fn refused(why: PayError, now: jiff::Timestamp) -> Problem {

@@ -97,8 +97,11 @@ pub(crate) fn tell(event: &Event) -> String {
         Event::Kept => "The sale stands.".into(),
         Event::ReverseDecided => "It is to be reversed: nobody was told that it stands.".into(),
         Event::CancelAsked(order) => {
+            let parts = order
+                .tax
+                .map_or_else(String::new, |tax| format!(" ({tax})"));
             format!(
-                "{} asked to cancel {}: {}",
+                "{} asked to cancel {}{parts}: {}",
                 order.by, order.amount, order.reason
             )
         }

@@ -6,6 +6,7 @@ pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod resolve;
+pub(crate) mod tax;
 pub(crate) mod view;
 pub(crate) mod words;
 

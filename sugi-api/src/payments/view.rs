@@ -5,6 +5,7 @@ use serde::Serialize;
 use sugi_core::{Approval, CancelOrder, Cancelled, Payment, Refusal, State, Status, VoidReason};
 use utoipa::ToSchema;
 
+use super::tax::TaxView;
 use super::words::{CancellationWord, CurrencyWord, InterestWord, KindWord, StateWord, VoidWord};
 
 /// A payment as it is now.
@@ -33,6 +34,13 @@ pub(crate) struct View {
     amount: u64,
     /// How much of it was given back.
     cancelled_amount: u64,
+    /// How the amount divides for tax, if the request said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax: Option<TaxView>,
+    /// What is left of each part, while an approved payment has several. It is the most that can be
+    /// left, and adds up to more than what is left, once somebody gave back past this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining_tax: Option<TaxView>,
     #[schema(inline)]
     currency: CurrencyWord,
     /// What is sold.
@@ -197,6 +205,9 @@ pub(crate) struct CancellationView {
     state: CancellationWord,
     /// How much, in the currency's smallest unit.
     amount: u64,
+    /// How that divides for tax, if it does and that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax: Option<TaxView>,
     /// Why, as told to KCP.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -241,6 +252,10 @@ impl View {
             kind: request.kind.into(),
             amount: order.money.amount.get(),
             cancelled_amount: payment.cancelled_amount(),
+            tax: order
+                .tax
+                .and_then(|split| TaxView::of_split(split, order.money.amount.get())),
+            remaining_tax: payment.tax_left().map(TaxView::from),
             currency: order.money.currency.into(),
             product: order.goods_name.as_ref().map(ToString::to_string),
             buyer: BuyerView {
@@ -337,6 +352,7 @@ impl CancellationView {
             id: cancel.id.as_ref().map(ToString::to_string),
             state: CancellationWord::Done,
             amount: cancel.amount,
+            tax: cancel.tax.map(TaxView::from),
             reason: None,
             at: Some(cancel.at),
             by: cancel.by.as_ref().map(ToString::to_string),
@@ -349,6 +365,7 @@ impl CancellationView {
             id: Some(order.id.to_string()),
             state,
             amount: order.amount.get(),
+            tax: order.tax.map(TaxView::from),
             reason: Some(order.reason.to_string()),
             at: None,
             by: Some(order.by.to_string()),

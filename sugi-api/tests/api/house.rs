@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) order_lookup: bool,
     pub(crate) limits: Limits,
     pub(crate) shop: ShopLimits,
+    /// Whether the shop's contract has a tax split.
+    pub(crate) tax_split: bool,
     /// Where KCP is said to be; the sandbox unless told otherwise.
     pub(crate) kcp: Option<String>,
 }
@@ -57,6 +59,7 @@ impl Default for Plan {
                 },
                 ..ShopLimits::default()
             },
+            tax_split: false,
             kcp: None,
         }
     }
@@ -235,7 +238,10 @@ fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
         client.unwrap(),
         times,
         millis(400),
-        Contract::default(),
+        Contract {
+            tax_split: plan.tax_split,
+            ..Contract::default()
+        },
         policy,
         &plan.shop,
     )

@@ -20,4 +20,5 @@ mod list;
 mod peer;
 mod resolve;
 mod service;
+mod tax;
 mod tls;

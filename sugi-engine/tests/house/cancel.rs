@@ -21,6 +21,7 @@ impl House {
                 id,
                 CancelAsk {
                     amount,
+                    tax: None,
                     reason,
                     by,
                     key: None,
@@ -87,6 +88,7 @@ async fn a_hundred_at_once_never_give_back_more_than_there_is() {
                     let by = "lee".parse().unwrap();
                     let ask = CancelAsk {
                         amount: Amount::new(100).ok(),
+                        tax: None,
                         reason,
                         by,
                         key: None,
@@ -210,6 +212,7 @@ async fn one_key_makes_one_cancel() {
     let id = house.pay("A-1").await.id;
     let keyed = |amount: u64| CancelAsk {
         amount: Amount::new(amount).ok(),
+        tax: None,
         reason: "고객 변심".parse().unwrap(),
         by: "lee".parse().unwrap(),
         key: Some(("shop".into(), "c-1".into())),

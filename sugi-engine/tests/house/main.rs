@@ -15,6 +15,7 @@ mod faults;
 mod nodes;
 mod restart;
 mod sale;
+mod tax;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -106,7 +107,10 @@ impl House {
             client.unwrap(),
             times,
             millis(400),
-            Contract::default(),
+            Contract {
+                tax_split: true,
+                ..Contract::default()
+            },
             policy,
             limits,
         )
@@ -152,7 +156,8 @@ impl House {
         }
     }
 
-    /// The ledger is whole, and says what the books say: of each order the same money is live.
+    /// The ledger is whole, and says what the books say: of each order the same money is live,
+    /// and of the same kind for tax.
     async fn agrees(mut self) {
         self.rests().await;
         self.engine().store().verify().await.unwrap();
@@ -183,16 +188,24 @@ impl House {
                 Status::Cancelled | Status::Declined | Status::Void | Status::Reversed => 0,
                 open => panic!("{} is {open:?}: {:#?}", payment.id, payment.state),
             };
-            *ledger
+            let parts = payment.tax_left().filter(|_| live > 0);
+            let parts = parts.map(|left| [left.supply, left.vat, left.free]);
+            let order = ledger
                 .entry(payment.request.order.order_no.to_string())
-                .or_insert(0) += live;
+                .or_insert((0, None));
+            *order = (order.0 + live, order.1.or(parts));
         }
         let mut books = BTreeMap::new();
         for transaction in self.sandbox.books().transactions {
-            *books.entry(transaction.ordr_idxx).or_insert(0) += transaction.remaining;
+            let parts = transaction
+                .tax_remaining
+                .filter(|_| transaction.remaining > 0);
+            let parts = parts.map(|left| [left.tax, left.vat, left.free]);
+            let order = books.entry(transaction.ordr_idxx).or_insert((0, None));
+            *order = (order.0 + transaction.remaining, order.1.or(parts));
         }
-        ledger.retain(|_, live| *live > 0);
-        books.retain(|_, live| *live > 0);
+        ledger.retain(|_, (live, _)| *live > 0);
+        books.retain(|_, (live, _)| *live > 0);
         assert_eq!(ledger, books, "left the ledger, right the books");
         self.agreed = true;
     }

@@ -6,7 +6,11 @@ use nhn_kcp::{Amount, CancelReason};
 use sugi_core::{Payment, PaymentId, State};
 use sugi_engine::CancelAsk;
 
-use crate::{cli::Failure, house::Place, print, view};
+use crate::{
+    cli::{Failure, tax::Parts},
+    house::Place,
+    print, view,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,6 +33,8 @@ pub(crate) struct Args {
     /// Print the payment as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tax: Parts,
 }
 
 /// Exit codes beyond 0: 3 refused, 4 not ended yet.
@@ -36,6 +42,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let engine = args.place.engine().await?;
     let ask = CancelAsk {
         amount: args.amount,
+        tax: args.tax.given(),
         reason: args.reason,
         by: "cli".parse()?,
         key: args.key.map(|key| ("cli".into(), key)),

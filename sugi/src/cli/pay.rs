@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Currency, GoodsName, Installments, Money,
-    Order, OrderNo,
+    Order, OrderNo, TaxSplit,
 };
 use sugi_core::{ShopId, Status};
 use sugi_engine::{Outcome, PayError, Sale};
 
-use crate::{card_input, cli::Failure, house::Place, print, view};
+use crate::{
+    card_input,
+    cli::{Failure, tax::Parts},
+    house::Place,
+    print, view,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -51,10 +56,15 @@ pub(crate) struct Args {
     /// Print the payment as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tax: Parts,
 }
 
 /// Exit codes beyond 0: 3 declined, 4 in doubt or being reversed, 5 void or reversed.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let split = |parts| TaxSplit::of(args.amount, parts);
+    let tax = args.tax.given().map(split).transpose();
+    let tax = tax.map_err(|why| Failure::new(why).code(2))?;
     let engine = args.place.engine().await?;
     let (card, proof) = card_input::read()?;
     if !card.number.passes_luhn() {
@@ -72,6 +82,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
                 mail: args.mail,
                 phone: args.phone,
             },
+            tax,
             ..Order::new(
                 args.order,
                 Money {

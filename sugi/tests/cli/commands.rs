@@ -73,6 +73,54 @@ async fn a_sale_is_taken_shown_listed_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sale_that_is_split_for_tax_is_given_back_part_by_part() {
+    let desk = Desk::new().await;
+    let args = |amount| {
+        [
+            "--amount",
+            amount,
+            "--supply",
+            "200",
+            "--vat",
+            "20",
+            "--tax-free",
+        ]
+    };
+    let pay = ["pay", "--order", "A-1", "--json"]
+        .into_iter()
+        .chain(args("344"));
+    let pay: Vec<_> = pay.chain(["124"]).collect();
+    let (why, code) = failure(&desk.sugi(&pay, CARD));
+    assert!(why.contains("tax split") && code == 2, "{why}");
+
+    let config = std::fs::read_to_string(desk.config()).unwrap();
+    let with_split = config.replace(
+        "contract.order_lookup = true",
+        "contract = { order_lookup = true, tax_split = true }",
+    );
+    std::fs::write(desk.config(), with_split).unwrap();
+    let paid = desk.json(&pay, CARD);
+    let id = paid["id"].as_str().unwrap();
+    assert_eq!(paid["tax"]["tax_free"], 124, "{paid}");
+    let cancel = |more: &[&str]| {
+        let all = ["cancel", id, "--reason", "고객 변심", "--json"];
+        desk.sugi(&[&all, more].concat(), "")
+    };
+    let (why, code) = failure(&cancel(&["--amount", "24"]));
+    assert!(why.contains("say how") && code == 2, "{why}");
+    let parts = ["--amount", "24", "--supply", "0", "--vat", "0"];
+    let (why, code) = failure(&cancel(&parts));
+    assert!(why.contains("--tax-free") && code == 2, "{why}");
+    let part = cancel(&[&parts[..], &["--tax-free", "24"]].concat());
+    let part: Value = serde_json::from_slice(&part.stdout).unwrap();
+    assert_eq!(part["remaining_tax"]["tax_free"], 100, "{part}");
+    let rest: Value = serde_json::from_slice(&cancel(&[]).stdout).unwrap();
+    assert_eq!(rest["state"], "cancelled", "{rest}");
+    let books = desk.sandbox.books_of("A-1");
+    assert_eq!(books.transactions[0].tax_remaining.unwrap().free, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_key_makes_one_payment_across_processes() {
     let desk = Desk::new().await;
     let args = [

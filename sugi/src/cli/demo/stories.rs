@@ -152,6 +152,7 @@ impl Demo {
                 id,
                 CancelAsk {
                     amount,
+                    tax: None,
                     reason,
                     by,
                     key: None,

@@ -1,0 +1,238 @@
+//! Cancels of a sale that is split for tax: part by part, and what is left of each is never lost.
+
+use kcp_sandbox::{Fault, FaultKind, Operation};
+use nhn_kcp::{Amount, TaxParts, TaxSplit};
+use sugi_core::{Event, Payment, PaymentId, State, Status};
+use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Sale, clock::Clock};
+
+use crate::{House, sale};
+
+const SALE: TaxParts = parts(800, 80, 124);
+
+const fn parts(supply: u64, vat: u64, free: u64) -> TaxParts {
+    TaxParts { supply, vat, free }
+}
+
+impl House {
+    /// A sale of 1,004 won: 800 supply, 80 VAT, 124 tax-free.
+    async fn pay_split(&self, order_no: &str) -> PaymentId {
+        let mut sale = sale(order_no, 1004);
+        sale.order.tax = Some(TaxSplit::Mixed(SALE));
+        self.begin(sale).await
+    }
+
+    async fn begin(&self, sale: Sale) -> PaymentId {
+        let Outcome::Begun(ticket) = self.engine().pay(sale).await.unwrap() else {
+            panic!()
+        };
+        let payment = ticket.first_word().await;
+        assert_eq!(payment.status(), Status::Approved, "{:?}", payment.state);
+        payment.id.clone()
+    }
+
+    async fn cancel_split(
+        &self,
+        id: &PaymentId,
+        amount: Option<u64>,
+        tax: Option<TaxParts>,
+    ) -> Result<Payment, CancelError> {
+        self.engine().cancel(id, ask(amount, tax)).await?;
+        Ok(self.settled(id).await)
+    }
+
+    /// What is left of each part in KCP's books.
+    fn left_of_each(&self, order_no: &str) -> TaxParts {
+        let books = self.sandbox.books_of(order_no);
+        let left = books.transactions[0].tax_remaining.unwrap();
+        parts(left.tax, left.vat, left.free)
+    }
+}
+
+fn ask(amount: Option<u64>, tax: Option<TaxParts>) -> CancelAsk {
+    CancelAsk {
+        amount: amount.map(|amount| Amount::new(amount).unwrap()),
+        tax,
+        reason: "고객 변심".parse().unwrap(),
+        by: "lee".parse().unwrap(),
+        key: None,
+    }
+}
+
+#[tokio::test]
+async fn part_by_part_and_then_the_rest() {
+    let house = House::new().await;
+    let id = house.pay_split("A-1").await;
+    let taken = parts(200, 20, 100);
+    let part = house.cancel_split(&id, Some(320), Some(taken)).await;
+    assert_eq!(part.unwrap().tax_left(), Some(parts(600, 60, 24)));
+    assert_eq!(house.left_of_each("A-1"), parts(600, 60, 24));
+    // The rest divides as what is left, so nobody has to say how.
+    let rest = house.cancel_split(&id, None, None).await.unwrap();
+    assert_eq!(rest.status(), Status::Cancelled);
+    assert_eq!(house.left_of_each("A-1"), parts(0, 0, 0));
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn the_whole_needs_no_parts() {
+    let house = House::new().await;
+    for (order_no, amount, tax) in [
+        ("A-1", None, None),
+        ("A-2", Some(1004), None),
+        ("A-3", Some(1004), Some(SALE)),
+    ] {
+        let id = house.pay_split(order_no).await;
+        let all = house.cancel_split(&id, amount, tax).await.unwrap();
+        assert_eq!(all.status(), Status::Cancelled, "{order_no}");
+    }
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_settled_by_a_look_and_the_parts_are_known() {
+    let house = House::new().await;
+    for (n, (kind, after_books)) in [
+        (FaultKind::LoseAnswer, true),
+        (FaultKind::LoseRequest, false),
+        (FaultKind::Http500 { status: 500 }, false),
+        (FaultKind::Garbage, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let order_no = format!("A-{n}");
+        let id = house.pay_split(&order_no).await;
+        let fault = Fault::new(kind.clone()).on(Operation::Cancel);
+        let fault = fault.after_books(after_books);
+        house.sandbox.fault(fault).unwrap();
+        let taken = parts(200, 20, 100);
+        let part = house.cancel_split(&id, Some(320), Some(taken)).await;
+        let part = part.unwrap();
+        assert_eq!(part.tax_left(), Some(parts(600, 60, 24)), "{kind:?}");
+        assert_eq!(house.left_of_each(&order_no), parts(600, 60, 24));
+        let journal = house.engine().store().journal(&id).await.unwrap();
+        let looked = |event: &Event| matches!(event, Event::Looked(_));
+        assert!(journal.iter().any(|row| looked(&row.event)), "{kind:?}");
+    }
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn wrong_parts_are_refused_before_anything_is_written() {
+    let house = House::new().await;
+    let id = house.pay_split("A-1").await;
+    let refused = async |amount, tax| {
+        let refused = house.engine().cancel(&id, ask(amount, tax)).await;
+        refused.unwrap_err()
+    };
+    let missing = refused(Some(100), None).await;
+    assert!(
+        matches!(missing, CancelError::PartsMissing { left } if left == SALE),
+        "{missing}"
+    );
+    let odd = refused(Some(101), Some(parts(80, 8, 12))).await;
+    assert!(matches!(odd, CancelError::Parts(_)), "{odd}");
+    let much = refused(Some(125), Some(parts(0, 0, 125))).await;
+    assert!(matches!(much, CancelError::PartsTooMuch { .. }), "{much}");
+    let loose = refused(None, Some(SALE)).await;
+    assert!(matches!(loose, CancelError::PartsWithoutAmount), "{loose}");
+    let journal = house.engine().store().journal(&id).await.unwrap();
+    assert_eq!(journal.len(), 3, "requested, approve_sent, approved");
+
+    let plain = house.begin(sale("A-2", 1004)).await;
+    let parts = ask(Some(100), Some(parts(80, 8, 12)));
+    let not_split = house.engine().cancel(&plain, parts).await;
+    assert!(
+        matches!(not_split, Err(CancelError::NotSplit)),
+        "{not_split:?}"
+    );
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn a_shop_whose_contract_lost_the_split_cancels_whole() {
+    let mut house = House::new().await;
+    let id = house.pay_split("A-1").await;
+    house.rests().await;
+    house.engine = None;
+    let mut shop = house.shop();
+    shop.contract.tax_split = false;
+    let store = sugi_store::Store::open(house.dir.path()).unwrap();
+    house.engine = Some(Engine::new(store, [shop], Clock::real()));
+    let part = ask(Some(100), Some(parts(80, 8, 12)));
+    let refused = house.engine().cancel(&id, part).await;
+    assert!(
+        matches!(refused, Err(CancelError::WholeOnly(why)) if why.contains("tax split")),
+        "{refused:?}"
+    );
+    house.cancel_split(&id, None, None).await.unwrap();
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn one_key_makes_one_cancel_of_the_same_parts() {
+    let house = House::new().await;
+    let id = house.pay_split("A-1").await;
+    let keyed = |amount, tax| CancelAsk {
+        key: Some(("shop".into(), "c-1".into())),
+        ..ask(amount, tax)
+    };
+    let taken = Some(parts(80, 8, 12));
+    let first = house.engine().cancel(&id, keyed(Some(100), taken)).await;
+    house.settled(&id).await;
+    let again = house.engine().cancel(&id, keyed(Some(100), taken)).await;
+    assert_eq!(again.unwrap(), first.unwrap());
+    for (amount, tax) in [
+        (Some(100), Some(parts(80, 7, 13))),
+        (Some(100), None),
+        (None, None),
+    ] {
+        let other = house.engine().cancel(&id, keyed(amount, tax)).await;
+        assert!(matches!(other, Err(CancelError::KeyReused)), "{other:?}");
+    }
+    assert_eq!(house.settled(&id).await.cancelled_amount(), 100);
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn once_somebody_gave_back_past_us_a_person_says_how_the_rest_divides() {
+    let house = House::new().await;
+    let id = house.pay_split("A-1").await;
+    let book = house.engine().store().load(&id).await.unwrap().unwrap();
+    let tno = book.payment.approval().unwrap().tno.clone();
+    let amount = |won| Amount::new(won).unwrap();
+    let past_us = nhn_kcp::Cancel::partial(tno, amount(124), amount(1004), "x".parse().unwrap());
+    let past_us = past_us.unwrap().with_tax(parts(0, 0, 124), SALE).unwrap();
+    house.shop().client.cancel(&past_us).await.unwrap();
+
+    // Ours is refused, because less is left than we thought; from then on we know that.
+    let taken = parts(80, 8, 12);
+    let payment = house.cancel_split(&id, Some(100), Some(taken)).await;
+    let State::Approved {
+        remaining: 880,
+        refused: Some(_),
+        ..
+    } = payment.unwrap().state
+    else {
+        panic!()
+    };
+    let unknown = house.engine().cancel(&id, ask(None, None)).await;
+    assert!(
+        matches!(unknown, Err(CancelError::PartsMissing { .. })),
+        "{unknown:?}"
+    );
+    // A wrong guess is refused by KCP, at once and for good.
+    let payment = house.cancel_split(&id, Some(100), Some(taken)).await;
+    let State::Approved {
+        refused: Some(refused),
+        pending: None,
+        ..
+    } = payment.unwrap().state
+    else {
+        panic!()
+    };
+    assert_eq!(refused.1.as_ref().unwrap().code.as_str(), "8099");
+    let rest = house.cancel_split(&id, Some(880), Some(parts(800, 80, 0)));
+    assert_eq!(rest.await.unwrap().status(), Status::Cancelled);
+    house.agrees().await;
+}
