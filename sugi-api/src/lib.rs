@@ -71,7 +71,6 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) keys: Keys,
     pub(crate) limits: Limits,
-    pub(crate) notes: Arc<idempotency::Notes>,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) request_ids: request::Ids,
     /// Room for requests.
@@ -83,11 +82,7 @@ impl Api {
     #[must_use]
     pub fn new(access: Access, keys: impl IntoIterator<Item = ApiKey>, limits: Limits) -> Self {
         let keys = Keys::new(keys, limits.requests_per_key);
-        let (notes, metrics, request_ids) = (
-            Arc::default(),
-            metrics::Metrics::default(),
-            request::Ids::new(),
-        );
+        let (metrics, request_ids) = (metrics::Metrics::default(), request::Ids::new());
         let room = Arc::new(Semaphore::new(limits.requests));
         let (engine, clock) = (access.engine().clone(), access.clock().clone());
         Self(Arc::new(Inner {
@@ -96,7 +91,6 @@ impl Api {
             clock,
             keys,
             limits,
-            notes,
             metrics,
             request_ids,
             room,

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, TaxParts, Tno};
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, CancelId, Request, undo::Mode};
+use crate::{Actor, CancelId, Request, ResolutionId, undo::Mode};
 
 /// What can happen to a payment.
 ///
@@ -149,6 +149,9 @@ pub enum VoidReason {
         by: Actor,
         /// Where they saw it, and what.
         note: String,
+        /// Its name, where a key gave it one: told again, it was told before.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        id: Option<ResolutionId>,
     },
 }
 
@@ -202,6 +205,9 @@ pub enum Source {
         note: String,
         /// They ask for the sale to stand rather than be reversed.
         keep: bool,
+        /// Its name, where a key gave it one: told again, it was told before.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        id: Option<ResolutionId>,
     },
 }
 

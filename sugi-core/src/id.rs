@@ -87,6 +87,12 @@ name! {
 }
 
 name! {
+    /// What a person told of a payment in doubt, once: `res_` and 32 hexadecimal digits.
+    ResolutionId, "resolution id", "write res_ and 32 lower-case hexadecimal digits",
+    |text| text.strip_prefix("res_").is_some_and(is_hex_32)
+}
+
+name! {
     /// A shop (one KCP site code and its contract) as this installation calls it.
     ShopId, "shop", "write 1 to 32 of a-z, 0-9, - and _",
     |text| (1..=32).contains(&text.len())

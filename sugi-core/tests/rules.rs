@@ -320,10 +320,11 @@ fn what_is_left_of_each_part_is_not_known_once_somebody_gave_back_past_us() {
 }
 
 #[test]
-fn journals_from_before_tax_parts_read_as_they_did() {
+fn old_journals_read_as_they_did() {
     let asked = r#"{"event":"cancel_asked","id":"can_00000000000000000000000000000001","amount":4,"reason":"x","by":"lee","all":false}"#;
     let sent = r#"{"event":"cancel_sent","mode":"partial","amount":4,"remaining":1004}"#;
-    for text in [asked, sent] {
+    let told = r#"{"event":"voided","reason":"attested","by":"kim","note":"x"}"#;
+    for text in [asked, sent, told] {
         let event: Event = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&event).unwrap(), text);
     }

@@ -1,9 +1,6 @@
 //! Cancels: asked for, and driven to their end.
 
-use std::fmt::Write as _;
-
 use nhn_kcp::{Amount, CancelReason, Invalid, TaxParts};
-use sha2::{Digest, Sha256};
 use sugi_core::{
     Actor, CancelId, CancelOrder, Event, Illegal, Payment, PaymentId, ShopId, State, Status,
 };
@@ -13,6 +10,7 @@ use crate::{
     clock,
     drive::due_at,
     engine::{Engine, failed},
+    named,
     shop::Shop,
 };
 
@@ -102,9 +100,8 @@ impl Engine {
     /// [`CancelError`]; then nothing was sent.
     pub async fn cancel(&self, id: &PaymentId, ask: CancelAsk) -> Result<CancelId, CancelError> {
         let key = ask.key.as_ref();
-        let cancel_id = key.map_or_else(clock::new_cancel_id, |(scope, key)| {
-            named_after(id, scope, key)
-        });
+        let named = key.and_then(|(scope, key)| named::after("can_", id, scope, key));
+        let cancel_id = named.unwrap_or_else(clock::new_cancel_id);
         loop {
             if key.is_some() && self.asked_before(id, &cancel_id, &ask).await? {
                 return Ok(cancel_id);
@@ -179,21 +176,6 @@ impl Engine {
         }
         Ok(false)
     }
-}
-
-/// A cancel's name that its key alone decides, so that asking twice is asking once.
-fn named_after(id: &PaymentId, scope: &str, key: &str) -> CancelId {
-    let mut hash = Sha256::new();
-    for part in [id.as_str(), scope, key] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let mut name = String::from("can_");
-    for byte in &hash.finalize()[..16] {
-        let _ = write!(name, "{byte:02x}");
-    }
-    // The form is right by construction; falling back only spares an unwrap.
-    name.parse().unwrap_or_else(|_| clock::new_cancel_id())
 }
 
 /// How much of a payment a cancel is to take, and how that divides for tax.

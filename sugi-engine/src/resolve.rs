@@ -3,19 +3,20 @@
 use jiff::Timestamp;
 use nhn_kcp::Tno;
 use sugi_core::{
-    Actor, Event, Live, Looked, Payment, PaymentId, ShopId, Source, Status, VoidReason,
-    todo::may_attest_absence,
+    Actor, Event, Live, Looked, Payment, PaymentId, ResolutionId, ShopId, Source, Status,
+    VoidReason, todo::may_attest_absence,
 };
-use sugi_store::{Draft, StoreError};
+use sugi_store::{Book, Draft, StoreError};
 
 use crate::{
     drive::due_at,
     engine::{Engine, Inner, failed},
-    kcp,
+    kcp, named,
+    shop::Shop,
 };
 
 /// What a person knows of a payment in doubt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// They have its transaction number, from KCP's partner site or the buyer's message.
     Live {
@@ -31,6 +32,26 @@ pub enum Resolution {
         /// Where they looked.
         note: String,
     },
+}
+
+/// A resolution to be taken.
+#[derive(Debug, Clone)]
+pub struct ResolveAsk {
+    /// What the person knows.
+    pub what: Resolution,
+    /// Who they are.
+    pub by: Actor,
+    /// Whose key this is and the key, so that telling twice is telling once.
+    pub key: Option<(String, String)>,
+}
+
+/// A resolution that was taken.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The payment as it is now.
+    pub payment: Payment,
+    /// This key was used for it before: nothing was written now.
+    pub before: bool,
 }
 
 /// Why a resolution was not taken. Nothing was written.
@@ -53,6 +74,9 @@ pub enum ResolveError {
     /// The request may still live inside KCP.
     #[error("too early: the request may still arrive at KCP until {0}; look again after that")]
     TooEarly(Timestamp),
+    /// The key was used for another resolution of this payment.
+    #[error("this idempotency key was used for another resolution of this payment")]
+    KeyReused,
     /// KCP does not confirm it.
     #[error("KCP does not confirm it: {0}")]
     NotConfirmed(String),
@@ -66,73 +90,140 @@ impl Engine {
     /// it; an absence is the person's word, written down in their name, and taken only after the quiet
     /// period.
     ///
+    /// The key's name stands in the journal with what was told. So of two nodes that are told the same at
+    /// once, one writes and the other finds it written; and a crash leaves it written or not.
+    ///
     /// # Errors
     /// [`ResolveError`]; then nothing was written.
-    pub async fn resolve(
-        &self,
-        id: &PaymentId,
-        what: Resolution,
-        by: Actor,
-    ) -> Result<Payment, ResolveError> {
+    pub async fn resolve(&self, id: &PaymentId, ask: ResolveAsk) -> Result<Resolved, ResolveError> {
         let Inner { clock, store, .. } = &*self.0;
+        let key = ask.key.as_ref();
+        let name = key.and_then(|(scope, key)| named::after("res_", id, scope, key));
         loop {
-            let book = store
-                .load(id)
-                .await?
-                .ok_or_else(|| ResolveError::UnknownPayment(id.clone()))?;
+            let before = self.told_before(id, name.as_ref(), &ask.what).await?;
+            let book = self.book(id).await?;
+            if before {
+                let payment = book.payment;
+                return Ok(Resolved { payment, before });
+            }
             let shop_id = &book.payment.request.shop;
             let shop = self
                 .shop(shop_id)
                 .ok_or_else(|| ResolveError::UnknownShop(shop_id.clone()))?;
-            let status = book.payment.status();
-            let event = match &what {
-                // Money that turns up after a payment was closed opens it again.
-                Resolution::Live { .. }
-                    if !matches!(status, Status::InDoubt | Status::Void | Status::Declined) =>
-                {
-                    return Err(ResolveError::NotInDoubt(status));
-                }
-                Resolution::Live { tno, note, keep } => {
-                    let asked_at = clock.now();
-                    match kcp::inquire(tno, &book.payment, &shop).await {
-                        seen @ Live::Found { .. } => {
-                            let source = Source::Person {
-                                who: by.clone(),
-                                note: note.clone(),
-                                keep: *keep,
-                            };
-                            Event::Looked(Looked {
-                                seen,
-                                source,
-                                asked_at,
-                            })
-                        }
-                        Live::Absent => {
-                            return Err(ResolveError::NotConfirmed("no such transaction".into()));
-                        }
-                        Live::Unclear { why } => return Err(ResolveError::NotConfirmed(why)),
-                    }
-                }
-                Resolution::Absent { note } => {
-                    may_attest_absence(&book.payment, clock.now(), &shop.policy).map_err(
-                        |until| match until {
-                            Some(at) => ResolveError::TooEarly(at),
-                            None if status == Status::InDoubt => ResolveError::KnownAlive,
-                            None => ResolveError::NotInDoubt(status),
-                        },
-                    )?;
-                    Event::Voided(VoidReason::Attested {
-                        by: by.clone(),
-                        note: note.clone(),
-                    })
-                }
-            };
+            let event = self
+                .evidence(&book.payment, &ask, name.as_ref(), &shop)
+                .await?;
             let now = clock.now();
             let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
             let due = due_at(draft.after(), now, &shop.policy);
-            if let Some(book) = store.append(draft, due).await? {
+            let written = match store.append(draft, due).await {
+                // Written or not? The name is this key's alone, so reading tells.
+                Err(StoreError::Unknown { .. })
+                    if self.told_before(id, name.as_ref(), &ask.what).await? =>
+                {
+                    Some(self.book(id).await?)
+                }
+                written => written?,
+            };
+            if let Some(Book { payment, .. }) = written {
                 self.0.work_on(id).await;
-                return Ok(book.payment);
+                return Ok(Resolved { payment, before });
+            }
+        }
+    }
+
+    async fn book(&self, id: &PaymentId) -> Result<Book, ResolveError> {
+        let book = self.0.store.load(id).await?;
+        book.ok_or_else(|| ResolveError::UnknownPayment(id.clone()))
+    }
+
+    /// Whether this key has told this already: the journal is the memory of keys.
+    async fn told_before(
+        &self,
+        id: &PaymentId,
+        name: Option<&ResolutionId>,
+        what: &Resolution,
+    ) -> Result<bool, ResolveError> {
+        if name.is_none() {
+            return Ok(false);
+        }
+        for entry in self.0.store.journal(id).await? {
+            let (told, by_name) = match entry.event {
+                Event::Looked(Looked {
+                    seen: Live::Found { approval, .. },
+                    source: Source::Person { note, keep, id, .. },
+                    ..
+                }) => {
+                    let tno = approval.tno;
+                    (Resolution::Live { tno, note, keep }, id)
+                }
+                Event::Voided(VoidReason::Attested { note, id, .. }) => {
+                    (Resolution::Absent { note }, id)
+                }
+                _ => continue,
+            };
+            if by_name.as_ref() == name {
+                let same = told == *what;
+                return if same {
+                    Ok(true)
+                } else {
+                    Err(ResolveError::KeyReused)
+                };
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a person knows, as the event to write down.
+    async fn evidence(
+        &self,
+        payment: &Payment,
+        ask: &ResolveAsk,
+        name: Option<&ResolutionId>,
+        shop: &Shop,
+    ) -> Result<Event, ResolveError> {
+        let clock = &self.0.clock;
+        let status = payment.status();
+        match &ask.what {
+            // Money that turns up after a payment was closed opens it again.
+            Resolution::Live { .. }
+                if !matches!(status, Status::InDoubt | Status::Void | Status::Declined) =>
+            {
+                Err(ResolveError::NotInDoubt(status))
+            }
+            Resolution::Live { tno, note, keep } => {
+                let asked_at = clock.now();
+                match kcp::inquire(tno, payment, shop).await {
+                    seen @ Live::Found { .. } => {
+                        let source = Source::Person {
+                            who: ask.by.clone(),
+                            note: note.clone(),
+                            keep: *keep,
+                            id: name.cloned(),
+                        };
+                        Ok(Event::Looked(Looked {
+                            seen,
+                            source,
+                            asked_at,
+                        }))
+                    }
+                    Live::Absent => Err(ResolveError::NotConfirmed("no such transaction".into())),
+                    Live::Unclear { why } => Err(ResolveError::NotConfirmed(why)),
+                }
+            }
+            Resolution::Absent { note } => {
+                may_attest_absence(payment, clock.now(), &shop.policy).map_err(
+                    |until| match until {
+                        Some(at) => ResolveError::TooEarly(at),
+                        None if status == Status::InDoubt => ResolveError::KnownAlive,
+                        None => ResolveError::NotInDoubt(status),
+                    },
+                )?;
+                Ok(Event::Voided(VoidReason::Attested {
+                    by: ask.by.clone(),
+                    note: note.clone(),
+                    id: name.cloned(),
+                }))
             }
         }
     }

@@ -70,7 +70,7 @@ pub(crate) struct New {
     post, path = "/v1/payments/{id}/cancellations", tag = "payments", operation_id = "cancel_payment",
     params(
         ("id" = String, Path, description = "The payment's id.", pattern = "^pay_[0-9a-f]{32}$"),
-        ("Idempotency-Key" = String, Header, description = "Your key for this request.",
+        ("Idempotency-Key" = String, Header, description = "Your key for this request; kept as long as the payment.",
             min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
         ("Prefer" = Option<String>, Header, description = "`wait=n`: how many seconds to wait, 0 to 60.",
             example = "wait=10"),

@@ -66,7 +66,7 @@ pub(crate) fn tell(event: &Event) -> String {
                 "KCP's books, asked after the quiet period, do not have it: nothing was charged."
                     .into()
             }
-            VoidReason::Attested { by, note } => {
+            VoidReason::Attested { by, note, .. } => {
                 format!("{by} vouches that KCP does not have it: {note}")
             }
         },

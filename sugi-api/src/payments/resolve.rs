@@ -10,7 +10,7 @@ use http::StatusCode;
 use nhn_kcp::Tno;
 use serde::{Deserialize, Serialize};
 use sugi_core::{Payment, PaymentId};
-use sugi_engine::{Resolution, ResolveError};
+use sugi_engine::{Resolution, ResolveAsk, ResolveError};
 use utoipa::ToSchema;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     body::Json,
     detached,
     document::{PathProblems, Problems, WriteProblems},
-    idempotency::{self, IdempotencyKey, Noted},
+    idempotency::{self, IdempotencyKey},
     keys::Scope,
     prefer::Prefer,
     problem::{Code, Problem},
@@ -81,11 +81,15 @@ enum OutcomeWord {
 /// request can no longer arrive.
 ///
 /// Answers with the payment: 200 when it is decided, 202 when it is still being settled.
+///
+/// The same `Idempotency-Key` with the same body resolves once, however often and wherever it is sent:
+/// the answer is the payment as it is now, with `Idempotency-Replayed: true`. A request that was refused
+/// did not use its key up.
 #[utoipa::path(
     post, path = "/v1/payments/{id}/resolution", tag = "payments", operation_id = "resolve_payment",
     params(
         ("id" = String, Path, description = "The payment's id.", pattern = "^pay_[0-9a-f]{32}$"),
-        ("Idempotency-Key" = String, Header, description = "Your key for this request.",
+        ("Idempotency-Key" = String, Header, description = "Your key for this request; kept as long as the payment.",
             min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
         ("Prefer" = Option<String>, Header, description = "`wait=n`: how many seconds to wait, 0 to 60.",
             example = "wait=10"),
@@ -112,36 +116,31 @@ pub(crate) async fn resolve(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Resolve)?;
     let (key, new) = (key?, body?.0);
-    let request = format!(
-        "resolve {:?} {:?} {} {}",
-        new.tno, new.outcome, new.evidence, new.note
-    );
     let what = resolution(new)?;
     let payment = find(&api, &caller, &id).await?;
 
     let by = caller.key.name.clone();
-    let replayed = match api.0.notes.take(&by, key, &payment.id, &request)? {
-        Noted::Again => true,
-        Noted::First(turn) => {
-            let (engine, id, clock) = (
-                api.0.engine.clone(),
-                payment.id.clone(),
-                api.0.clock.clone(),
-            );
-            detached(async move {
-                let taken = engine.resolve(&id, what, by).await;
-                taken.map_err(|why| refused(&why, &id, clock.now()))?;
-                turn.done();
-                Ok(())
-            })
-            .await?;
-            false
-        }
-    };
+    let key = Some((by.to_string(), key.0));
+    let (engine, clock, id) = (
+        api.0.engine.clone(),
+        api.0.clock.clone(),
+        payment.id.clone(),
+    );
+    let taken = detached(async move {
+        let taken = engine.resolve(&id, ResolveAsk { what, by, key }).await;
+        taken.map_err(|why| refused(&why, &id, clock.now()))
+    });
+    let taken = taken.await?;
     let enough = |payment: &Payment, _| is_decided(payment.status());
-    let payment = wait_until(&api, payment, prefer.wait().unwrap_or(PATIENCE), enough).await?;
+    let payment = wait_until(
+        &api,
+        taken.payment,
+        prefer.wait().unwrap_or(PATIENCE),
+        enough,
+    )
+    .await?;
     let response = answer(&payment, StatusCode::OK).into_response();
-    let response = if replayed {
+    let response = if taken.before {
         idempotency::replayed(response)
     } else {
         response
@@ -197,6 +196,7 @@ fn refused(why: &ResolveError, id: &PaymentId, now: jiff::Timestamp) -> Problem 
         ResolveError::NotInDoubt(_) => Problem::new(Code::NotInDoubt, said),
         ResolveError::KnownAlive => Problem::new(Code::KnownAlive, said).field("tno"),
         ResolveError::TooEarly(at) => Problem::new(Code::TooEarly, said).retry_at(*at, now),
+        ResolveError::KeyReused => Problem::new(Code::KeyReused, said).field("Idempotency-Key"),
         ResolveError::NotConfirmed(_) => Problem::new(Code::NotConfirmed, said).field("tno"),
         ResolveError::Store(why) => why.clone().into(),
     };

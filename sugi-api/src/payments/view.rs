@@ -420,7 +420,7 @@ impl VoidView {
             VoidReason::CardGone => (VoidWord::CardGone, None),
             VoidReason::NotSent { why } => (VoidWord::NotSent, Some(why.clone())),
             VoidReason::Absent => (VoidWord::Absent, None),
-            VoidReason::Attested { by, note } => {
+            VoidReason::Attested { by, note, .. } => {
                 (VoidWord::Attested, Some(format!("{by}: {note}")))
             }
         };

@@ -3,7 +3,10 @@
 use kcp_sandbox::FaultKind;
 use serde_json::{Value, json};
 
-use crate::house::House;
+use crate::{
+    house::{House, KEY},
+    http::Request,
+};
 
 async fn in_doubt(house: &House, order_no: &str, fault: FaultKind) -> String {
     house.fault(fault);
@@ -147,4 +150,62 @@ async fn only_what_is_in_doubt_is_resolved() {
         .resolve("pay_1", "t", &not_there())
         .await
         .is_problem(404, "payment_not_found");
+}
+
+#[tokio::test]
+async fn a_key_is_known_wherever_it_is_sent() {
+    let house = House::without_lookup().await;
+    let id = in_doubt(&house, "A-1", FaultKind::LoseAnswer).await;
+    let body = found(&house.tno("A-1"), None);
+    let first = house.resolve(&id, "r", &body).await;
+    assert_eq!(first.header("idempotency-replayed"), None, "{first:?}");
+    let elsewhere = house.another_service().await;
+    let ask = async |body: &Value| {
+        Request::new(elsewhere, "POST", &format!("/v1/payments/{id}/resolution"))
+            .header("authorization", &format!("Bearer {KEY}"))
+            .header("idempotency-key", "r")
+            .json(body)
+            .send()
+            .await
+    };
+    let again = ask(&body).await;
+    assert_eq!(
+        (again.status, again.header("idempotency-replayed")),
+        (200, Some("true")),
+        "{again:?}"
+    );
+    let mut other = body.clone();
+    other["note"] = json!("by phone");
+    ask(&other)
+        .await
+        .is_problem(422, "idempotency_key_reused")
+        .of_field("Idempotency-Key");
+
+    // As with cancellations, a key is one of its payment.
+    let id = in_doubt(&house, "A-2", FaultKind::LoseAnswer).await;
+    let answer = house
+        .resolve(&id, "r", &found(&house.tno("A-2"), None))
+        .await;
+    assert_eq!(answer.header("idempotency-replayed"), None);
+    assert_eq!(answer.json["state"], "reversed", "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_same_at_once_resolves_once() {
+    let house = House::without_lookup().await;
+    let id = in_doubt(&house, "A-1", FaultKind::LoseAnswer).await;
+    let body = found(&house.tno("A-1"), Some("keep"));
+    let path = format!("/v1/payments/{id}/resolution");
+    let tasks: Vec<_> = (0..16)
+        .map(|_| tokio::spawn(house.post(&path, "r", &body).send()))
+        .collect();
+    let mut first = 0;
+    for task in tasks {
+        let answer = task.await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        first += usize::from(answer.header("idempotency-replayed").is_none());
+    }
+    assert_eq!(first, 1);
+    let told = house.get(&format!("/v1/payments/{id}")).await.text;
+    assert_eq!(told.matches("named a tno").count(), 1, "{told}");
 }

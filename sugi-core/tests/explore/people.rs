@@ -43,6 +43,7 @@ impl World {
                     who: "kim".parse().unwrap(),
                     note: "partner site".into(),
                     keep,
+                    id: None,
                 };
                 let (seen, asked_at) = (w.seen(), w.at());
                 w.take_up(Event::Looked(Looked {
@@ -61,6 +62,7 @@ impl World {
                 w.append(Event::Voided(VoidReason::Attested {
                     by: "kim".parse().unwrap(),
                     note,
+                    id: None,
                 }));
             });
         }

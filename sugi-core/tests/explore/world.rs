@@ -384,6 +384,7 @@ impl World {
                         self.append(Event::Voided(VoidReason::Attested {
                             by: "kim".parse().unwrap(),
                             note,
+                            id: None,
                         }));
                     }
                     seen => {
@@ -391,6 +392,7 @@ impl World {
                             who: "kim".parse().unwrap(),
                             note: "sms".into(),
                             keep: false,
+                            id: None,
                         };
                         let asked_at = self.at();
                         self.append(Event::Looked(Looked {

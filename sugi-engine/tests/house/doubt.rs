@@ -3,10 +3,21 @@
 use std::time::Duration;
 
 use kcp_sandbox::FaultKind;
-use sugi_core::{Event, Source, State, Status, VoidReason};
-use sugi_engine::{Outcome, Resolution, ResolveError};
+use sugi_core::{Event, Payment, PaymentId, Source, State, Status, VoidReason};
+use sugi_engine::{Outcome, Resolution, ResolveAsk, ResolveError, Resolved};
 
 use crate::{House, PATIENCE, sale};
+
+impl House {
+    /// Tells the engine what kim knows.
+    async fn resolve(&self, id: &PaymentId, what: Resolution) -> Result<Payment, ResolveError> {
+        let (by, key) = ("kim".parse().unwrap(), None);
+        let ask = ResolveAsk { what, by, key };
+        let taken = self.engine().resolve(id, ask).await?;
+        assert!(!taken.before, "without a key everything is new");
+        Ok(taken.payment)
+    }
+}
 
 #[tokio::test]
 async fn a_lost_answer_is_found_by_its_order_and_reversed() {
@@ -134,14 +145,13 @@ async fn a_person_closes_it_with_the_number_and_kcp_has_to_confirm() {
         "it waits for evidence"
     );
 
-    let by = "kim".parse::<sugi_core::Actor>().unwrap();
     let says = async |tno: &str, keep| {
         let what = Resolution::Live {
             tno: tno.parse().unwrap(),
             note: "partner site".into(),
             keep,
         };
-        house.engine().resolve(&payment.id, what, by.clone()).await
+        house.resolve(&payment.id, what).await
     };
     // Somebody else's number, and one that does not exist.
     let others = says(other.approval().unwrap().tno.as_str(), false).await;
@@ -158,10 +168,7 @@ async fn a_person_closes_it_with_the_number_and_kcp_has_to_confirm() {
     let absent = Resolution::Absent {
         note: "not there".into(),
     };
-    let early = house
-        .engine()
-        .resolve(&payment.id, absent, by.clone())
-        .await;
+    let early = house.resolve(&payment.id, absent).await;
     assert!(matches!(early, Err(ResolveError::TooEarly(_))), "{early:?}");
 
     let tno = house.sandbox.books_of("A-1").transactions[0].tno.clone();
@@ -192,11 +199,7 @@ async fn a_person_says_reverse_and_it_is_reversed() {
         note: "card message".into(),
         keep: false,
     };
-    house
-        .engine()
-        .resolve(&payment.id, what, "kim".parse().unwrap())
-        .await
-        .unwrap();
+    house.resolve(&payment.id, what).await.unwrap();
     assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed);
     house.agrees().await;
 }
@@ -237,11 +240,7 @@ async fn money_that_turns_up_after_a_payment_was_closed_opens_it_again() {
         note: "settlement file".into(),
         keep: false,
     };
-    house
-        .engine()
-        .resolve(&payment.id, what, "kim".parse().unwrap())
-        .await
-        .unwrap();
+    house.resolve(&payment.id, what).await.unwrap();
     assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed);
     house.agrees().await;
 }
@@ -252,11 +251,7 @@ async fn close_as_absent(house: &House, id: &sugi_core::PaymentId) {
         let what = Resolution::Absent {
             note: "not on the partner site".into(),
         };
-        match house
-            .engine()
-            .resolve(id, what, "kim".parse().unwrap())
-            .await
-        {
+        match house.resolve(id, what).await {
             Err(ResolveError::TooEarly(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
             closed => break assert_eq!(closed.unwrap().status(), Status::Void),
         }
@@ -300,11 +295,117 @@ async fn a_lookup_that_finds_nothing_at_all_proves_nothing() {
         note: "partner site".into(),
         keep: false,
     };
-    house
-        .engine()
-        .resolve(&payment.id, what, "kim".parse().unwrap())
-        .await
-        .unwrap();
+    house.resolve(&payment.id, what).await.unwrap();
     assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed);
+    house.agrees().await;
+}
+
+fn keyed(key: &str, what: Resolution) -> ResolveAsk {
+    let (by, key) = ("kim".parse().unwrap(), Some(("desk".into(), key.into())));
+    ResolveAsk { what, by, key }
+}
+
+fn live(tno: &str, keep: bool) -> Resolution {
+    Resolution::Live {
+        tno: tno.parse().unwrap(),
+        note: "partner site".into(),
+        keep,
+    }
+}
+
+/// How often a person told something of a payment.
+async fn told(house: &House, id: &PaymentId) -> usize {
+    let journal = house.engine().store().journal(id).await.unwrap();
+    let by_person = |event: &Event| match event {
+        Event::Looked(looked) => matches!(looked.source, Source::Person { .. }),
+        Event::Voided(reason) => matches!(reason, VoidReason::Attested { .. }),
+        _ => false,
+    };
+    journal.iter().filter(|row| by_person(&row.event)).count()
+}
+
+#[tokio::test]
+async fn one_key_resolves_once_also_after_a_restart() {
+    let mut house = House::with(false).await;
+    house.fault(FaultKind::LoseAnswer);
+    let id = house.pay("A-1").await.id;
+    let tno = house.sandbox.books_of("A-1").transactions[0].tno.clone();
+    let ask = || keyed("r-1", live(&tno, false));
+    let first = house.engine().resolve(&id, ask()).await.unwrap();
+    assert!(!first.before);
+    house.settled(&id).await;
+    for _ in 0..2 {
+        let again = house.engine().resolve(&id, ask()).await.unwrap();
+        assert_eq!(
+            (again.before, again.payment.status()),
+            (true, Status::Reversed)
+        );
+        // The process ends, and the ledger is all that is left of it.
+        house.rests().await;
+        house.engine = None;
+        house.open();
+    }
+    for other in [
+        live(&tno, true),
+        live("20990101000001", false),
+        Resolution::Absent {
+            note: "partner site".into(),
+        },
+    ] {
+        let other = house.engine().resolve(&id, keyed("r-1", other)).await;
+        assert!(matches!(other, Err(ResolveError::KeyReused)), "{other:?}");
+    }
+    let new_key = keyed("r-2", live(&tno, false));
+    let new_key = house.engine().resolve(&id, new_key).await;
+    assert!(
+        matches!(new_key, Err(ResolveError::NotInDoubt(_))),
+        "{new_key:?}"
+    );
+    assert_eq!(told(&house, &id).await, 1);
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn one_key_attests_once_and_a_refusal_does_not_use_it_up() {
+    let house = House::with(false).await;
+    house.fault(FaultKind::LoseRequest);
+    let id = house.pay("A-1").await.id;
+    let ask = || {
+        let note = "not on the partner site".into();
+        keyed("r-1", Resolution::Absent { note })
+    };
+    let early = house.engine().resolve(&id, ask()).await;
+    assert!(matches!(early, Err(ResolveError::TooEarly(_))), "{early:?}");
+    let taken: Resolved = loop {
+        match house.engine().resolve(&id, ask()).await {
+            Err(ResolveError::TooEarly(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+            taken => break taken.unwrap(),
+        }
+    };
+    assert!(!taken.before);
+    assert!(house.engine().resolve(&id, ask()).await.unwrap().before);
+    assert_eq!(told(&house, &id).await, 1);
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn one_key_at_once_resolves_once() {
+    let house = House::with(false).await;
+    house.fault(FaultKind::LoseAnswer);
+    let id = house.pay("A-1").await.id;
+    let tno = house.sandbox.books_of("A-1").transactions[0].tno.clone();
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (engine, id) = (house.engine().clone(), id.clone());
+            let ask = keyed("r-1", live(&tno, true));
+            tokio::spawn(async move { engine.resolve(&id, ask).await.unwrap().before })
+        })
+        .collect();
+    let mut first = 0;
+    for task in tasks {
+        first += usize::from(!task.await.unwrap());
+    }
+    assert_eq!((first, told(&house, &id).await), (1, 1));
+    assert_eq!(house.settled(&id).await.status(), Status::Approved);
     house.agrees().await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kcp_sandbox::{Fault, FaultKind};
 use sugi_core::Status;
-use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, clock::Clock};
+use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Resolution, ResolveAsk, clock::Clock};
 use sugi_store::{Filter, Store};
 
 use crate::{House, sale};
@@ -122,6 +122,47 @@ async fn cancels_on_both_never_give_back_more_than_there_is() {
     assert_eq!(taken, 10, "of 1,004 won, a hundred at a time, on two nodes");
     assert_eq!(nodes[1].settle(crate::PATIENCE).await, 0);
     assert_eq!(house.settled(&id).await.cancelled_amount(), 1000);
+    house.agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_told_to_both_resolves_once() {
+    let database = pg_for_tests::database();
+    let mut house = House::with(false).await;
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let store = Store::connect(database.url()).await.unwrap();
+        nodes.push(Engine::new(store, [house.shop()], Clock::real()));
+    }
+    house.engine = Some(nodes[0].clone());
+    for round in 0..5 {
+        let order_no = format!("A-{round}");
+        house.fault(FaultKind::LoseAnswer);
+        let id = house.pay(&order_no).await.id;
+        let tno = &house.sandbox.books_of(&order_no).transactions[0].tno;
+        let tasks: Vec<_> = (0..10)
+            .map(|n| {
+                let (engine, id) = (nodes[n % 2].clone(), id.clone());
+                let ask = ResolveAsk {
+                    what: Resolution::Live {
+                        tno: tno.parse().unwrap(),
+                        note: "partner site".into(),
+                        keep: true,
+                    },
+                    by: "kim".parse().unwrap(),
+                    key: Some(("desk".into(), "r-1".into())),
+                };
+                tokio::spawn(async move { engine.resolve(&id, ask).await.unwrap().before })
+            })
+            .collect();
+        let mut first = 0;
+        for task in tasks {
+            first += usize::from(!task.await.unwrap());
+        }
+        assert_eq!(first, 1, "one of both nodes was the first");
+        nothing_is_open(house.engine()).await;
+    }
+    assert_eq!(nodes[1].settle(crate::PATIENCE).await, 0);
     house.agrees().await;
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nhn_kcp::Tno;
 use sugi_core::PaymentId;
-use sugi_engine::{Resolution, ResolveError};
+use sugi_engine::{Resolution, ResolveAsk, ResolveError};
 
 use crate::{
     cli::Failure,
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Where you saw it
     #[arg(long, value_name = "TEXT")]
     note: String,
+    /// Telling twice with one key is telling once
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
     /// Print the payment as JSON
     #[arg(long)]
     json: bool,
@@ -46,21 +49,23 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         },
         None => Resolution::Absent { note: args.note },
     };
-    engine
-        .resolve(&args.payment, what, "cli".parse()?)
-        .await
-        .map_err(|why| {
-            let hint = match &why {
-                ResolveError::NotConfirmed(_) => {
-                    "read the number again; it must belong to this very order"
-                }
-                ResolveError::TooEarly(_) => {
-                    "a request can still arrive; what is not there now can be there then"
-                }
-                _ => "`sugi show` tells how it stands",
-            };
-            Failure::new(why).hint(hint).code(2)
-        })?;
+    let ask = ResolveAsk {
+        what,
+        by: "cli".parse()?,
+        key: args.key.map(|key| ("cli".into(), key)),
+    };
+    engine.resolve(&args.payment, ask).await.map_err(|why| {
+        let hint = match &why {
+            ResolveError::NotConfirmed(_) => {
+                "read the number again; it must belong to this very order"
+            }
+            ResolveError::TooEarly(_) => {
+                "a request can still arrive; what is not there now can be there then"
+            }
+            _ => "`sugi show` tells how it stands",
+        };
+        Failure::new(why).hint(hint).code(2)
+    })?;
     engine.settle(Duration::from_mins(1)).await;
     let payment = house::payment(engine.store(), &args.payment).await?.payment;
     if args.json {

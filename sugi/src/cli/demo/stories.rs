@@ -8,7 +8,7 @@ use nhn_kcp::{
     PasswordPrefix,
 };
 use sugi_core::{Payment, PaymentId, ShopId};
-use sugi_engine::{CancelAsk, Outcome, Resolution, Sale, clock};
+use sugi_engine::{CancelAsk, Outcome, Resolution, ResolveAsk, Sale, clock};
 
 use super::Demo;
 use crate::{cli::Failure, print, view};
@@ -183,7 +183,10 @@ impl Demo {
             note,
             keep: true,
         };
-        self.engine.resolve(id, what, "demo".parse()?).await?;
+        let (by, key) = ("demo".parse()?, None);
+        self.engine
+            .resolve(id, ResolveAsk { what, by, key })
+            .await?;
         self.settled(id).await
     }
 
