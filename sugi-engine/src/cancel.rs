@@ -103,15 +103,17 @@ impl Engine {
         let named = key.and_then(|(scope, key)| named::after("can_", id, scope, key));
         let cancel_id = named.unwrap_or_else(clock::new_cancel_id);
         loop {
-            if key.is_some() && self.asked_before(id, &cancel_id, &ask).await? {
-                return Ok(cancel_id);
-            }
+            // The payment first: one that is read after the keys could already show what this key asked
+            // for in between, and refuse it for that.
             let book = self
                 .0
                 .store
                 .load(id)
                 .await?
                 .ok_or_else(|| CancelError::UnknownPayment(id.clone()))?;
+            if key.is_some() && self.asked_before(id, &cancel_id, &ask).await? {
+                return Ok(cancel_id);
+            }
             let shop_id = &book.payment.request.shop;
             let shop = self
                 .shop(shop_id)

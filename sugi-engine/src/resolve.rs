@@ -100,10 +100,12 @@ impl Engine {
         let key = ask.key.as_ref();
         let name = key.and_then(|(scope, key)| named::after("res_", id, scope, key));
         loop {
-            let before = self.told_before(id, name.as_ref(), &ask.what).await?;
+            // The payment first: one that is read after the keys could already show what this key told in
+            // between, and refuse it for that.
             let book = self.book(id).await?;
+            let before = self.told_before(id, name.as_ref(), &ask.what).await?;
             if before {
-                let payment = book.payment;
+                let payment = self.book(id).await?.payment;
                 return Ok(Resolved { payment, before });
             }
             let shop_id = &book.payment.request.shop;

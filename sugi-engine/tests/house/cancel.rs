@@ -231,3 +231,29 @@ async fn one_key_makes_one_cancel() {
     assert_eq!(house.settled(&id).await.cancelled_amount(), 300);
     house.agrees().await;
 }
+
+#[tokio::test]
+async fn one_key_asked_at_once_makes_one_cancel() {
+    let house = House::new().await;
+    let id = house.pay("A-1").await.id;
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (engine, id) = (house.engine().clone(), id.clone());
+            let ask = CancelAsk {
+                amount: Amount::new(300).ok(),
+                tax: None,
+                reason: "고객 변심".parse().unwrap(),
+                by: "lee".parse().unwrap(),
+                key: Some(("shop".into(), "c-1".into())),
+            };
+            tokio::spawn(async move { engine.cancel(&id, ask).await.unwrap() })
+        })
+        .collect();
+    let mut names = std::collections::HashSet::new();
+    for task in tasks {
+        names.insert(task.await.unwrap());
+    }
+    assert_eq!(names.len(), 1);
+    assert_eq!(house.settled(&id).await.cancelled_amount(), 300);
+    house.agrees().await;
+}
