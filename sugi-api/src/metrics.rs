@@ -1,10 +1,13 @@
 //! `/metrics`: what to watch, in Prometheus' text form, the most important first.
 //!
-//! Labels are route templates, statuses and states; never an id, an order or anything typed in.
+//! Labels are route templates, statuses, states and, for a key that may read them, shops; never an id,
+//! an order or anything typed in.
+
+mod shops;
+mod text;
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -13,25 +16,23 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::header::CONTENT_TYPE;
+use http::{
+    HeaderMap,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use jiff::Timestamp;
-use sugi_core::Status;
-use sugi_store::{Filter, StoreError};
+use sugi_core::{ShopId, Status};
+use sugi_store::Unsettled;
 
 use crate::{
     Api,
+    auth::Caller,
+    document::Problems,
+    keys::Scope,
     problem::{Code, Problem},
 };
 
-/// The states in which a payment is not settled: normally few.
-const OPEN: [Status; 4] = [
-    Status::InDoubt,
-    Status::Reversing,
-    Status::Approving,
-    Status::Requested,
-];
-/// How many pages of open payments are counted at most.
-const PAGES_MAX: usize = 20;
+use text::{Kind, Text};
 
 /// What is counted since the start.
 #[derive(Debug, Default)]
@@ -77,134 +78,138 @@ impl Metrics {
 
 /// What to watch
 ///
-/// Prometheus' text form. The first line is the age of the oldest payment in doubt.
+/// Prometheus' text form. The first line is the age of the oldest payment in doubt. With an API key that
+/// may read, also payments and money of the shops that the key may use; without one nothing that tells
+/// of a shop or of amounts. Every metric is described in `docs/metrics.md`.
 #[utoipa::path(
     get, path = "/metrics", tag = "service", operation_id = "metrics",
     responses(
         (status = 200, description = "Metrics.", body = String, content_type = "text/plain; version=0.0.4"),
-        (status = 500, description = "The ledger does not read as it should.",
-            body = crate::problem::Body, content_type = "application/problem+json"),
-        (status = 503, description = "The ledger does not answer.",
-            body = crate::problem::Body, content_type = "application/problem+json"),
+        Problems,
     ),
+    security((), ("api_key" = ["read"])),
 )]
-pub(crate) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
-    let (open, oldest) = count_open(&api).await?;
-    let text = render(
-        &api.0.metrics,
-        &open,
-        oldest.map(|at| api.0.clock.now().duration_since(at).as_secs_f64()),
-    );
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
-}
-
-/// How many payments are in each open state, and since when the oldest is in doubt.
-async fn count_open(
-    api: &Api,
-) -> Result<(BTreeMap<&'static str, u64>, Option<Timestamp>), StoreError> {
-    let mut open: BTreeMap<_, _> = OPEN.map(|status| (status.as_str(), 0)).into();
-    let mut oldest: Option<Timestamp> = None;
-    let mut filter = Filter {
-        statuses: OPEN.to_vec(),
-        limit: Filter::MOST,
-        ..Filter::default()
+pub(crate) async fn metrics(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    caller: Result<Caller, Problem>,
+) -> Result<Response, Problem> {
+    let caller = match caller {
+        // A key that is given has to be a good one.
+        Err(why) if headers.contains_key(AUTHORIZATION) => return Err(why),
+        Err(_) => None,
+        Ok(caller) => {
+            caller.may(Scope::Read)?;
+            Some(caller)
+        }
     };
-    for _ in 0..PAGES_MAX {
-        let page = api.0.engine.store().list(filter.clone()).await?;
-        for payment in &page.payments {
-            *open.entry(payment.status.as_str()).or_default() += 1;
-            oldest = payment.doubt_since.into_iter().chain(oldest).min();
-        }
-        filter.before = page.payments.last().map(|last| last.id.clone());
-        if !page.more {
-            break;
-        }
+    let open = api.0.engine.store().unsettled().await?;
+    let mut text = Text::default();
+    write_open(&mut text, &open, api.0.clock.now());
+    if let Some(caller) = &caller {
+        let may_see = |shop: &ShopId| caller.key.may_use(shop);
+        shops::write(&mut text, &api.0.engine.counts(), &open, may_see);
     }
-    Ok((open, oldest))
+    api.0.metrics.write(&mut text);
+    let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
+    Ok((kind, text.into_string()).into_response())
 }
 
-fn render(metrics: &Metrics, open: &BTreeMap<&str, u64>, oldest_secs: Option<f64>) -> String {
-    let counts = metrics.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut text = String::new();
-    let mut family = |name: &str, kind: &str, help: &str, lines: &[(String, String)]| {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (labels, value) in lines {
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
-    };
-    let one = |value: String| vec![(String::new(), value)];
-    let age = one(format!("{:.3}", oldest_secs.unwrap_or(0.0).max(0.0)));
-    family(
+/// The words for what is open: states, and a cancel that has not ended.
+const OPEN: [&str; 5] = [
+    "in_doubt",
+    "reversing",
+    "approving",
+    "requested",
+    "cancelling",
+];
+
+/// The word for a payment that is open in this state.
+fn open_state(status: Status) -> &'static str {
+    match status {
+        Status::Approved | Status::PartiallyCancelled | Status::Cancelled => "cancelling",
+        status => status.as_str(),
+    }
+}
+
+/// What is not settled, over all shops.
+fn write_open(text: &mut Text, open: &[Unsettled], now: Timestamp) {
+    let oldest = open.iter().filter_map(|one| one.doubt_since).min();
+    let age = oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
+    text.one(
+        Kind::Gauge,
         "sugi_in_doubt_oldest_age_seconds",
-        "gauge",
         "Age of the oldest payment in doubt; 0 when there is none.",
-        &age,
+        format_args!("{:.3}", age.max(0.0)),
     );
-    let in_doubt = one(open.get("in_doubt").copied().unwrap_or(0).to_string());
-    family("sugi_in_doubt", "gauge", "Payments in doubt.", &in_doubt);
-    let by_state: Vec<_> = open
-        .iter()
-        .map(|(state, n)| (format!("{{state=\"{state}\"}}"), n.to_string()))
-        .collect();
-    family(
-        "sugi_payments_open",
-        "gauge",
-        "Payments that are not settled, by state.",
-        &by_state,
-    );
-    let ledger = counts
-        .problems
-        .iter()
-        .filter(|(code, _)| code.starts_with("ledger_"))
-        .map(|(_, n)| n)
-        .sum::<u64>();
-    family(
-        "sugi_ledger_errors_total",
-        "counter",
-        "Requests that the ledger failed.",
-        &one(ledger.to_string()),
-    );
-    let problems: Vec<_> = counts
-        .problems
-        .iter()
-        .map(|(code, n)| (format!("{{code=\"{code}\"}}"), n.to_string()))
-        .collect();
-    family(
-        "sugi_problems_total",
-        "counter",
-        "Answers that are problems, by code.",
-        &problems,
-    );
-    let labels = |(route, method, status): &(String, &str, u16)| {
-        format!("{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}}")
+    let count = |state| {
+        let those = open.iter().filter(|one| open_state(one.status) == state);
+        those.map(|one| one.payments).sum::<u64>()
     };
-    let requests: Vec<_> = counts
-        .requests
-        .iter()
-        .map(|(key, (n, _))| (labels(key), n.to_string()))
-        .collect();
-    family(
-        "sugi_requests_total",
-        "counter",
-        "Requests, by route, method and status.",
-        &requests,
+    text.one(
+        Kind::Gauge,
+        "sugi_in_doubt",
+        "Payments in doubt.",
+        count("in_doubt"),
     );
-    let times: Vec<_> = counts
-        .requests
-        .iter()
-        .map(|(key, (_, sum))| (labels(key), format!("{:.6}", sum.as_secs_f64())))
-        .collect();
-    family(
-        "sugi_request_seconds_total",
-        "counter",
-        "Time from request to answer, summed.",
-        &times,
+    text.family(
+        Kind::Gauge,
+        "sugi_payments_open",
+        "Payments that are not settled, by state.",
+        OPEN.map(|state| ([("state", state)], count(state))),
     );
-    family(
-        "sugi_callers_hung_up_total",
-        "counter",
-        "Callers that hung up before the answer.",
-        &one(counts.hung_up.to_string()),
-    );
-    text
+}
+
+impl Metrics {
+    /// What is counted of requests.
+    fn write(&self, text: &mut Text) {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_ledger = |code: &&str| code.starts_with("ledger_");
+        let ledger = counts.problems.iter().filter(|(code, _)| of_ledger(code));
+        text.one(
+            Kind::Counter,
+            "sugi_ledger_errors_total",
+            "Requests that the ledger failed.",
+            ledger.map(|(_, n)| n).sum::<u64>(),
+        );
+        text.family(
+            Kind::Counter,
+            "sugi_problems_total",
+            "Answers that are problems, by code.",
+            counts
+                .problems
+                .iter()
+                .map(|(code, n)| ([("code", *code)], n)),
+        );
+        let requests: Vec<_> = counts
+            .requests
+            .iter()
+            .map(|((route, method, status), told)| (route, *method, status.to_string(), told))
+            .collect();
+        let labels =
+            |route, method, status| [("route", route), ("method", method), ("status", status)];
+        text.family(
+            Kind::Counter,
+            "sugi_requests_total",
+            "Requests, by route, method and status.",
+            requests.iter().map(|(route, method, status, (n, _))| {
+                (labels(route.as_str(), method, status.as_str()), n)
+            }),
+        );
+        text.family(
+            Kind::Counter,
+            "sugi_request_seconds_total",
+            "Time from request to answer, summed.",
+            requests.iter().map(|(route, method, status, (_, sum))| {
+                let sum = format!("{:.6}", sum.as_secs_f64());
+                (labels(route.as_str(), method, status.as_str()), sum)
+            }),
+        );
+        text.one(
+            Kind::Counter,
+            "sugi_callers_hung_up_total",
+            "Callers that hung up before the answer.",
+            counts.hung_up,
+        );
+    }
 }

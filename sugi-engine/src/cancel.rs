@@ -8,7 +8,6 @@ use sugi_store::{Draft, StoreError};
 
 use crate::{
     clock,
-    drive::due_at,
     engine::{Engine, failed},
     named,
     shop::Shop,
@@ -138,8 +137,7 @@ impl Engine {
                     Illegal::CancelPending => CancelError::Pending,
                     why => failed(&why).into(),
                 })?;
-            let due = due_at(draft.after(), now, &shop.policy);
-            let written = match self.0.store.append(draft, due).await {
+            let written = match self.0.write(draft, now, &shop.policy).await {
                 // Written or not? The name is ours alone, so reading tells.
                 Err(StoreError::Unknown { .. }) => self.asked_before(id, &cancel_id, &ask).await?,
                 written => written?.is_some(),

@@ -199,8 +199,7 @@ impl Inner {
                 return Err(self.reload(book).await);
             }
         };
-        let due = due_at(draft.after(), now, &shop.policy);
-        match self.store.append(draft, due).await {
+        match self.write(draft, now, &shop.policy).await {
             Ok(Some(book)) => Ok(book),
             Ok(None) => Err(self.reload(book).await),
             Err(why) => {
@@ -227,8 +226,7 @@ impl Inner {
                     return book;
                 }
             };
-            let due = due_at(draft.after(), now, &shop.policy);
-            match self.store.append(draft, due).await {
+            match self.write(draft, now, &shop.policy).await {
                 Ok(Some(book)) => return book,
                 Ok(None) => {}
                 Err(why) => {

@@ -11,7 +11,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sugi_core::{
-    Payment, PaymentId, ShopId, Status,
+    Payment, PaymentId, Policy, ShopId, Status,
     todo::{Hands, Todo, todo},
 };
 use sugi_store::{Book, Draft, Filter, Store, StoreError};
@@ -20,6 +20,7 @@ use crate::{
     clock::{self, Clock},
     drive::due_at,
     shop::Shop,
+    tally::{Change, Counts, Tally},
     work::Bench,
 };
 
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     /// No other process works on this ledger.
     pub(crate) sole: bool,
     pub(crate) bench: Arc<Bench>,
+    pub(crate) tally: Tally,
     shops: RwLock<HashMap<ShopId, Arc<Shop>>>,
     stopping: AtomicBool,
 }
@@ -49,6 +51,7 @@ impl Engine {
             sole,
             shops,
             bench: Arc::default(),
+            tally: Tally::default(),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -57,6 +60,12 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// What this engine has written since it began, counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.tally.counts()
     }
 
     /// The shops that this engine knows.
@@ -127,8 +136,7 @@ impl Engine {
                     break;
                 };
                 let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
-                let due = due_at(draft.after(), now, &shop.policy);
-                self.0.store.append(draft, due).await?;
+                self.0.write(draft, now, &shop.policy).await?;
             }
         }
         Ok(())
@@ -241,6 +249,22 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
             .cloned()
+    }
+
+    /// Writes what happened to a payment, and when to look at it again. `None`: somebody else wrote
+    /// first, nothing was written. Once it stands it is counted.
+    pub(crate) async fn write(
+        &self,
+        draft: Draft,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Option<Book>, StoreError> {
+        let (due, change) = (due_at(draft.after(), now, policy), Change::of(&draft));
+        let written = self.store.append(draft, due).await?;
+        if written.is_some() {
+            self.tally.add(change);
+        }
+        Ok(written)
     }
 
     /// Sees to it that somebody works on a payment: pokes the worker, or becomes it. Whether that

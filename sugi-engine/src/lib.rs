@@ -15,6 +15,7 @@ mod named;
 mod resolve;
 mod sale;
 mod shop;
+mod tally;
 mod work;
 
 pub use brake::BrakeRule;
@@ -23,3 +24,4 @@ pub use engine::Engine;
 pub use resolve::{Resolution, ResolveAsk, ResolveError, Resolved};
 pub use sale::{Outcome, PayError, Sale, Ticket};
 pub use shop::{Contract, Limits, Shop};
+pub use tally::{Counts, Moved};

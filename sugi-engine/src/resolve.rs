@@ -9,8 +9,7 @@ use sugi_core::{
 use sugi_store::{Book, Draft, StoreError};
 
 use crate::{
-    drive::due_at,
-    engine::{Engine, Inner, failed},
+    engine::{Engine, failed},
     kcp, named,
     shop::Shop,
 };
@@ -96,7 +95,7 @@ impl Engine {
     /// # Errors
     /// [`ResolveError`]; then nothing was written.
     pub async fn resolve(&self, id: &PaymentId, ask: ResolveAsk) -> Result<Resolved, ResolveError> {
-        let Inner { clock, store, .. } = &*self.0;
+        let clock = &self.0.clock;
         let key = ask.key.as_ref();
         let name = key.and_then(|(scope, key)| named::after("res_", id, scope, key));
         loop {
@@ -117,8 +116,7 @@ impl Engine {
                 .await?;
             let now = clock.now();
             let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
-            let due = due_at(draft.after(), now, &shop.policy);
-            let written = match store.append(draft, due).await {
+            let written = match self.0.write(draft, now, &shop.policy).await {
                 // Written or not? The name is this key's alone, so reading tells.
                 Err(StoreError::Unknown { .. })
                     if self.told_before(id, name.as_ref(), &ask.what).await? =>

@@ -15,6 +15,7 @@ use crate::{
     engine::{Engine, Inner, failed},
     kcp,
     shop::Shop,
+    tally::Change,
     work::Work,
 };
 
@@ -181,7 +182,12 @@ impl Engine {
         mut request: Request,
         key: Option<Key>,
     ) -> Result<Created, PayError> {
-        let Inner { clock, store, .. } = &*self.0;
+        let Inner {
+            clock,
+            store,
+            tally,
+            ..
+        } = &*self.0;
         let (id, order_no) = (clock::new_payment_id(), request.order_no.clone());
         let mut attempt = 1;
         loop {
@@ -194,6 +200,7 @@ impl Engine {
             let now = clock.now();
             let draft = Draft::begin(id.clone(), now, events).map_err(|why| failed(&why))?;
             let due = due_at(draft.after(), now, &shop.policy);
+            let change = Change::of(&draft);
             match store
                 .create(
                     draft,
@@ -205,7 +212,10 @@ impl Engine {
                 )
                 .await
             {
-                Ok(book) => return Ok(Created::New(book)),
+                Ok(book) => {
+                    tally.add(change);
+                    return Ok(Created::New(book));
+                }
                 Err(CreateError::Attempt { next }) => attempt = next.max(attempt + 1),
                 Err(CreateError::KeyUsed {
                     payment,
@@ -218,7 +228,9 @@ impl Engine {
                 }
                 // Written or not? The name is ours alone, so reading tells.
                 Err(CreateError::Store(why @ StoreError::Unknown { .. })) => {
-                    return store.load(&id).await?.map(Created::New).ok_or(why.into());
+                    let book = store.load(&id).await?.ok_or(why)?;
+                    tally.add(change);
+                    return Ok(Created::New(book));
                 }
                 Err(CreateError::Store(why)) => return Err(why.into()),
             }

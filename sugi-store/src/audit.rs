@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::{
     chain::Hash,
     error::{Finding, StoreError},
-    sql,
+    sql::access,
     store::{Engine, Store},
     value::{Cells, Value},
 };
@@ -79,7 +79,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn audit_anchor(&self) -> Result<Anchor, StoreError> {
-        let found = self.engine.rows(sql::AUDIT_END, Vec::new()).await?;
+        let found = self.engine.rows(access::AUDIT_END, Vec::new()).await?;
         found.first().map_or(Ok(Anchor::START), |row| {
             let hash = Hash::from_hex(&row.text(1)?);
             let seq = row.int(0)?;
@@ -116,7 +116,7 @@ impl Store {
         if marks.is_empty() {
             return Ok(Some(end));
         }
-        let sql = sql::AUDIT.replace("{rows}", &marks.join(", "));
+        let sql = access::AUDIT.replace("{rows}", &marks.join(", "));
         match self.engine.run(sql, values).await {
             Ok(_) => Ok(Some(end)),
             // A number that is taken fails the whole statement. Whether it was that is seen from
@@ -142,7 +142,7 @@ impl Store {
                 let _ = write!(wheres, " and {column} = ${}", values.len());
             }
         }
-        let sql = sql::DEEDS
+        let sql = access::DEEDS
             .replace("{and}", &wheres)
             .replace("{limit}", &DEEDS_PAGE.to_string());
         let found = self.engine.rows(sql, values).await?;
@@ -162,7 +162,7 @@ impl Store {
         }
         match self
             .engine
-            .rows(sql::AUDIT_STRAYS, Vec::new())
+            .rows(access::AUDIT_STRAYS, Vec::new())
             .await?
             .first()
         {
@@ -179,7 +179,7 @@ async fn walk(engine: &Engine, kept: Option<Anchor>) -> Result<Anchor, StoreErro
     let mut end = Anchor::START;
     loop {
         let values = vec![end.seq.into(), STRETCH.into()];
-        let stretch = engine.rows(sql::AUDIT_WALK, values).await?;
+        let stretch = engine.rows(access::AUDIT_WALK, values).await?;
         if stretch.is_empty() {
             return Ok(end);
         }

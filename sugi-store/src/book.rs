@@ -1,7 +1,7 @@
 //! A payment together with the end of its chain, and what is about to be written behind it.
 
 use jiff::Timestamp;
-use sugi_core::{Event, Illegal, Payment, PaymentId};
+use sugi_core::{Event, Illegal, Payment, PaymentId, Status};
 
 use crate::chain::Hash;
 
@@ -33,7 +33,7 @@ pub struct Entry {
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) was_live: bool,
+    before: Option<(Status, u64)>,
     after: Book,
 }
 
@@ -53,7 +53,7 @@ impl Draft {
         events.try_fold(
             Self {
                 entries: vec![entry],
-                was_live: false,
+                before: None,
                 after,
             },
             |draft, event| draft.then(at, event),
@@ -65,10 +65,11 @@ impl Draft {
     /// # Errors
     /// When it cannot happen to it.
     pub fn of(book: Book, at: Timestamp, event: Event) -> Result<Self, Illegal> {
-        let was_live = crate::record::is_live(book.payment.status());
+        let payment = &book.payment;
+        let before = Some((payment.status(), payment.cancelled_amount()));
         Self {
             entries: Vec::with_capacity(1),
-            was_live,
+            before,
             after: book,
         }
         .then(at, event)
@@ -89,6 +90,17 @@ impl Draft {
     #[must_use]
     pub fn after(&self) -> &Payment {
         &self.after.payment
+    }
+
+    /// Where the payment stood before, and how much of it had been given back; `None` of a new one.
+    #[must_use]
+    pub fn before(&self) -> Option<(Status, u64)> {
+        self.before
+    }
+
+    pub(crate) fn was_live(&self) -> bool {
+        self.before
+            .is_some_and(|(status, _)| crate::record::is_live(status))
     }
 
     pub(crate) fn head(&self) -> Hash {

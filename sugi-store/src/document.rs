@@ -3,7 +3,7 @@
 //! Races are decided as in the journal, by a number: a change names the version that it read, and
 //! of two that read the same one, the second is told so.
 
-use crate::{error::StoreError, sql, store::Store, value::Cells};
+use crate::{error::StoreError, sql::access, store::Store, value::Cells};
 
 /// A kind of document: a table of its own in all but name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ impl Store {
     /// What the database says.
     pub async fn document(&self, kind: Kind, key: &str) -> Result<Option<Document>, StoreError> {
         let values = vec![kind.as_str().into(), key.to_owned().into()];
-        let found = self.engine.rows(sql::DOCUMENT, values).await?;
+        let found = self.engine.rows(access::DOCUMENT, values).await?;
         found.first().map(Document::read).transpose()
     }
 
@@ -59,7 +59,7 @@ impl Store {
     /// What the database says.
     pub async fn documents(&self, kind: Kind) -> Result<Vec<Document>, StoreError> {
         let values = vec![kind.as_str().into(), DOCUMENTS_MOST.into()];
-        let found = self.engine.rows(sql::DOCUMENTS, values).await?;
+        let found = self.engine.rows(access::DOCUMENTS, values).await?;
         found.iter().map(Document::read).collect()
     }
 
@@ -73,7 +73,7 @@ impl Store {
             owner.to_owned().into(),
             DOCUMENTS_MOST.into(),
         ];
-        let found = self.engine.rows(sql::DOCUMENTS_OF, values).await?;
+        let found = self.engine.rows(access::DOCUMENTS_OF, values).await?;
         found.iter().map(Document::read).collect()
     }
 
@@ -94,7 +94,7 @@ impl Store {
             owner.to_owned().into(),
             body.to_owned().into(),
         ];
-        let written = self.engine.run(sql::ADD_DOCUMENT, values).await?;
+        let written = self.engine.run(access::ADD_DOCUMENT, values).await?;
         Ok(!written.is_empty())
     }
 
@@ -117,7 +117,7 @@ impl Store {
             read.key.clone().into(),
             read.version.into(),
         ];
-        let written = self.engine.run(sql::REPLACE_DOCUMENT, values).await?;
+        let written = self.engine.run(access::REPLACE_DOCUMENT, values).await?;
         Ok(!written.is_empty())
     }
 
@@ -127,7 +127,7 @@ impl Store {
     /// What the database says; only after [`StoreError::Unknown`] may it be gone.
     pub async fn remove_document(&self, kind: Kind, key: &str) -> Result<bool, StoreError> {
         let values = vec![kind.as_str().into(), key.to_owned().into()];
-        let gone = self.engine.run(sql::REMOVE_DOCUMENT, values).await?;
+        let gone = self.engine.run(access::REMOVE_DOCUMENT, values).await?;
         Ok(!gone.is_empty())
     }
 }

@@ -52,7 +52,7 @@ impl Write {
     /// Whether the payment's orders are held from now on, if that changes.
     pub(crate) fn live_now(&self) -> Option<bool> {
         let live = record::is_live(self.draft.after().status());
-        (live != self.draft.was_live).then_some(live)
+        (live != self.draft.was_live()).then_some(live)
     }
 
     /// The claims whose liveness that change decides: shop, the merchant's order number, and the

@@ -34,6 +34,7 @@ mod record;
 mod sql;
 mod sqlite;
 mod store;
+mod unsettled;
 mod value;
 mod verify;
 
@@ -45,3 +46,4 @@ pub use error::{CreateError, Finding, StoreError};
 pub use lease::Lease;
 pub use list::{Filter, Page, Summary};
 pub use store::{Key, Opening, Store};
+pub use unsettled::Unsettled;

@@ -3,6 +3,8 @@
 //! Parameters are `$1`, `$2`, … and first appear in that order, because SQLite numbers them by
 //! their first appearance. Times are microseconds since 1970, hashes hexadecimal.
 
+pub(crate) mod access;
+
 /// A row of the journal. Nothing happens if its number is taken: somebody else was quicker.
 pub(crate) const APPEND: &str = "\
 insert into journal (payment, seq, at, body, hash) values ($1, $2, $3, $4, $5)
@@ -98,53 +100,16 @@ returning payment, fence";
 pub(crate) const RENEW: &str = "\
 update lease set ends_at = $1 where payment = $2 and node = $3 and fence = $4 returning fence";
 
-/// A document.
-pub(crate) const DOCUMENT: &str =
-    "select key, owner, version, body from document where kind = $1 and key = $2";
-
-/// The documents of a kind.
-pub(crate) const DOCUMENTS: &str =
-    "select key, owner, version, body from document where kind = $1 order by key limit $2";
-
-/// The documents of a kind and an owner.
-pub(crate) const DOCUMENTS_OF: &str = "\
-select key, owner, version, body from document where kind = $1 and owner = $2 order by key limit $3";
-
-/// A new document, unless there is one of its name.
-pub(crate) const ADD_DOCUMENT: &str = "\
-insert into document (kind, key, owner, version, body) values ($1, $2, $3, 1, $4)
-on conflict (kind, key) do nothing returning version";
-
-/// A document anew, if it is still the version that was read.
-pub(crate) const REPLACE_DOCUMENT: &str = "\
-update document set owner = $1, body = $2, version = version + 1
-where kind = $3 and key = $4 and version = $5 returning version";
-
-/// A document no more.
-pub(crate) const REMOVE_DOCUMENT: &str =
-    "delete from document where kind = $1 and key = $2 returning version";
-
-/// New rows of the audit; `{rows}` is as many as there are. A number that is taken fails all.
-pub(crate) const AUDIT: &str = "\
-insert into audit (seq, at, actor, action, subject, outcome, origin, hash) values {rows}";
-
-/// Where the audit's chain stands.
-pub(crate) const AUDIT_END: &str = "select seq, hash from audit order by seq desc limit 1";
-
-/// The audit in order, a stretch at a time.
-pub(crate) const AUDIT_WALK: &str = "\
-select seq, at, actor, action, subject, outcome, origin, hash from audit where seq > $1 order by seq limit $2";
-
-/// The audit, the newest first; `{and}` is made of the filters that are set.
-pub(crate) const DEEDS: &str = "\
-select seq, at, actor, action, subject, outcome, origin, hash from audit
-where seq < $1{and} order by seq desc limit {limit}";
-
-/// Payments that the audit tells of and the ledger does not know: a payment that was taken out whole,
-/// journal and all, leaves no gap anywhere else.
-pub(crate) const AUDIT_STRAYS: &str = "\
-select seq, subject from audit where subject >= 'pay_' and subject < 'pay`' and outcome < '4'
-    and not exists (select 1 from payment where id = subject) order by seq limit 1";
+/// What is not settled, counted. Each half is what one partial index holds, and nothing else.
+pub(crate) const UNSETTLED: &str = "\
+select shop, status, currency, count(*), cast(sum(amount - cancelled) as bigint), min(doubt_since)
+from (
+    select shop, status, currency, amount, cancelled, doubt_since from payment where due_at is not null
+    union all
+    select shop, status, currency, amount, cancelled, doubt_since from payment
+    where doubt_since is not null and due_at is null
+    limit $1) as unsettled
+group by shop, status, currency order by shop, status, currency";
 
 /// All statements that read.
 pub(crate) const READS: &[&str] = &[
@@ -156,12 +121,13 @@ pub(crate) const READS: &[&str] = &[
     WALK,
     ORPHANS,
     DOUBTS,
-    DOCUMENT,
-    DOCUMENTS,
-    DOCUMENTS_OF,
-    AUDIT_END,
-    AUDIT_WALK,
-    AUDIT_STRAYS,
+    UNSETTLED,
+    access::DOCUMENT,
+    access::DOCUMENTS,
+    access::DOCUMENTS_OF,
+    access::AUDIT_END,
+    access::AUDIT_WALK,
+    access::AUDIT_STRAYS,
 ];
 
 /// All statements that write one thing. Like those that read they are prepared when the store
@@ -175,9 +141,9 @@ pub(crate) const WRITES: &[&str] = &[
     CLAIM_KEY,
     LEASE,
     RENEW,
-    ADD_DOCUMENT,
-    REPLACE_DOCUMENT,
-    REMOVE_DOCUMENT,
+    access::ADD_DOCUMENT,
+    access::REPLACE_DOCUMENT,
+    access::REMOVE_DOCUMENT,
 ];
 
 /// The writes again for a whole batch each, for PostgreSQL, where a statement costs a message and

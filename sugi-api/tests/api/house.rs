@@ -118,10 +118,10 @@ impl House {
     /// A second service over the same ledger: it remembers nothing of the first. Its address.
     pub(crate) async fn another_service(&self) -> std::net::SocketAddr {
         let limits = Plan::default().limits;
-        let api = Api::new(self.engine.clone(), Clock::real(), keys(), limits);
+        let api = Api::new(self.access.clone(), keys(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = sugi_api::router(&api);
+        let router = sugi_api::router(&api, axum::Router::new());
         // It ends with the test's runtime.
         tokio::spawn(sugi_api::serve(
             listener,

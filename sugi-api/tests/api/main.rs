@@ -17,6 +17,7 @@ mod document;
 mod house;
 mod http;
 mod list;
+mod metrics;
 mod peer;
 mod resolve;
 mod service;

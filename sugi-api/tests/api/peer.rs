@@ -18,7 +18,7 @@ async fn told(behind_proxy: bool, headers: &[(&str, &str)]) -> String {
     } else {
         door
     };
-    let router = sugi_api::router(&house.api, axum::Router::new()).merge(pages);
+    let router = sugi_api::router(&house.api, pages);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let served = tokio::spawn(sugi_api::serve(door, router, Limits::default(), async {
         drop(stopped.await);

@@ -10,6 +10,7 @@
 )]
 
 mod cancel;
+mod counts;
 mod doubt;
 mod faults;
 mod nodes;

@@ -1,13 +1,14 @@
 //! Payments are found by what people have in their hands.
 
-use sugi_core::Status;
-use sugi_store::Filter;
+use sugi_core::{Event, Lost, Status};
+use sugi_store::{Draft, Filter, Opening, Unsettled};
 
-use crate::{House, approved, declined, id};
+use crate::{House, approved, at, declined, id, request};
 
 on_each_engine!(
     by_state_order_number_card_and_approval,
     page_by_page_without_gap_or_repeat,
+    what_is_open_is_counted_by_shop_state_and_currency,
 );
 
 async fn by_state_order_number_card_and_approval(house: House) {
@@ -131,4 +132,62 @@ async fn page_by_page_without_gap_or_repeat(house: House) {
         }
     }
     assert_eq!(seen, (1..=7).rev().map(id).collect::<Vec<_>>());
+}
+
+async fn what_is_open_is_counted_by_shop_state_and_currency(house: House) {
+    assert_eq!(house.store().unsettled().await.unwrap(), []);
+    let lost = || {
+        let why = "timed out".into();
+        Event::Lost(Lost {
+            why,
+            tno: None,
+            contradicts: false,
+        })
+    };
+    // Settled: of no interest, however many there are.
+    for n in 1..=3 {
+        let book = house.pay(n, &format!("A-{n}")).await.unwrap();
+        house.then(&book, declined()).await.unwrap();
+    }
+    // On its way; in doubt and due; in doubt and at rest.
+    house.pay(4, "A-4").await.unwrap();
+    let book = house.pay(5, "A-5").await.unwrap();
+    let draft = Draft::of(book, at(2), lost()).unwrap();
+    house.store().append(draft, Some(at(9))).await.unwrap();
+    let book = house.pay(6, "A-6").await.unwrap();
+    house.then(&book, lost()).await.unwrap();
+    // Of another shop, in dollars, approved, and a cancel of it under way.
+    let mut request = request("A-7");
+    request.shop = "other".parse().unwrap();
+    request.order.money.currency = nhn_kcp::Currency::Usd;
+    let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
+    let draft = Draft::begin(id(7), at(1), events).unwrap();
+    let opening = Opening {
+        attempt: 1,
+        key: None,
+    };
+    let book = house.store().create(draft, Some(at(40)), opening).await;
+    let draft = Draft::of(book.unwrap(), at(2), approved("26000000000007")).unwrap();
+    house.store().append(draft, Some(at(9))).await.unwrap();
+
+    let counted = |shop: &str, status, payments, doubt_since| Unsettled {
+        shop: shop.parse().unwrap(),
+        status,
+        currency: if shop == "main" {
+            nhn_kcp::Currency::Krw
+        } else {
+            nhn_kcp::Currency::Usd
+        },
+        payments,
+        amount: payments * 1004,
+        doubt_since,
+    };
+    assert_eq!(
+        house.store().unsettled().await.unwrap(),
+        [
+            counted("main", Status::Approving, 1, None),
+            counted("main", Status::InDoubt, 2, Some(at(1))),
+            counted("other", Status::Approved, 1, None),
+        ]
+    );
 }

@@ -1,0 +1,70 @@
+//! Payments and money by shop: only for those whose key may read them.
+
+use std::collections::BTreeMap;
+
+use sugi_core::ShopId;
+use sugi_engine::Counts;
+use sugi_store::Unsettled;
+
+use super::{
+    open_state,
+    text::{Kind, Text},
+};
+
+/// Writes what is told of these shops.
+pub(super) fn write(
+    text: &mut Text,
+    counts: &Counts,
+    open: &[Unsettled],
+    may_see: impl Fn(&ShopId) -> bool,
+) {
+    let mut payments = BTreeMap::<_, u64>::new();
+    let mut amounts = BTreeMap::<_, u64>::new();
+    for one in open.iter().filter(|one| may_see(&one.shop)) {
+        let (shop, state) = (one.shop.as_str(), open_state(one.status));
+        *payments.entry((shop, state)).or_default() += one.payments;
+        let amount = amounts.entry((shop, state, one.currency.as_str()));
+        *amount.or_default() += one.amount;
+    }
+    text.family(
+        Kind::Gauge,
+        "sugi_shop_payments_open",
+        "Payments that are not settled, by shop and state.",
+        payments
+            .iter()
+            .map(|((shop, state), n)| ([("shop", *shop), ("state", *state)], n)),
+    );
+    text.family(
+        Kind::Gauge,
+        "sugi_shop_amount_open",
+        "Amounts of those, in the currency's smallest unit.",
+        amounts.iter().map(|((shop, state, currency), sum)| {
+            let labels = [("shop", *shop), ("state", *state), ("currency", *currency)];
+            (labels, sum)
+        }),
+    );
+    let mine = counts
+        .payments
+        .iter()
+        .filter(|((shop, _), _)| may_see(shop));
+    text.family(
+        Kind::Counter,
+        "sugi_shop_payments_total",
+        "Payments that came to a state, by shop and state.",
+        mine.map(|((shop, state), n)| ([("shop", shop.as_str()), ("state", state.as_str())], n)),
+    );
+    let mine = counts.money.iter().filter(|((shop, ..), _)| may_see(shop));
+    text.family(
+        Kind::Counter,
+        "sugi_shop_amount_total",
+        "Money that moved, in the currency's smallest unit.",
+        mine.map(|((shop, currency, how), sum)| {
+            let labels = [
+                ("shop", shop.as_str()),
+                ("moved", how.as_str()),
+                ("currency", currency.as_str()),
+            ];
+            (labels, sum)
+        }),
+    );
+}

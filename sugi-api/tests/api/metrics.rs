@@ -1,0 +1,166 @@
+//! What is told to those who watch, and to whom.
+
+use std::collections::BTreeMap;
+
+use kcp_sandbox::{Fault, FaultKind, Operation};
+use serde_json::json;
+
+use crate::{
+    house::{House, KEY_OTHER_SHOP, KEY_PAY, KEY_READ, sale_with},
+    http::{Answer, Request},
+};
+
+const DOCUMENT: &str = include_str!("../../../docs/metrics.md");
+
+/// The metrics as a key sees them; without one, as anybody does.
+async fn seen(house: &House, key: Option<&str>) -> Answer {
+    let request = Request::new(house.address, "GET", "/metrics");
+    match key {
+        Some(key) => request.header("authorization", &format!("Bearer {key}")),
+        None => request,
+    }
+    .send()
+    .await
+}
+
+/// Name and kind of every metric that is served, and its labels as far as it has lines.
+fn served(answer: &Answer) -> BTreeMap<String, (String, Option<String>)> {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let mut all = BTreeMap::new();
+    for line in answer.text.lines() {
+        if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            let before = all.insert(name.to_owned(), (kind.to_owned(), None));
+            assert_eq!(before, None, "{name} is there twice");
+        } else if !line.starts_with('#') {
+            let (name, rest) = line.split_once(['{', ' ']).unwrap();
+            let labels: Vec<_> = rest
+                .split("=\"")
+                .map(|part| part.rsplit(['"', ',', '{']).next().unwrap())
+                .collect();
+            let labels = labels[..labels.len() - 1].join(", ");
+            all.get_mut(name).unwrap().1 = Some(labels);
+        }
+    }
+    all
+}
+
+/// The same from the document's tables.
+fn documented() -> BTreeMap<String, (String, Option<String>)> {
+    let rows = DOCUMENT.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, name, kind, labels, what, _] = cells[..] else {
+            panic!("{row}");
+        };
+        assert!(what.len() > 10, "{row}");
+        let plain = |text: &str| text.replace('`', "");
+        (plain(name), (kind.to_owned(), Some(plain(labels))))
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn every_metric_that_is_served_is_documented_and_the_other_way_round() {
+    let house = House::without_lookup().await;
+    let id = house.approved("A-1").await;
+    house
+        .cancel(&id, "c", &json!({ "amount": 4, "reason": "x" }))
+        .await;
+    house.fault(FaultKind::LoseAnswer);
+    house.pay("A-2").await;
+    house.get("/v1/payments/pay_1").await;
+    let served = served(&seen(&house, Some(KEY_READ)).await);
+    let documented = documented();
+    for (name, (kind, labels)) in &served {
+        let told = documented.get(name);
+        let (told, told_labels) = told.unwrap_or_else(|| panic!("{name} is not documented"));
+        assert_eq!(kind, told, "{name}");
+        assert_eq!(labels, told_labels, "{name}: its labels");
+    }
+    for name in documented.keys() {
+        assert!(served.contains_key(name), "{name} is not served");
+    }
+}
+
+#[tokio::test]
+async fn payments_and_money_are_told_by_shop() {
+    let house = House::without_lookup().await;
+    let id = house.approved("A-1").await;
+    for (key, amount) in [("c1", 300), ("c2", 200)] {
+        let body = json!({ "amount": amount, "reason": "x" });
+        assert_eq!(house.cancel(&id, key, &body).await.status, 201);
+    }
+    let number = kcp_sandbox::magic_card(99, "CC61").unwrap();
+    let declined = sale_with("A-2", &[("card.number", json!(number))]);
+    let answer = house.post("/v1/payments", "A-2", &declined).send().await;
+    assert_eq!(answer.json["state"], "declined");
+    house.fault(FaultKind::LoseAnswer);
+    house.pay("A-3").await;
+    // Asked again: nothing of it is new.
+    house.pay("A-1").await;
+    let metrics = seen(&house, Some(KEY_READ)).await.text;
+    for line in [
+        r#"sugi_shop_payments_total{shop="main",state="approving"} 3"#,
+        r#"sugi_shop_payments_total{shop="main",state="approved"} 1"#,
+        r#"sugi_shop_payments_total{shop="main",state="declined"} 1"#,
+        r#"sugi_shop_payments_total{shop="main",state="in_doubt"} 1"#,
+        r#"sugi_shop_payments_total{shop="main",state="partially_cancelled"} 1"#,
+        r#"sugi_shop_amount_total{shop="main",moved="approved",currency="KRW"} 1004"#,
+        r#"sugi_shop_amount_total{shop="main",moved="cancelled",currency="KRW"} 500"#,
+        r#"sugi_shop_payments_open{shop="main",state="in_doubt"} 1"#,
+        r#"sugi_shop_amount_open{shop="main",state="in_doubt",currency="KRW"} 1004"#,
+    ] {
+        assert!(
+            metrics.lines().any(|told| told == line),
+            "{line} in {metrics}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_that_has_not_ended_is_open() {
+    let house = House::new().await;
+    let id = house.approved("A-1").await;
+    for operation in [Operation::Cancel, Operation::Inquire] {
+        let lost = Fault::new(FaultKind::LoseAnswer).on(operation);
+        house.sandbox.fault(lost.times(1_000)).unwrap();
+    }
+    let body = json!({ "amount": 4, "reason": "x" });
+    let answer = house.cancel(&id, "c", &body).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let metrics = seen(&house, Some(KEY_READ)).await.text;
+    for line in [
+        r#"sugi_payments_open{state="cancelling"} 1"#,
+        r#"sugi_shop_payments_open{shop="main",state="cancelling"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    house.sandbox.clear_faults();
+    house.settled(&id).await;
+    let metrics = seen(&house, None).await.text;
+    assert!(
+        metrics.contains(r#"sugi_payments_open{state="cancelling"} 0"#),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_without_a_key_learns_of_shops_or_money() {
+    let house = House::new().await;
+    house.approved("A-1").await;
+    let open = seen(&house, None).await;
+    assert!(open.text.contains("sugi_in_doubt 0"), "{}", open.text);
+    assert!(!open.text.contains("shop"), "{}", open.text);
+    let other = seen(&house, Some(KEY_OTHER_SHOP)).await;
+    assert!(other.text.contains("sugi_shop_amount_total"));
+    assert!(!other.text.contains("shop=\""), "{}", other.text);
+    seen(&house, Some(KEY_PAY))
+        .await
+        .is_problem(403, "scope_missing");
+    seen(&house, Some("sk_test_nobody"))
+        .await
+        .is_problem(401, "unauthenticated");
+}

@@ -1,0 +1,137 @@
+//! What this process has written since it began, counted: for those who watch.
+//!
+//! Counting costs nothing that grows with the ledger. What is counted is what this process knows that it
+//! wrote; a write whose end it never learnt is not in it, so the ledger stays the truth.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use nhn_kcp::Currency;
+use sugi_core::{Payment, ShopId, State, Status};
+use sugi_store::Draft;
+
+/// What was counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How many payments came to a state. One that moves on is counted in each.
+    pub payments: BTreeMap<(ShopId, Status), u64>,
+    /// How much money moved, in the currency's smallest unit.
+    pub money: BTreeMap<(ShopId, Currency, Moved), u64>,
+}
+
+/// How money moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moved {
+    /// By sales that stand.
+    Approved,
+    /// By what was given back of them.
+    Cancelled,
+    /// There and back, by approvals that nobody was told of.
+    Reversed,
+}
+
+impl Moved {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Approved, Self::Cancelled, Self::Reversed];
+
+    /// The word itself.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Cancelled => "cancelled",
+            Self::Reversed => "reversed",
+        }
+    }
+}
+
+/// The counts of an engine.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Mutex<Counts>);
+
+/// What a draft adds, once it is written.
+pub(crate) struct Change {
+    shop: ShopId,
+    currency: Currency,
+    /// The state that the payment came to.
+    status: Option<Status>,
+    money: Vec<(Moved, u64)>,
+}
+
+impl Change {
+    /// `None` where nothing changes that is counted.
+    pub(crate) fn of(draft: &Draft) -> Option<Self> {
+        let (before, after) = (draft.before(), draft.after());
+        let status = Some(after.status()).filter(|now| Some(*now) != before.map(|was| was.0));
+        let money = moved(before, after);
+        if status.is_none() && money.is_empty() {
+            return None;
+        }
+        let request = &after.request;
+        Some(Self {
+            shop: request.shop.clone(),
+            currency: request.order.money.currency,
+            status,
+            money,
+        })
+    }
+}
+
+/// What money moved between where a payment stood, with so much given back, and now.
+fn moved(before: Option<(Status, u64)>, after: &Payment) -> Vec<(Moved, u64)> {
+    use Status::{Approved, Cancelled, PartiallyCancelled, Reversed};
+    let stood = before.filter(|was| matches!(was.0, Approved | PartiallyCancelled | Cancelled));
+    let money = match &after.state {
+        State::Approved { approval, .. } => {
+            let new = if stood.is_none() {
+                approval.amount.get()
+            } else {
+                0
+            };
+            let given_back = after
+                .cancelled_amount()
+                .saturating_sub(stood.map_or(0, |was| was.1));
+            [(Moved::Approved, new), (Moved::Cancelled, given_back)]
+        }
+        State::Reversed { approval } if before.is_none_or(|was| was.0 != Reversed) => [
+            (Moved::Reversed, approval.amount.get()),
+            (Moved::Cancelled, 0),
+        ],
+        _ => return Vec::new(),
+    };
+    money
+        .into_iter()
+        .filter(|(_, amount)| *amount > 0)
+        .collect()
+}
+
+impl Tally {
+    /// A draft was written.
+    pub(crate) fn add(&self, change: Option<Change>) {
+        let Some(Change {
+            shop,
+            currency,
+            status,
+            money,
+        }) = change
+        else {
+            return;
+        };
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (how, amount) in money {
+            let sum = counts.money.entry((shop.clone(), currency, how));
+            let sum = sum.or_default();
+            *sum = sum.saturating_add(amount);
+        }
+        if let Some(status) = status {
+            *counts.payments.entry((shop, status)).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.clone()
+    }
+}

@@ -1,0 +1,49 @@
+//! What people set up, and the audit.
+
+/// A document.
+pub(crate) const DOCUMENT: &str =
+    "select key, owner, version, body from document where kind = $1 and key = $2";
+
+/// The documents of a kind.
+pub(crate) const DOCUMENTS: &str =
+    "select key, owner, version, body from document where kind = $1 order by key limit $2";
+
+/// The documents of a kind and an owner.
+pub(crate) const DOCUMENTS_OF: &str = "\
+select key, owner, version, body from document where kind = $1 and owner = $2 order by key limit $3";
+
+/// A new document, unless there is one of its name.
+pub(crate) const ADD_DOCUMENT: &str = "\
+insert into document (kind, key, owner, version, body) values ($1, $2, $3, 1, $4)
+on conflict (kind, key) do nothing returning version";
+
+/// A document anew, if it is still the version that was read.
+pub(crate) const REPLACE_DOCUMENT: &str = "\
+update document set owner = $1, body = $2, version = version + 1
+where kind = $3 and key = $4 and version = $5 returning version";
+
+/// A document no more.
+pub(crate) const REMOVE_DOCUMENT: &str =
+    "delete from document where kind = $1 and key = $2 returning version";
+
+/// New rows of the audit; `{rows}` is as many as there are. A number that is taken fails all.
+pub(crate) const AUDIT: &str = "\
+insert into audit (seq, at, actor, action, subject, outcome, origin, hash) values {rows}";
+
+/// Where the audit's chain stands.
+pub(crate) const AUDIT_END: &str = "select seq, hash from audit order by seq desc limit 1";
+
+/// The audit in order, a stretch at a time.
+pub(crate) const AUDIT_WALK: &str = "\
+select seq, at, actor, action, subject, outcome, origin, hash from audit where seq > $1 order by seq limit $2";
+
+/// The audit, the newest first; `{and}` is made of the filters that are set.
+pub(crate) const DEEDS: &str = "\
+select seq, at, actor, action, subject, outcome, origin, hash from audit
+where seq < $1{and} order by seq desc limit {limit}";
+
+/// Payments that the audit tells of and the ledger does not know: a payment that was taken out whole,
+/// journal and all, leaves no gap anywhere else.
+pub(crate) const AUDIT_STRAYS: &str = "\
+select seq, subject from audit where subject >= 'pay_' and subject < 'pay`' and outcome < '4'
+    and not exists (select 1 from payment where id = subject) order by seq limit 1";
