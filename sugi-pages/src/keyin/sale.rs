@@ -2,7 +2,7 @@
 
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Card, CardNumber, Currency, Expiry, GoodsName,
-    HolderNo, HolderProof, Installments, Money, Order, OrderNo, PasswordPrefix, TaxSplit,
+    HolderNo, HolderProof, Installments, Money, Order, OrderNo, PasswordPrefix, TaxParts, TaxSplit,
     korean_date,
 };
 use sugi_core::ShopId;
@@ -191,17 +191,14 @@ fn tax(form: &Form, amount: Option<Amount>) -> Result<Option<TaxSplit>, ()> {
         return Ok(None);
     }
     let free: u64 = digits.parse().map_err(|_| ())?;
-    let all = amount.map_or(free, Amount::get);
-    let taxed = all.checked_sub(free).ok_or(())?;
+    let Some(amount) = amount else {
+        return Ok(None);
+    };
+    let taxed = amount.get().checked_sub(free).ok_or(())?;
     let vat = taxed / 11;
-    Ok(Some(match taxed {
-        0 => TaxSplit::TaxFree,
-        _ => TaxSplit::Mixed {
-            supply: taxed - vat,
-            vat,
-            free,
-        },
-    }))
+    let supply = taxed - vat;
+    let parts = TaxParts { supply, vat, free };
+    TaxSplit::of(amount, parts).map(Some).map_err(|_| ())
 }
 
 /// Who buys: by phone if there is one, for names are many people's.
@@ -246,11 +243,8 @@ mod tests {
         let of = |free, amount| tax(&form(&format!("free={free}")), Amount::new(amount).ok());
         assert_eq!(of("", 1_000), Ok(None));
         assert_eq!(of("1,000", 1_000), Ok(Some(TaxSplit::TaxFree)));
-        let mixed = TaxSplit::Mixed {
-            supply: 1_000,
-            vat: 100,
-            free: 400,
-        };
+        let (supply, vat, free) = (1_000, 100, 400);
+        let mixed = TaxSplit::Mixed(TaxParts { supply, vat, free });
         assert_eq!(of("400", 1_500), Ok(Some(mixed)));
         assert_eq!(of("1,001", 1_000), Err(()));
     }
