@@ -35,8 +35,7 @@ impl House {
         let mut out = BufReader::new(demo.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
         let about = serde_json::from_str(&line).expect("the demo says where it is");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
+        let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
@@ -169,6 +168,11 @@ impl Drop for House {
             let _ = child.wait();
         }
     }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 /// Types into whatever has the focus, key by key; returns how many keys that were.
