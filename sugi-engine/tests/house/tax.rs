@@ -1,11 +1,11 @@
 //! Cancels of a sale that is split for tax: part by part, and what is left of each is never lost.
 
 use kcp_sandbox::{Fault, FaultKind, Operation};
-use nhn_kcp::{Amount, TaxParts, TaxSplit};
+use nhn_kcp::{Amount, Cancel, TaxParts, TaxSplit};
 use sugi_core::{Event, Payment, PaymentId, State, Status};
 use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Sale, clock::Clock};
 
-use crate::{House, sale};
+use crate::{House, PATIENCE, sale};
 
 const SALE: TaxParts = parts(800, 80, 124);
 
@@ -38,6 +38,16 @@ impl House {
     ) -> Result<Payment, CancelError> {
         self.engine().cancel(id, ask(amount, tax)).await?;
         Ok(self.settled(id).await)
+    }
+
+    /// Cancels past us, with the shop's own key, as from KCP's partner site.
+    async fn past_us(&self, order_no: &str, taken: TaxParts, left: TaxParts) {
+        let tno = &self.sandbox.books_of(order_no).transactions[0].tno;
+        let won = |parts: TaxParts| Amount::new(parts.total().unwrap()).unwrap();
+        let (tno, reason) = (tno.parse().unwrap(), "past us".parse().unwrap());
+        let cancel = Cancel::partial(tno, won(taken), won(left), reason).unwrap();
+        let cancel = cancel.with_tax(taken, left).unwrap();
+        self.shop().client.cancel(&cancel).await.unwrap();
     }
 
     /// What is left of each part in KCP's books.
@@ -198,12 +208,7 @@ async fn one_key_makes_one_cancel_of_the_same_parts() {
 async fn once_somebody_gave_back_past_us_a_person_says_how_the_rest_divides() {
     let house = House::new().await;
     let id = house.pay_split("A-1").await;
-    let book = house.engine().store().load(&id).await.unwrap().unwrap();
-    let tno = book.payment.approval().unwrap().tno.clone();
-    let amount = |won| Amount::new(won).unwrap();
-    let past_us = nhn_kcp::Cancel::partial(tno, amount(124), amount(1004), "x".parse().unwrap());
-    let past_us = past_us.unwrap().with_tax(parts(0, 0, 124), SALE).unwrap();
-    house.shop().client.cancel(&past_us).await.unwrap();
+    house.past_us("A-1", parts(0, 0, 124), SALE).await;
 
     // Ours is refused, because less is left than we thought; from then on we know that.
     let taken = parts(80, 8, 12);
@@ -234,5 +239,32 @@ async fn once_somebody_gave_back_past_us_a_person_says_how_the_rest_divides() {
     assert_eq!(refused.1.as_ref().unwrap().code.as_str(), "8099");
     let rest = house.cancel_split(&id, Some(880), Some(parts(800, 80, 0)));
     assert_eq!(rest.await.unwrap().status(), Status::Cancelled);
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn a_reversal_of_what_somebody_cancelled_in_part_waits_for_them_to_cancel_the_rest() {
+    let house = House::new().await;
+    // The answer is lost, and before we can look somebody gives a part back at KCP's partner site.
+    house.fault(FaultKind::LoseAnswer);
+    let blind = Fault::new(FaultKind::LoseAnswer).on(Operation::Inquire);
+    house.sandbox.fault(blind.times(1_000)).unwrap();
+    let mut split = sale("A-1", 1004);
+    split.order.tax = Some(TaxSplit::Mixed(SALE));
+    let Outcome::Begun(ticket) = house.engine().pay(split).await.unwrap() else {
+        panic!()
+    };
+    let id = ticket.first_word().await.id.clone();
+    house.past_us("A-1", parts(0, 0, 124), SALE).await;
+    house.sandbox.clear_faults();
+
+    // Nobody here knows which parts the rest is of, so KCP does not take ours.
+    let refused = |payment: &Payment| matches!(&payment.state, State::Reversing { undo, .. } if undo.refusal.is_some());
+    let seen = house.engine().watch(&id, PATIENCE, refused).await;
+    let seen = seen.unwrap().unwrap();
+    assert_eq!(seen.status(), Status::Reversing, "{:?}", seen.state);
+    let rest = parts(800, 80, 0);
+    house.past_us("A-1", rest, rest).await;
+    assert_eq!(house.settled(&id).await.status(), Status::Reversed);
     house.agrees().await;
 }
