@@ -29,6 +29,8 @@ mod visitor;
 mod words;
 mod write;
 
+pub use router::{Gate, ROUTES, Route};
+
 use std::sync::Arc;
 
 use sugi_access::Access;

@@ -1,16 +1,73 @@
-//! Every page, and what lies around all of them.
+//! Every page: one table of what there is and who may come there, and what lies around all of them.
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::Request,
     middleware::{self, Next},
     response::Response,
-    routing::{get, post},
+    routing::MethodRouter,
 };
 use http::{HeaderName, HeaderValue, header};
+use sugi_access::Role;
 use tower_http::csrf::CsrfLayer;
 
 use crate::{Pages, assets, doubts, home, keyin, sign_in, trouble, trouble::Trouble};
+
+/// Who may come to a page at all. What they may do there to which shop and how much is the page's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Whoever finds it.
+    Anybody,
+    /// Every operator.
+    Operator,
+    /// Operators with this role.
+    Role(Role),
+}
+
+/// One address of the pages.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Its path.
+    pub path: &'static str,
+    /// Who may come there.
+    pub gate: Gate,
+    /// Whether it shows something.
+    pub get: bool,
+    /// Whether something can be sent there.
+    pub post: bool,
+}
+
+/// Makes the table and the router of the same lines, so that neither has what the other has not.
+macro_rules! routes {
+    ($($gate:expr => $path:literal $(get($get:path))? $(post($post:path))?;)*) => {
+        /// Every address.
+        pub const ROUTES: &[Route] = &[$(Route {
+            path: $path,
+            gate: $gate,
+            get: routes!(@is $($get)?),
+            post: routes!(@is $($post)?),
+        }),*];
+
+        fn table() -> Router<Pages> {
+            Router::new()$(.route(
+                $path,
+                MethodRouter::new()$(.get($get))?$(.post($post))?.layer(Extension($gate)),
+            ))*
+        }
+    };
+    (@is) => { false };
+    (@is $handler:path) => { true };
+}
+
+routes! {
+    Gate::Anybody => "/assets/{name}" get(assets::get);
+    Gate::Anybody => "/sign-in" get(sign_in::show) post(sign_in::enter);
+    Gate::Anybody => "/lang" post(sign_in::choose_lang);
+    Gate::Operator => "/" get(home::home);
+    Gate::Operator => "/sign-out" post(sign_in::leave);
+    Gate::Role(Role::KeyIn) => "/keyin" get(keyin::show) post(keyin::charge);
+    Gate::Operator => "/doubts" get(doubts::show);
+}
 
 /// Nothing from elsewhere, no script or style but ours, in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -33,14 +90,7 @@ const HEADERS: [(&str, &str); 7] = [
 
 pub(crate) fn router(pages: &Pages) -> Router {
     let other_site = |_: tower_http::csrf::ProtectionError| Response::from(Trouble::OtherSite);
-    Router::new()
-        .route("/", get(home::home))
-        .route("/assets/{name}", get(assets::get))
-        .route("/keyin", get(keyin::show).post(keyin::charge))
-        .route("/doubts", get(doubts::show))
-        .route("/sign-in", get(sign_in::show).post(sign_in::enter))
-        .route("/sign-out", post(sign_in::leave))
-        .route("/lang", post(sign_in::choose_lang))
+    table()
         // Who asks from another site's page is not listened to, whatever cookie the browser adds.
         .layer(CsrfLayer::new().with_rejection_response(other_site))
         .layer(middleware::from_fn(trouble::dress))

@@ -5,10 +5,10 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
-use sugi_access::{Cookie, Operator, Origin, Role, Session};
+use sugi_access::{Cookie, Operator, Origin, Session};
 use sugi_core::ShopId;
 
-use crate::{Pages, lang::Lang, trouble::Trouble};
+use crate::{Pages, lang::Lang, router::Gate, trouble::Trouble};
 
 /// The cookie that keeps a session. The prefix makes browsers hold it to this host, to TLS (or to
 /// this machine), and to the whole path, so that no neighbour can plant one.
@@ -45,6 +45,15 @@ impl FromRequestParts<Pages> for Visitor {
         if let Some(who) = parts.extensions.get::<sugi_api::Who>() {
             who.is(&format!("operator:{}", session.operator.name));
         }
+        let may_come = match parts.extensions.get::<Gate>() {
+            Some(Gate::Anybody | Gate::Operator) => true,
+            Some(Gate::Role(role)) => session.operator.may(*role),
+            // An address that is not in the table is nobody's.
+            None => false,
+        };
+        if !may_come {
+            return Err(Trouble::MayNot.into());
+        }
         // Until codes are set up nothing else can be done, where the installation wants them.
         let needs_codes = pages.access().rules().code_required && !session.operator.has_codes();
         if needs_codes && !path.starts_with("/account") && !path.starts_with("/sign-out") {
@@ -62,15 +71,6 @@ impl FromRequestParts<Pages> for Visitor {
 impl Visitor {
     pub(crate) fn operator(&self) -> &Operator {
         &self.session.operator
-    }
-
-    /// Refuses an operator without a role.
-    pub(crate) fn must(&self, role: Role) -> Result<(), Trouble> {
-        if self.operator().may(role) {
-            Ok(())
-        } else {
-            Err(Trouble::MayNot)
-        }
     }
 
     /// Hides what belongs to shops that are not theirs.
