@@ -4,6 +4,7 @@
 //! it asks for. So it is carried out once, however often somebody tries and wherever a process ends.
 
 use jiff::{SignedDuration, Timestamp};
+use nhn_kcp::TaxParts;
 use serde::{Deserialize, Serialize};
 use sugi_core::{Actor, PaymentId};
 use sugi_engine::clock;
@@ -27,6 +28,9 @@ pub enum What {
         payment: PaymentId,
         /// How much; all that is left if not said.
         amount: Option<u64>,
+        /// How that divides for tax, of a sale that was split so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tax: Option<TaxParts>,
         /// Why, as told to KCP.
         reason: String,
     },

@@ -57,7 +57,7 @@
     }
   };
   if ($(".top") && "EventSource" in window) {
-    const live = new EventSource("/live?of=" + encodeURIComponent(location.pathname));
+    const live = new EventSource("/live?of=" + encodeURIComponent(location.pathname) + "&seen=" + document.body.dataset.seen);
     live.addEventListener("changed", () => refresh().catch(() => {}));
     // The session is over: whatever stands on the screen is nobody's any more.
     live.addEventListener("over", () => { live.close(); location.reload(); });

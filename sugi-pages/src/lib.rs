@@ -20,6 +20,8 @@ mod form;
 mod home;
 mod keyin;
 mod lang;
+mod live;
+mod payments;
 mod router;
 mod say;
 mod shell;
@@ -46,6 +48,7 @@ struct Inner {
     /// The API keys of this installation, for the settings to list.
     keys: Vec<ApiKey>,
     keyin: keyin::Memory,
+    streams: live::Streams,
 }
 
 impl Pages {
@@ -57,11 +60,11 @@ impl Pages {
             access,
             keys,
             keyin,
+            streams: live::Streams::default(),
         }))
     }
 
     /// Every page, to be served beside the API.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         router::router(self)
     }

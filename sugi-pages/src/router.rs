@@ -11,7 +11,9 @@ use http::{HeaderName, HeaderValue, header};
 use sugi_access::Role;
 use tower_http::csrf::CsrfLayer;
 
-use crate::{Pages, assets, doubts, home, keyin, sign_in, trouble, trouble::Trouble};
+use crate::{
+    Pages, assets, doubts, home, keyin, live, payments, sign_in, trouble, trouble::Trouble,
+};
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +68,12 @@ routes! {
     Gate::Operator => "/" get(home::home);
     Gate::Operator => "/sign-out" post(sign_in::leave);
     Gate::Role(Role::KeyIn) => "/keyin" get(keyin::show) post(keyin::charge);
+    Gate::Operator => "/payments" get(payments::list::show);
+    Gate::Operator => "/payments/{id}" get(payments::show::show);
+    Gate::Role(Role::Cancel) => "/payments/{id}/cancel" post(payments::cancel::cancel);
+    Gate::Role(Role::Close) => "/payments/{id}/close" post(payments::close::close);
     Gate::Operator => "/doubts" get(doubts::show);
+    Gate::Operator => "/live" get(live::live);
 }
 
 /// Nothing from elsewhere, no script or style but ours, in nobody's frame.

@@ -42,6 +42,8 @@ pub(crate) struct Shell {
     /// A sentence about doubts, and the oldest of them.
     pub(crate) alarm: Option<Alarm>,
     pub(crate) path: String,
+    /// How far the payment is that the page shows, for whatever keeps it fresh.
+    pub(crate) seen: String,
     /// No shop of this installation moves real money.
     pub(crate) test: bool,
 }
@@ -136,6 +138,7 @@ impl Shell {
             links,
             alarm,
             path: visitor.path.clone(),
+            seen: String::new(),
             test: !shops.is_empty() && shops.iter().all(test),
         })
     }

@@ -97,10 +97,9 @@ impl Guard {
         let is_like =
             |earlier: &&Earlier| earlier.form != form && now.duration_since(earlier.at) < WINDOW;
         let like = marks.0.iter().filter_map(|mark| sales.get(mark));
-        if let Some(earlier) = like.filter(is_like).max_by_key(|earlier| earlier.at) {
-            if !anyway {
-                return Err(earlier.clone());
-            }
+        let latest = like.filter(is_like).max_by_key(|earlier| earlier.at);
+        if let Some(earlier) = latest.filter(|_| !anyway) {
+            return Err(earlier.clone());
         }
         if sales.len() >= MOST {
             sales.retain(|_, earlier| now.duration_since(earlier.at) < WINDOW);

@@ -34,7 +34,7 @@ use crate::{
 /// How long the browser waits for a first word, before it is sent to the payment's own page.
 const FIRST_WORD: Duration = Duration::from_secs(20);
 /// How long an operator counts as waiting: an approval that is found alive meanwhile can be kept.
-const AT_THE_PHONE: Duration = Duration::from_secs(60);
+const AT_THE_PHONE: Duration = Duration::from_mins(1);
 
 /// From this amount in won on KCP takes instalments.
 const INSTALMENTS_FROM: u64 = 50_000;

@@ -1,9 +1,11 @@
 //! From a form to a sale: every field parsed by its own rule, every mistake named at its field.
 
+use http::StatusCode;
+use jiff::civil::Date;
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Card, CardNumber, Currency, Expiry, GoodsName,
-    HolderNo, HolderProof, Installments, Money, Order, OrderNo, PasswordPrefix, TaxParts, TaxSplit,
-    korean_date,
+    HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts,
+    TaxSplit, korean_date,
 };
 use sugi_core::ShopId;
 use sugi_engine::Sale;
@@ -24,137 +26,40 @@ pub(crate) struct Asked {
 /// Reads a form; all that is wrong with it at once.
 pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Asked, Refused> {
     let w = KeyInWords::of(visitor.lang);
-    let mut wrong = Vec::new();
-    let mut at = |field: &'static str, what: &str| wrong.push((field, what.to_owned()));
-
-    // The card first, so that its digits are in types that keep them before anything else fails.
-    let number = form.digits("card");
-    let card_number = CardNumber::parse(&number)
-        .map_err(|_| at("card", w.e_card))
-        .ok();
-    let expiry = expiry(form).map_err(|()| at("expiry", w.e_expiry)).ok();
     let today = korean_date(pages.access().clock().now());
-    let expiry = expiry.filter(|expiry| {
-        let good = !expiry.has_passed(today);
-        if !good {
-            at("expiry", w.e_expired);
-        }
-        good
-    });
-    let proof = if form.get("proof") == "without" {
-        None
-    } else {
-        let holder = HolderNo::parse(&form.digits("holder"));
-        let password = PasswordPrefix::parse(&form.digits("password"));
-        let holder = holder.map_err(|_| at("holder", w.e_holder)).ok();
-        let password = password.map_err(|_| at("password", w.e_password)).ok();
-        Some(holder.zip(password))
+    let mut reading = Reading {
+        form,
+        w,
+        visitor,
+        wrong: Vec::new(),
     };
-
-    let shop = form.get("shop").parse::<ShopId>().ok();
-    let shop = shop.filter(|shop| visitor.operator().may_use(shop));
-    if shop.is_none() {
-        at("shop", w.e_shop);
-    }
-    let digits = form.digits("amount").replace([',', '원', '₩'], "");
-    let amount = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|won| Amount::new(won).ok());
-    match amount {
-        None => at("amount", w.e_amount),
-        Some(amount) if !visitor.operator().may_move(amount.get(), true) => {
-            let most = visitor.operator().amount_max.unwrap_or(0);
-            let most = write::money(visitor.lang, most, "KRW");
-            at("amount", &fill(w.e_amount_limit, &[&most]));
-        }
-        Some(_) => {}
-    }
-
-    let mut text = |field: &'static str, what: &str, fits: &dyn Fn(&str) -> bool| {
-        let Some(text) = form.maybe(field) else {
-            return;
-        };
-        if sugi_api::holds_card_number(text, true) {
-            at(field, w.e_card_in_text);
-        } else if !fits(text) {
-            at(field, what);
-        }
-    };
-    text("order_no", w.e_order_no, &|text| {
-        OrderNo::parse(text).is_ok()
-    });
-    text("product", w.e_product, &|text| {
-        GoodsName::parse(text).is_ok()
-    });
-    text("buyer", w.e_buyer, &|text| BuyerName::parse(text).is_ok());
-    text("phone", w.e_phone, &|text| BuyerPhone::parse(text).is_ok());
-    text("email", w.e_email, &|text| BuyerMail::parse(text).is_ok());
-    if form.maybe("order_no").is_none() {
-        at("order_no", w.e_order_no);
-    }
-    let months = form.maybe("months").map_or(Ok(0), str::parse::<u8>);
-    let months = months
-        .ok()
-        .and_then(|months| Installments::new(months).ok());
-    let months =
-        months.filter(|months| amount.is_none_or(|amount| months.check(money(amount)).is_ok()));
-    if months.is_none() {
-        at("months", w.e_months);
-    }
-    let tax = tax(form, amount).map_err(|()| at("free", w.e_amount)).ok();
-
-    let (Some(number_kept), Some(expiry), Some(shop), Some(amount), Some(months), Some(tax)) =
-        (card_number, expiry, shop, amount, months, tax)
+    // The card first, so that its digits are in types that keep them before anything else fails.
+    let card = reading.card(today);
+    let proof = reading.proof();
+    let shop = reading.shop();
+    let order = reading.order();
+    let (Some(card), Some(proof), Some(shop), Some(order), true) =
+        (card, proof, shop, order, reading.wrong.is_empty())
     else {
-        return Err(Refused::fields(wrong, w));
+        return Err(Refused::fields(reading.wrong, w));
     };
-    let proof = match proof {
-        Some(None) => return Err(Refused::fields(wrong, w)),
-        Some(Some((holder, password))) => Some(HolderProof::new(holder, password)),
-        None => None,
-    };
-    if !wrong.is_empty() {
-        return Err(Refused::fields(wrong, w));
-    }
     let form_key = form.get("key").to_owned();
     if !(32..=64).contains(&form_key.len()) || !form_key.bytes().all(|b| b.is_ascii_alphanumeric())
     {
-        return Err(Refused::simple(
-            http::StatusCode::BAD_REQUEST,
-            "",
-            w.e_other,
-        ));
+        return Err(Refused::simple(StatusCode::BAD_REQUEST, "", w.e_other));
     }
-    let Ok(order_no) = OrderNo::parse(form.get("order_no")) else {
-        return Err(Refused::fields(vec![("order_no", w.e_order_no.into())], w));
-    };
-    let who = buyer_mark(form);
-    let marks = pages
-        .0
-        .keyin
-        .guard
-        .marks(&shop, amount.get(), &number, &who);
-    let name = &visitor.operator().name;
-    let order = Order {
-        goods_name: form.maybe("product").and_then(|text| text.parse().ok()),
-        buyer: Buyer {
-            name: form.maybe("buyer").and_then(|text| text.parse().ok()),
-            mail: form.maybe("email").and_then(|text| text.parse().ok()),
-            phone: form.maybe("phone").and_then(|text| text.parse().ok()),
-        },
-        installments: months,
-        tax,
-        ..Order::new(order_no, money(amount))
-    };
+    let guard = &pages.0.keyin.guard;
+    let amount = order.money.amount.get();
+    let marks = guard.marks(&shop, amount, &form.digits("card"), &buyer_mark(form));
+    let by = visitor.operator().name.clone();
     Ok(Asked {
         sale: Sale {
             shop,
             order,
-            card: Card::new(number_kept, expiry),
+            card,
             proof,
-            by: name.clone(),
-            key: Some((format!("operator:{name}"), form_key.clone())),
+            key: Some((format!("operator:{by}"), form_key.clone())),
+            by,
         },
         marks,
         form_key,
@@ -162,6 +67,136 @@ pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Aske
             .maybe("anyway")
             .map(|reason| reason.chars().take(200).collect()),
     })
+}
+
+/// A form that is being read, and what was wrong with it so far.
+struct Reading<'a> {
+    form: &'a Form,
+    w: &'static KeyInWords,
+    visitor: &'a Visitor,
+    wrong: Vec<(&'static str, String)>,
+}
+
+impl Reading<'_> {
+    fn at(&mut self, field: &'static str, what: &str) {
+        self.wrong.push((field, what.to_owned()));
+    }
+
+    fn card(&mut self, today: Date) -> Option<Card> {
+        let number = CardNumber::parse(&self.form.digits("card")).ok();
+        if number.is_none() {
+            self.at("card", self.w.e_card);
+        }
+        let expiry = expiry(self.form).ok();
+        match &expiry {
+            None => self.at("expiry", self.w.e_expiry),
+            Some(expiry) if expiry.has_passed(today) => self.at("expiry", self.w.e_expired),
+            Some(_) => {}
+        }
+        Some(Card::new(number?, expiry?))
+    }
+
+    /// The holder's proof, if there is to be one.
+    #[allow(clippy::option_option, reason = "a sale without a proof is no mistake")]
+    fn proof(&mut self) -> Option<Option<HolderProof>> {
+        if self.form.get("proof") == "without" {
+            return Some(None);
+        }
+        let holder = HolderNo::parse(&self.form.digits("holder")).ok();
+        if holder.is_none() {
+            self.at("holder", self.w.e_holder);
+        }
+        let password = PasswordPrefix::parse(&self.form.digits("password")).ok();
+        if password.is_none() {
+            self.at("password", self.w.e_password);
+        }
+        Some(Some(HolderProof::new(holder?, password?)))
+    }
+
+    fn shop(&mut self) -> Option<ShopId> {
+        let shop = self.form.get("shop").parse::<ShopId>().ok();
+        let shop = shop.filter(|shop| self.visitor.operator().may_use(shop));
+        if shop.is_none() {
+            self.at("shop", self.w.e_shop);
+        }
+        shop
+    }
+
+    fn amount(&mut self) -> Option<Amount> {
+        let amount = number(self.form, "amount").and_then(|won| Amount::new(won).ok());
+        let Some(amount) = amount else {
+            self.at("amount", self.w.e_amount);
+            return None;
+        };
+        let operator = self.visitor.operator();
+        if !operator.may_move(amount.get(), true) {
+            let most = operator.amount_max.unwrap_or(0);
+            let most = write::money(self.visitor.lang, most, "KRW");
+            let what = fill(self.w.e_amount_limit, &[&most]);
+            self.at("amount", &what);
+        }
+        Some(amount)
+    }
+
+    fn order(&mut self) -> Option<Order> {
+        let (form, w) = (self.form, self.w);
+        let amount = self.amount();
+        let order_no = self.text("order_no", w.e_order_no, OrderNo::parse);
+        if form.maybe("order_no").is_none() {
+            self.at("order_no", w.e_order_no);
+        }
+        let goods_name = self.text("product", w.e_product, GoodsName::parse);
+        let buyer = Buyer {
+            name: self.text("buyer", w.e_buyer, BuyerName::parse),
+            mail: self.text("email", w.e_email, BuyerMail::parse),
+            phone: self.text("phone", w.e_phone, BuyerPhone::parse),
+        };
+        let months = form.maybe("months").map_or(Ok(0), str::parse::<u8>);
+        let months = months
+            .ok()
+            .and_then(|months| Installments::new(months).ok());
+        let months =
+            months.filter(|months| amount.is_none_or(|amount| months.check(money(amount)).is_ok()));
+        if months.is_none() {
+            self.at("months", w.e_months);
+        }
+        let tax = tax(form, amount);
+        if tax.is_err() {
+            self.at("free", w.e_amount);
+        }
+        Some(Order {
+            goods_name,
+            buyer,
+            installments: months?,
+            tax: tax.ok()?,
+            ..Order::new(order_no?, money(amount?))
+        })
+    }
+
+    /// A text that may be left out, parsed by its rule.
+    fn text<T>(
+        &mut self,
+        field: &'static str,
+        what: &str,
+        parse: fn(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        let text = self.form.maybe(field)?;
+        if sugi_api::holds_card_number(text, true) {
+            self.at(field, self.w.e_card_in_text);
+            return None;
+        }
+        let parsed = parse(text).ok();
+        if parsed.is_none() {
+            self.at(field, what);
+        }
+        parsed
+    }
+}
+
+/// An amount as people write it: with commas, with the currency.
+fn number(form: &Form, field: &str) -> Option<u64> {
+    let digits = form.digits(field).replace([',', '원', '₩'], "");
+    digits.parse().ok()
 }
 
 fn money(amount: Amount) -> Money {
@@ -186,11 +221,10 @@ fn expiry(form: &Form) -> Result<Expiry, ()> {
 /// The tax-free part, where somebody gave one; what is left is taxed at ten per cent, which the price
 /// holds already.
 fn tax(form: &Form, amount: Option<Amount>) -> Result<Option<TaxSplit>, ()> {
-    let digits = form.digits("free").replace([',', '원', '₩'], "");
-    if digits.is_empty() {
+    if form.maybe("free").is_none() {
         return Ok(None);
     }
-    let free: u64 = digits.parse().map_err(|_| ())?;
+    let free = number(form, "free").ok_or(())?;
     let Some(amount) = amount else {
         return Ok(None);
     };

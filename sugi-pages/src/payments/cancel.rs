@@ -1,0 +1,129 @@
+//! `POST /payments/{id}/cancel`: give money back.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Path, State},
+    response::Redirect,
+};
+use nhn_kcp::{Amount, CancelReason, Currency, TaxParts};
+use sugi_access::{Role, What};
+use sugi_core::{Payment, State as Stands};
+use sugi_engine::CancelAsk;
+
+use super::{detached, find, notice::Notice};
+use crate::{Pages, form::Form, trouble::Trouble, visitor::Visitor};
+
+/// How long the browser waits for KCP's first word.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn cancel(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Redirect, Trouble> {
+    let payment = find(&pages, &visitor, &id).await?;
+    let page = format!("/payments/{}", payment.id);
+    let notice = match read(&visitor, &payment, &form) {
+        Ok(ask) => begin(&pages, &visitor, payment, ask).await?,
+        Err(notice) => Some(notice),
+    };
+    Ok(Redirect::to(&match notice {
+        None => page,
+        Some(notice) => format!("{page}?said={}", notice.code()),
+    }))
+}
+
+/// Cancels, or asks a second person to. `None`: it is on its way, and the page tells how it ends.
+async fn begin(
+    pages: &Pages,
+    visitor: &Visitor,
+    payment: Payment,
+    ask: CancelAsk,
+) -> Result<Option<Notice>, Trouble> {
+    let access = pages.access();
+    let amount = ask.amount.map_or_else(|| left(&payment), Amount::get);
+    if access.cancel_takes_two(amount) {
+        let what = What::Cancel {
+            payment: payment.id,
+            amount: ask.amount.map(Amount::get),
+            tax: ask.tax,
+            reason: ask.reason.to_string(),
+        };
+        access.wish(what, &visitor.operator().name).await?;
+        return Ok(Some(Notice::Wished));
+    }
+    let engine = access.engine().clone();
+    let cancelled = detached(async move {
+        let cancelled = engine.cancel(&payment.id, ask).await;
+        // Mostly it is done in a moment, and then the page can say so at once.
+        let ended = |payment: &Payment| !matches!(&payment.state, Stands::Approved { pending: Some(pending), .. } if pending.1.tries == 0);
+        let _ = engine.watch(&payment.id, PATIENCE, ended).await;
+        cancelled
+    });
+    Ok(cancelled.await?.err().as_ref().map(Notice::from))
+}
+
+fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, Notice> {
+    if !visitor.operator().may(Role::Cancel) {
+        return Err(Notice::MayNot);
+    }
+    let number = |name: &str| {
+        let digits = form.digits(name).replace([',', '원', '₩'], "");
+        match &*digits {
+            "" => Ok(None),
+            digits => digits.parse::<u64>().map(Some).map_err(|_| Notice::Amount),
+        }
+    };
+    let given = number("amount")?;
+    let amount = given
+        .map(Amount::new)
+        .transpose()
+        .map_err(|_| Notice::Amount)?;
+    let moved = given.unwrap_or_else(|| left(payment));
+    let is_won = payment.request.order.money.currency == Currency::Krw;
+    if !visitor.operator().may_move(moved, is_won) {
+        return Err(Notice::Limit);
+    }
+    let reason = form.get("reason");
+    if sugi_api::holds_card_number(reason, true) {
+        return Err(Notice::Reason);
+    }
+    let reason = CancelReason::parse(reason).map_err(|_| Notice::Reason)?;
+    // What is left as a whole divides by itself.
+    let all = given == Some(left(payment));
+    let parts = [number("supply")?, number("vat")?, number("free")?];
+    let tax = match parts {
+        [None, None, None] => None,
+        _ if all => None,
+        [supply, vat, free] => Some(TaxParts {
+            supply: supply.unwrap_or(0),
+            vat: vat.unwrap_or(0),
+            free: free.unwrap_or(0),
+        }),
+    };
+    let by = visitor.operator().name.clone();
+    let key = form_key(form).ok_or(Notice::Used)?;
+    Ok(CancelAsk {
+        amount: amount.filter(|_| !all),
+        tax,
+        reason,
+        key: Some((format!("operator:{by}"), key)),
+        by,
+    })
+}
+
+fn left(payment: &Payment) -> u64 {
+    match &payment.state {
+        Stands::Approved { remaining, .. } => *remaining,
+        _ => payment.request.order.money.amount.get(),
+    }
+}
+
+/// The key that the page was made with.
+pub(super) fn form_key(form: &Form) -> Option<String> {
+    let key = form.get("key");
+    let sane = (32..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric());
+    sane.then(|| key.to_owned())
+}

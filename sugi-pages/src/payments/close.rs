@@ -1,0 +1,97 @@
+//! `POST /payments/{id}/close`: close a doubt by what a person has found out.
+
+use axum::{
+    extract::{Path, State},
+    response::Redirect,
+};
+use nhn_kcp::Tno;
+use sugi_access::{Role, What};
+use sugi_core::PaymentId;
+use sugi_engine::{Resolution, ResolveAsk};
+
+use super::{cancel::form_key, detached, find, notice::Notice};
+use crate::{Pages, form::Form, trouble::Trouble, visitor::Visitor};
+
+/// The most characters of a note.
+const NOTE_MAX: usize = 200;
+
+pub(crate) async fn close(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Redirect, Trouble> {
+    let payment = find(&pages, &visitor, &id).await?;
+    let page = format!("/payments/{}", payment.id);
+    let notice = match read(&visitor, &form) {
+        Ok(ask) => begin(&pages, &visitor, payment.id, ask).await?,
+        Err(notice) => Some(notice),
+    };
+    Ok(Redirect::to(&match notice {
+        None => page,
+        Some(notice) => format!("{page}?said={}", notice.code()),
+    }))
+}
+
+async fn begin(
+    pages: &Pages,
+    visitor: &Visitor,
+    payment: PaymentId,
+    ask: ResolveAsk,
+) -> Result<Option<Notice>, Trouble> {
+    let access = pages.access();
+    if access.rules().second_person.close {
+        let what = wish(payment, ask.what);
+        access.wish(what, &visitor.operator().name).await?;
+        return Ok(Some(Notice::Wished));
+    }
+    let engine = access.engine().clone();
+    let closed = detached(async move { engine.resolve(&payment, ask).await }).await?;
+    Ok(closed.err().as_ref().map(Notice::from))
+}
+
+/// A resolution as something that waits for a second person.
+fn wish(payment: PaymentId, what: Resolution) -> What {
+    match what {
+        Resolution::Live { tno, note, keep } => What::Close {
+            payment,
+            tno: Some(tno.to_string()),
+            keep,
+            note,
+        },
+        Resolution::Absent { note } => What::Close {
+            payment,
+            tno: None,
+            keep: false,
+            note,
+        },
+    }
+}
+
+fn read(visitor: &Visitor, form: &Form) -> Result<ResolveAsk, Notice> {
+    if !visitor.operator().may(Role::Close) {
+        return Err(Notice::MayNot);
+    }
+    let note = form.get("note");
+    let fits = (1..=NOTE_MAX).contains(&note.chars().count())
+        && !note.chars().any(char::is_control)
+        && !sugi_api::holds_card_number(note, true);
+    if !fits {
+        return Err(Notice::Note);
+    }
+    let note = note.to_owned();
+    let what = if form.get("found") == "absent" {
+        Resolution::Absent { note }
+    } else {
+        let tno = Tno::parse(&form.digits("tno")).map_err(|_| Notice::Tno)?;
+        let keep = form.get("outcome") == "keep";
+        Resolution::Live { tno, note, keep }
+    };
+    let by = visitor.operator().name.clone();
+    let key = form_key(form).ok_or(Notice::Used)?;
+    Ok(ResolveAsk {
+        what,
+        key: Some((format!("operator:{by}"), key)),
+        by,
+    })
+}

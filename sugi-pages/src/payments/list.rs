@@ -1,0 +1,243 @@
+//! `GET /payments`.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use jiff::{Timestamp, ToSpan as _, civil::Date};
+use serde::Deserialize;
+use sugi_api::Audited;
+use sugi_core::{PaymentId, Status};
+use sugi_store::{Filter, StoreError, Summary};
+
+use super::{search, words::ListWords};
+use crate::{
+    Pages,
+    lang::{Lang, fill},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    words, write,
+};
+
+/// How many payments a page shows.
+const PAGE: usize = 50;
+
+/// What is asked for. Whatever does not read as it should asks for nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ask {
+    q: String,
+    shop: String,
+    state: String,
+    from: String,
+    until: String,
+    before: String,
+}
+
+#[derive(Template)]
+#[template(path = "payments.html")]
+struct Page {
+    shell: Shell,
+    w: &'static ListWords,
+    ask: Ask,
+    shops: Vec<String>,
+    states: Vec<(&'static str, &'static str)>,
+    problem: bool,
+    rows: Vec<Row>,
+    older: Option<String>,
+    narrowed: bool,
+}
+
+struct Row {
+    href: String,
+    when: String,
+    order_no: String,
+    state: &'static str,
+    tone: &'static str,
+    amount: String,
+    cancelled: Option<String>,
+    buyer: String,
+    card: String,
+    shop: String,
+    by: String,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    query: Result<Query<Ask>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let (lang, w) = (visitor.lang, ListWords::of(visitor.lang));
+    let ask = query.map(|Query(ask)| ask).unwrap_or_default();
+    if let Ok(id) = ask.q.trim().parse::<PaymentId>() {
+        return Ok(Redirect::to(&format!("/payments/{id}")).into_response());
+    }
+    let shell = Shell::around(&pages, &visitor, Part::Payments, w.title).await?;
+    let mut shops: Vec<String> = pages
+        .access()
+        .engine()
+        .shops()
+        .iter()
+        .filter(|shop| visitor.operator().may_use(&shop.id))
+        .map(|shop| shop.id.to_string())
+        .collect();
+    shops.sort();
+    let filter = filter(&ask, &visitor);
+    let (rows, more) = match &filter {
+        Some(filter) => find(&pages, &ask.q, filter).await?,
+        None => (Vec::new(), false),
+    };
+    let last = rows.last().map(|last| last.id.to_string());
+    let older = last.filter(|_| more).map(|last| ask.address(&last));
+    let page = Page {
+        shell,
+        w,
+        problem: filter.is_none(),
+        states: Status::ALL
+            .map(|status| (status.as_str(), words::state(lang, status)))
+            .into(),
+        narrowed: ask.narrows(),
+        ask,
+        shops,
+        rows: rows.into_iter().map(|row| Row::of(lang, w, row)).collect(),
+        older,
+    };
+    Ok((Extension(Audited("payments")), html(&page)).into_response())
+}
+
+/// A page of what matches, the newest first, and whether there is more.
+async fn find(
+    pages: &Pages,
+    text: &str,
+    filter: &Filter,
+) -> Result<(Vec<Summary>, bool), StoreError> {
+    let mut found = Vec::new();
+    let mut more = false;
+    for filter in search::alternatives(text, filter) {
+        let page = pages.access().engine().store().list(filter).await?;
+        more |= page.more;
+        found.extend(page.payments);
+    }
+    found.sort_by(|one: &Summary, other| other.id.cmp(&one.id));
+    found.dedup_by(|one, other| one.id == other.id);
+    more |= found.len() > PAGE;
+    found.truncate(PAGE);
+    Ok((found, more))
+}
+
+/// What is asked for as a filter; `None` if a day is none.
+fn filter(ask: &Ask, visitor: &Visitor) -> Option<Filter> {
+    let shop = ask.shop.parse().ok();
+    let shop = shop.filter(|shop| visitor.operator().may_use(shop));
+    let shops = match shop {
+        Some(shop) => vec![shop],
+        None => visitor.operator().shops.iter().cloned().collect(),
+    };
+    let statuses = ask.state.parse::<Status>().ok();
+    Some(Filter {
+        shops,
+        statuses: statuses.into_iter().collect(),
+        from: day(&ask.from, false)?,
+        until: day(&ask.until, true)?,
+        before: ask.before.parse().ok(),
+        limit: PAGE,
+        ..Filter::default()
+    })
+}
+
+/// The first moment of a Korean day, or of the one after it. `None` when it is no day.
+#[allow(clippy::option_option, reason = "no day given is no mistake")]
+fn day(text: &str, after: bool) -> Option<Option<Timestamp>> {
+    if text.trim().is_empty() {
+        return Some(None);
+    }
+    let day: Date = text.trim().parse().ok()?;
+    let day = if after {
+        day.checked_add(1.day()).ok()?
+    } else {
+        day
+    };
+    write::KOREA.to_timestamp(day.at(0, 0, 0, 0)).ok().map(Some)
+}
+
+impl Ask {
+    fn narrows(&self) -> bool {
+        [&self.q, &self.shop, &self.state, &self.from, &self.until]
+            .iter()
+            .any(|text| !text.trim().is_empty())
+    }
+
+    /// The address of the page that goes on before a payment.
+    fn address(&self, before: &str) -> String {
+        let mut address = form_urlencoded::Serializer::for_suffix(String::from("/payments?"), 10);
+        for (name, text) in [
+            ("q", &*self.q),
+            ("shop", &self.shop),
+            ("state", &self.state),
+            ("from", &self.from),
+            ("until", &self.until),
+            ("before", before),
+        ] {
+            if !text.is_empty() {
+                address.append_pair(name, text);
+            }
+        }
+        address.finish()
+    }
+}
+
+impl Row {
+    fn of(lang: Lang, w: &ListWords, one: Summary) -> Self {
+        let money = |amount| write::money(lang, amount, &one.currency);
+        let cancelled = (one.cancelled > 0 && one.cancelled < one.amount)
+            .then(|| fill(w.cancelled, &[&money(one.cancelled)]));
+        Self {
+            href: format!("/payments/{}", one.id),
+            when: write::time(one.created_at),
+            state: words::state(lang, one.status),
+            tone: words::tone(one.status),
+            amount: money(one.amount),
+            cancelled,
+            order_no: one.order_no,
+            buyer: one.buyer_name.unwrap_or_default(),
+            card: match one.issuer {
+                Some(issuer) => format!("{issuer} {}", one.last4),
+                None => format!("•••• {}", one.last4),
+            },
+            shop: one.shop.to_string(),
+            by: one.by,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_koreas() {
+        let at = |text, after| day(text, after).unwrap().unwrap().to_string();
+        assert_eq!(at("2026-11-23", false), "2026-11-22T15:00:00Z");
+        assert_eq!(at("2026-11-23", true), "2026-11-23T15:00:00Z");
+        assert_eq!(day(" ", false), Some(None));
+        for text in ["x", "2026-13-01", "9999-12-32"] {
+            assert_eq!(day(text, true), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_next_page_asks_for_the_same() {
+        let ask = Ask {
+            q: "홍 &".into(),
+            ..Ask::default()
+        };
+        assert_eq!(
+            ask.address("pay_1"),
+            "/payments?q=%ED%99%8D+%26&before=pay_1"
+        );
+        assert!(ask.narrows() && !Ask::default().narrows());
+    }
+}

@@ -1,0 +1,93 @@
+//! What became of something that was sent from a payment's page, carried back to it in its address as
+//! one of these words. Whatever else stands there says nothing.
+
+use sugi_engine::{CancelError, ResolveError};
+use sugi_store::StoreError;
+
+use crate::lang::Lang;
+
+macro_rules! notices {
+    ($($name:ident $code:literal $ko:literal $en:literal)*) => {
+        /// A notice.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Notice { $($name,)* }
+
+        impl Notice {
+            pub(crate) fn parse(code: &str) -> Option<Self> {
+                match code { $($code => Some(Self::$name),)* _ => None }
+            }
+
+            pub(crate) fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            pub(crate) fn text(self, lang: Lang) -> &'static str {
+                match self { $(Self::$name => lang.pick($ko, $en),)* }
+            }
+        }
+    };
+}
+
+notices! {
+    Wished "wished" "다른 담당자의 승인을 기다립니다. 아직 처리된 것은 없습니다." "It waits for a second person. Nothing was done yet."
+    Amount "amount" "금액을 확인하십시오. 취소된 것은 없습니다." "Check the amount. Nothing was cancelled."
+    Parts "parts" "공급가액, 부가세, 면세의 합이 취소 금액과 같고 각각 남은 금액을 넘지 않아야 합니다. 취소된 것은 없습니다." "Supply, VAT and tax-free have to add up to the amount, and none may exceed what is left of it. Nothing was cancelled."
+    Reason "reason" "사유를 100바이트(한글 33자) 이내로 입력하십시오. 카드번호는 쓸 수 없습니다." "Give a reason of up to 100 bytes, without a card number."
+    Limit "limit" "담당자의 한도를 넘습니다. 한도가 높은 담당자에게 넘기십시오." "It is above your limit. Hand it to somebody with a higher one."
+    MayNot "may-not" "이 작업에 필요한 권한이 없습니다." "You do not have the role that this takes."
+    NotApproved "not-approved" "지금 상태에서는 취소할 수 없습니다." "It cannot be cancelled as it is now."
+    NothingLeft "nothing-left" "남은 금액이 없습니다." "Nothing is left to cancel."
+    TooMuch "too-much" "남은 금액보다 많습니다. 취소된 것은 없습니다." "That is more than what is left. Nothing was cancelled."
+    WholeOnly "whole-only" "이 결제는 전액만 취소할 수 있습니다." "This payment can only be cancelled whole."
+    Pending "pending" "앞선 취소가 아직 끝나지 않았습니다. 끝난 뒤 다시 시도하십시오." "An earlier cancellation has not ended. Try again when it has."
+    Used "used" "이 화면에서 이미 요청한 것과 다릅니다. 화면을 새로 열어 확인하십시오." "This page has asked for something else already. Open it anew and look."
+    NotInDoubt "not-in-doubt" "이미 확인된 결제입니다." "It is not in doubt any more."
+    KnownAlive "known-alive" "KCP가 거래번호를 준 결제이므로 없는 것으로 종결할 수 없습니다. 거래번호로 종결하십시오." "KCP gave a number for it, so it cannot be closed as absent. Close it with the number."
+    TooEarly "too-early" "아직 이릅니다. 승인 요청이 뒤늦게 처리될 수 있으니 표시된 시각 이후에 KCP에서 다시 확인하십시오." "Too early: the request may still arrive. Look at KCP again after the time that is shown."
+    NotConfirmed "not-confirmed" "KCP 조회로 확인되지 않습니다. 이 주문, 이 금액의 거래번호인지 확인하십시오." "KCP does not confirm it. Make sure that the number is of this order and amount."
+    Tno "tno" "거래번호는 숫자 14자리입니다." "A KCP number has 14 digits."
+    Note "note" "어디서 확인했는지 200자 이내로 적으십시오. 카드번호는 쓸 수 없습니다." "Say where you saw it in up to 200 characters, without a card number."
+    UnknownShop "unknown-shop" "이 결제의 상점이 설정에 없습니다. 관리자에게 알리십시오." "The payment's shop is not configured. Tell an administrator."
+    Ledger "ledger" "원장에 쓰지 못했습니다. 아래 처리 내역을 보고, 기록되지 않았으면 다시 시도하십시오." "The ledger could not be written. Look at what happened below, and try again if it is not there."
+}
+
+impl From<&CancelError> for Notice {
+    fn from(why: &CancelError) -> Self {
+        match why {
+            CancelError::UnknownPayment(_) | CancelError::NotApproved(_) => Self::NotApproved,
+            CancelError::UnknownShop(_) => Self::UnknownShop,
+            CancelError::NothingLeft => Self::NothingLeft,
+            CancelError::TooMuch { .. } => Self::TooMuch,
+            CancelError::WholeOnly(_) => Self::WholeOnly,
+            CancelError::NotSplit
+            | CancelError::PartsWithoutAmount
+            | CancelError::PartsMissing { .. }
+            | CancelError::Parts(_)
+            | CancelError::PartsTooMuch { .. } => Self::Parts,
+            CancelError::Pending => Self::Pending,
+            CancelError::KeyReused => Self::Used,
+            CancelError::Store(why) => why.into(),
+        }
+    }
+}
+
+impl From<&ResolveError> for Notice {
+    fn from(why: &ResolveError) -> Self {
+        match why {
+            ResolveError::UnknownPayment(_) | ResolveError::NotInDoubt(_) => Self::NotInDoubt,
+            ResolveError::UnknownShop(_) => Self::UnknownShop,
+            ResolveError::KnownAlive => Self::KnownAlive,
+            ResolveError::TooEarly(_) => Self::TooEarly,
+            ResolveError::KeyReused => Self::Used,
+            ResolveError::NotConfirmed(_) => Self::NotConfirmed,
+            ResolveError::Store(why) => why.into(),
+        }
+    }
+}
+
+impl From<&StoreError> for Notice {
+    fn from(why: &StoreError) -> Self {
+        tracing::error!(%why, "the ledger failed a page");
+        Self::Ledger
+    }
+}

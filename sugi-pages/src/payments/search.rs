@@ -1,0 +1,111 @@
+//! One search box for everything that a caller can name: what was typed says by its form what it can
+//! be, and each of those is looked up by an index of its own.
+
+use sugi_store::Filter;
+
+/// What a text can be, each as a filter over `base`. Nothing typed is everything.
+pub(crate) fn alternatives(text: &str, base: &Filter) -> Vec<Filter> {
+    let text = text.trim();
+    if text.is_empty() {
+        return vec![base.clone()];
+    }
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let is_number = text
+        .chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, '-' | ' ' | '+'));
+    let mut found = vec![
+        Filter {
+            order_no: Some(text.into()),
+            ..base.clone()
+        },
+        Filter {
+            buyer_name: Some(text.into()),
+            ..base.clone()
+        },
+    ];
+    if text.len() <= 12 && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        found.push(Filter {
+            app_no: Some(text.into()),
+            ..base.clone()
+        });
+    }
+    if is_number && digits.len() == 4 {
+        found.push(Filter {
+            last4: Some(digits.clone()),
+            ..base.clone()
+        });
+    }
+    if is_number && digits.len() == 14 {
+        found.push(Filter {
+            tno: Some(digits.clone()),
+            ..base.clone()
+        });
+    }
+    if is_number && (7..=15).contains(&digits.len()) {
+        // As it was typed in, and as others write it.
+        for phone in phones(text, &digits) {
+            found.push(Filter {
+                buyer_phone: Some(phone),
+                ..base.clone()
+            });
+        }
+    }
+    found
+}
+
+/// How a phone number may have been written down.
+fn phones(text: &str, digits: &str) -> Vec<String> {
+    let mut all = vec![text.to_owned(), digits.to_owned()];
+    if let Some((area, rest)) = digits.split_at_checked(3)
+        && let Some((middle, last)) = rest.split_at_checked(rest.len().saturating_sub(4))
+        && !middle.is_empty()
+    {
+        all.push(format!("{area}-{middle}-{last}"));
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Vec<String> {
+        let found = alternatives(text, &Filter::default());
+        let mut named: Vec<String> = found
+            .into_iter()
+            .map(|filter| {
+                let named = [
+                    ("order", filter.order_no),
+                    ("name", filter.buyer_name),
+                    ("app_no", filter.app_no),
+                    ("last4", filter.last4),
+                    ("tno", filter.tno),
+                    ("phone", filter.buyer_phone),
+                ];
+                let (name, text) = named.into_iter().find(|(_, text)| text.is_some()).unwrap();
+                format!("{name} {}", text.unwrap())
+            })
+            .collect();
+        named.sort();
+        named
+    }
+
+    #[test]
+    fn what_was_typed_says_what_it_can_be() {
+        assert_eq!(fields(" 홍길동 "), ["name 홍길동", "order 홍길동"]);
+        assert_eq!(
+            fields("1111"),
+            ["app_no 1111", "last4 1111", "name 1111", "order 1111"]
+        );
+        assert!(fields("26000000000001").contains(&"tno 26000000000001".into()));
+        for typed in ["01012345678", "010-1234-5678", "010 1234 5678"] {
+            let found = fields(typed);
+            for phone in ["phone 01012345678", "phone 010-1234-5678"] {
+                assert!(found.contains(&phone.into()), "{typed}: {found:?}");
+            }
+        }
+        assert_eq!(alternatives("", &Filter::default()).len(), 1);
+    }
+}

@@ -1,0 +1,250 @@
+//! `GET /payments/{id}`: the result first, then what can be done, then what happened.
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::Response,
+};
+use serde::Deserialize;
+use sugi_access::Role;
+use sugi_core::{Kind, Payment, Status, todo::may_attest_absence};
+use sugi_engine::clock;
+
+use super::{
+    find,
+    notice::Notice,
+    story::{self, Happening},
+    words::PaymentWords,
+};
+use crate::{
+    Pages,
+    lang::{Lang, fill},
+    say::{self, Said},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    words, write,
+};
+
+/// What became of what was sent from here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Back {
+    said: String,
+}
+
+#[derive(Template)]
+#[template(path = "payment.html")]
+struct Page {
+    shell: Shell,
+    w: &'static PaymentWords,
+    id: String,
+    said: Said,
+    state: &'static str,
+    notice: Option<&'static str>,
+    facts: Vec<(&'static str, String)>,
+    story: Vec<Happening>,
+    cancel: Option<CancelForm>,
+    close: Option<CloseForm>,
+    cancelling: Option<String>,
+    receipt: bool,
+    may_key_in: bool,
+    /// The page is worth looking at again soon.
+    settling: bool,
+    /// What is sent from this page is one thing, however often it is sent.
+    key: String,
+}
+
+/// What can be cancelled.
+struct CancelForm {
+    amount: u64,
+    hint: String,
+    whole_only: bool,
+    parts: Option<nhn_kcp::TaxParts>,
+    two: Option<String>,
+}
+
+/// How a doubt can be closed.
+struct CloseForm {
+    absent_hint: Option<String>,
+    two: bool,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    query: Result<Query<Back>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let payment = find(&pages, &visitor, &id).await?;
+    let journal = pages.access().engine().store().journal(&payment.id).await?;
+    let (lang, w) = (visitor.lang, PaymentWords::of(visitor.lang));
+    let title = fill(w.title, &[payment.request.order_no.as_str()]);
+    let mut shell = Shell::around(&pages, &visitor, Part::Payments, title).await?;
+    shell.seen = payment.seq.to_string();
+    let cancelling = cancelling(lang, w, &payment);
+    let back = query.map(|Query(back)| back).unwrap_or_default();
+    Ok(html(&Page {
+        shell,
+        w,
+        said: say::of(lang, &payment),
+        state: words::state(lang, payment.status()),
+        notice: Notice::parse(&back.said).map(|notice| notice.text(lang)),
+        facts: facts(lang, w, &payment),
+        story: story::of(lang, &payment, &journal),
+        cancel: CancelForm::of(&pages, &visitor, w, &payment),
+        close: CloseForm::of(&pages, &visitor, w, &payment),
+        settling: !is_settled(payment.status()) || cancelling.is_some(),
+        cancelling,
+        receipt: payment.approval().is_some(),
+        // Not while this one may have charged the caller.
+        may_key_in: visitor.operator().may(Role::KeyIn) && is_settled(payment.status()),
+        key: clock::new_secret(),
+        id: payment.id.to_string(),
+    }))
+}
+
+fn is_settled(status: Status) -> bool {
+    !matches!(
+        status,
+        Status::Requested | Status::Approving | Status::InDoubt | Status::Reversing
+    )
+}
+
+fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'static str, String)> {
+    let (request, order) = (&payment.request, &payment.request.order);
+    let currency = order.money.currency.to_string();
+    let money = |amount| write::money(lang, amount, &currency);
+    let mut facts = vec![(w.amount, money(order.money.amount.get()))];
+    let mut fact = |name, text: Option<String>| {
+        facts.extend(
+            text.filter(|text| !text.is_empty())
+                .map(|text| (name, text)),
+        );
+    };
+    if let sugi_core::State::Approved { remaining, .. } = &payment.state {
+        let part = payment.cancelled_amount() > 0;
+        fact(w.remaining, part.then(|| money(*remaining)));
+    }
+    let parts = match order.tax {
+        Some(nhn_kcp::TaxSplit::Mixed(parts)) => Some(story::parts(w.split, parts)),
+        Some(nhn_kcp::TaxSplit::TaxFree) => Some(w.free.into()),
+        _ => None,
+    };
+    fact(w.tax, parts);
+    fact(w.order_no, Some(request.order_no.to_string()));
+    let other = order.order_no != request.order_no;
+    fact(w.kcp_order_no, other.then(|| order.order_no.to_string()));
+    fact(
+        w.product,
+        order.goods_name.as_ref().map(ToString::to_string),
+    );
+    let buyer = [
+        order.buyer.name.as_ref().map(ToString::to_string),
+        order.buyer.phone.as_ref().map(ToString::to_string),
+        order.buyer.mail.as_ref().map(ToString::to_string),
+    ];
+    let buyer: Vec<String> = buyer.into_iter().flatten().collect();
+    fact(w.buyer, Some(buyer.join(" · ")));
+    fact(w.card, Some(request.card.to_string()));
+    let kind = match request.kind {
+        Kind::Authenticated => w.authenticated,
+        Kind::Unauthenticated => w.unauthenticated,
+    };
+    fact(w.kind, Some(kind.into()));
+    let months = match order.installments.months() {
+        0 => w.lump.into(),
+        months => fill(w.months_n, &[&months.to_string()]),
+    };
+    fact(w.months, Some(months));
+    if let Some(approval) = payment.approval() {
+        let company = |company: &nhn_kcp::Company| company.name.clone();
+        fact(w.app_no, approval.app_no.clone());
+        let app_time = approval.app_time.map(|at| write::time(at.to_timestamp()));
+        fact(w.app_time, app_time);
+        fact(w.issuer, approval.issuer.as_ref().map(company));
+        fact(w.acquirer, approval.acquirer.as_ref().map(company));
+        fact(w.tno, Some(approval.tno.to_string()));
+    }
+    if let sugi_core::State::Declined(refusal) = &payment.state {
+        fact(
+            w.code,
+            Some(format!("{} {}", refusal.code, refusal.message)),
+        );
+    }
+    if let sugi_core::State::InDoubt(doubt) = &payment.state {
+        fact(w.doubt, Some(doubt.lost.why.clone()));
+        fact(w.tno_seen, doubt.lost.tno.as_ref().map(ToString::to_string));
+        let looks = fill(w.looks, &[&doubt.looks.to_string()]);
+        fact(w.story, (doubt.looks > 0).then_some(looks));
+    }
+    fact(w.shop, Some(request.shop.to_string()));
+    fact(w.by, Some(request.by.to_string()));
+    fact(w.when, Some(write::time(payment.created_at)));
+    facts
+}
+
+/// The cancel that has not ended.
+fn cancelling(lang: Lang, w: &PaymentWords, payment: &Payment) -> Option<String> {
+    let sugi_core::State::Approved {
+        pending: Some(pending),
+        ..
+    } = &payment.state
+    else {
+        return None;
+    };
+    let currency = payment.request.order.money.currency.to_string();
+    let amount = write::money(lang, pending.0.amount.get(), &currency);
+    Some(fill(w.cancelling, &[&amount]))
+}
+
+impl CancelForm {
+    fn of(pages: &Pages, visitor: &Visitor, w: &PaymentWords, payment: &Payment) -> Option<Self> {
+        let sugi_core::State::Approved {
+            approval,
+            remaining,
+            pending: None,
+            ..
+        } = &payment.state
+        else {
+            return None;
+        };
+        if *remaining == 0 || !visitor.operator().may(Role::Cancel) {
+            return None;
+        }
+        let shops = pages.access().engine().shops();
+        let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
+        let parts_taken = shop.is_some_and(|shop| shop.contract.partial_cancel);
+        let currency = payment.request.order.money.currency.to_string();
+        let money = |amount| write::money(visitor.lang, amount, &currency);
+        let above = pages.access().rules().second_person.cancel_above;
+        Some(Self {
+            amount: *remaining,
+            hint: fill(w.cancel_hint, &[&money(*remaining)]),
+            whole_only: !parts_taken || approval.partial_cancel == Some(false),
+            parts: payment.tax_left(),
+            two: above.map(|above| fill(w.cancel_two, &[&money(above)])),
+        })
+    }
+}
+
+impl CloseForm {
+    fn of(pages: &Pages, visitor: &Visitor, w: &PaymentWords, payment: &Payment) -> Option<Self> {
+        if payment.status() != Status::InDoubt || !visitor.operator().may(Role::Close) {
+            return None;
+        }
+        let shops = pages.access().engine().shops();
+        let shop = shops.iter().find(|shop| shop.id == payment.request.shop)?;
+        let now = pages.access().clock().now();
+        // Nothing to say when it never can be: then KCP gave a number for it.
+        let absent_hint = match may_attest_absence(payment, now, &shop.policy) {
+            Ok(()) => Some(String::new()),
+            Err(Some(at)) => Some(fill(w.close_absent_hint, &[&write::time(at)])),
+            Err(None) => None,
+        };
+        Some(Self {
+            absent_hint,
+            two: pages.access().rules().second_person.close,
+        })
+    }
+}
