@@ -28,6 +28,7 @@ mod shell;
 mod sign_in;
 mod trouble;
 mod visitor;
+mod wishes;
 mod words;
 mod write;
 

@@ -12,7 +12,7 @@ use sugi_access::Role;
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    Pages, assets, doubts, home, keyin, live, payments, sign_in, trouble, trouble::Trouble,
+    Pages, assets, doubts, home, keyin, live, payments, sign_in, trouble, trouble::Trouble, wishes,
 };
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
@@ -72,7 +72,10 @@ routes! {
     Gate::Operator => "/payments/{id}" get(payments::show::show);
     Gate::Role(Role::Cancel) => "/payments/{id}/cancel" post(payments::cancel::cancel);
     Gate::Role(Role::Close) => "/payments/{id}/close" post(payments::close::close);
+    Gate::Operator => "/payments/{id}/receipt" get(payments::receipt::show);
     Gate::Operator => "/doubts" get(doubts::show);
+    Gate::Operator => "/wishes" get(wishes::show);
+    Gate::Operator => "/wishes/{id}" post(wishes::decide);
     Gate::Operator => "/live" get(live::live);
 }
 

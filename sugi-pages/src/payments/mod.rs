@@ -3,7 +3,8 @@
 pub(crate) mod cancel;
 pub(crate) mod close;
 pub(crate) mod list;
-mod notice;
+pub(crate) mod notice;
+pub(crate) mod receipt;
 mod search;
 pub(crate) mod show;
 mod story;
@@ -23,7 +24,7 @@ async fn find(pages: &Pages, visitor: &Visitor, id: &str) -> Result<Payment, Tro
 }
 
 /// Runs something to its end, whoever closes the browser meanwhile.
-async fn detached<T: Send + 'static>(
+pub(crate) async fn detached<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Trouble> {
     tokio::spawn(work).await.map_err(|why| {

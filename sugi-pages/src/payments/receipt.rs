@@ -1,0 +1,161 @@
+//! `GET /payments/{id}/receipt`: a sales slip to print, on A4 or on a roll of 80 mm.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use nhn_kcp::TaxSplit;
+use sugi_core::{Payment, State as Stands, Status};
+
+use super::find;
+use crate::{
+    Pages,
+    lang::{Lang, fill, words},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    words, write,
+};
+
+words! {
+    /// A sales slip.
+    ReceiptWords {
+        title "신용카드 매출전표" "Card sales slip"
+        print "인쇄" "Print"
+        back "결제로 돌아가기" "Back to the payment"
+        merchant "가맹점" "Merchant"
+        site "KCP 상점코드" "KCP site code"
+        order "주문번호" "Order number"
+        product "상품명" "Product"
+        buyer "구매자" "Buyer"
+        card "카드번호" "Card"
+        issuer "카드사" "Card company"
+        acquirer "매입사" "Acquirer"
+        months "할부" "Instalments"
+        lump "일시불" "lump sum"
+        months_n "{}개월" "{} months"
+        approved_at "승인일시" "Approved at"
+        app_no "승인번호" "Approval number"
+        tno "거래번호" "KCP number"
+        supply "공급가액" "Supply"
+        vat "부가세" "VAT"
+        free "면세금액" "Tax-free"
+        total "합계" "Total"
+        cancelled "취소금액" "Cancelled"
+        remaining "남은금액" "Remaining"
+        cancelled_at "취소일시" "Cancelled at"
+        test "테스트 거래: 실제 결제가 아닙니다" "Test transaction: no real payment"
+        by_kcp "전자지급결제대행: NHN KCP" "Payment gateway: NHN KCP"
+    }
+}
+
+#[derive(Template)]
+#[template(path = "receipt.html")]
+struct Page {
+    shell: Shell,
+    w: &'static ReceiptWords,
+    back: String,
+    state: &'static str,
+    stamp: bool,
+    lines: Vec<(&'static str, String)>,
+    sums: Vec<(&'static str, String)>,
+    test: bool,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let payment = find(&pages, &visitor, &id).await?;
+    // Only what was approved has a slip.
+    if payment.approval().is_none() {
+        return Err(Trouble::NotFound);
+    }
+    let (lang, w) = (visitor.lang, ReceiptWords::of(visitor.lang));
+    let shell = Shell::around(&pages, &visitor, Part::Payments, w.title).await?;
+    let shops = pages.access().engine().shops();
+    let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
+    let site = shop.map(|shop| shop.client.site_code());
+    Ok(html(&Page {
+        shell,
+        w,
+        back: format!("/payments/{}", payment.id),
+        state: words::state(lang, payment.status()),
+        stamp: payment.status() != Status::Approved,
+        lines: lines(w, &payment, site.map(ToString::to_string)),
+        sums: sums(lang, w, &payment),
+        test: site.is_some_and(nhn_kcp::SiteCode::is_test),
+    }))
+}
+
+fn lines(
+    w: &'static ReceiptWords,
+    payment: &Payment,
+    site: Option<String>,
+) -> Vec<(&'static str, String)> {
+    let (request, order) = (&payment.request, &payment.request.order);
+    let approval = payment.approval();
+    let months = match order.installments.months() {
+        0 => w.lump.into(),
+        months => fill(w.months_n, &[&months.to_string()]),
+    };
+    let name = |company: &nhn_kcp::Company| company.name.clone();
+    let issuer = approval.and_then(|approval| approval.issuer.as_ref());
+    let acquirer = approval.and_then(|approval| approval.acquirer.as_ref());
+    let app_time = approval.and_then(|approval| approval.app_time);
+    let all = [
+        (w.merchant, Some(request.shop.to_string())),
+        (w.site, site),
+        (w.order, Some(request.order_no.to_string())),
+        (
+            w.product,
+            order.goods_name.as_ref().map(ToString::to_string),
+        ),
+        (w.buyer, order.buyer.name.as_ref().map(ToString::to_string)),
+        (w.card, Some(request.card.to_string())),
+        (w.issuer, issuer.map(name)),
+        (w.acquirer, acquirer.map(name)),
+        (w.months, Some(months)),
+        (
+            w.approved_at,
+            app_time.map(|at| write::time(at.to_timestamp())),
+        ),
+        (
+            w.app_no,
+            approval.and_then(|approval| approval.app_no.clone()),
+        ),
+        (w.tno, approval.map(|approval| approval.tno.to_string())),
+    ];
+    let there = |(name, text): (_, Option<String>)| text.map(|text| (name, text));
+    all.into_iter().filter_map(there).collect()
+}
+
+fn sums(lang: Lang, w: &'static ReceiptWords, payment: &Payment) -> Vec<(&'static str, String)> {
+    let order = &payment.request.order;
+    let currency = order.money.currency.to_string();
+    let money = |amount| write::money(lang, amount, &currency);
+    let total = order.money.amount.get();
+    let mut sums = match order.tax {
+        Some(TaxSplit::Mixed(parts)) => vec![
+            (w.supply, money(parts.supply)),
+            (w.vat, money(parts.vat)),
+            (w.free, money(parts.free)),
+        ],
+        Some(TaxSplit::TaxFree) => vec![(w.free, money(total))],
+        // How KCP works it out is not ours to print.
+        Some(TaxSplit::Taxable) | None => Vec::new(),
+    };
+    sums.push((w.total, money(total)));
+    if let Stands::Approved {
+        remaining, cancels, ..
+    } = &payment.state
+        && let Some(last) = cancels.last()
+    {
+        sums.push((w.cancelled, money(payment.cancelled_amount())));
+        sums.push((w.remaining, money(*remaining)));
+        sums.push((w.cancelled_at, write::time(last.at)));
+    }
+    sums
+}

@@ -1,0 +1,319 @@
+//! `/wishes`: what waits for a second person.
+//!
+//! A wish's name is the idempotency key of what it asks for. So what was confirmed is carried out once:
+//! by whoever confirmed it, and if their process ended in between, by whoever presses again.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::StatusCode;
+use nhn_kcp::{Amount, CancelReason, Tno};
+use sugi_access::{Decision, What, Wish, WishError, WishState};
+use sugi_core::Payment;
+use sugi_engine::{CancelAsk, Resolution, ResolveAsk};
+
+use crate::{
+    Pages,
+    form::Form,
+    lang::{Lang, fill, words},
+    payments::{detached, notice::Notice},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    write,
+};
+
+words! {
+    /// What waits for a second person.
+    WishWords {
+        title "승인 대기" "To confirm"
+        lead "다른 담당자가 요청한 일입니다. 내용을 확인하고 승인하거나 거절하십시오. 본인이 요청한 것은 승인할 수 없습니다." "Somebody else asked for these. Look, then confirm or refuse. Nobody confirms what they asked for themselves."
+        empty "기다리는 요청이 없습니다." "Nothing waits."
+        by "{} 담당자, {} 전" "by {}, {} ago"
+        cancel "{} 취소" "Cancel {}"
+        cancel_all "남은 금액 전액 취소" "Cancel all that is left"
+        close_live "확인 필요 종결: 거래번호 {}, {}" "Close a doubt: number {}, {}"
+        close_absent "확인 필요 종결: KCP에 거래 없음" "Close a doubt: it is not at KCP"
+        keep "승인 유지" "keep it"
+        reverse "망취소" "reverse it"
+        export "내보내기: {}" "Export: {}"
+        order "주문 {}" "Order {}"
+        reason "사유" "Reason"
+        confirm "승인" "Confirm"
+        refuse "거절" "Refuse"
+        take_back "요청 취소" "Take it back"
+        again "다시 실행" "Carry out"
+        waiting "승인되었으나 아직 실행되지 않았습니다." "Confirmed, and not carried out yet."
+        own "본인의 요청입니다. 다른 담당자가 승인해야 합니다." "You asked for it. Somebody else has to confirm it."
+        e_gone "없거나 하루가 지나 사라진 요청입니다. 다시 요청하십시오." "There is no such request, or it has waited longer than a day. Ask again."
+        e_same "본인이 요청한 것은 승인할 수 없습니다." "Who asked cannot confirm."
+        e_may_not "이 요청을 승인할 권한이 없습니다." "You do not have the role that this takes."
+        e_limit "담당자의 한도를 넘는 취소입니다. 한도가 높은 담당자에게 넘기십시오." "It is above your limit. Hand it to somebody with a higher one."
+        e_decided "이미 처리된 요청입니다." "It was decided already."
+    }
+}
+
+#[derive(Template)]
+#[template(path = "wishes.html")]
+struct Page {
+    shell: Shell,
+    w: &'static WishWords,
+    problem: Option<&'static str>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    id: String,
+    what: String,
+    payment: Option<(String, String)>,
+    reason: String,
+    by: String,
+    own: bool,
+    may: bool,
+    confirmed: bool,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+) -> Result<Response, Trouble> {
+    page(&pages, &visitor, None).await
+}
+
+pub(crate) async fn decide(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let (access, w) = (pages.access(), WishWords::of(visitor.lang));
+    let wish = access.wish_of(&id).await?.ok_or(Trouble::NotFound)?;
+    let payment = payment_of(&pages, &wish).await?;
+    if let Some(payment) = &payment {
+        visitor.must_use(&payment.request.shop)?;
+        if !within_limit(&visitor, &wish, payment) {
+            return refuse(&pages, &visitor, w.e_limit).await;
+        }
+    }
+    let decision = match form.get("decision") {
+        "confirm" => Decision::Confirm,
+        "refuse" => Decision::Refuse,
+        // One that was confirmed and not carried out.
+        _ => return carry_out(&pages, &visitor, wish).await,
+    };
+    match access.decide(&id, visitor.operator(), decision).await {
+        Ok(wish) if decision == Decision::Confirm => carry_out(&pages, &visitor, wish).await,
+        Ok(_) => Ok(to("/wishes")),
+        Err(WishError::Store(why)) => Err(why.into()),
+        Err(why) => {
+            let problem = match why {
+                WishError::Gone | WishError::Store(_) => w.e_gone,
+                WishError::SamePerson => w.e_same,
+                WishError::MayNot => w.e_may_not,
+                WishError::Decided => w.e_decided,
+            };
+            refuse(&pages, &visitor, problem).await
+        }
+    }
+}
+
+/// The page again, with why nothing was done.
+async fn refuse(
+    pages: &Pages,
+    visitor: &Visitor,
+    problem: &'static str,
+) -> Result<Response, Trouble> {
+    let mut response = page(pages, visitor, Some(problem)).await?;
+    *response.status_mut() = StatusCode::CONFLICT;
+    Ok(response)
+}
+
+async fn payment_of(pages: &Pages, wish: &Wish) -> Result<Option<Payment>, Trouble> {
+    let Some(id) = wish.what.payment() else {
+        return Ok(None);
+    };
+    let book = pages.access().engine().store().load(id).await?;
+    Ok(book.map(|book| book.payment))
+}
+
+/// Does what was confirmed, in the name of who asked, under the wish's own key.
+async fn carry_out(pages: &Pages, visitor: &Visitor, wish: Wish) -> Result<Response, Trouble> {
+    if !matches!(wish.state, WishState::Confirmed { .. })
+        || !visitor.operator().may(wish.what.role())
+    {
+        return Ok(to("/wishes"));
+    }
+    let back = match &wish.what {
+        What::Cancel { payment, .. } | What::Close { payment, .. } => {
+            format!("/payments/{payment}")
+        }
+        // An export is fetched by who asked for it.
+        What::Export { .. } => return Ok(to("/wishes")),
+    };
+    let access = pages.access().clone();
+    let said = detached(async move {
+        let (said, outcome) = run(&access, &wish).await;
+        // What may have been written is asked for again; everything else has ended.
+        if said != Some("ledger") {
+            access.wish_done(&wish.id, outcome).await?;
+        }
+        Ok::<_, sugi_store::StoreError>(said)
+    });
+    Ok(to(&match said.await?? {
+        None => back,
+        Some(said) => format!("{back}?said={said}"),
+    }))
+}
+
+/// The notice to show, and the outcome in a word.
+async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<&'static str>, &'static str) {
+    let key = Some(("wish".to_owned(), wish.id.clone()));
+    let by = wish.by.clone();
+    let notice = match &wish.what {
+        What::Cancel {
+            payment,
+            amount,
+            tax,
+            reason,
+        } => {
+            let parsed = amount.map(Amount::new).transpose().ok();
+            let reason = CancelReason::parse(reason).ok();
+            match (parsed, reason) {
+                (Some(amount), Some(reason)) => {
+                    let tax = *tax;
+                    let ask = CancelAsk {
+                        amount,
+                        tax,
+                        reason,
+                        by,
+                        key,
+                    };
+                    let cancelled = access.engine().cancel(payment, ask).await;
+                    cancelled.err().as_ref().map(Notice::from)
+                }
+                _ => Some(Notice::Amount),
+            }
+        }
+        What::Close {
+            payment,
+            tno,
+            keep,
+            note,
+        } => {
+            let what = match tno.as_deref().map(Tno::parse) {
+                None => Resolution::Absent { note: note.clone() },
+                Some(Ok(tno)) => Resolution::Live {
+                    tno,
+                    note: note.clone(),
+                    keep: *keep,
+                },
+                Some(Err(_)) => return (Some(Notice::Tno.code()), "refused"),
+            };
+            let ask = ResolveAsk { what, by, key };
+            let closed = access.engine().resolve(payment, ask).await;
+            closed.err().as_ref().map(Notice::from)
+        }
+        What::Export { .. } => None,
+    };
+    match notice {
+        None => (None, "done"),
+        Some(notice) => (Some(notice.code()), "refused"),
+    }
+}
+
+fn within_limit(visitor: &Visitor, wish: &Wish, payment: &Payment) -> bool {
+    let is_won = payment.request.order.money.currency == nhn_kcp::Currency::Krw;
+    match &wish.what {
+        What::Cancel { amount, .. } => {
+            let all = payment.request.order.money.amount.get();
+            visitor.operator().may_move(amount.unwrap_or(all), is_won)
+        }
+        What::Close { .. } | What::Export { .. } => true,
+    }
+}
+
+async fn page(
+    pages: &Pages,
+    visitor: &Visitor,
+    problem: Option<&'static str>,
+) -> Result<Response, Trouble> {
+    let w = WishWords::of(visitor.lang);
+    let shell = Shell::around(pages, visitor, Part::Wishes, w.title).await?;
+    let mut rows = Vec::new();
+    for wish in pages.access().open_wishes().await? {
+        let payment = payment_of(pages, &wish).await?;
+        let theirs = payment
+            .as_ref()
+            .is_none_or(|payment| visitor.operator().may_use(&payment.request.shop));
+        if theirs {
+            rows.push(row(pages, visitor, w, wish, payment.as_ref()));
+        }
+    }
+    let page = Page {
+        shell,
+        w,
+        problem,
+        rows,
+    };
+    Ok(html(&page))
+}
+
+fn row(
+    pages: &Pages,
+    visitor: &Visitor,
+    w: &WishWords,
+    wish: Wish,
+    payment: Option<&Payment>,
+) -> Row {
+    let lang = visitor.lang;
+    let now = pages.access().clock().now();
+    let age = write::span(lang, now.duration_since(wish.at));
+    let (what, reason) = tell(lang, w, &wish.what, payment);
+    Row {
+        payment: payment.map(|payment| {
+            let order = fill(w.order, &[payment.request.order_no.as_str()]);
+            (format!("/payments/{}", payment.id), order)
+        }),
+        what,
+        reason,
+        by: fill(w.by, &[wish.by.as_str(), &age]),
+        own: wish.by == visitor.operator().name,
+        may: visitor.operator().may(wish.what.role()),
+        confirmed: matches!(wish.state, WishState::Confirmed { .. }),
+        id: wish.id,
+    }
+}
+
+/// What is wished, and why.
+fn tell(lang: Lang, w: &WishWords, what: &What, payment: Option<&Payment>) -> (String, String) {
+    match what {
+        What::Cancel { amount, reason, .. } => {
+            let currency = payment.map(|payment| payment.request.order.money.currency.to_string());
+            let currency = currency.unwrap_or_default();
+            let text = match amount {
+                Some(amount) => fill(w.cancel, &[&write::money(lang, *amount, &currency)]),
+                None => w.cancel_all.into(),
+            };
+            (text, reason.clone())
+        }
+        What::Close {
+            tno, keep, note, ..
+        } => {
+            let text = match tno {
+                Some(tno) => {
+                    let outcome = if *keep { w.keep } else { w.reverse };
+                    fill(w.close_live, &[tno, outcome])
+                }
+                None => w.close_absent.into(),
+            };
+            (text, note.clone())
+        }
+        What::Export { query } => (fill(w.export, &[query]), String::new()),
+    }
+}
+
+fn to(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
