@@ -83,10 +83,16 @@ impl Access {
     #[must_use]
     pub fn enrol(&self, name: &Actor) -> Enrolment {
         let secret = Secret::from(clock::chance::<20>().to_vec()).to_base32();
+        let url = self.enrolment_url(name, &secret);
+        Enrolment { secret, url }
+    }
+
+    /// A secret as an address that apps read.
+    #[must_use]
+    pub fn enrolment_url(&self, name: &Actor, secret: &str) -> String {
         // A colon would end the issuer's name.
         let account = encoded(&name.as_str().replace(':', " "));
-        let url = format!("otpauth://totp/{ISSUER}:{account}?secret={secret}&issuer={ISSUER}");
-        Enrolment { secret, url }
+        format!("otpauth://totp/{ISSUER}:{account}?secret={secret}&issuer={ISSUER}")
     }
 
     /// Sets codes up, once one of them was typed in right. The recovery codes are shown once.

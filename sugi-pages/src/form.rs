@@ -68,6 +68,12 @@ impl Form {
         Some(self.get(name)).filter(|text| !text.is_empty())
     }
 
+    /// A field's text as it is, space around it and all, to be kept secret.
+    pub(crate) fn secret(&self, name: &str) -> Zeroizing<String> {
+        let named = self.0.iter().find(|(field, _)| field == name);
+        named.map(|(_, text)| text.clone()).unwrap_or_default()
+    }
+
     /// All fields of a name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let named = self.0.iter().filter(|(field, _)| field == name);

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod account;
 mod assets;
 mod doubts;
 mod form;
@@ -24,6 +25,7 @@ mod live;
 mod payments;
 mod router;
 mod say;
+mod settings;
 mod shell;
 mod sign_in;
 mod trouble;

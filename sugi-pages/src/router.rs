@@ -12,7 +12,8 @@ use sugi_access::Role;
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    Pages, assets, doubts, home, keyin, live, payments, sign_in, trouble, trouble::Trouble, wishes,
+    Pages, account, assets, doubts, home, keyin, live, payments, settings, sign_in, trouble,
+    trouble::Trouble, wishes,
 };
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
@@ -76,6 +77,14 @@ routes! {
     Gate::Operator => "/doubts" get(doubts::show);
     Gate::Operator => "/wishes" get(wishes::show);
     Gate::Operator => "/wishes/{id}" post(wishes::decide);
+    Gate::Operator => "/account" get(account::show);
+    Gate::Operator => "/account/password" post(account::password);
+    Gate::Operator => "/account/codes" get(account::codes) post(account::set_codes);
+    Gate::Operator => "/account/sessions/{id}" post(account::end_session);
+    Gate::Role(Role::Administer) => "/settings" get(settings::show);
+    Gate::Role(Role::Administer) => "/settings/audit" get(settings::audit::show);
+    Gate::Role(Role::Administer) => "/settings/add-operator" get(settings::operators::new) post(settings::operators::add);
+    Gate::Role(Role::Administer) => "/settings/operators/{name}" get(settings::operators::show) post(settings::operators::change);
     Gate::Operator => "/live" get(live::live);
 }
 

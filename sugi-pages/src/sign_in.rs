@@ -8,7 +8,6 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::Deserialize;
 use sugi_access::{Cookie, SignIn, SignInError};
-use zeroize::Zeroizing;
 
 use crate::{
     Pages, assets,
@@ -98,7 +97,7 @@ pub(crate) async fn enter(
     let lang = Lang::of(&parts.headers);
     let ask = SignIn {
         name: form.get("name").into(),
-        password: Zeroizing::new(form.get("password").into()),
+        password: form.secret("password"),
         code: form.get("code").into(),
     };
     let mut page = Page::new(lang, form.get("next"));

@@ -1,0 +1,207 @@
+//! `/settings`: what this installation is made of, and who may work at it.
+
+pub(crate) mod audit;
+pub(crate) mod operators;
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use jiff::Timestamp;
+use sugi_api::ApiKey;
+use sugi_engine::Shop;
+
+use crate::{
+    Pages,
+    lang::{Lang, fill, words},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    words::role,
+    write,
+};
+
+words! {
+    /// What this installation is made of.
+    SettingsWords {
+        title "설정" "Settings"
+        operators "담당자" "Operators"
+        add "담당자 추가" "Add an operator"
+        name "이름" "Name"
+        roles "권한" "Roles"
+        look_only "조회만" "Look only"
+        shops_of "상점" "Shops"
+        limit "건당 한도" "Limit"
+        state "상태" "State"
+        active "사용" "active"
+        inactive "중지" "inactive"
+        locked "잠김" "locked"
+        codes "2단계 인증" "One-time codes"
+        on "사용" "in use"
+        off "미사용" "not in use"
+        shops "상점" "Shops"
+        site "KCP 상점코드" "KCP site code"
+        kind "구분" "Kind"
+        live "실거래" "Live"
+        test "테스트" "Test"
+        contract "계약" "Contract"
+        authenticated "인증" "with proof"
+        unauthenticated "비인증" "without proof"
+        installments "할부 {}개월까지" "instalments up to {} months"
+        partial "부분취소" "partial cancels"
+        tax "세금 구분" "tax parts"
+        lookup "주문번호 조회" "order look-up"
+        certificate "인증서 만료" "Certificate ends"
+        days_left "{}일 남음" "{} days left"
+        expired "만료됨" "ended"
+        keys "API 키" "API keys"
+        keys_hint "API 키는 서버에서 sugi key로 만들고 sugi.toml에 적습니다." "API keys are made on the server with sugi key and written into sugi.toml."
+        scopes "범위" "Scopes"
+        audit "감사 기록" "Audit"
+        audit_lead "누가 무엇을 보고 했는지 고칠 수 없게 이어진 기록입니다." "Who looked at what and did what, in a chain that cannot be changed unnoticed."
+        audit_show "감사 기록 보기" "Show the audit"
+    }
+}
+
+#[derive(Template)]
+#[template(path = "settings/index.html")]
+struct Page {
+    shell: Shell,
+    w: &'static SettingsWords,
+    operators: Vec<OperatorRow>,
+    shops: Vec<ShopRow>,
+    keys: Vec<KeyRow>,
+}
+
+struct OperatorRow {
+    href: String,
+    name: String,
+    roles: String,
+    shops: String,
+    limit: String,
+    state: &'static str,
+    tone: &'static str,
+    codes: &'static str,
+}
+
+struct ShopRow {
+    id: String,
+    site: String,
+    kind: &'static str,
+    contract: String,
+    ends: String,
+    left: String,
+    tone: &'static str,
+}
+
+struct KeyRow {
+    name: String,
+    scopes: String,
+    shops: String,
+}
+
+/// A certificate that ends within so many days is worth a colour.
+const SOON_DAYS: i64 = 30;
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+) -> Result<Response, Trouble> {
+    let (lang, w) = (visitor.lang, SettingsWords::of(visitor.lang));
+    let shell = Shell::around(&pages, &visitor, Part::Settings, w.title).await?;
+    let now = pages.access().clock().now();
+    let operators = pages.access().operators().await?;
+    let operators = operators.iter().map(|one| OperatorRow {
+        href: operators::address(&one.name),
+        name: one.name.to_string(),
+        roles: or(
+            names(one.roles.iter().map(|one| role(lang, *one))),
+            w.look_only,
+        ),
+        shops: or(
+            names(one.shops.iter().map(sugi_core::ShopId::as_str)),
+            shell.t.all,
+        ),
+        limit: one
+            .amount_max
+            .map_or_else(String::new, |most| write::money(lang, most, "KRW")),
+        state: match one.locked_until(now) {
+            Some(_) => w.locked,
+            None if one.active => w.active,
+            None => w.inactive,
+        },
+        tone: match one.locked_until(now) {
+            Some(_) => "doubt",
+            None if one.active => "good",
+            None => "quiet",
+        },
+        codes: if one.has_codes() { w.on } else { w.off },
+    });
+    let operators = operators.collect();
+    let mut shops = pages.access().engine().shops();
+    shops.sort_by(|one, other| one.id.cmp(&other.id));
+    let shops = shops.iter().map(|shop| ShopRow::of(w, shop, now)).collect();
+    let key = |key: &ApiKey| KeyRow {
+        name: key.name.to_string(),
+        scopes: names(key.scopes.iter().map(|scope| scope.as_str())),
+        shops: or(
+            names(key.shops.iter().map(sugi_core::ShopId::as_str)),
+            shell.t.all,
+        ),
+    };
+    let keys = pages.0.keys.iter().map(key).collect();
+    Ok(html(&Page {
+        shell,
+        w,
+        operators,
+        shops,
+        keys,
+    }))
+}
+
+impl ShopRow {
+    fn of(w: &SettingsWords, shop: &Shop, now: Timestamp) -> Self {
+        let ends = shop.client.credentials().not_after();
+        let days = ends.duration_since(now).as_hours() / 24;
+        let contract = &shop.contract;
+        let months = fill(w.installments, &[&contract.installments.to_string()]);
+        let parts = [
+            (contract.authenticated, w.authenticated),
+            (contract.unauthenticated, w.unauthenticated),
+            (contract.installments > 0, &*months),
+            (contract.partial_cancel, w.partial),
+            (contract.tax_split, w.tax),
+            (shop.policy.order_lookup, w.lookup),
+        ];
+        let site = shop.client.site_code();
+        Self {
+            id: shop.id.to_string(),
+            kind: if site.is_test() { w.test } else { w.live },
+            site: site.to_string(),
+            contract: names(parts.iter().filter(|(has, _)| *has).map(|(_, name)| *name)),
+            ends: write::time(ends),
+            left: if ends <= now {
+                w.expired.into()
+            } else {
+                fill(w.days_left, &[&days.to_string()])
+            },
+            tone: match days {
+                _ if ends <= now => "bad",
+                0..=SOON_DAYS => "doubt",
+                _ => "good",
+            },
+        }
+    }
+}
+
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    all.collect::<Vec<_>>().join(", ")
+}
+
+fn or(text: String, other: &str) -> String {
+    if text.is_empty() { other.into() } else { text }
+}
+
+pub(crate) fn roles_of(lang: Lang) -> Vec<(&'static str, &'static str)> {
+    sugi_access::Role::ALL
+        .map(|one| (one.as_str(), role(lang, one)))
+        .into()
+}

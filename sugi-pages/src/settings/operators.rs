@@ -1,0 +1,287 @@
+//! Operators: added, and changed by whoever administers.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::StatusCode;
+use sugi_access::{AccessError, NewOperator, Operator, Role};
+use sugi_core::{Actor, ShopId};
+
+use super::roles_of;
+use crate::{
+    Pages,
+    account::AccountWords,
+    form::Form,
+    lang::words,
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+};
+
+words! {
+    /// One operator.
+    OperatorWords {
+        add "담당자 추가" "Add an operator"
+        title "담당자" "Operator"
+        name "이름" "Name"
+        name_hint "로그인할 때 쓰며 기록에 남습니다. 나중에 바꿀 수 없습니다." "To sign in with, and written into the records. It cannot be changed later."
+        roles "권한" "Roles"
+        roles_hint "아무것도 고르지 않으면 조회만 할 수 있습니다." "With none of them they can look only."
+        shops "상점" "Shops"
+        shops_hint "아무것도 고르지 않으면 모든 상점입니다." "With none of them it is all shops."
+        limit "건당 한도 (원)" "Limit per payment (won)"
+        limit_hint "비워 두면 한도가 없습니다." "Left empty there is no limit."
+        active "로그인할 수 있음" "May sign in"
+        password "첫 비밀번호" "First password"
+        new_password "새 비밀번호" "New password"
+        password_hint "12자 이상. 저장하면 모든 로그인이 끝납니다." "At least 12 characters. It ends all their sessions."
+        save "저장" "Save"
+        unlock "잠금 풀기" "Unlock"
+        end_sessions "모든 로그인 끝내기" "End all sessions"
+        forget_codes "일회용 코드 지우기 (휴대전화 분실)" "Take the one-time codes away (telephone lost)"
+        set_password "비밀번호 바꾸기" "Set the password"
+        acts "그 밖에" "Besides"
+        e_name "이름은 1~64바이트이며 제어 문자를 쓸 수 없습니다." "A name has 1 to 64 bytes without control characters."
+        e_taken "같은 이름의 담당자가 있습니다." "There is an operator of that name."
+        e_limit "한도는 숫자입니다." "The limit is a number."
+        e_last "관리 권한을 가진 마지막 담당자입니다. 먼저 다른 담당자에게 관리 권한을 주십시오." "This is the last one who can administer. Give somebody else that role first."
+        e_busy "다른 사람이 동시에 바꾸고 있습니다. 다시 시도하십시오." "Somebody else is changing it at the same time. Try again."
+    }
+}
+
+#[derive(Template)]
+#[template(path = "settings/operator.html")]
+struct Page {
+    shell: Shell,
+    w: &'static OperatorWords,
+    problem: Option<&'static str>,
+    /// None for one who is to be added.
+    address: Option<String>,
+    name: String,
+    roles: Vec<(&'static str, &'static str, bool)>,
+    shops: Vec<(String, bool)>,
+    limit: String,
+    active: bool,
+    has_codes: bool,
+    locked: bool,
+}
+
+/// The address of an operator's page.
+pub(crate) fn address(name: &Actor) -> String {
+    let name: String = form_urlencoded::byte_serialize(name.as_str().as_bytes()).collect();
+    format!("/settings/operators/{}", name.replace('+', "%20"))
+}
+
+pub(crate) async fn new(State(pages): State<Pages>, visitor: Visitor) -> Result<Response, Trouble> {
+    page(&pages, &visitor, None, &Wanted::default(), None).await
+}
+
+pub(crate) async fn add(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let w = OperatorWords::of(visitor.lang);
+    let wanted = Wanted::of(&form);
+    let problem = match (form.get("name").parse::<Actor>(), wanted.limit()) {
+        (Err(_), _) => w.e_name,
+        (_, Err(())) => w.e_limit,
+        (Ok(name), Ok(amount_max)) => {
+            let new = NewOperator {
+                name,
+                roles: wanted.roles.clone(),
+                shops: wanted.shops.clone(),
+                amount_max,
+                password: form.secret("password"),
+            };
+            match pages.access().add_operator(new).await {
+                Ok(added) => return Ok(Redirect::to(&address(&added.name)).into_response()),
+                Err(why) => said(&why, &visitor)?,
+            }
+        }
+    };
+    let page = page(&pages, &visitor, None, &wanted, Some(problem));
+    Ok(refused(page.await?))
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+) -> Result<Response, Trouble> {
+    let operator = find(&pages, &name).await?;
+    let wanted = Wanted::like(&operator);
+    page(&pages, &visitor, Some(&operator), &wanted, None).await
+}
+
+pub(crate) async fn change(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let operator = find(&pages, &name).await?;
+    let w = OperatorWords::of(visitor.lang);
+    let (access, name) = (pages.access(), &operator.name);
+    let now = access.clock().now();
+    let wanted = Wanted::of(&form);
+    let changed = match form.get("act") {
+        "password" => access.set_password(name, form.secret("password")).await,
+        "unlock" => {
+            let change = |one: &mut Operator| {
+                one.unlock();
+                Ok::<_, AccessError>(())
+            };
+            access.change_operator(name, change).await.map(drop)
+        }
+        "sessions" => {
+            let change = |one: &mut Operator| {
+                one.end_sessions(now);
+                Ok::<_, AccessError>(())
+            };
+            access.change_operator(name, change).await.map(drop)
+        }
+        "codes" => {
+            let change = |one: &mut Operator| {
+                one.forget_codes();
+                one.end_sessions(now);
+                Ok::<_, AccessError>(())
+            };
+            access.change_operator(name, change).await.map(drop)
+        }
+        _ => {
+            let Ok(amount_max) = wanted.limit() else {
+                let page = page(&pages, &visitor, Some(&operator), &wanted, Some(w.e_limit));
+                return Ok(refused(page.await?));
+            };
+            let change = |one: &mut Operator| {
+                one.roles.clone_from(&wanted.roles);
+                one.shops.clone_from(&wanted.shops);
+                one.amount_max = amount_max;
+                one.active = wanted.active;
+                Ok::<_, AccessError>(())
+            };
+            access.change_operator(name, change).await.map(drop)
+        }
+    };
+    match changed {
+        Ok(()) => Ok(Redirect::to("/settings").into_response()),
+        Err(why) => {
+            let problem = said(&why, &visitor)?;
+            let page = page(&pages, &visitor, Some(&operator), &wanted, Some(problem));
+            Ok(refused(page.await?))
+        }
+    }
+}
+
+async fn find(pages: &Pages, name: &str) -> Result<Operator, Trouble> {
+    let name: Actor = name.parse().map_err(|_| Trouble::NotFound)?;
+    pages
+        .access()
+        .operator(&name)
+        .await?
+        .ok_or(Trouble::NotFound)
+}
+
+fn refused(mut page: Response) -> Response {
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    page
+}
+
+fn said(why: &AccessError, visitor: &Visitor) -> Result<&'static str, Trouble> {
+    let w = OperatorWords::of(visitor.lang);
+    match why {
+        AccessError::NameTaken(_) => Ok(w.e_taken),
+        AccessError::LastAdministrator => Ok(w.e_last),
+        AccessError::Busy => Ok(w.e_busy),
+        other => crate::account::said(other, AccountWords::of(visitor.lang)),
+    }
+}
+
+/// What stands in the form.
+#[derive(Default)]
+struct Wanted {
+    name: String,
+    roles: BTreeSet<Role>,
+    shops: BTreeSet<ShopId>,
+    limit: String,
+    active: bool,
+}
+
+impl Wanted {
+    fn of(form: &Form) -> Self {
+        let parsed = |text: &&str| text.parse().ok();
+        Self {
+            name: form.get("name").into(),
+            roles: form
+                .all("role")
+                .iter()
+                .filter_map(|one| one.parse().ok())
+                .collect(),
+            shops: form.all("shop").iter().filter_map(parsed).collect(),
+            limit: form.digits("limit").replace(',', ""),
+            active: form.get("active") == "yes",
+        }
+    }
+
+    fn like(operator: &Operator) -> Self {
+        Self {
+            name: operator.name.to_string(),
+            roles: operator.roles.clone(),
+            shops: operator.shops.clone(),
+            limit: operator
+                .amount_max
+                .map_or_else(String::new, |most| most.to_string()),
+            active: operator.active,
+        }
+    }
+
+    fn limit(&self) -> Result<Option<u64>, ()> {
+        match &*self.limit {
+            "" => Ok(None),
+            digits => digits.parse().map(Some).map_err(|_| ()),
+        }
+    }
+}
+
+async fn page(
+    pages: &Pages,
+    visitor: &Visitor,
+    operator: Option<&Operator>,
+    wanted: &Wanted,
+    problem: Option<&'static str>,
+) -> Result<Response, Trouble> {
+    let w = OperatorWords::of(visitor.lang);
+    let title = match operator {
+        Some(operator) => format!("{} {}", w.title, operator.name),
+        None => w.add.into(),
+    };
+    let shell = Shell::around(pages, visitor, Part::Settings, title).await?;
+    let now = pages.access().clock().now();
+    let mut shops = pages.access().engine().shops();
+    shops.sort_by(|one, other| one.id.cmp(&other.id));
+    let has = |role: &str| wanted.roles.iter().any(|one| one.as_str() == role);
+    Ok(html(&Page {
+        shell,
+        w,
+        problem,
+        address: operator.map(|one| address(&one.name)),
+        name: wanted.name.clone(),
+        roles: roles_of(visitor.lang)
+            .into_iter()
+            .map(|(role, name)| (role, name, has(role)))
+            .collect(),
+        shops: shops
+            .iter()
+            .map(|shop| (shop.id.to_string(), wanted.shops.contains(&shop.id)))
+            .collect(),
+        limit: wanted.limit.clone(),
+        active: wanted.active || operator.is_none(),
+        has_codes: operator.is_some_and(Operator::has_codes),
+        locked: operator.is_some_and(|one| one.locked_until(now).is_some()),
+    }))
+}
