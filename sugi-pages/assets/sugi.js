@@ -29,6 +29,8 @@
     const form = event.target;
     if (event.defaultPrevented || form.method === "dialog") return;
     if (form.dataset.sent) { event.preventDefault(); return; }
+    // What comes as a file leaves the page where it is, and can be asked for again.
+    if (form.action.endsWith("/export")) return;
     form.dataset.sent = "yes";
     for (const button of all("button:not([type=button])", form)) button.setAttribute("aria-busy", "true");
   });

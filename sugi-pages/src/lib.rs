@@ -16,6 +16,7 @@
 
 mod account;
 mod assets;
+mod day;
 mod doubts;
 mod form;
 mod home;

@@ -12,7 +12,7 @@ use sugi_access::Role;
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    Pages, account, assets, doubts, home, keyin, live, payments, settings, sign_in, trouble,
+    Pages, account, assets, day, doubts, home, keyin, live, payments, settings, sign_in, trouble,
     trouble::Trouble, wishes,
 };
 
@@ -77,6 +77,8 @@ routes! {
     Gate::Operator => "/doubts" get(doubts::show);
     Gate::Operator => "/wishes" get(wishes::show);
     Gate::Operator => "/wishes/{id}" post(wishes::decide);
+    Gate::Operator => "/day" get(day::show);
+    Gate::Role(Role::Close) => "/day/export" post(day::export::export);
     Gate::Operator => "/account" get(account::show);
     Gate::Operator => "/account/password" post(account::password);
     Gate::Operator => "/account/codes" get(account::codes) post(account::set_codes);

@@ -11,6 +11,7 @@ use sugi_store::StoreError;
 
 use crate::{
     lang::{Lang, words},
+    shell::{Shell, html},
     words::Common,
 };
 
@@ -104,6 +105,18 @@ impl From<StoreError> for Trouble {
         tracing::error!(%why, "the ledger failed a page");
         Self::Ledger
     }
+}
+
+#[derive(Template)]
+#[template(path = "said.html")]
+struct SaidPage<'a> {
+    shell: Shell,
+    why: &'a str,
+}
+
+/// A page that says why something was not done, with everything around it.
+pub(crate) fn said(shell: Shell, why: &str) -> Response {
+    html(&SaidPage { shell, why })
 }
 
 /// Makes pages of troubles, in the language of whoever asked.

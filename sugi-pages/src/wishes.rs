@@ -45,6 +45,8 @@ words! {
         refuse "거절" "Refuse"
         take_back "요청 취소" "Take it back"
         again "다시 실행" "Carry out"
+        fetch "내려받기" "Fetch"
+        fetch_wait "승인되었습니다. 요청한 담당자가 한 번 내려받을 수 있습니다." "Confirmed. Who asked for it can fetch it once."
         waiting "승인되었으나 아직 실행되지 않았습니다." "Confirmed, and not carried out yet."
         own "본인의 요청입니다. 다른 담당자가 승인해야 합니다." "You asked for it. Somebody else has to confirm it."
         e_gone "없거나 하루가 지나 사라진 요청입니다. 다시 요청하십시오." "There is no such request, or it has waited longer than a day. Ask again."
@@ -73,6 +75,8 @@ struct Row {
     own: bool,
     may: bool,
     confirmed: bool,
+    /// The days of an export that its asker can fetch now.
+    fetch: Option<(String, String)>,
 }
 
 pub(crate) async fn show(
@@ -282,8 +286,20 @@ fn row(
         own: wish.by == visitor.operator().name,
         may: visitor.operator().may(wish.what.role()),
         confirmed: matches!(wish.state, WishState::Confirmed { .. }),
+        fetch: fetch(visitor, &wish),
         id: wish.id,
     }
+}
+
+/// The days of an export that was confirmed, for who asked.
+fn fetch(visitor: &Visitor, wish: &Wish) -> Option<(String, String)> {
+    let What::Export { query } = &wish.what else {
+        return None;
+    };
+    let mine = wish.by == visitor.operator().name;
+    let confirmed = matches!(wish.state, WishState::Confirmed { .. });
+    let (from, until) = query.strip_prefix("from=")?.split_once("&until=")?;
+    (mine && confirmed).then(|| (from.into(), until.into()))
 }
 
 /// What is wished, and why.

@@ -18,6 +18,10 @@ use crate::error::{Finding, StoreError};
 const STEPS: &[(&str, &str)] = &[
     ("0001 ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002 access", include_str!("../migrations/0002_access.sql")),
+    (
+        "0003 reports",
+        include_str!("../migrations/0003_reports.sql"),
+    ),
 ];
 
 const TABLE: &str =

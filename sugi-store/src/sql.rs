@@ -84,6 +84,15 @@ select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buye
     issuer, actor, created_at, doubt_since
 from payment where doubt_since is not null order by doubt_since, id limit $1";
 
+/// A span of time in groups; `{and}` is made of the shops that are named. What has no issuer yet is a
+/// group as well.
+pub(crate) const REPORT: &str = "\
+select shop, actor, issuer, status, currency, created_at / 3600000000, count(*),
+    cast(sum(amount) as bigint), cast(sum(cancelled) as bigint)
+from payment where created_at >= $1 and created_at < $2{and}
+group by shop, actor, issuer, status, currency, created_at / 3600000000
+order by 6, 1, 2, 3, 4, 5 limit {limit}";
+
 /// Leases what is due and in nobody's hands to a node. The conflict decides between nodes: of two
 /// that picked the same payment, the second finds a lease that runs and gets nothing.
 pub(crate) const LEASE: &str = "\

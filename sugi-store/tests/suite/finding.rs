@@ -9,7 +9,57 @@ on_each_engine!(
     by_state_order_number_card_and_approval,
     page_by_page_without_gap_or_repeat,
     what_is_open_is_counted_by_shop_state_and_currency,
+    a_span_of_time_is_told_in_groups,
 );
+
+async fn a_span_of_time_is_told_in_groups(house: House) {
+    for n in 1..=6 {
+        let book = house.pay(n, &format!("A-{n}")).await.unwrap();
+        if n % 2 == 0 {
+            house.then(&book, declined()).await.unwrap();
+        }
+    }
+    let moment = |second| at(second);
+    let groups = house
+        .store()
+        .report(moment(0), moment(i64::from(u32::MAX)), &[])
+        .await
+        .unwrap();
+    let told: Vec<_> = groups
+        .iter()
+        .map(|one| (one.status.as_str(), one.count, one.amount))
+        .collect();
+    let each = groups[0].amount / groups[0].count;
+    assert_eq!(
+        told,
+        [("approving", 3, 3 * each), ("declined", 3, 3 * each)]
+    );
+    let shop: sugi_core::ShopId = groups[0].shop.parse().unwrap();
+    let other: sugi_core::ShopId = "other".parse().unwrap();
+    let all = (moment(0), moment(i64::from(u32::MAX)));
+    let of = async |shops: &[sugi_core::ShopId]| {
+        house
+            .store()
+            .report(all.0, all.1, shops)
+            .await
+            .unwrap()
+            .len()
+    };
+    assert_eq!(
+        (
+            of(std::slice::from_ref(&shop)).await,
+            of(std::slice::from_ref(&other)).await
+        ),
+        (2, 0)
+    );
+    assert_eq!(of(&[shop, other]).await, 2);
+    let before = house
+        .store()
+        .report(moment(-10), moment(0), &[])
+        .await
+        .unwrap();
+    assert_eq!(before, []);
+}
 
 async fn by_state_order_number_card_and_approval(house: House) {
     for n in 1..=5 {

@@ -1,0 +1,337 @@
+//! `POST /day/export`: a span's payments as a file, streamed: as little is in memory for a year of
+//! them as for an hour.
+//!
+//! Nothing of a card but its last four digits goes out. A cell that a spreadsheet would take for a
+//! formula gets an apostrophe in front, so that a buyer's name cannot run anything.
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use sugi_access::{What, WishState};
+use sugi_api::Audited;
+use sugi_core::ShopId;
+use sugi_store::{Filter, StoreError, Summary};
+use tokio::sync::mpsc;
+
+use super::{
+    span::{Ask, Span},
+    words::DayWords,
+};
+use crate::{
+    Pages,
+    form::Form,
+    lang::{Lang, fill},
+    shell::{Part, Shell},
+    trouble::Trouble,
+    visitor::Visitor,
+    words, write,
+};
+
+/// The most payments of a file.
+const ROWS_MOST: u64 = 200_000;
+/// So that a Korean spreadsheet reads the file as what it is.
+const UTF8_MARK: &str = "\u{feff}";
+/// Pages of rows that may wait to be written.
+const PAGES_WAITING: usize = 2;
+/// How much of a finished file is sent at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// Which kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Csv,
+    Xlsx,
+}
+
+pub(crate) async fn export(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let (lang, w) = (visitor.lang, DayWords::of(visitor.lang));
+    let kind = if form.get("as") == "xlsx" {
+        Kind::Xlsx
+    } else {
+        Kind::Csv
+    };
+    let ask = Ask {
+        from: form.get("from").into(),
+        until: form.get("until").into(),
+    };
+    let span = ask.span(pages.access().clock().now());
+    let Ok(span) = span else {
+        return refused(&pages, &visitor, w.bad_span).await;
+    };
+    let shops: Vec<ShopId> = visitor.operator().shops.iter().cloned().collect();
+    let (from, until) = span.moments();
+    let store = pages.access().engine().store();
+    let groups = store.report(from, until, &shops).await?;
+    if groups.iter().map(|group| group.count).sum::<u64>() > ROWS_MOST {
+        let most = write::grouped(ROWS_MOST);
+        return refused(&pages, &visitor, &fill(w.e_many, &[&most])).await;
+    }
+    if !allowed(&pages, &visitor, span, form.get("wish")).await? {
+        let what = What::Export {
+            query: span.query(),
+        };
+        pages.access().wish(what, &visitor.operator().name).await?;
+        return Ok(Redirect::to("/wishes").into_response());
+    }
+    let filter = Filter {
+        shops,
+        from: Some(from),
+        until: Some(until),
+        limit: Filter::MOST,
+        ..Filter::default()
+    };
+    let rows = read(pages.clone(), filter);
+    let (body, name, mime) = match kind {
+        Kind::Csv => (csv(lang, w, rows), "csv", "text/csv; charset=utf-8"),
+        Kind::Xlsx => (
+            xlsx(lang, w, rows),
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ),
+    };
+    let name = format!(
+        "attachment; filename=\"sugi-{}-{}.{name}\"",
+        span.from, span.until
+    );
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(mime)),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment")),
+        ),
+    ];
+    Ok((Extension(Audited("export")), headers, body).into_response())
+}
+
+/// Whether this export may go out now. Where it takes a second person, one confirmation is one file.
+async fn allowed(
+    pages: &Pages,
+    visitor: &Visitor,
+    span: Span,
+    wish: &str,
+) -> Result<bool, Trouble> {
+    let access = pages.access();
+    if !access.rules().second_person.export {
+        return Ok(true);
+    }
+    let Some(wish) = access.wish_of(wish).await? else {
+        return Ok(false);
+    };
+    let asked = What::Export {
+        query: span.query(),
+    };
+    let confirmed = matches!(wish.state, WishState::Confirmed { .. });
+    if wish.what != asked || wish.by != visitor.operator().name || !confirmed {
+        return Ok(false);
+    }
+    access.wish_done(&wish.id, "done").await?;
+    Ok(true)
+}
+
+async fn refused(pages: &Pages, visitor: &Visitor, why: &str) -> Result<Response, Trouble> {
+    let w = DayWords::of(visitor.lang);
+    let shell = Shell::around(pages, visitor, Part::Day, w.title).await?;
+    let page = crate::trouble::said(shell, why);
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+type Rows = mpsc::Receiver<Result<Vec<Summary>, StoreError>>;
+
+/// Reads page after page, for as long as somebody takes them.
+fn read(pages: Pages, mut filter: Filter) -> Rows {
+    let (rows, taken) = mpsc::channel(PAGES_WAITING);
+    tokio::spawn(async move {
+        loop {
+            let page = pages.access().engine().store().list(filter.clone()).await;
+            let more = page.as_ref().is_ok_and(|page| page.more);
+            filter.before = page
+                .as_ref()
+                .ok()
+                .and_then(|page| page.payments.last())
+                .map(|last| last.id.clone());
+            if rows.send(page.map(|page| page.payments)).await.is_err() || !more {
+                return;
+            }
+        }
+    });
+    taken
+}
+
+fn csv(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
+    let head = [UTF8_MARK.as_bytes(), &line(headings(w).iter().copied())].concat();
+    let stream =
+        futures_util::stream::unfold((Some(head), rows), move |(head, mut rows)| async move {
+            if let Some(head) = head {
+                return Some((Ok(Bytes::from(head)), (None, rows)));
+            }
+            // A file that breaks off must not look whole: an error ends the download as one.
+            let page = rows.recv().await?;
+            let text = page.map(|page| {
+                let lines = page
+                    .iter()
+                    .map(|one| line(cells(lang, one).iter().map(|one| &**one)));
+                Bytes::from(lines.collect::<Vec<_>>().concat())
+            });
+            Some((text.map_err(std::io::Error::other), (None, rows)))
+        });
+    Body::from_stream(stream)
+}
+
+fn line<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    // Into memory nothing fails.
+    let _ = writer.write_record(cells.map(|cell| harmless(cell).into_owned()));
+    writer.into_inner().unwrap_or_default()
+}
+
+/// A workbook is only whole when it is finished, so it is written to a file that nobody else sees and
+/// that is gone when it was sent.
+fn xlsx(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
+    let (chunks, sent) = mpsc::channel::<Result<Bytes, std::io::Error>>(PAGES_WAITING);
+    tokio::task::spawn_blocking(move || {
+        let failed = |why: &dyn std::fmt::Display| {
+            tracing::error!(%why, "a workbook could not be written");
+            std::io::Error::other("the file could not be written")
+        };
+        let written = workbook(lang, w, rows).map_err(|why| failed(&why));
+        match written {
+            Ok(file) => send(&file, &chunks),
+            Err(why) => drop(chunks.blocking_send(Err(why))),
+        }
+    });
+    let stream = futures_util::stream::unfold(sent, |mut sent| async {
+        let chunk = sent.recv().await?;
+        Some((chunk, sent))
+    });
+    Body::from_stream(stream)
+}
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+fn workbook(
+    lang: Lang,
+    w: &'static DayWords,
+    mut rows: Rows,
+) -> Result<tempfile::NamedTempFile, Failed> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet_with_constant_memory()?;
+    for (column, name) in (0..).zip(headings(w)) {
+        sheet.write_string(0, column, name)?;
+    }
+    let mut at = 0;
+    while let Some(page) = rows.blocking_recv() {
+        for one in page? {
+            at += 1;
+            for (column, cell) in (0..).zip(cells(lang, &one)) {
+                // Text is never a formula here, whatever it begins with.
+                match cell.parse::<f64>() {
+                    Ok(number) if is_amount(column) => sheet.write_number(at, column, number)?,
+                    _ => sheet.write_string(at, column, cell)?,
+                };
+            }
+        }
+    }
+    let file = tempfile::NamedTempFile::new()?;
+    book.save(file.path())?;
+    Ok(file)
+}
+
+fn send(file: &tempfile::NamedTempFile, chunks: &mpsc::Sender<Result<Bytes, std::io::Error>>) {
+    use std::io::Read as _;
+    let mut from = match std::fs::File::open(file.path()) {
+        Ok(from) => from,
+        Err(why) => return drop(chunks.blocking_send(Err(why))),
+    };
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let read = from.read(&mut chunk).map(|read| {
+            chunk.truncate(read);
+            Bytes::from(chunk)
+        });
+        let over = read.as_ref().map_or(true, Bytes::is_empty);
+        if read.as_ref().is_ok_and(Bytes::is_empty) || chunks.blocking_send(read).is_err() || over {
+            return;
+        }
+    }
+}
+
+fn headings(w: &DayWords) -> [&'static str; 15] {
+    [
+        w.h_when,
+        w.h_shop,
+        w.h_order,
+        w.h_state,
+        w.h_currency,
+        w.h_amount,
+        w.h_cancelled,
+        w.h_buyer,
+        w.h_phone,
+        w.h_last4,
+        w.h_issuer,
+        w.h_app_no,
+        w.h_tno,
+        w.h_by,
+        w.h_id,
+    ]
+}
+
+/// Whether a column holds amounts.
+fn is_amount(column: u16) -> bool {
+    matches!(column, 5 | 6)
+}
+
+fn cells(lang: Lang, one: &Summary) -> [String; 15] {
+    let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        write::time(one.created_at),
+        one.shop.to_string(),
+        one.order_no.clone(),
+        words::state(lang, one.status).into(),
+        one.currency.clone(),
+        one.amount.to_string(),
+        one.cancelled.to_string(),
+        or_empty(&one.buyer_name),
+        or_empty(&one.buyer_phone),
+        one.last4.clone(),
+        or_empty(&one.issuer),
+        or_empty(&one.app_no),
+        or_empty(&one.tno),
+        one.by.clone(),
+        one.id.to_string(),
+    ]
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn harmless(cell: &str) -> std::borrow::Cow<'_, str> {
+    match cell.as_bytes().first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => format!("'{cell}").into(),
+        _ => cell.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_runs_in_a_spreadsheet() {
+        for bad in ["=1+1", "+82-10", "-1", "@x", "\tx", "\r=1"] {
+            assert!(harmless(bad).starts_with('\''), "{bad:?}");
+        }
+        assert_eq!(harmless("홍길동"), "홍길동");
+        let text = line(["=cmd|'/c calc'!A1", "a,\"b\"", "c"].into_iter());
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text, "'=cmd|'/c calc'!A1,\"a,\"\"b\"\"\",c\r\n");
+    }
+}

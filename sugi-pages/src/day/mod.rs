@@ -1,0 +1,146 @@
+//! `/day`: a day, or a span of days, in numbers.
+
+mod chart;
+pub(crate) mod export;
+mod span;
+mod sums;
+mod words;
+
+use askama::Template;
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    response::Response,
+};
+use sugi_access::Role;
+use sugi_core::ShopId;
+use sugi_store::GROUPS_MOST;
+
+pub(crate) use self::span::Ask;
+use self::{
+    chart::Chart,
+    sums::{Line, Sums},
+    words::DayWords,
+};
+use crate::{
+    Pages,
+    lang::{Lang, fill},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    write,
+};
+
+#[derive(Template)]
+#[template(path = "day.html")]
+struct Page {
+    shell: Shell,
+    w: &'static DayWords,
+    title: String,
+    from: String,
+    until: String,
+    before: String,
+    after: Option<String>,
+    problem: Option<&'static str>,
+    before_close: Vec<String>,
+    totals: Vec<(&'static str, String, String)>,
+    chart: Option<Chart>,
+    tables: Vec<Table>,
+    may_export: bool,
+}
+
+/// Numbers by shop, operator or issuer.
+struct Table {
+    name: &'static str,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    count: String,
+    gross: String,
+    cancelled: String,
+    net: String,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    query: Result<Query<Ask>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let (lang, w) = (visitor.lang, DayWords::of(visitor.lang));
+    let shell = Shell::around(&pages, &visitor, Part::Day, w.title).await?;
+    let ask = query.map(|Query(ask)| ask).unwrap_or_default();
+    let now = pages.access().clock().now();
+    let (span, problem) = match ask.span(now) {
+        Ok(span) => (span, None),
+        Err(()) => (span::Span::today(now), Some(w.bad_span)),
+    };
+    let shops: Vec<ShopId> = visitor.operator().shops.iter().cloned().collect();
+    let (from, until) = span.moments();
+    let store = pages.access().engine().store();
+    let groups = store.report(from, until, &shops).await?;
+    let problem = if groups.len() >= GROUPS_MOST as usize {
+        Some(w.too_much)
+    } else {
+        problem
+    };
+    let sums = Sums::of(&groups);
+    let mut before_close = Vec::new();
+    if let Some(alarm) = &shell.alarm {
+        before_close.push(alarm.sentence.clone());
+    }
+    if sums.open > 0 {
+        before_close.push(fill(w.still_open, &[&write::grouped(sums.open)]));
+    }
+    Ok(html(&Page {
+        title: span.title(),
+        from: span.from.to_string(),
+        until: span.until.to_string(),
+        before: span.before(),
+        after: span.after(now),
+        problem,
+        before_close,
+        totals: totals(lang, w, &sums),
+        chart: Chart::of(lang, w, &sums, span),
+        tables: vec![
+            table(lang, w.by_shop, &sums.by_shop),
+            table(lang, w.by_operator, &sums.by_operator),
+            table(lang, w.by_issuer, &sums.by_issuer),
+        ],
+        may_export: visitor.operator().may(Role::Close),
+        shell,
+        w,
+    }))
+}
+
+fn totals(lang: Lang, w: &'static DayWords, sums: &Sums) -> Vec<(&'static str, String, String)> {
+    let mut totals = Vec::new();
+    for (currency, all) in &sums.by_currency {
+        let money = |amount| write::money(lang, amount, currency);
+        let count = write::grouped;
+        totals.push((w.gross, count(all.count), money(all.gross)));
+        totals.push((w.cancelled, count(all.cancels), money(all.cancelled)));
+        totals.push((w.net, String::new(), money(all.net())));
+        totals.push((w.declined, count(all.declined), money(all.declined_amount)));
+        totals.push((w.undone, count(all.undone), String::new()));
+        totals.push((w.doubt, count(all.doubts), money(all.doubt_amount)));
+    }
+    totals
+}
+
+fn table(lang: Lang, name: &'static str, lines: &[(String, String, Line)]) -> Table {
+    let row = |(name, currency, line): &(String, String, Line)| {
+        let money = |amount| write::money(lang, amount, currency);
+        Row {
+            name: name.clone(),
+            count: write::grouped(line.count),
+            gross: money(line.gross),
+            cancelled: money(line.cancelled),
+            net: money(line.net()),
+        }
+    };
+    Table {
+        name,
+        rows: lines.iter().map(row).collect(),
+    }
+}

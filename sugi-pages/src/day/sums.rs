@@ -1,0 +1,158 @@
+//! What a report shows, summed from its groups.
+
+use std::collections::BTreeMap;
+
+use sugi_core::Status;
+use sugi_store::Group;
+
+/// Sales in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// How many were approved, whatever was given back later.
+    pub(crate) count: u64,
+    pub(crate) gross: u64,
+    /// Of how many something was given back, and how much.
+    pub(crate) cancels: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) declined: u64,
+    pub(crate) declined_amount: u64,
+    /// Reversed, or proved not to have happened.
+    pub(crate) undone: u64,
+    pub(crate) doubts: u64,
+    pub(crate) doubt_amount: u64,
+}
+
+impl Line {
+    pub(crate) fn net(&self) -> u64 {
+        self.gross.saturating_sub(self.cancelled)
+    }
+
+    fn add(&mut self, group: &Group) {
+        match group.status {
+            Status::Approved | Status::PartiallyCancelled | Status::Cancelled => {
+                self.count += group.count;
+                self.gross += group.amount;
+                if group.status != Status::Approved {
+                    self.cancels += group.count;
+                    self.cancelled += group.cancelled;
+                }
+            }
+            Status::Declined => {
+                self.declined += group.count;
+                self.declined_amount += group.amount;
+            }
+            Status::Reversed | Status::Void => self.undone += group.count,
+            Status::InDoubt | Status::Reversing | Status::Requested | Status::Approving => {
+                self.doubts += group.count;
+                self.doubt_amount += group.amount;
+            }
+        }
+    }
+}
+
+/// A report's sums. Of two currencies nothing is ever added up.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) by_currency: BTreeMap<String, Line>,
+    /// Name, currency, numbers; the largest first.
+    pub(crate) by_shop: Vec<(String, String, Line)>,
+    pub(crate) by_operator: Vec<(String, String, Line)>,
+    pub(crate) by_issuer: Vec<(String, String, Line)>,
+    /// Won that were approved, by hour since 1970.
+    pub(crate) by_hour: BTreeMap<i64, u64>,
+    /// Payments that are on their way, not in doubt.
+    pub(crate) open: u64,
+}
+
+impl Sums {
+    pub(crate) fn of(groups: &[Group]) -> Self {
+        let mut sums = Self::default();
+        let mut by = [BTreeMap::new(), BTreeMap::new(), BTreeMap::new()];
+        for group in groups {
+            let currency = || group.currency.clone();
+            sums.by_currency.entry(currency()).or_default().add(group);
+            let issuer = group.issuer.clone().unwrap_or_else(|| "-".into());
+            let names = [group.shop.clone(), group.by.clone(), issuer];
+            for (by, name) in by.iter_mut().zip(names) {
+                by.entry((name, currency()))
+                    .or_insert_with(Line::default)
+                    .add(group);
+            }
+            if matches!(
+                group.status,
+                Status::Requested | Status::Approving | Status::Reversing
+            ) {
+                sums.open += group.count;
+            }
+            let stood = matches!(
+                group.status,
+                Status::Approved | Status::PartiallyCancelled | Status::Cancelled
+            );
+            if stood && group.currency == "KRW" {
+                *sums.by_hour.entry(group.hour).or_default() += group.amount;
+            }
+        }
+        let [shops, operators, issuers] = by;
+        sums.by_shop = largest_first(shops);
+        sums.by_operator = largest_first(operators);
+        sums.by_issuer = largest_first(issuers);
+        sums
+    }
+}
+
+fn largest_first(by: BTreeMap<(String, String), Line>) -> Vec<(String, String, Line)> {
+    let stood = by.into_iter().filter(|(_, line)| line.count > 0);
+    let mut lines: Vec<_> = stood
+        .map(|((name, currency), line)| (name, currency, line))
+        .collect();
+    lines.sort_by_key(|(_, _, line)| std::cmp::Reverse(line.gross));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(by: &str, status: Status, count: u64, amount: u64, cancelled: u64) -> Group {
+        Group {
+            shop: "main".into(),
+            by: by.into(),
+            issuer: None,
+            status,
+            currency: "KRW".into(),
+            hour: 1,
+            count,
+            amount,
+            cancelled,
+        }
+    }
+
+    #[test]
+    fn what_stood_and_what_was_given_back() {
+        let sums = Sums::of(&[
+            group("kim", Status::Approved, 2, 2_000, 0),
+            group("lee", Status::PartiallyCancelled, 1, 5_000, 1_000),
+            group("kim", Status::Cancelled, 1, 700, 700),
+            group("kim", Status::Declined, 3, 900, 0),
+            group("kim", Status::InDoubt, 1, 77, 0),
+            group("kim", Status::Approving, 1, 33, 0),
+            group("kim", Status::Reversed, 1, 1, 1),
+        ]);
+        let all = sums.by_currency["KRW"];
+        assert_eq!(
+            (all.count, all.gross, all.cancelled, all.net()),
+            (4, 7_700, 1_700, 6_000)
+        );
+        assert_eq!(
+            (all.declined, all.doubts, all.undone, sums.open),
+            (3, 2, 1, 1)
+        );
+        let by: Vec<_> = sums
+            .by_operator
+            .iter()
+            .map(|(name, ..)| name.as_str())
+            .collect();
+        assert_eq!(by, ["lee", "kim"]);
+        assert_eq!(sums.by_hour[&1], 7_700);
+    }
+}

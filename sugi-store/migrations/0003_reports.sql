@@ -1,0 +1,2 @@
+-- Reports ask for a span of time.
+create index payment_created on payment (created_at);
