@@ -13,7 +13,7 @@ words! {
         keyin "카드 결제" "Key in"
         payments "결제 내역" "Payments"
         doubts "확인 필요" "In doubt"
-        wishes "승인 대기" "To confirm"
+        wishes "결재 대기" "To confirm"
         day "일 마감" "The day"
         settings "설정" "Settings"
         sign_out "로그아웃" "Sign out"

@@ -9,8 +9,9 @@ use crate::{
 /// The picture's size.
 const WIDTH: u64 = 720;
 const HEIGHT: u64 = 200;
-/// Under the bars stand their names.
+/// Under the bars stand their names, above the highest its amount.
 const FOOT: u64 = 22;
+const HEAD: u64 = 24;
 
 /// A bar chart.
 pub(crate) struct Chart {
@@ -55,7 +56,7 @@ impl Chart {
         let every = 1.max(n / 12);
         let bar = |(at, value): (usize, &u64)| {
             let at = at as u64;
-            let height = (value * (HEIGHT - FOOT - 8)).div_ceil(most);
+            let height = (value * (HEIGHT - FOOT - HEAD)).div_ceil(most);
             let name = if one_day {
                 fill(w.hour, &[&at.to_string()])
             } else {

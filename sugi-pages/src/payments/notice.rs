@@ -29,7 +29,7 @@ macro_rules! notices {
 }
 
 notices! {
-    Wished "wished" "다른 담당자의 승인을 기다립니다. 아직 처리된 것은 없습니다." "It waits for a second person. Nothing was done yet."
+    Wished "wished" "다른 담당자의 결재를 기다립니다. 아직 처리된 것은 없습니다." "It waits for a second person. Nothing was done yet."
     Amount "amount" "금액을 확인하십시오. 취소된 것은 없습니다." "Check the amount. Nothing was cancelled."
     Parts "parts" "공급가액, 부가세, 면세의 합이 취소 금액과 같고 각각 남은 금액을 넘지 않아야 합니다. 취소된 것은 없습니다." "Supply, VAT and tax-free have to add up to the amount, and none may exceed what is left of it. Nothing was cancelled."
     Reason "reason" "사유를 100바이트(한글 33자) 이내로 입력하십시오. 카드번호는 쓸 수 없습니다." "Give a reason of up to 100 bytes, without a card number."

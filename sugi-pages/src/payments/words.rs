@@ -73,7 +73,7 @@ words! {
         reason "사유" "Reason"
         reason_hint "KCP에 전달됩니다. 한글 33자 이내" "Told to KCP. Up to 100 bytes"
         cancel_go "취소하기" "Cancel it"
-        cancel_two "{} 넘는 취소는 다른 담당자의 승인을 받아야 합니다." "Cancelling more than {} takes a second person."
+        cancel_two "{} 넘는 취소는 다른 담당자의 결재를 받아야 합니다." "Cancelling more than {} takes a second person."
         whole_only "이 결제는 전액만 취소할 수 있습니다." "This payment can only be cancelled whole."
         cancelling "취소를 처리하고 있습니다: {}" "A cancellation is on its way: {}"
         close_title "확인하여 종결" "Close the doubt"
@@ -85,6 +85,6 @@ words! {
         close_live "거래를 찾음" "It is there"
         close_absent "KCP에 거래가 없음을 확인함" "It is not at KCP"
         close_absent_hint "{} 이후에 확인한 경우에만 받습니다." "Taken only if you looked after {}."
-        close_two "다른 담당자의 승인을 받아야 합니다." "A second person has to confirm it."
+        close_two "다른 담당자의 결재를 받아야 합니다." "A second person has to confirm it."
     }
 }
