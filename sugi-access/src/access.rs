@@ -2,7 +2,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jiff::SignedDuration;
@@ -25,7 +28,10 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) rules: Rules,
     pub(crate) hashing: Semaphore,
+    pub(crate) hashed: AtomicU64,
     pub(crate) tries: Mutex<Tries>,
+    /// Held by the one try to sign in that is being counted.
+    pub(crate) counting: tokio::sync::Mutex<()>,
     auditor: Auditor,
 }
 
@@ -123,7 +129,9 @@ impl Access {
             clock,
             rules,
             hashing: Semaphore::new(HASHES_AT_ONCE),
+            hashed: AtomicU64::new(0),
             tries: Mutex::default(),
+            counting: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -143,6 +151,13 @@ impl Access {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// How many passwords were hashed since the start: all that signing in costs, and the same
+    /// whoever is named.
+    #[must_use]
+    pub fn passwords_hashed(&self) -> u64 {
+        self.0.hashed.load(Ordering::Relaxed)
     }
 
     /// Hands a deed to the audit, and waits only when too many are waiting already. It is written

@@ -1,5 +1,7 @@
 //! The audit's writer: takes what queued up and writes it behind the end of the chain, once.
 
+use std::time::Duration;
+
 use sugi_engine::Engine;
 use sugi_store::{Anchor, DEEDS_AT_ONCE, Deed, StoreError};
 use tokio::sync::{mpsc, oneshot};
@@ -8,6 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 4_096;
 /// How often a batch is tried when other nodes write at the same time.
 const TRIES: usize = 100;
+/// The pauses before a batch is tried again that the ledger did not take: as long as another server
+/// needs to take over.
+const PAUSES_MS: [u64; 8] = [50, 100, 250, 500, 1_000, 3_000, 5_000, 10_000];
 
 #[derive(Debug)]
 pub(crate) struct Auditor {
@@ -60,7 +65,11 @@ impl Auditor {
 
 /// The writer's life: it ends when nobody can do anything any more.
 async fn write_all(engine: Engine, mut work: mpsc::Receiver<Work>) {
-    let mut end = None;
+    let mut chain = Chain {
+        engine,
+        end: None,
+        fails: false,
+    };
     let mut batch = Vec::with_capacity(DEEDS_AT_ONCE);
     while work.recv_many(&mut batch, DEEDS_AT_ONCE).await > 0 {
         let deeds: Vec<Deed> = batch
@@ -70,7 +79,7 @@ async fn write_all(engine: Engine, mut work: mpsc::Receiver<Work>) {
                 Work::Flush(_) => None,
             })
             .collect();
-        let written = write(&engine, &mut end, &deeds).await;
+        let written = chain.write(&deeds).await;
         if let Err(why) = &written {
             // What was done stays in the log, whatever becomes of the ledger.
             tracing::error!(%why, "the audit cannot be written");
@@ -88,24 +97,55 @@ async fn write_all(engine: Engine, mut work: mpsc::Receiver<Work>) {
     }
 }
 
-/// Writes a batch behind the end of the chain, wherever other nodes have moved it meanwhile.
-async fn write(
-    engine: &Engine,
-    end: &mut Option<Anchor>,
-    deeds: &[Deed],
-) -> Result<(), StoreError> {
-    for _ in 0..TRIES {
-        let behind = match *end {
-            Some(end) => end,
-            None => engine.store().audit_anchor().await?,
-        };
-        *end = engine.store().audit(behind, deeds).await.inspect_err(|_| {
-            // Where the chain stands is to be read again.
-            *end = None;
-        })?;
-        if end.is_some() {
+/// The end of the chain, as far as this node knows.
+struct Chain {
+    engine: Engine,
+    end: Option<Anchor>,
+    /// The batch before could not be written, for all patience.
+    fails: bool,
+}
+
+impl Chain {
+    /// Writes a batch behind the end of the chain, wherever other nodes have moved it meanwhile.
+    async fn write(&mut self, deeds: &[Deed]) -> Result<(), StoreError> {
+        if deeds.is_empty() {
             return Ok(());
         }
+        // Patience with a ledger that is away is had once, not with every batch that queued up.
+        let pauses: &[u64] = if self.fails { &[] } else { &PAUSES_MS };
+        let mut pauses = pauses.iter();
+        for _ in 0..TRIES {
+            match self.try_to_write(deeds).await {
+                Ok(true) => {
+                    self.fails = false;
+                    return Ok(());
+                }
+                Ok(false) => {}
+                Err(why) => match pauses.next() {
+                    Some(pause) if !matches!(why, StoreError::Inconsistent(_)) => {
+                        tracing::warn!(%why, "the audit waits for the ledger");
+                        tokio::time::sleep(Duration::from_millis(*pause)).await;
+                    }
+                    _ => {
+                        self.fails = true;
+                        return Err(why);
+                    }
+                },
+            }
+        }
+        Err(StoreError::Busy)
     }
-    Err(StoreError::Busy)
+
+    /// `false` when another node has moved the end of the chain.
+    async fn try_to_write(&mut self, deeds: &[Deed]) -> Result<bool, StoreError> {
+        let store = self.engine.store();
+        let behind = match self.end {
+            Some(end) => end,
+            None => store.audit_anchor().await?,
+        };
+        // An error leaves it there: whatever was written after all is found behind it.
+        self.end = Some(behind);
+        self.end = store.audit(behind, deeds).await?;
+        Ok(self.end.is_some())
+    }
 }

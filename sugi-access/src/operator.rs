@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, str::FromStr};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sugi_core::{Actor, ShopId};
 
-use crate::code::Codes;
+use crate::{code::Codes, password::Hashed};
 
 /// Something that an operator may be allowed to do. Looking at payments of one's shops is part of
 /// being an operator: who has no role looks only.
@@ -47,6 +47,9 @@ impl FromStr for Role {
     }
 }
 
+/// What the clock tells apart.
+const TICK: SignedDuration = SignedDuration::from_micros(1);
+
 /// Somebody who works at the pages.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Operator {
@@ -65,8 +68,8 @@ pub struct Operator {
     pub active: bool,
     /// Since when they are here.
     pub created_at: Timestamp,
-    /// The password's Argon2id hash.
-    pub(crate) password: String,
+    /// Their password.
+    pub(crate) password: Hashed,
     /// One-time codes, once they are set up.
     #[serde(default)]
     pub(crate) codes: Option<Codes>,
@@ -76,7 +79,7 @@ pub struct Operator {
     /// No try is taken before.
     #[serde(default)]
     pub(crate) locked_until: Option<Timestamp>,
-    /// Sessions that began before are over.
+    /// When their sessions were ended last. A session that began under an earlier one is over.
     #[serde(default)]
     pub(crate) sessions_from: Option<Timestamp>,
 }
@@ -120,7 +123,10 @@ impl Operator {
 
     /// Ends all sessions that began before.
     pub fn end_sessions(&mut self, now: Timestamp) {
-        self.sessions_from = Some(now);
+        // Each end is a later one than the last, even within one tick of the clock.
+        let tick_after = |last: Timestamp| last.checked_add(TICK).unwrap_or(last);
+        let after_last = self.sessions_from.map(tick_after);
+        self.sessions_from = Some(after_last.map_or(now, |after| after.max(now)));
     }
 
     /// Lets them try to sign in again at once.

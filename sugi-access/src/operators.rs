@@ -117,21 +117,55 @@ impl Access {
             let before = read(&document)?;
             let mut after = before.clone();
             change(&mut after)?;
-            if before.may(Role::Administer) && !after.may(Role::Administer) {
-                let others = self.operators().await?;
-                let other = |other: &Operator| other.name != *name && other.may(Role::Administer);
-                if !others.iter().any(other) {
-                    return Err(AccessError::LastAdministrator.into());
-                }
+            if before.active && !after.active {
+                // Whoever is let in again later begins anew.
+                after.end_sessions(self.0.clock.now());
+            }
+            let resigns = before.may(Role::Administer) && !after.may(Role::Administer);
+            if resigns && !self.administered_without(name).await? {
+                return Err(AccessError::LastAdministrator.into());
             }
             let written = store
                 .replace_document(DocumentKind::Operator, &document, "", &text(&after))
                 .await?;
-            if written {
-                return Ok(after);
+            if !written {
+                continue;
             }
+            // Of the last two each may have been let go because of the other.
+            if resigns && !self.administered_without(name).await? {
+                self.reinstate(&before).await?;
+                return Err(AccessError::LastAdministrator.into());
+            }
+            return Ok(after);
         }
         Err(AccessError::Busy.into())
+    }
+
+    /// Whether anybody else can administer.
+    async fn administered_without(&self, name: &Actor) -> Result<bool, StoreError> {
+        let all = self.operators().await?;
+        let mut others = all.iter().filter(|other| other.name != *name);
+        Ok(others.any(|other| other.may(Role::Administer)))
+    }
+
+    /// Lets somebody administer again, as before.
+    async fn reinstate(&self, before: &Operator) -> Result<(), AccessError> {
+        let store = self.0.engine.store();
+        for _ in 0..TRIES {
+            let name = before.name.as_str();
+            let read_now = store.document(DocumentKind::Operator, name).await?;
+            let document = read_now.ok_or_else(|| AccessError::Unknown(name.into()))?;
+            let mut again = read(&document)?;
+            again.active = before.active;
+            again.roles.insert(Role::Administer);
+            let written = store
+                .replace_document(DocumentKind::Operator, &document, "", &text(&again))
+                .await?;
+            if written {
+                return Ok(());
+            }
+        }
+        Err(AccessError::Busy)
     }
 
     /// Gives an operator a new password, and ends every session that began with the old one.

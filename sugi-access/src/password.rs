@@ -1,6 +1,9 @@
 //! Passwords: what they must be, and how they are kept.
 
+use std::sync::atomic::Ordering;
+
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use serde::{Deserialize, Serialize};
 use sugi_engine::clock;
 use zeroize::Zeroizing;
 
@@ -19,6 +22,17 @@ const COMMON: &str = include_str!("common-passwords.txt");
 /// takes as long as a wrong password.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keQ$5NQRZ5ICyVWmDqkl2FBdD/Nl8K6YVrb1vKXoYYzbF3I";
+
+/// A password's Argon2id hash. It is shown to nobody: guessing at it needs no service.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Hashed(String);
+
+impl std::fmt::Debug for Hashed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hashed")
+    }
+}
 
 /// Why a password is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,23 +72,23 @@ pub(crate) fn check(password: &str, name: &str) -> Result<(), PasswordError> {
 
 impl Access {
     /// The hash of a password.
-    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> String {
+    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Hashed {
         self.heavy(move || {
             let salt: [u8; 16] = clock::chance();
             let hash: Result<argon2::password_hash::phc::PasswordHash, _> =
                 Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
             // It fails for lengths that `check` has ruled out; an empty hash lets nobody in.
-            hash.map(|hash| hash.to_string()).unwrap_or_default()
+            Hashed(hash.map(|hash| hash.to_string()).unwrap_or_default())
         })
         .await
-        .unwrap_or_default()
+        .unwrap_or(Hashed(String::new()))
     }
 
     /// Whether a password is the one that was hashed. Takes as long when there is none.
-    pub(crate) async fn is_right(&self, password: Zeroizing<String>, hash: Option<String>) -> bool {
+    pub(crate) async fn is_right(&self, password: Zeroizing<String>, hash: Option<Hashed>) -> bool {
         self.heavy(move || {
             let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.into());
+            let hash = hash.map_or_else(|| NOBODY.into(), |Hashed(hash)| hash);
             let password = password.as_bytes();
             Argon2::default()
                 .verify_password(password, hash.as_str())
@@ -85,12 +99,13 @@ impl Access {
         .unwrap_or(false)
     }
 
-    /// Runs what takes a core for a while, not too much of it at once.
+    /// Hashes, which takes a core for a while, not too much of it at once.
     async fn heavy<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let _place = self.0.hashing.acquire().await.ok()?;
+        self.0.hashed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(work).await.ok()
     }
 }

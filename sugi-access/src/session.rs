@@ -76,6 +76,10 @@ pub struct Session {
 struct Kept {
     created_at: Timestamp,
     seen_at: Timestamp,
+    /// When the operator's sessions had been ended last when this one began. It is no matter of
+    /// clocks: who showed an old password while it was changed begins a session that is over.
+    #[serde(default)]
+    under: Option<Timestamp>,
     address: String,
     agent: String,
 }
@@ -105,6 +109,7 @@ impl Access {
         let kept = Kept {
             created_at: now,
             seen_at: now,
+            under: operator.sessions_from,
             address: from.address(),
             agent: from.agent.chars().take(200).collect(),
         };
@@ -209,9 +214,7 @@ impl Access {
     fn lives(&self, operator: &Operator, kept: &Kept, now: Timestamp) -> bool {
         let rules = &self.0.rules;
         operator.active
-            && operator
-                .sessions_from
-                .is_none_or(|from| kept.created_at >= from)
+            && operator.sessions_from == kept.under
             && now.duration_since(kept.seen_at) < rules.idle
             && now.duration_since(kept.created_at) < rules.longest
     }

@@ -1,9 +1,10 @@
 //! Signing in: a name, a password, and a one-time code if there is one.
 //!
-//! Every way to fail looks alike from outside and takes as long: nobody, a wrong password, a wrong
-//! code. What differs is told only to somebody whose password was right.
+//! Every way to fail looks alike from outside and hashes as much: nobody, somebody who may not sign in
+//! any more, a wrong password, a wrong code. What differs is told only to somebody whose password was
+//! right.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use sugi_core::Actor;
@@ -15,8 +16,11 @@ use crate::{
     operator::Operator,
     password::PASSWORD_CHARS_MAX,
     session::Cookie,
-    tries::wait_after,
+    tries::{Tries, wait_after},
 };
+
+/// The most characters of a name that nobody has that are remembered.
+const NAME_CHARS_MAX: usize = 64;
 
 /// What somebody typed in.
 pub struct SignIn {
@@ -79,15 +83,16 @@ impl Access {
     /// # Errors
     /// [`SignInError`].
     pub async fn show(&self, ask: SignIn, from: &Origin) -> Result<Operator, SignInError> {
-        let now = self.0.clock.now();
-        let name: Option<Actor> = ask.name.trim().parse().ok();
-        let known = match &name {
-            Some(name) => self.operator(name).await?,
-            None => None,
+        let name = ask.name.trim();
+        let known = match name.parse::<Actor>() {
+            Ok(name) => self.operator(&name).await?,
+            Err(_) => None,
         };
-        if let Some(until) = self.held(&ask.name, known.as_ref(), from, now) {
-            return Err(SignInError::Held(until));
-        }
+        // Nobody's name is longer.
+        let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+        // Whoever may not sign in any more is nobody here.
+        let known = known.filter(|operator| operator.active);
+        self.not_held(&name, known.as_ref(), from)?;
         let too_long = ask.password.chars().count() > PASSWORD_CHARS_MAX;
         let password = if too_long {
             Zeroizing::default()
@@ -96,62 +101,66 @@ impl Access {
         };
         let hash = known.as_ref().map(|operator| operator.password.clone());
         let right = self.is_right(password, hash).await;
-        let Some(known) = known.filter(|operator| operator.active) else {
-            self.wrong(&ask.name, from, now);
-            return Err(SignInError::Wrong);
+        // Tries are counted one after the other: of many that were made at once, as many count as
+        // of those that are made in turn, and the rest is held before it is looked at.
+        let _turn = self.0.counting.lock().await;
+        let now = self.not_held(&name, known.as_ref(), from)?;
+        let counted = match &known {
+            Some(known) => self.count(known, right, &ask.code, now).await,
+            None => Err(SignInError::Wrong),
         };
-        let counted = self.count(&known.name, right, &ask.code, now).await;
         if matches!(counted, Err(SignInError::Wrong)) {
-            self.wrong_address(from, now);
+            let mut tries = self.tries();
+            if known.is_none() {
+                tries.wrong_name(&name, now);
+            }
+            if let Some(address) = from.address {
+                tries.wrong_from(address, now);
+            }
         }
         counted
     }
 
-    fn held(
+    /// Whether a try is taken now; returns the time at which it is.
+    fn not_held(
         &self,
         name: &str,
         known: Option<&Operator>,
         from: &Origin,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        let tries = self.0.tries.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Timestamp, SignInError> {
+        let (now, tries) = (self.0.clock.now(), self.tries());
         let of_name = match known {
             Some(operator) => operator.locked_until(now),
             None => tries.name_held(name, now),
         };
-        let address = from.address;
-        of_name.max(address.and_then(|address| tries.address_held(address, now)))
-    }
-
-    fn wrong(&self, name: &str, from: &Origin, now: Timestamp) {
-        let name: String = name.chars().take(64).collect();
-        let mut tries = self.0.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.wrong_name(&name, now);
-        drop(tries);
-        self.wrong_address(from, now);
-    }
-
-    fn wrong_address(&self, from: &Origin, now: Timestamp) {
-        if let Some(address) = from.address {
-            let mut tries = self.0.tries.lock().unwrap_or_else(PoisonError::into_inner);
-            tries.wrong_from(address, now);
+        let of_address = from.address;
+        let of_address = of_address.and_then(|address| tries.address_held(address, now));
+        match of_name.max(of_address) {
+            Some(until) => Err(SignInError::Held(until)),
+            None => Ok(now),
         }
     }
 
+    fn tries(&self) -> MutexGuard<'_, Tries> {
+        self.0.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes down how a try ended. A code is used up in the same write, so that of two that show
-    /// the same one at once, one gets in; and whoever guesses in parallel is held in parallel.
+    /// the same one at once, one gets in.
     async fn count(
         &self,
-        name: &Actor,
+        known: &Operator,
         password_right: bool,
         code: &str,
         now: Timestamp,
     ) -> Result<Operator, SignInError> {
         let operator = self
-            .change_operator(name, |operator| {
+            .change_operator(&known.name, |operator| {
                 if let Some(until) = operator.locked_until(now) {
                     return Err(SignInError::Held(until));
                 }
+                // It may have been changed since it was compared.
+                let password_right = password_right && operator.password == known.password;
                 if password_right && operator.has_codes() && code.trim().is_empty() {
                     return Err(SignInError::CodeNeeded);
                 }
@@ -183,5 +192,38 @@ impl From<AccessError> for SignInError {
             AccessError::Store(why) => Self::Store(why),
             _ => Self::Wrong,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use sugi_engine::{Engine, clock::Clock};
+    use sugi_store::Store;
+
+    use super::*;
+    use crate::{NewOperator, Role, Rules};
+
+    /// Whoever showed the old password and is overtaken by the new one: between the comparison and
+    /// the count, and between the count and the session.
+    #[tokio::test]
+    async fn an_old_password_gets_nobody_in_while_it_is_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
+        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
+        let access = Access::new(engine, clock, Rules::default());
+        let (kim, old): (Actor, _) = ("kim".parse().unwrap(), "correct horse battery");
+        let new = NewOperator::new(kim.clone(), [Role::KeyIn], old);
+        access.add_operator(new).await.unwrap();
+        let from = Origin::default();
+        let shown = access.show(SignIn::new("kim", old), &from).await.unwrap();
+        let password = Zeroizing::new("another horse battery".to_owned());
+        access.set_password(&kim, password).await.unwrap();
+
+        let now = access.clock().now();
+        let counted = access.count(&shown, true, "", now).await;
+        assert!(matches!(counted, Err(SignInError::Wrong)));
+        let cookie = access.begin_session(&shown, &from).await.unwrap();
+        assert!(access.session(&cookie).await.unwrap().is_none());
     }
 }

@@ -17,6 +17,8 @@ use crate::{
 
 /// How long a wish waits.
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// Whom a wish belongs to that has waited longer.
+const EXPIRED: &str = "expired";
 
 /// What is wished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,8 +197,18 @@ impl Access {
         let mut found = store.documents_of(DocumentKind::Wish, "open").await?;
         found.extend(store.documents_of(DocumentKind::Wish, "confirmed").await?);
         let now = self.0.clock.now();
-        let mut wishes: Vec<Wish> = found.iter().filter_map(read).collect();
-        wishes.retain(|wish| wish.waits(now) || matches!(wish.state, WishState::Confirmed { .. }));
+        let mut wishes = Vec::with_capacity(found.len());
+        for document in &found {
+            let Some(wish) = read(document) else { continue };
+            if wish.state != WishState::Open || wish.waits(now) {
+                wishes.push(wish);
+                continue;
+            }
+            // Out of the way of those that still wait: a question finds only so many.
+            store
+                .replace_document(DocumentKind::Wish, document, EXPIRED, &document.body)
+                .await?;
+        }
         wishes.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(wishes)
     }
