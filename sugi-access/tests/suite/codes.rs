@@ -1,0 +1,190 @@
+//! One-time codes and recovery codes.
+
+use std::collections::BTreeSet;
+
+use sugi_access::{
+    Access, AccessError, Cookie, Enrolment, Operator, Origin, RECOVERY_CODES, Role, SignIn,
+    SignInError,
+};
+use totp_rs::{Builder, Secret};
+
+use crate::{House, PASSWORD, actor, seconds, together};
+
+on_each_engine!(
+    codes_are_kept_once_one_was_typed_in,
+    a_code_is_asked_for_only_after_a_right_password,
+    a_wrong_code_counts_like_a_wrong_password,
+    a_code_is_good_once_even_when_two_show_it_at_once,
+    recovery_codes_are_good_once_each,
+    codes_can_be_taken_away,
+);
+
+/// The code of this moment.
+fn code(house: &House, secret: &str) -> String {
+    let secret = Secret::try_from_base32(secret).unwrap();
+    let totp = Builder::new().with_secret(secret).build().unwrap();
+    let now = u64::try_from(house.clock.now().as_second()).unwrap();
+    totp.generate(now).to_string()
+}
+
+/// Adds an operator with codes; returns the secret and the recovery codes. The code that was typed
+/// in is a step back.
+async fn with_codes(house: &House, name: &str) -> (String, Vec<String>) {
+    house.add(name, &[Role::KeyIn]).await;
+    set_codes(house, name).await
+}
+
+async fn set_codes(house: &House, name: &str) -> (String, Vec<String>) {
+    let name = actor(name);
+    let Enrolment { secret, .. } = house.access.enrol(&name);
+    let typed = code(house, &secret);
+    let paper = house.access.set_codes(&name, &secret, &typed).await;
+    house.pass(seconds(30));
+    (secret, paper.unwrap())
+}
+
+async fn codes_are_kept_once_one_was_typed_in(house: House) {
+    house.add("김 대리", &[Role::KeyIn]).await;
+    let name = actor("김 대리");
+    let Enrolment { secret, url } = house.access.enrol(&name);
+    assert!(
+        url.starts_with("otpauth://totp/sugi:%EA%B9%80%20") && url.contains(&secret),
+        "{url}"
+    );
+    let right = code(&house, &secret);
+    let wrong = if right == "000000" {
+        "000001"
+    } else {
+        "000000"
+    };
+    let refused = house.access.set_codes(&name, &secret, wrong).await;
+    assert!(matches!(refused, Err(AccessError::Code)));
+    assert!(!house.operator("김 대리").await.has_codes());
+    assert!(house.enter("김 대리", PASSWORD).await.is_ok());
+    let paper = house
+        .access
+        .set_codes(&name, &secret, &right)
+        .await
+        .unwrap();
+    let different: BTreeSet<_> = paper.iter().collect();
+    assert_eq!(different.len(), RECOVERY_CODES);
+    assert!(house.operator("김 대리").await.has_codes());
+    let again = house.enter_with("김 대리", &right).await;
+    assert!(matches!(again, Err(SignInError::Wrong)), "it was used up");
+    // Neither the secret nor the paper is in anything that is printed, nor the paper in the ledger.
+    let printed = format!(
+        "{:?} {:?}",
+        house.operator("김 대리").await,
+        house.access.enrol(&name)
+    );
+    assert!(!printed.contains(&secret) && !printed.contains("otpauth"));
+    let store = house.access.engine().store();
+    let kept = store.documents(sugi_store::DocumentKind::Operator).await;
+    let kept = format!("{kept:?}");
+    assert!(
+        paper
+            .iter()
+            .all(|code| !kept.contains(&code.replace('-', "")) && !kept.contains(code))
+    );
+}
+
+async fn a_code_is_asked_for_only_after_a_right_password(house: House) {
+    let (secret, _) = with_codes(&house, "kim").await;
+    let right = code(&house, &secret);
+    let ask = async |password: &str, code: &str| {
+        let ask = SignIn::new("kim", password).with_code(code);
+        house.access.sign_in(ask, &Origin::default()).await
+    };
+    let wrong = ask("not the password", "").await;
+    assert!(matches!(wrong, Err(SignInError::Wrong)));
+    let wrong = ask("not the password", &right).await;
+    assert!(matches!(wrong, Err(SignInError::Wrong)));
+    for code in ["", "  "] {
+        let needed = ask(PASSWORD, code).await;
+        assert!(matches!(needed, Err(SignInError::CodeNeeded)));
+    }
+    let kim = house.operator("kim").await;
+    assert!(house.access.sessions(&kim).await.unwrap().is_empty());
+    let cookie = ask(PASSWORD, &right).await.unwrap();
+    assert!(
+        house.is_in(&cookie).await,
+        "a wrong password used no code up"
+    );
+}
+
+async fn a_wrong_code_counts_like_a_wrong_password(house: House) {
+    let (secret, _) = with_codes(&house, "kim").await;
+    let right = code(&house, &secret);
+    for n in 0..5 {
+        // Being asked for a code is no wrong try.
+        let needed = house.enter("kim", PASSWORD).await;
+        assert!(matches!(needed, Err(SignInError::CodeNeeded)), "{n}");
+        let wrong = house.enter_with("kim", "abcd-efgh-jkmn-pqrs").await;
+        assert!(matches!(wrong, Err(SignInError::Wrong)), "{n}");
+    }
+    for code in ["", right.as_str()] {
+        let held = house.enter_with("kim", code).await;
+        assert!(matches!(held, Err(SignInError::Held(_))), "{held:?}");
+    }
+    house.pass(seconds(30));
+    let cookie = house.enter_with("kim", &code(&house, &secret)).await;
+    assert!(cookie.is_ok());
+}
+
+/// Shows one code many times at once, to two nodes; says how many were let in.
+async fn at_once(house: &House, other: &Access, code: &str) -> usize {
+    let tries = [&house.access, other].map(|access| async move {
+        let tries = (0..4).map(|_| {
+            let ask = SignIn::new("kim", PASSWORD).with_code(code);
+            async move { access.sign_in(ask, &Origin::default()).await }
+        });
+        together(tries).await
+    });
+    let outcomes: Vec<Result<Cookie, _>> = together(tries).await.into_iter().flatten().collect();
+    outcomes.iter().filter(|outcome| outcome.is_ok()).count()
+}
+
+async fn a_code_is_good_once_even_when_two_show_it_at_once(house: House) {
+    let (secret, _) = with_codes(&house, "kim").await;
+    let other = house.another_access().await;
+    for n in 0..5 {
+        assert_eq!(
+            at_once(&house, &other, &code(&house, &secret)).await,
+            1,
+            "{n}"
+        );
+        house.pass(seconds(15 * 60));
+    }
+    let last = code(&house, &secret);
+    house.enter_with("kim", &last).await.unwrap();
+    house.pass(seconds(30));
+    let late = house.enter_with("kim", &last).await;
+    assert!(late.is_err(), "a step later it would still be good");
+}
+
+async fn recovery_codes_are_good_once_each(house: House) {
+    let (_, paper) = with_codes(&house, "kim").await;
+    let other = house.another_access().await;
+    for (used, code) in paper.iter().enumerate() {
+        let kim = house.operator("kim").await;
+        assert_eq!(kim.recovery_codes_left(), RECOVERY_CODES - used);
+        // As it is typed from paper.
+        let typed = code.to_uppercase().replace('-', " ");
+        assert_eq!(at_once(&house, &other, &typed).await, 1, "{used}");
+        house.pass(seconds(15 * 60));
+    }
+    let kim = house.operator("kim").await;
+    assert_eq!(kim.recovery_codes_left(), 0);
+    assert!(kim.has_codes());
+}
+
+async fn codes_can_be_taken_away(house: House) {
+    let (secret, paper) = with_codes(&house, "kim").await;
+    house.change("kim", Operator::forget_codes).await.unwrap();
+    assert!(house.enter("kim", PASSWORD).await.is_ok());
+    let (anew, new_paper) = set_codes(&house, "kim").await;
+    assert_ne!(secret, anew);
+    let old = house.enter_with("kim", &paper[0]).await;
+    assert!(matches!(old, Err(SignInError::Wrong)));
+    assert!(house.enter_with("kim", &new_paper[0]).await.is_ok());
+}

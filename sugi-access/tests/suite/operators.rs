@@ -1,0 +1,163 @@
+//! Operators as they are kept and changed.
+
+use sugi_access::{AccessError, NewOperator, Operator, PasswordError, Role, Rules};
+use sugi_core::{Actor, ShopId};
+
+use crate::{House, PASSWORD, actor, together};
+
+on_each_engine!(
+    a_name_is_given_once,
+    an_easy_password_is_refused_wherever_it_is_set,
+    what_is_changed_at_once_is_all_changed,
+    the_last_administrator_stays,
+    of_the_last_two_administrators_that_go_at_once_one_stays,
+    a_role_a_shop_and_a_limit_hold,
+    what_does_not_read_is_named_and_not_shown,
+);
+
+/// Takes the role away, or the person.
+async fn resign(house: &House, name: &str, whole: bool) -> Result<Operator, AccessError> {
+    let change = |operator: &mut Operator| {
+        if whole {
+            operator.active = false;
+        } else {
+            operator.roles.remove(&Role::Administer);
+        }
+    };
+    house.change(name, change).await
+}
+
+async fn a_name_is_given_once(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let ask = |roles| NewOperator::new(actor("kim"), roles, PASSWORD);
+    let taken = house.access.add_operator(ask([Role::Administer])).await;
+    assert!(matches!(taken, Err(AccessError::NameTaken(name)) if name == actor("kim")));
+    assert!(!house.operator("kim").await.may(Role::Administer));
+    let both = together(["lee", "lee"].map(|name| {
+        let new = NewOperator::new(actor(name), [], PASSWORD);
+        house.access.add_operator(new)
+    }));
+    assert_eq!(both.await.iter().filter(|one| one.is_ok()).count(), 1);
+    let names = house.access.operators().await.unwrap();
+    let names: Vec<_> = names.iter().map(|one| one.name.to_string()).collect();
+    assert_eq!(names, ["kim", "lee"]);
+}
+
+async fn an_easy_password_is_refused_wherever_it_is_set(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    for (password, why) in [
+        ("short", PasswordError::Length),
+        ("kimkimkimkim1", PasswordError::Guessable),
+        ("Password1234", PasswordError::Common),
+    ] {
+        let add = NewOperator::new(actor("lee"), [], password);
+        let add = house.access.add_operator(add).await;
+        assert!(matches!(add, Err(AccessError::Password(found)) if found == why));
+        let set = house.set_password("kim", password).await;
+        assert!(matches!(set, Err(AccessError::Password(found)) if found == why));
+    }
+    assert!(house.enter("kim", PASSWORD).await.is_ok());
+    let nobody = house.set_password("nobody", PASSWORD).await;
+    assert!(matches!(nobody, Err(AccessError::Unknown(name)) if name == "nobody"));
+}
+
+async fn what_is_changed_at_once_is_all_changed(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let shops: Vec<ShopId> = (0..10)
+        .map(|n| format!("shop{n}").parse().unwrap())
+        .collect();
+    let name = actor("kim");
+    let changes = shops.iter().map(|shop| {
+        house.access.change_operator(&name, |kim| {
+            kim.shops.insert(shop.clone());
+            Ok::<_, AccessError>(())
+        })
+    });
+    for outcome in together(changes).await {
+        outcome.unwrap();
+    }
+    assert_eq!(
+        house.operator("kim").await.shops,
+        shops.into_iter().collect()
+    );
+    // A change that changes its mind changes nothing.
+    let refused = house.access.change_operator(&name, |kim| {
+        kim.shops.clear();
+        Err(AccessError::Code)
+    });
+    assert!(matches!(refused.await, Err(AccessError::Code)));
+    assert_eq!(house.operator("kim").await.shops.len(), 10);
+}
+
+async fn the_last_administrator_stays(house: House) {
+    house.add("kim", &[Role::Administer]).await;
+    house.add("lee", &[Role::KeyIn]).await;
+    for whole in [false, true] {
+        let refused = resign(&house, "kim", whole).await;
+        assert!(matches!(refused, Err(AccessError::LastAdministrator)));
+        assert!(house.operator("kim").await.may(Role::Administer));
+        resign(&house, "lee", false).await.unwrap();
+    }
+    house.add("park", &[Role::Administer]).await;
+    resign(&house, "kim", true).await.unwrap();
+    let refused = resign(&house, "park", false).await;
+    assert!(
+        matches!(refused, Err(AccessError::LastAdministrator)),
+        "kim does not count any more"
+    );
+}
+
+async fn of_the_last_two_administrators_that_go_at_once_one_stays(house: House) {
+    for n in 0..5 {
+        let names = [format!("a{n}"), format!("b{n}")];
+        for name in &names {
+            house.add(name, &[Role::Administer]).await;
+        }
+        if n > 0 {
+            // Those who stayed the last time go.
+            for gone in [format!("a{}", n - 1), format!("b{}", n - 1)] {
+                let _ = resign(&house, &gone, true).await;
+            }
+        }
+        let outcomes = together(names.iter().map(|name| resign(&house, name, n % 2 == 0))).await;
+        let all = house.access.operators().await.unwrap();
+        let left = all.iter().filter(|one| one.may(Role::Administer)).count();
+        let gone = outcomes.iter().filter(|one| one.is_ok()).count();
+        assert!(left >= 1, "{outcomes:?}");
+        assert_eq!(left + gone, 2, "what was told is what is: {outcomes:?}");
+    }
+}
+
+async fn a_role_a_shop_and_a_limit_hold(house: House) {
+    let mut new = NewOperator::new(actor("kim"), [Role::KeyIn], PASSWORD);
+    new.shops = ["main".parse().unwrap()].into();
+    new.amount_max = Some(50_000);
+    let kim = house.access.add_operator(new).await.unwrap();
+    let kept = house.operator("kim").await;
+    for kim in [kim, kept] {
+        assert!(kim.may(Role::KeyIn) && !kim.may(Role::Cancel));
+        assert!(kim.may_use(&"main".parse().unwrap()) && !kim.may_use(&"other".parse().unwrap()));
+        assert!(kim.may_move(50_000, true) && !kim.may_move(50_001, true));
+        assert!(
+            !kim.may_move(1, false),
+            "a limit in won says nothing of dollars"
+        );
+    }
+    let lee = house.add("lee", &[]).await;
+    assert!(lee.may_use(&"other".parse().unwrap()) && lee.may_move(u64::MAX, false));
+    assert_eq!(house.access.rules(), &Rules::default());
+}
+
+async fn what_does_not_read_is_named_and_not_shown(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    house.harm(
+        "update document set body = replace(body, '\"active\":true', '\"active\":\"secret\"')",
+    );
+    let name: Actor = actor("kim");
+    let why = house.access.operator(&name).await.unwrap_err().to_string();
+    assert!(
+        why.contains("operator kim") && !why.contains("secret"),
+        "{why}"
+    );
+    assert!(house.enter("kim", PASSWORD).await.is_err());
+}

@@ -1,0 +1,218 @@
+//! Who is let in, who is held, and what can be told of it from outside.
+
+use std::net::IpAddr;
+
+use sugi_access::{Cookie, Origin, Role, SignIn, SignInError};
+
+use crate::{House, PASSWORD, actor, minutes, seconds, together};
+
+on_each_engine!(
+    a_right_name_and_password_let_in,
+    waits_double_have_an_end_and_are_the_same_for_names_that_nobody_has,
+    a_name_is_one_name_with_spaces_around_it,
+    while_a_name_is_held_the_right_password_is_not_looked_at,
+    a_right_password_begins_the_count_anew,
+    an_address_is_held_whatever_names_it_tries,
+    guesses_that_are_made_at_once_are_held_like_those_in_turn,
+    an_address_that_guesses_at_once_is_held_like_one_in_turn,
+    what_cannot_be_a_password_is_wrong_like_any_other,
+    whoever_may_not_sign_in_gets_nothing,
+);
+
+/// How a try ended, as far as whoever tried can tell.
+fn told(house: &House, outcome: &Result<Cookie, SignInError>) -> String {
+    match outcome {
+        Ok(_) => "in".into(),
+        Err(SignInError::Held(until)) => {
+            format!("held {}", until.duration_since(house.clock.now()).as_secs())
+        }
+        Err(why @ (SignInError::Wrong | SignInError::CodeNeeded)) => why.to_string(),
+        Err(SignInError::Store(why)) => panic!("{why}"),
+    }
+}
+
+const WRONG: &str = "name, password or code is not right";
+
+async fn a_right_name_and_password_let_in(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let cookie = house.enter("kim", PASSWORD).await.unwrap();
+    let session = house.access.session(&cookie).await.unwrap().unwrap();
+    assert_eq!(session.operator.name, actor("kim"));
+    assert!(session.operator.may(Role::KeyIn));
+    for (name, password) in [
+        ("kim", "correct horse batter"),
+        ("Kim", PASSWORD),
+        ("lee", PASSWORD),
+        ("", PASSWORD),
+        ("kim", ""),
+    ] {
+        let outcome = house.enter(name, password).await;
+        assert_eq!(told(&house, &outcome), WRONG, "{name} {password}");
+    }
+}
+
+async fn waits_double_have_an_end_and_are_the_same_for_names_that_nobody_has(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    house.add("gone", &[Role::KeyIn]).await;
+    house
+        .change("gone", |gone| gone.active = false)
+        .await
+        .unwrap();
+    let mut transcripts = Vec::new();
+    for name in ["kim", "nobody", "gone"] {
+        let mut transcript = Vec::new();
+        let mut attempt = async |after| {
+            house.pass(seconds(after));
+            let before = house.access.passwords_hashed();
+            let outcome = house.enter(name, "not the password").await;
+            let hashed = house.access.passwords_hashed() - before;
+            transcript.push((told(&house, &outcome), hashed));
+        };
+        for _ in 0..5 {
+            attempt(1).await;
+        }
+        // Tried again in the middle of each wait, which does not make it longer, and at its end.
+        for wait in [30, 60, 120, 240, 480, 900, 900] {
+            attempt(wait / 2).await;
+            attempt(wait - wait / 2).await;
+        }
+        transcripts.push((name, transcript));
+    }
+    let wrong = (WRONG.to_owned(), 1);
+    let held = |left: i64| (format!("held {left}"), 0);
+    let mut expected = vec![wrong.clone(); 5];
+    for left in [15, 30, 60, 120, 240, 450, 450] {
+        expected.extend([held(left), wrong.clone()]);
+    }
+    for (name, transcript) in transcripts {
+        assert_eq!(transcript, expected, "{name}");
+    }
+}
+
+async fn a_name_is_one_name_with_spaces_around_it(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    assert!(house.enter(" kim\t", PASSWORD).await.is_ok());
+    let long = "n".repeat(200);
+    for name in ["kim", "nobody", &long] {
+        for n in 0..5 {
+            let spaced = format!("{}{name} ", " ".repeat(n));
+            let outcome = house.enter(&spaced, "not the password").await;
+            assert_eq!(told(&house, &outcome), WRONG);
+        }
+        let outcome = house.enter(name, "not the password").await;
+        assert_eq!(told(&house, &outcome), "held 30", "{name}");
+    }
+}
+
+async fn while_a_name_is_held_the_right_password_is_not_looked_at(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    for _ in 0..5 {
+        let _ = house.enter("kim", "not the password").await;
+    }
+    let before = house.access.passwords_hashed();
+    let outcome = house.enter("kim", PASSWORD).await;
+    assert_eq!(told(&house, &outcome), "held 30");
+    assert_eq!(house.access.passwords_hashed(), before);
+    let other = house.another_access().await;
+    let (ask, from) = (SignIn::new("kim", PASSWORD), Origin::default());
+    let elsewhere = other.sign_in(ask, &from).await;
+    assert_eq!(told(&house, &elsewhere), "held 30", "on another node");
+    house.pass(seconds(30));
+    assert!(house.enter("kim", PASSWORD).await.is_ok());
+}
+
+async fn a_right_password_begins_the_count_anew(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    for _ in 0..3 {
+        for _ in 0..4 {
+            let outcome = house.enter("kim", "not the password").await;
+            assert_eq!(told(&house, &outcome), WRONG);
+        }
+        assert!(house.enter("kim", PASSWORD).await.is_ok());
+    }
+}
+
+async fn an_address_is_held_whatever_names_it_tries(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let from = origin("192.0.2.7");
+    for n in 0..30 {
+        let ask = SignIn::new(&format!("name {n}"), PASSWORD);
+        let outcome = house.access.sign_in(ask, &from).await;
+        assert_eq!(told(&house, &outcome), WRONG);
+    }
+    let enter = async |from: &Origin| {
+        let ask = SignIn::new("kim", PASSWORD);
+        told(&house, &house.access.sign_in(ask, from).await)
+    };
+    assert_eq!(enter(&from).await, "held 600");
+    assert_eq!(enter(&origin("192.0.2.8")).await, "in");
+    house.pass(minutes(10));
+    assert_eq!(enter(&from).await, "in");
+}
+
+async fn guesses_that_are_made_at_once_are_held_like_those_in_turn(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    for name in ["kim", "nobody"] {
+        let before = house.access.passwords_hashed();
+        // The right one comes last.
+        let guesses = (0..39).map(|n| format!("guess number {n}"));
+        let guesses: Vec<_> = guesses.chain([PASSWORD.to_owned()]).collect();
+        let tries = guesses.iter().map(|guess| house.enter(name, guess));
+        let outcomes = together(tries).await;
+        let count = |what: &str| {
+            let told = outcomes.iter().map(|outcome| told(&house, outcome));
+            told.filter(|told| told == what).count()
+        };
+        assert_eq!((count(WRONG), count("held 30")), (5, 35), "{name}");
+        assert_eq!(house.access.passwords_hashed() - before, 40, "{name}");
+    }
+}
+
+async fn an_address_that_guesses_at_once_is_held_like_one_in_turn(house: House) {
+    let from = origin("2001:db8::7");
+    let names: Vec<_> = (0..40).map(|n| format!("name {n}")).collect();
+    let tries = names.iter().map(|name| {
+        let ask = SignIn::new(name, PASSWORD);
+        house.access.sign_in(ask, &from)
+    });
+    let outcomes = together(tries).await;
+    let wrong = outcomes.iter().filter(|one| told(&house, one) == WRONG);
+    assert_eq!(wrong.count(), 30);
+}
+
+async fn what_cannot_be_a_password_is_wrong_like_any_other(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let long = "long enough to cost a lot ".repeat(100_000);
+    for (name, password) in [("kim", long.as_str()), ("nobody", &long), ("kim", "")] {
+        let before = house.access.passwords_hashed();
+        let outcome = house.enter(name, password).await;
+        assert_eq!(told(&house, &outcome), WRONG);
+        assert_eq!(house.access.passwords_hashed() - before, 1);
+    }
+}
+
+async fn whoever_may_not_sign_in_gets_nothing(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let cookie = house.enter("kim", PASSWORD).await.unwrap();
+    house.change("kim", |kim| kim.active = false).await.unwrap();
+    let outcome = house.enter("kim", PASSWORD).await;
+    assert_eq!(told(&house, &outcome), WRONG);
+    let (ask, from) = (SignIn::new("kim", PASSWORD), Origin::default());
+    let shown = house.access.show(ask, &from).await;
+    assert!(matches!(shown, Err(SignInError::Wrong)));
+    let kim = house.operator("kim").await;
+    assert!(!kim.may(Role::KeyIn) && !kim.may_use(&"main".parse().unwrap()));
+    assert!(house.access.sessions(&kim).await.unwrap().is_empty());
+    // Nobody looked at the session meanwhile, and still it does not come back with its owner.
+    house.change("kim", |kim| kim.active = true).await.unwrap();
+    assert!(!house.is_in(&cookie).await);
+    assert!(house.enter("kim", PASSWORD).await.is_ok());
+}
+
+fn origin(address: &str) -> Origin {
+    let address: IpAddr = address.parse().unwrap();
+    Origin {
+        address: Some(address),
+        agent: "a browser".into(),
+    }
+}

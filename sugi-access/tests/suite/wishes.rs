@@ -1,0 +1,273 @@
+//! Things that want a second person.
+
+use sugi_access::{
+    Access, AccessError, Decision, Operator, Role, Rules, SecondPerson, What, Wish, WishError,
+    WishState,
+};
+
+use crate::{House, minutes, seconds, together};
+
+on_each_engine!(
+    one_asks_another_confirms_and_it_is_done_once,
+    who_asked_cannot_confirm_and_can_take_it_back,
+    deciding_takes_the_role,
+    a_wish_waits_for_a_day,
+    of_many_that_decide_at_once_one_does,
+    wishes_that_waited_too_long_do_not_hide_those_that_wait,
+    what_takes_two_is_what_the_rules_say,
+);
+
+fn cancel() -> What {
+    What::Cancel {
+        payment: "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap(),
+        amount: Some(1_004),
+        reason: "고객 변심".into(),
+    }
+}
+
+fn close() -> What {
+    What::Close {
+        payment: "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap(),
+        tno: None,
+        keep: false,
+        note: "not there".into(),
+    }
+}
+
+async fn wish(house: &House, what: What, by: &Operator) -> Wish {
+    house.access.wish(what, &by.name).await.unwrap()
+}
+
+async fn open(house: &House) -> Vec<String> {
+    let open = house.access.open_wishes().await.unwrap();
+    open.into_iter().map(|wish| wish.id).collect()
+}
+
+async fn now(house: &House, id: &str) -> WishState {
+    house.access.wish_of(id).await.unwrap().unwrap().state
+}
+
+async fn one_asks_another_confirms_and_it_is_done_once(house: House) {
+    let kim = house.add("kim", &[Role::Cancel]).await;
+    let lee = house.add("lee", &[Role::Cancel]).await;
+    let (first, second) = (
+        wish(&house, cancel(), &kim).await,
+        wish(&house, cancel(), &kim).await,
+    );
+    assert_ne!(first.id, second.id);
+    assert_eq!(open(&house).await, [first.id.clone(), second.id.clone()]);
+    assert_eq!(
+        house.access.wish_of(&first.id).await.unwrap().as_ref(),
+        Some(&first)
+    );
+    assert_eq!(
+        first.what.payment().unwrap().as_str(),
+        "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b"
+    );
+
+    // Nothing is done that nobody confirmed.
+    house
+        .access
+        .wish_done(&first.id, "cancelled")
+        .await
+        .unwrap();
+    assert_eq!(now(&house, &first.id).await, WishState::Open);
+
+    let (by, at) = (lee.name.clone(), house.clock.now());
+    let confirmed = house
+        .access
+        .decide(&first.id, &lee, Decision::Confirm)
+        .await
+        .unwrap();
+    assert_eq!(confirmed.state, WishState::Confirmed { by: by.clone(), at });
+    assert_eq!((&confirmed.id, &confirmed.what), (&first.id, &first.what));
+    assert_eq!(open(&house).await.len(), 2, "not carried out yet");
+    house.pass(minutes(60 * 48));
+    let left = open(&house).await;
+    assert_eq!(left, [first.id.as_str()], "confirmed, it waits on");
+
+    let done =
+        together(["cancelled", "cancelled"].map(|how| house.access.wish_done(&first.id, how)));
+    assert!(done.await.iter().all(Result::is_ok));
+    let (at, outcome) = (house.clock.now(), "cancelled".to_owned());
+    let ended = WishState::Done { by, at, outcome };
+    assert_eq!(now(&house, &first.id).await, ended);
+    house.pass(minutes(1));
+    house
+        .access
+        .wish_done(&first.id, "something else")
+        .await
+        .unwrap();
+    assert_eq!(now(&house, &first.id).await, ended);
+    assert_eq!(open(&house).await, [""; 0]);
+    let again = house.access.decide(&first.id, &lee, Decision::Refuse).await;
+    assert!(matches!(again, Err(WishError::Decided)));
+    house.access.wish_done("wish_0", "cancelled").await.unwrap();
+}
+
+async fn who_asked_cannot_confirm_and_can_take_it_back(house: House) {
+    let kim = house
+        .add("kim", &[Role::Cancel, Role::Close, Role::Administer])
+        .await;
+    let lee = house.add("lee", &[Role::Cancel]).await;
+    let asked = wish(&house, cancel(), &kim).await;
+    let own = house
+        .access
+        .decide(&asked.id, &kim, Decision::Confirm)
+        .await;
+    assert!(matches!(own, Err(WishError::SamePerson)));
+    assert_eq!(now(&house, &asked.id).await, WishState::Open);
+    house
+        .access
+        .decide(&asked.id, &kim, Decision::Refuse)
+        .await
+        .unwrap();
+    let (by, at) = (kim.name.clone(), house.clock.now());
+    assert_eq!(now(&house, &asked.id).await, WishState::Refused { by, at });
+    let late = house
+        .access
+        .decide(&asked.id, &lee, Decision::Confirm)
+        .await;
+    assert!(matches!(late, Err(WishError::Decided)));
+    assert_eq!(open(&house).await, [""; 0]);
+}
+
+async fn deciding_takes_the_role(house: House) {
+    let kim = house.add("kim", &[Role::Cancel, Role::Close]).await;
+    let canceller = house
+        .add("lee", &[Role::Cancel, Role::KeyIn, Role::Administer])
+        .await;
+    let closer = house.add("park", &[Role::Close]).await;
+    let mut gone = house.add("choi", &[Role::Cancel, Role::Close]).await;
+    gone.active = false;
+    let query = "/reports/payments.csv?state=approved".to_owned();
+    let export = What::Export { query };
+    assert_eq!(export.payment(), None);
+    for (what, may, may_not) in [
+        (cancel(), &canceller, &closer),
+        (close(), &closer, &canceller),
+        (export, &closer, &canceller),
+    ] {
+        let asked = wish(&house, what, &kim).await;
+        for nobody in [may_not, &gone] {
+            for decision in [Decision::Confirm, Decision::Refuse] {
+                let refused = house.access.decide(&asked.id, nobody, decision).await;
+                assert!(
+                    matches!(refused, Err(WishError::MayNot)),
+                    "{:?}",
+                    asked.what
+                );
+            }
+        }
+        assert_eq!(now(&house, &asked.id).await, WishState::Open);
+        house
+            .access
+            .decide(&asked.id, may, Decision::Confirm)
+            .await
+            .unwrap();
+    }
+}
+
+async fn a_wish_waits_for_a_day(house: House) {
+    let kim = house.add("kim", &[Role::Cancel]).await;
+    let lee = house.add("lee", &[Role::Cancel]).await;
+    let (early, late) = (
+        wish(&house, cancel(), &kim).await,
+        wish(&house, cancel(), &kim).await,
+    );
+    house.pass(minutes(24 * 60) - seconds(1));
+    assert_eq!(open(&house).await.len(), 2);
+    house
+        .access
+        .decide(&early.id, &lee, Decision::Confirm)
+        .await
+        .unwrap();
+    house.pass(seconds(1));
+    assert_eq!(open(&house).await, [early.id]);
+    for (who, decision) in [
+        (&lee, Decision::Confirm),
+        (&lee, Decision::Refuse),
+        (&kim, Decision::Refuse),
+    ] {
+        let gone = house.access.decide(&late.id, who, decision).await;
+        assert!(matches!(gone, Err(WishError::Gone)));
+    }
+    let nothing = house.access.decide("wish_0", &lee, Decision::Confirm).await;
+    assert!(matches!(nothing, Err(WishError::Gone)));
+}
+
+async fn of_many_that_decide_at_once_one_does(house: House) {
+    let kim = house.add("kim", &[Role::Cancel]).await;
+    let other = house.another_access().await;
+    let mut deciders = Vec::new();
+    for n in 0..6 {
+        deciders.push(house.add(&format!("decider {n}"), &[Role::Cancel]).await);
+    }
+    for n in 0..3 {
+        let asked = wish(&house, cancel(), &kim).await;
+        let decide = async |access: &Access, who: usize| {
+            let decision = if who.is_multiple_of(2) {
+                Decision::Confirm
+            } else {
+                Decision::Refuse
+            };
+            access.decide(&asked.id, &deciders[who], decision).await
+        };
+        let outcomes = together((0..6_usize).map(|who| {
+            let access = if who.is_multiple_of(3) {
+                &other
+            } else {
+                &house.access
+            };
+            decide(access, who)
+        }));
+        let outcomes = outcomes.await;
+        let decided: Vec<_> = outcomes
+            .iter()
+            .filter_map(|one| one.as_ref().ok())
+            .collect();
+        assert_eq!(decided.len(), 1, "{n}: {outcomes:?}");
+        assert_eq!(now(&house, &asked.id).await, decided[0].state);
+        let late = outcomes
+            .iter()
+            .filter(|one| matches!(one, Err(WishError::Decided)));
+        assert_eq!(late.count(), 5, "{n}: {outcomes:?}");
+    }
+}
+
+async fn wishes_that_waited_too_long_do_not_hide_those_that_wait(house: House) {
+    let kim = house.add("kim", &[Role::Cancel]).await;
+    for _ in 0..3 {
+        wish(&house, cancel(), &kim).await;
+    }
+    house.pass(minutes(24 * 60));
+    let asked = wish(&house, cancel(), &kim).await;
+    assert_eq!(open(&house).await, [asked.id]);
+    // The store finds so many of one owner and no more: the old ones are not among them any more.
+    let kind = sugi_store::DocumentKind::Wish;
+    let store = house.access.engine().store();
+    assert_eq!(store.documents_of(kind, "open").await.unwrap().len(), 1);
+    assert_eq!(store.documents(kind).await.unwrap().len(), 4);
+}
+
+async fn what_takes_two_is_what_the_rules_say(house: House) {
+    assert!(house.access.rules().second_person.close);
+    assert!(!house.access.cancel_takes_two(u64::MAX));
+    let rules = Rules {
+        second_person: SecondPerson {
+            cancel_above: Some(100_000),
+            ..Rules::default().second_person
+        },
+        ..Rules::default()
+    };
+    let access = Access::new(house.access.engine().clone(), house.clock.clone(), rules);
+    assert!(!access.cancel_takes_two(100_000) && access.cancel_takes_two(100_001));
+    // A wish of one node is a wish of all.
+    let kim = house.add("kim", &[Role::Cancel]).await;
+    let asked = access.wish(cancel(), &kim.name).await.unwrap();
+    assert_eq!(open(&house).await, [asked.id]);
+    let nobody: Result<Operator, AccessError> = access
+        .change_operator(&"nobody".parse().unwrap(), |_| Ok(()))
+        .await;
+    assert!(matches!(nobody, Err(AccessError::Unknown(_))));
+}
