@@ -2,7 +2,7 @@
 //! standard input ends. Prints where it is, as one line of JSON.
 #![allow(clippy::print_stdout, reason = "that line")]
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use kcp_sandbox::Sandbox;
@@ -50,10 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let ledger = tempfile::tempdir()?;
     let engine = Engine::new(Store::open(ledger.path())?, [shop], Clock::real());
-    let key = ApiKey {
-        shops: BTreeSet::new(),
-        ..ApiKey::new("tester".parse()?, "loopback")
-    };
+    let key = ApiKey::new("tester".parse()?, "loopback");
     let limits = Limits::default();
     let access = Access::new(engine.clone(), Clock::real(), Rules::default());
     let router = sugi_api::router(&Api::new(access, [key], limits), axum::Router::new());

@@ -1,6 +1,6 @@
 //! Who is asking: `Authorization: Bearer` and an API key.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::{
@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::{
     Api, Who,
     keys::{ApiKey, Scope},
+    peer::Peer,
     problem::{Code, Problem},
 };
 
@@ -31,6 +32,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Peer(from) = Peer::from_request_parts(parts, state).await?;
         let api = Api::from_ref(state);
         let mut given = parts.headers.get_all(AUTHORIZATION).iter();
         let (given, more) = (given.next(), given.next());
@@ -54,11 +56,13 @@ where
                 ));
             }
         };
-        let known = api.0.keys.find(token);
-        let Some(known) = known else {
+        let keys = api.keys();
+        let Some(known) = keys.find(token) else {
             let how = r#"Bearer realm="sugi", error="invalid_token""#;
             return Err(refused("this key is not known here", how));
         };
+        // Before the key's places: who stole it must not be able to fill them.
+        known_from(&known.key, from)?;
         let place = Arc::clone(&known.room).try_acquire_owned().map_err(|_| {
             Problem::new(
                 Code::TooManyRequests,
@@ -97,6 +101,16 @@ impl Caller {
         let detail = "this key is for other shops";
         Err(Problem::new(Code::ShopForbidden, detail).field("shop"))
     }
+}
+
+/// Refuses a key that is used from elsewhere. Not to be passed over: it may be stolen.
+fn known_from(key: &ApiKey, address: IpAddr) -> Result<(), Problem> {
+    if key.may_come_from(address) {
+        return Ok(());
+    }
+    tracing::warn!(key = %key.name, %address, "an API key is used from an address that it is not for");
+    let detail = "this key is not for the address that the request comes from";
+    Err(Problem::new(Code::AddressForbidden, detail))
 }
 
 fn refused(detail: &str, how: &'static str) -> Problem {

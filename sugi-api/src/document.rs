@@ -115,7 +115,10 @@ impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems([
             (401, "No valid API key."),
-            (403, "The key may not do this, or not for this shop."),
+            (
+                403,
+                "The key may not do this, or not for this shop, or not from this address.",
+            ),
             (429, "Too many requests of this key at once."),
             (
                 500,

@@ -28,6 +28,7 @@ mod idempotency;
 mod keys;
 mod limits;
 mod metrics;
+mod network;
 mod page;
 mod payments;
 mod peer;
@@ -41,7 +42,7 @@ mod shops;
 pub mod show;
 mod text;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sugi_access::Access;
 use sugi_engine::{Engine, clock::Clock};
@@ -53,6 +54,7 @@ pub use document::document;
 pub use door::{Door, Tls, TlsError};
 pub use keys::{ApiKey, Keys, Scope};
 pub use limits::Limits;
+pub use network::{BadNetwork, Network};
 pub use peer::Peer;
 pub use prefer::WAIT_SECS_MAX;
 pub use problem::{Code, Problem};
@@ -69,7 +71,7 @@ pub(crate) struct Inner {
     pub(crate) access: Access,
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
-    pub(crate) keys: Keys,
+    keys: RwLock<Arc<Keys>>,
     pub(crate) limits: Limits,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) request_ids: request::Ids,
@@ -81,7 +83,7 @@ impl Api {
     /// The API over an installation's access and its engine, for callers with one of these keys.
     #[must_use]
     pub fn new(access: Access, keys: impl IntoIterator<Item = ApiKey>, limits: Limits) -> Self {
-        let keys = Keys::new(keys, limits.requests_per_key);
+        let keys = RwLock::new(Arc::new(Keys::new(keys, limits.requests_per_key)));
         let (metrics, request_ids) = (metrics::Metrics::default(), request::Ids::new());
         let room = Arc::new(Semaphore::new(limits.requests));
         let (engine, clock) = (access.engine().clone(), access.clock().clone());
@@ -95,6 +97,29 @@ impl Api {
             request_ids,
             room,
         }))
+    }
+
+    /// Takes other keys from now on. What is under way goes on with the key that it came with, and
+    /// still counts against the places of the key of that name.
+    pub fn set_keys(&self, keys: impl IntoIterator<Item = ApiKey>) {
+        let mut known = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *known = Arc::new(known.renewed(keys, self.0.limits.requests_per_key));
+    }
+
+    /// Who may work here, and the audit.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// The keys that are taken now.
+    #[must_use]
+    pub fn known_keys(&self) -> Vec<Arc<ApiKey>> {
+        self.keys().all()
+    }
+
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.0.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -68,6 +68,8 @@ codes! {
         "Use a key that has the scope, or have it granted."
     ShopForbidden "shop_forbidden" FORBIDDEN "The API key may not use this shop"
         "Use a key that is allowed this shop."
+    AddressForbidden "address_forbidden" FORBIDDEN "The API key may not be used from this address"
+        "Ask from an address that the key is for, or have this one added to its addresses."
     NotFound "not_found" NOT_FOUND "There is nothing at this address" "See /docs for what there is."
     PaymentNotFound "payment_not_found" NOT_FOUND "There is no such payment"
         "Look for it with GET /v1/payments."

@@ -8,8 +8,8 @@
 //! one template per page under `templates`, checked by the compiler.
 //!
 //! ```no_run
-//! # fn run(access: sugi_access::Access) {
-//! let router = sugi_pages::Pages::new(access, Vec::new()).router();
+//! # fn run(api: sugi_api::Api) {
+//! let router = sugi_api::router(&api, sugi_pages::Pages::new(&api).router());
 //! # let _: axum::Router = router;
 //! # }
 //! ```
@@ -40,7 +40,7 @@ pub use router::{Gate, ROUTES, Route};
 use std::sync::Arc;
 
 use sugi_access::Access;
-use sugi_api::ApiKey;
+use sugi_api::Api;
 
 /// What every page needs. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -48,22 +48,18 @@ pub struct Pages(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    access: Access,
-    /// The API keys of this installation, for the settings to list.
-    keys: Vec<ApiKey>,
+    api: Api,
     keyin: keyin::Memory,
     streams: live::Streams,
 }
 
 impl Pages {
-    /// The pages over an installation's access.
+    /// The pages of an installation, beside its API.
     #[must_use]
-    pub fn new(access: Access, keys: Vec<ApiKey>) -> Self {
-        let keyin = keyin::Memory::default();
+    pub fn new(api: &Api) -> Self {
         Self(Arc::new(Inner {
-            access,
-            keys,
-            keyin,
+            api: api.clone(),
+            keyin: keyin::Memory::default(),
             streams: live::Streams::default(),
         }))
     }
@@ -74,6 +70,6 @@ impl Pages {
     }
 
     fn access(&self) -> &Access {
-        &self.0.access
+        self.0.api.access()
     }
 }

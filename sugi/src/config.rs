@@ -3,21 +3,23 @@
 //! `SUGI_DATA` is `data`; tables are joined by two underscores, so `SUGI_SHOP__MAIN__KEY_PASSWORD` is
 //! `key_password` of `[shop.main]`. The environment wins over the file.
 
+mod key;
 mod shop;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
-use sugi_api::{ApiKey, Door, Scope, Tls};
+use sugi_api::{ApiKey, Door, Tls};
 use sugi_core::{Actor, ShopId};
 use sugi_engine::Shop;
 use sugi_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
+pub(crate) use self::key::KeyConfig;
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
 use crate::cli::Failure;
 
@@ -62,20 +64,6 @@ pub(crate) struct TlsConfig {
     pub(crate) cert: PathBuf,
     /// Its key, PEM; relative to the file.
     pub(crate) key: PathBuf,
-}
-
-/// One API key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct KeyConfig {
-    /// SHA-256 of the key, 64 hexadecimal digits. The key itself is kept nowhere.
-    pub(crate) sha256: String,
-    /// The shops it may use; all if none is named.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) shops: BTreeSet<ShopId>,
-    /// What it may do, of `pay`, `cancel`, `resolve`, `read`; all if nothing is named.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) scopes: BTreeSet<String>,
 }
 
 fn default_listen() -> SocketAddr {
@@ -197,7 +185,13 @@ impl Config {
 
     /// The API keys, ready to be compared with.
     pub(crate) fn keys(&self) -> Result<Vec<ApiKey>, Failure> {
-        self.key.iter().map(|(name, key)| key.open(name)).collect()
+        let keys: Vec<_> = self
+            .key
+            .iter()
+            .map(|(name, key)| key.open(name))
+            .collect::<Result<_, _>>()?;
+        key::refuse_twins(&keys)?;
+        Ok(keys)
     }
 
     /// The shops, ready to be used: certificates read, keys opened, addresses checked.
@@ -230,40 +224,6 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) -> Result<(), &'stat
             parsed.unwrap_or_else(|| toml::Value::String(value.into())),
         );
         Ok(())
-    }
-}
-
-impl KeyConfig {
-    fn open(&self, name: &Actor) -> Result<ApiKey, Failure> {
-        let failed = |why: &str| Failure::new(format!("key {name}: {why}")).code(2);
-        let mut sha256 = [0; 32];
-        let digits = self.sha256.as_bytes();
-        let value = |digit: u8| {
-            (digit as char)
-                .to_digit(16)
-                .and_then(|value| u8::try_from(value).ok())
-        };
-        let wrong = || failed("sha256 must be 64 hexadecimal digits; `sugi key` makes them");
-        if digits.len() != 64 {
-            return Err(wrong());
-        }
-        for (byte, pair) in sha256.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = value(pair[0]).ok_or_else(wrong)? << 4 | value(pair[1]).ok_or_else(wrong)?;
-        }
-        let scopes: Result<BTreeSet<Scope>, ()> =
-            self.scopes.iter().map(|scope| scope.parse()).collect();
-        let scopes = scopes.map_err(|()| failed("a scope is one of pay, cancel, resolve, read"))?;
-        let scopes = if scopes.is_empty() {
-            Scope::ALL.into()
-        } else {
-            scopes
-        };
-        Ok(ApiKey {
-            name: name.clone(),
-            sha256,
-            shops: self.shops.clone(),
-            scopes,
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who may do what.
 
 use serde_json::json;
+use sugi_api::{ApiKey, Scope};
 
 use crate::{
     house::{House, KEY, KEY_OTHER_SHOP, KEY_PAY, KEY_READ, Plan, sale},
@@ -233,4 +234,46 @@ async fn the_shops_say_what_they_can() {
     assert_eq!(shop["contract"]["partial_cancel"], true);
     assert_eq!(shop["contract"]["tax_split"], false);
     assert!(shop["certificate"]["not_after"].is_string());
+}
+
+#[tokio::test]
+async fn a_key_is_good_only_from_where_it_is_for() {
+    let house = House::new().await;
+    let key = |from: &str| {
+        ApiKey::new("back end".parse().unwrap(), KEY)
+            .only_scopes([Scope::Read])
+            .only_from([from.parse().unwrap()])
+    };
+    house.api.set_keys([key("127.0.0.0/8")]);
+    assert_eq!(house.get("/v1/shops").await.status, 200);
+    house.api.set_keys([key("10.0.0.0/8")]);
+    house
+        .get("/v1/shops")
+        .await
+        .is_problem(403, "address_forbidden");
+    // Nothing else is looked at: not the scope, not the body, not even whether there is one.
+    house
+        .ask("POST", "/v1/payments")
+        .send()
+        .await
+        .is_problem(403, "address_forbidden");
+    let unknown = house
+        .ask("GET", "/v1/shops")
+        .header("authorization", "Bearer unknown");
+    unknown.send().await.is_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn keys_are_changed_while_the_service_runs() {
+    let house = House::new().await;
+    let status = async |key: &str| {
+        let key = format!("Bearer {key}");
+        let ask = house.ask("GET", "/v1/shops").header("authorization", &key);
+        ask.send().await.status
+    };
+    let name = || "back end".parse().unwrap();
+    house.api.set_keys([ApiKey::new(name(), KEY).also("new")]);
+    assert_eq!((status(KEY).await, status("new").await), (200, 200));
+    house.api.set_keys([ApiKey::new(name(), "new")]);
+    assert_eq!((status(KEY).await, status("new").await), (401, 200));
 }

@@ -147,7 +147,8 @@ pub(crate) async fn show(
             shell.t.all,
         ),
     };
-    let keys = pages.0.keys.iter().map(key).collect();
+    let keys = pages.0.api.known_keys();
+    let keys = keys.iter().map(|one| key(one)).collect();
     Ok(html(&Page {
         shell,
         w,

@@ -12,7 +12,7 @@ use std::{
 use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
 use serde_json::json;
 use sugi_access::{Access, NewOperator, Role, Rules};
-use sugi_api::ApiKey;
+use sugi_api::{Api, ApiKey};
 use sugi_core::Actor;
 use sugi_engine::{
     Engine,
@@ -104,7 +104,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         demo.access.clone(),
         listener.into(),
         vec![key],
-        async |_: &Engine| std::future::pending().await,
+        async |_: &Engine, _: &Api| std::future::pending().await,
     )
     .await
 }

@@ -26,9 +26,15 @@ pub(crate) fn run(args: &Args) {
     print::data(&key);
     print::talk("");
     print::talk(
-        "And this to sugi.toml, with shops = [\"main\"] or scopes = [\"read\"] to narrow it:",
+        "And this to sugi.toml, with shops = [\"main\"], scopes = [\"read\"] or addresses = [\"10.0.0.0/8\"] to \
+         narrow it:",
     );
     print::talk(&format!("[key.\"{}\"]\nsha256 = \"{sha256}\"", args.name));
+    print::talk("");
+    print::talk(
+        "If the name has a key already, write sha256 = [\"the old one\", \"this one\"] and send SIGHUP: both are \
+         good until you take the old one out.",
+    );
 }
 
 /// What is kept of a key.

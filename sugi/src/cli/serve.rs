@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use sugi_access::{Access, Rules};
-use sugi_api::{Api, Door, Limits};
+use sugi_api::{Api, ApiKey, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_pages::Pages;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,12 +31,7 @@ const LAST_CALLS: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
-    let keys = config.keys()?;
-    if keys.is_empty() {
-        print::talk(
-            "warning: no API key is configured, so nobody can ask for anything; `sugi key` makes one",
-        );
-    }
+    let keys = keys(&config)?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     let door = config.door().await?;
     let scheme = if config.tls.is_some() {
@@ -54,8 +49,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 pub(crate) async fn serve(
     access: Access,
     door: Door,
-    keys: Vec<sugi_api::ApiKey>,
-    reload: impl AsyncFn(&Engine),
+    keys: Vec<ApiKey>,
+    reload: impl AsyncFn(&Engine, &Api),
 ) -> Result<(), Failure> {
     let engine = access.engine().clone();
     if engine.store().is_sole() {
@@ -65,8 +60,8 @@ pub(crate) async fn serve(
         }
     }
     let limits = Limits::default();
-    let pages = Pages::new(access.clone(), keys.clone());
-    let router = sugi_api::router(&Api::new(access.clone(), keys, limits), pages.router());
+    let api = Api::new(access.clone(), keys, limits);
+    let router = sugi_api::router(&api, Pages::new(&api).router());
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let told = || {
         let mut stopping = stopping.clone();
@@ -78,7 +73,7 @@ pub(crate) async fn serve(
         async {
             tokio::select! {
                 () = until_stopped() => {}
-                () = reload(&engine) => {}
+                () = reload(&engine, &api) => {}
             }
             stop.send_replace(true);
         }
@@ -92,19 +87,35 @@ pub(crate) async fn serve(
     }
 }
 
-/// Reads the shops anew whenever the process is told to (SIGHUP): certificates, keys, contracts.
-fn reload(path: PathBuf) -> impl AsyncFn(&Engine) {
-    async move |engine: &Engine| {
+/// The API keys; without any, a warning.
+fn keys(config: &Config) -> Result<Vec<ApiKey>, Failure> {
+    let keys = config.keys()?;
+    if keys.is_empty() {
+        print::talk(
+            "warning: no API key is configured, so nobody can ask for anything; `sugi key` makes one",
+        );
+    }
+    Ok(keys)
+}
+
+/// Reads the shops and the API keys anew whenever the process is told to (SIGHUP). All of them or none:
+/// half a configuration is one that nobody wrote.
+fn reload(path: PathBuf) -> impl AsyncFn(&Engine, &Api) {
+    async move |engine: &Engine, api: &Api| {
         let Ok(mut told) = signal(SignalKind::hangup()) else {
             return std::future::pending().await;
         };
         while told.recv().await.is_some() {
-            match Config::read(&path).and_then(|config| config.shops()) {
-                Ok(shops) => {
+            let read = Config::read(&path).and_then(|config| Ok((config.shops()?, keys(&config)?)));
+            match read {
+                Ok((shops, keys)) => {
                     engine.set_shops(shops);
-                    print::talk("shops read anew");
+                    api.set_keys(keys);
+                    print::talk("shops and API keys read anew");
                 }
-                Err(why) => print::talk(&format!("the shops stay as they were: {why}")),
+                Err(why) => {
+                    print::talk(&format!("the shops and API keys stay as they were: {why}"));
+                }
             }
         }
     }

@@ -134,6 +134,28 @@ async fn it_takes_a_payment_and_ends_in_order() {
         "never read anew"
     );
 
+    // Its keys as well: the next one is good beside the old one, which goes.
+    let hash = |toml: &str| toml.split("sha256 = ").nth(1).unwrap()[..66].to_owned();
+    let toml = std::fs::read_to_string(desk.config()).unwrap();
+    let made = run(sugi().args(["key", "back end", "--json"]), "").stdout;
+    let made: Value = serde_json::from_slice(&made).unwrap();
+    let both = format!("[{}, {}]", hash(&toml), made["sha256"]);
+    let both = toml.replace(
+        &format!("sha256 = {}", hash(&toml)),
+        &format!("sha256 = {both}"),
+    );
+    std::fs::write(desk.config(), both).unwrap();
+    service.signal("-HUP");
+    let next = made["key"].as_str().unwrap();
+    let knows = |key: &str| service.list(key).0 == 200;
+    assert!((0..500).any(|_| knows(next)), "never read anew");
+    assert!(knows(&key), "the old one is good until it is taken out");
+    let only = toml.replace(&hash(&toml), &made["sha256"].to_string());
+    std::fs::write(desk.config(), only).unwrap();
+    service.signal("-HUP");
+    assert!((0..500).any(|_| !knows(&key)), "never read anew");
+    assert!(knows(next));
+
     service.signal("-TERM");
     assert!(
         service.process.wait().unwrap().success(),
