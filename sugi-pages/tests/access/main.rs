@@ -1,0 +1,15 @@
+//! Who may do what: every address of the pages and every operation of the API, tried as everybody.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::format_push_string,
+    reason = "a test"
+)]
+
+mod api;
+mod house;
+#[path = "../../../sugi-api/tests/api/http.rs"]
+#[allow(dead_code, reason = "the API's tests use all of it")]
+mod http;
+mod roles;
+mod sessions;
