@@ -35,6 +35,7 @@ mod report;
 mod sql;
 mod sqlite;
 mod store;
+mod texts;
 mod unsettled;
 mod value;
 mod verify;

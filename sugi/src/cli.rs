@@ -4,6 +4,7 @@ mod cancel;
 mod demo;
 mod key;
 mod list;
+mod pan_scan;
 mod pay;
 mod resolve;
 mod sandbox;
@@ -45,6 +46,8 @@ enum Command {
     List(list::Args),
     /// Close a payment in doubt with evidence
     Resolve(resolve::Args),
+    /// Look for card numbers where there should be none: the ledger, logs, backups, exports
+    PanScan(pan_scan::Args),
     /// Check every hash, every history and every row of a ledger
     Verify(verify::Args),
 }
@@ -115,6 +118,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Show(args) => show::run(args).await,
             Command::List(args) => list::run(args).await,
             Command::Resolve(args) => resolve::run(args).await,
+            Command::PanScan(args) => pan_scan::run(args).await,
             Command::Verify(args) => verify::run(args).await,
         }
     });

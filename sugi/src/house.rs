@@ -33,6 +33,15 @@ impl Place {
         }
     }
 
+    /// The folder of a ledger in a file; none if it is in a PostgreSQL.
+    pub(crate) fn folder(&self) -> Result<Option<PathBuf>, Failure> {
+        if self.data.is_some() {
+            return Ok(self.data.clone());
+        }
+        let config = self.config()?;
+        Ok(config.database.is_none().then(|| config.ledger()))
+    }
+
     /// The engine, with the ledger to itself. What a process that ended left on the line is in doubt
     /// from here on, and all work that was under way is taken up again.
     pub(crate) async fn engine(&self) -> Result<Engine, Failure> {

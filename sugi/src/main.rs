@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod house;
 mod print;
+mod scan;
 mod view;
 
 use std::process::ExitCode;

@@ -10,7 +10,23 @@ on_each_engine!(
     page_by_page_without_gap_or_repeat,
     what_is_open_is_counted_by_shop_state_and_currency,
     a_span_of_time_is_told_in_groups,
+    every_text_is_told_with_its_place,
 );
+
+async fn every_text_is_told_with_its_place(house: House) {
+    for n in 1..=600 {
+        house.pay(n, &format!("A-{n}")).await.unwrap();
+    }
+    let mut told = Vec::new();
+    let look = |place: &str, text: &str| {
+        if text == "A-600" || text.contains("\"A-600\"") {
+            told.push(place.split(' ').next().unwrap().to_owned());
+        }
+    };
+    house.store().every_text(look).await.unwrap();
+    told.dedup();
+    assert_eq!(told, ["journal", "payment", "order_claim"]);
+}
 
 async fn a_span_of_time_is_told_in_groups(house: House) {
     for n in 1..=6 {

@@ -88,7 +88,7 @@ impl Drop for Service {
 }
 
 /// Makes an API key and puts it into the configuration.
-fn key(desk: &Desk) -> String {
+pub(crate) fn key(desk: &Desk) -> String {
     let made = run(sugi().args(["key", "back end", "--json"]), "").stdout;
     let made: Value = serde_json::from_slice(&made).unwrap();
     let toml = std::fs::read_to_string(desk.config()).unwrap();

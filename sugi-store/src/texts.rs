@@ -1,0 +1,58 @@
+//! Every text that a ledger holds, for whoever looks for what should not be there.
+
+use crate::{error::StoreError, store::Store, value::Value};
+
+/// Tables, and the columns that tell their rows apart.
+const TABLES: &[(&str, &[&str])] = &[
+    ("journal", &["payment", "seq"]),
+    ("payment", &["id"]),
+    ("order_claim", &["shop", "ordr_idxx"]),
+    ("idempotency", &["scope", "key"]),
+    ("lease", &["payment"]),
+    ("document", &["kind", "key"]),
+    ("audit", &["seq"]),
+    ("migration", &["n"]),
+];
+
+/// How many rows are read at a time.
+const STRETCH: u32 = 500;
+
+impl Store {
+    /// Gives every text of every row to `look`, with the place where it stands: table, row, column.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn every_text(&self, mut look: impl FnMut(&str, &str)) -> Result<(), StoreError> {
+        for (table, keys) in TABLES {
+            let order = keys.join(", ");
+            let mut last: Vec<Value<'static>> = Vec::new();
+            loop {
+                let marks: Vec<_> = (1..=last.len()).map(|n| format!("${n}")).collect();
+                let after = if last.is_empty() {
+                    String::new()
+                } else {
+                    format!("where ({order}) > ({}) ", marks.join(", "))
+                };
+                let sql = format!(
+                    "select {order}, t.* from {table} t {after}order by {order} limit {STRETCH}"
+                );
+                let rows = self.engine.rows(sql, last.clone()).await?;
+                for row in &rows {
+                    let (key, cells) = row.0.split_at(keys.len());
+                    for (column, cell) in cells.iter().enumerate() {
+                        if let Value::Text(text) = cell {
+                            look(&format!("{table} {key:?} column {column}"), text);
+                        }
+                    }
+                }
+                match rows.last() {
+                    Some(row) if rows.len() == STRETCH as usize => {
+                        last = row.0[..keys.len()].to_vec();
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! What a card number looks like, in the ways that digits are written.
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Card,
+    Canary,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card number",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+/// A card number in a piece of bytes.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) at: usize,
+    pub(super) masked: String,
+}
+
+/// Bytes read as letters: each with where it begins. Full-width digits are the digits they mean.
+pub(super) struct Finder(Vec<(u8, usize)>);
+
+impl Finder {
+    /// All card numbers in a piece: of one byte a letter, and of two.
+    pub(super) fn all(bytes: &[u8]) -> Vec<Found> {
+        let mut found = Self::narrow(bytes).cards();
+        found.extend(Self::wide(bytes, 0).cards());
+        found.extend(Self::wide(bytes, 1).cards());
+        found.sort_by_key(|one| one.at);
+        found
+    }
+
+    fn narrow(bytes: &[u8]) -> Self {
+        let mut letters = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        while let Some(&first) = bytes.get(at) {
+            let (letter, length) = match bytes.get(at..at + 3) {
+                Some([0xef, 0xbc, digit @ 0x90..=0x99]) => (digit - 0x90 + b'0', 3),
+                Some([0xef, 0xbc, 0x8d]) => (b'-', 3),
+                Some([0xe3, 0x80, 0x80]) => (b' ', 3),
+                _ => (first, 1),
+            };
+            letters.push((letter, at));
+            at += length;
+        }
+        Self(letters)
+    }
+
+    /// Two bytes a letter, the second of them zero; anything else ends a number.
+    fn wide(bytes: &[u8], from: usize) -> Self {
+        let pairs = bytes.get(from..).unwrap_or_default().chunks_exact(2);
+        let letters = pairs.enumerate().map(|(n, pair)| {
+            let letter = if pair[1] == 0 { pair[0] } else { b'.' };
+            (letter, from + 2 * n)
+        });
+        Self(letters.collect())
+    }
+
+    fn cards(&self) -> Vec<Found> {
+        let letter = |at: usize| self.0.get(at).map_or(b'.', |(letter, _)| *letter);
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < self.0.len() {
+            let begins =
+                letter(at).is_ascii_digit() && (at == 0 || !letter(at - 1).is_ascii_alphanumeric());
+            if !begins {
+                at += 1;
+                continue;
+            }
+            let (digits, groups, end) = self.number(at);
+            let stands_alone = !letter(end).is_ascii_alphanumeric();
+            if stands_alone && is_grouped_like_a_card(&groups) && is_card(&digits) {
+                let text = String::from_utf8_lossy(&digits);
+                let (first, last) = (&text[..6], &text[text.len() - 4..]);
+                found.push(Found {
+                    at: self.0[at].1,
+                    masked: format!("{first}{}{last}", "*".repeat(digits.len() - 10)),
+                });
+            }
+            at = end.max(at + 1);
+        }
+        found
+    }
+
+    /// The digits from here on, with at most one space or dash between two of them; how many stand
+    /// together; and where they end.
+    fn number(&self, from: usize) -> (Vec<u8>, Vec<usize>, usize) {
+        let letter = |at: usize| self.0.get(at).map_or(b'.', |(letter, _)| *letter);
+        let (mut digits, mut groups, mut at) = (Vec::new(), vec![0], from);
+        loop {
+            if letter(at).is_ascii_digit() {
+                digits.push(letter(at));
+                if let Some(group) = groups.last_mut() {
+                    *group += 1;
+                }
+                at += 1;
+            } else if matches!(letter(at), b' ' | b'-') && letter(at + 1).is_ascii_digit() {
+                groups.push(0);
+                at += 1;
+            } else {
+                return (digits, groups, at);
+            }
+        }
+    }
+}
+
+/// Without a gap, or with gaps where cards have them. Dates and phone numbers in a row have others.
+fn is_grouped_like_a_card(groups: &[usize]) -> bool {
+    matches!(
+        groups,
+        [13..=19] | [4, 4, 4, 4] | [4, 6, 4 | 5] | [4, 4, 4, 4, 1..=3]
+    )
+}
+
+/// Whether a brand has numbers of this length that begin so, and the check digit is right.
+fn is_card(digits: &[u8]) -> bool {
+    let begins = |count: usize| {
+        let first = digits.iter().take(count);
+        first.fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'))
+    };
+    let lengths = match (begins(1), begins(2), begins(3), begins(4)) {
+        (4, ..) => 13..=19,
+        (_, 51..=55, ..) | (.., 2_221..=2_720) => 16..=16,
+        (_, 34 | 37, ..) => 15..=15,
+        (_, 36 | 38 | 39, ..) | (_, _, 300..=305, _) => 14..=19,
+        (.., 3_528..=3_589) | (_, 60 | 62 | 64 | 65 | 81, ..) => 16..=19,
+        // Korean cards that are good in Korea only.
+        (9, ..) => 16..=16,
+        _ => return false,
+    };
+    lengths.contains(&digits.len()) && luhn(digits)
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| {
+            let value = u32::from(digit - b'0');
+            match (at % 2, value) {
+                (0, value) => value,
+                (_, 0..=4) => value * 2,
+                (_, value) => value * 2 - 9,
+            }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> usize {
+        Finder::all(text.as_bytes()).len()
+    }
+
+    #[test]
+    fn cards_of_every_brand_and_writing() {
+        for card in [
+            "4111111111111111",
+            "5555555555554444",
+            "2221000000000009",
+            "378282246310005",
+            "3782 822463 10005",
+            "36227206271667",
+            "3566002020360505",
+            "6200000000000005",
+            "4111 1111 1111 1111",
+            "4111-1111-1111-1111",
+            "\"4111111111111111\"",
+            "card=4111111111111111&x",
+            "４１１１　１１１１　１１１１　１１１１",
+        ] {
+            assert_eq!(found(card), 1, "{card}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_one() {
+        for text in [
+            "4111111111111112",
+            "a4111111111111111",
+            "4111111111111111a",
+            "41111111111111110000000",
+            "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+            "411111******1111",
+            "1764000000000000",
+            "010-4111-1111",
+            "2026-11-26 12-00-00",
+        ] {
+            assert_eq!(found(text), 0, "{text}");
+        }
+    }
+}
