@@ -97,6 +97,12 @@ impl std::fmt::Display for Failure {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     log(matches!(cli.command, Command::Serve(_)));
+    if matches!(
+        cli.command,
+        Command::Demo(_) | Command::Serve(_) | Command::Pay(_)
+    ) {
+        crate::harden::harden();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

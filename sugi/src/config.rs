@@ -4,6 +4,7 @@
 //! `key_password` of `[shop.main]`. The environment wins over the file.
 
 mod key;
+mod secret_file;
 mod shop;
 
 use std::{
@@ -122,9 +123,17 @@ impl Config {
         config.data = config.data.map(|data| home.join(data));
         home.clone_into(&mut config.home);
         for (id, shop) in &mut config.shop {
-            shop.cert = home.join(&shop.cert);
-            shop.key = home.join(&shop.key);
-            shop.key_password_file = shop.key_password_file.take().map(|file| home.join(file));
+            let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+            let place = |file: &Path| {
+                secret_file::place(home, file, credentials.as_deref())
+                    .map_err(|why| failed(&format!("shop {id}: {why}")))
+            };
+            shop.cert = place(&shop.cert)?;
+            shop.key = place(&shop.key)?;
+            shop.key_password_file = match &shop.key_password_file {
+                Some(file) => Some(place(file)?),
+                None => None,
+            };
             if shop.key_password.is_some() == shop.key_password_file.is_some() {
                 return Err(failed(&format!(
                     "shop {id}: give key_password or key_password_file, one of them"

@@ -3,6 +3,7 @@
 mod card_input;
 mod cli;
 mod config;
+mod harden;
 mod house;
 mod print;
 mod scan;

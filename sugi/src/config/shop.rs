@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sugi_core::{Policy, ShopId};
 use sugi_engine::{Contract, Limits, Shop};
 
+use super::secret_file;
 use crate::cli::Failure;
 
 /// One shop.
@@ -118,13 +119,15 @@ impl ShopConfig {
         let read = |file: &Path| {
             std::fs::read(file).map_err(|why| failed(&format!("{}: {why}", file.display())))
         };
+        let secret = |file: &Path| secret_file::read(file).map_err(|why| failed(&why));
         let password = match (&self.key_password, &self.key_password_file) {
-            (_, Some(file)) => String::from_utf8(read(file)?)
-                .map_err(|_| failed(&"the key's password is not UTF-8"))?,
+            (_, Some(file)) => std::str::from_utf8(&secret(file)?)
+                .map_err(|_| failed(&"the key's password is not UTF-8"))?
+                .to_owned(),
             (password, None) => password.clone().unwrap_or_default(),
         };
         let password = zeroize::Zeroizing::new(password);
-        let (cert, key) = (read(&self.cert)?, zeroize::Zeroizing::new(read(&self.key)?));
+        let (cert, key) = (read(&self.cert)?, secret(&self.key)?);
         let password = password.trim_end_matches(['\r', '\n']);
         let credentials =
             Credentials::from_pem(&cert, &key, password).map_err(|why| failed(&why))?;

@@ -178,3 +178,30 @@ async fn cards_never_cross_a_network_in_the_clear() {
         "{why}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_its_memory_is_written_to_a_disk() {
+    let desk = Desk::new().await;
+    let service = Service::start(&desk);
+    let limits = format!("/proc/{}/limits", service.process.id());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let words: Vec<_> = core.unwrap().split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{words:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_everybody_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new().await;
+    let key = desk.dir.path().join("splPrikeyPKCS8.pem");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (why, code) = failure(&desk.sugi(&["serve"], ""));
+    assert_ne!(code, 0);
+    assert!(
+        why.contains("chmod o-rwx") && why.contains("splPrikeyPKCS8.pem"),
+        "{why}"
+    );
+}
