@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) key: Arc<ApiKey>,
+    pub(crate) from: IpAddr,
     _place: OwnedSemaphorePermit,
 }
 
@@ -75,6 +76,7 @@ where
         }
         Ok(Self {
             key: Arc::clone(&known.key),
+            from,
             _place: place,
         })
     }

@@ -28,6 +28,7 @@ use crate::router::operations;
     ),
     components(schemas(
         crate::problem::Body,
+        crate::problem::LimitWord,
         crate::payments::words::StateWord,
         crate::payments::list::ShopWord,
         crate::payments::list::Moment,
@@ -119,7 +120,10 @@ impl IntoResponses for Problems {
                 403,
                 "The key may not do this, or not for this shop, or not from this address.",
             ),
-            (429, "Too many requests of this key at once."),
+            (
+                429,
+                "Too many requests of this key at once, or new payments that come too fast.",
+            ),
             (
                 500,
                 "Something is broken; nothing was sent to KCP unless the problem says so.",

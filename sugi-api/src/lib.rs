@@ -41,6 +41,7 @@ mod serve;
 mod shops;
 pub mod show;
 mod text;
+mod velocity;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -4,7 +4,7 @@
 //! an order or anything typed in.
 
 mod shops;
-mod text;
+pub(crate) mod text;
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +30,7 @@ use crate::{
     document::Problems,
     keys::Scope,
     problem::{Code, Problem},
+    velocity,
 };
 
 use text::{Kind, Text};
@@ -109,6 +110,7 @@ pub(crate) async fn metrics(
     if let Some(caller) = &caller {
         let may_see = |shop: &ShopId| caller.key.may_use(shop);
         shops::write(&mut text, &api.0.engine.counts(), &open, may_see);
+        velocity::write(&mut text, &api, may_see);
     }
     api.0.metrics.write(&mut text);
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];

@@ -23,6 +23,12 @@ use crate::problem::{Code, Problem};
 pub struct Peer(pub IpAddr);
 
 impl Peer {
+    /// What counts as one caller for limits: an IPv4 address, or an IPv6 address's /64.
+    #[must_use]
+    pub fn counted_as(self) -> IpAddr {
+        sugi_engine::counted_as(self.0)
+    }
+
     /// The peer of a request, from its socket's, or from its headers if a proxy stands in front.
     pub(crate) fn of(socket: SocketAddr, behind_proxy: bool, headers: &HeaderMap) -> Self {
         let told = behind_proxy.then(|| last_hop(headers)).flatten();

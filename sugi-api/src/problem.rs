@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use nhn_kcp::Invalid;
 use serde::Serialize;
 use sugi_core::{PaymentId, Refusal};
+use sugi_engine::LimitBy;
 use sugi_store::StoreError;
 use utoipa::ToSchema;
 
@@ -123,6 +124,8 @@ codes! {
         "Ask again after Retry-After."
     ShopBusy "shop_busy" TOO_MANY_REQUESTS "The shop has as many payments under way as it may"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
+    TooFast "too_fast" TOO_MANY_REQUESTS "New payments come faster than people buy, or too many are declined"
+        "Nothing was done. Ask again after Retry-After with the same Idempotency-Key; if it was no attack, have the shop's velocity limits raised."
     Internal "internal" INTERNAL_SERVER_ERROR "Something is broken here"
         "Ask again with the same Idempotency-Key; tell the operator the x-request-id."
     LedgerInconsistent "ledger_inconsistent" INTERNAL_SERVER_ERROR "The ledger does not read as it should"
@@ -164,6 +167,9 @@ pub(crate) struct Body {
     /// The rule that the field's value breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
+    /// Which velocity limit it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<LimitWord>,
     /// KCP's result code, where KCP said something.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "8012")]
@@ -182,6 +188,29 @@ pub(crate) struct Body {
     /// How much of it is left to cancel, in the currency's smallest unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining_amount: Option<u64>,
+}
+
+/// By what a velocity limit counts: the caller's address, the API key or operator, the card's first
+/// six digits, or the shop.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = VelocityLimit)]
+pub(crate) enum LimitWord {
+    Address,
+    Key,
+    CardRange,
+    Shop,
+}
+
+impl From<LimitBy> for LimitWord {
+    fn from(by: LimitBy) -> Self {
+        match by {
+            LimitBy::Address => Self::Address,
+            LimitBy::Actor => Self::Key,
+            LimitBy::Bin => Self::CardRange,
+            LimitBy::Shop => Self::Shop,
+        }
+    }
 }
 
 /// A problem on its way out.
@@ -206,6 +235,7 @@ impl Problem {
             code,
             field: None,
             rule: None,
+            limit: None,
             res_cd: None,
             res_msg: None,
             money_may_have_moved: false,
@@ -244,6 +274,11 @@ impl Problem {
 
     pub(crate) fn rule(mut self, rule: impl Into<String>) -> Self {
         self.0.body.rule = Some(rule.into());
+        self
+    }
+
+    pub(crate) fn limit(mut self, by: LimitBy) -> Self {
+        self.0.body.limit = Some(by.into());
         self
     }
 

@@ -14,12 +14,14 @@ use sugi_core::{
 use sugi_store::{Book, Draft, Filter};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{engine::Inner, kcp, shop::Shop, work::Place};
+use crate::{engine::Inner, kcp, shop::Shop, velocity::Who, work::Place};
 
 /// The card of a sale, from the request until its approval is sent.
 pub(crate) struct Held {
     pub(crate) card: Card,
     pub(crate) proof: Option<HolderProof>,
+    /// Whom its answer counts for.
+    pub(crate) who: Who,
     /// Its room on the line.
     pub(crate) _permit: OwnedSemaphorePermit,
 }
@@ -52,9 +54,13 @@ impl Inner {
         // An approval's intent was written with the request, so the first call is made without asking.
         if let Some(held) = first.take() {
             work.calls(true);
+            let who = held.who.clone();
             let event = self.approve(&book, &shop, held).await;
             if shop.gate.heard(&event, self.clock.now()) {
                 tracing::error!(shop = %shop.id, "too many answers are lost: no new sales for a while");
+            }
+            if shop.gate.answered(&who, &event, self.clock.now()) {
+                tracing::error!(shop = %shop.id, "too many sales are declined: somebody may be trying out cards");
             }
             book = self.take_up(book, event, &shop).await;
             work.calls(false);

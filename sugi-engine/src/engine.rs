@@ -85,8 +85,9 @@ impl Engine {
     pub fn set_shops(&self, shops: impl IntoIterator<Item = Shop>) {
         let mut known = self.0.shops.write().unwrap_or_else(PoisonError::into_inner);
         let kept = |mut shop: Shop| {
-            // What is on the line, and a brake that holds, stay as they are.
+            // What is on the line, a brake that holds, and what was counted stay as they are.
             if let Some(before) = known.get(&shop.id) {
+                before.gate.take_limits_of(&shop.gate);
                 shop.gate = Arc::clone(&before.gate);
             }
             shop

@@ -1,6 +1,6 @@
 //! Sales: asked for once, sent once, and waited for as long as the asker likes.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use nhn_kcp::{Card, HolderProof, Invalid, Order, OrderNo};
@@ -16,6 +16,7 @@ use crate::{
     kcp,
     shop::Shop,
     tally::Change,
+    velocity::{Counted, LimitBy, TooFast, Who},
     work::Work,
 };
 
@@ -31,6 +32,8 @@ pub struct Sale {
     pub proof: Option<HolderProof>,
     /// Who keyed it in.
     pub by: Actor,
+    /// From which address, where there is one.
+    pub from: Option<IpAddr>,
     /// Whose key this is and the key, so that asking twice makes one payment.
     pub key: Option<(String, String)>,
 }
@@ -93,6 +96,15 @@ pub enum PayError {
         /// When to ask again.
         until: Timestamp,
     },
+    /// Sales come faster than people buy, or too many are declined: see
+    /// [`VelocityRule`](crate::VelocityRule). How far over the limit is told to nobody.
+    #[error("too many sales {by} in a short time; no new one before {until}")]
+    TooFast {
+        /// By what the limit counts.
+        by: LimitBy,
+        /// When to ask again.
+        until: Timestamp,
+    },
     /// The service is ending.
     #[error("the service is ending; ask the next one")]
     Stopping,
@@ -134,20 +146,25 @@ impl Engine {
             key,
             request: fingerprint(&request),
         });
-        let permit = match self.admit(&shop, now) {
-            Ok(permit) => permit,
-            // Whoever asks again for what was done before moves nothing, so no gate is in the way.
+        let (permit, counted) = match self.admit(&shop, Who::of(&request, sale.from), now) {
+            Ok(admitted) => admitted,
             Err(refused) => {
-                return match key {
-                    Some(key) => self.replay(&key).await?.ok_or(refused),
-                    None => Err(refused),
-                };
+                // Whoever asks again for what was done before moves nothing, so no gate is in the way.
+                if let Some(key) = key
+                    && let Some(before) = self.replay(&key).await?
+                {
+                    return Ok(before);
+                }
+                if let PayError::TooFast { by, .. } = refused {
+                    shop.gate.refused(by);
+                }
+                return Err(refused);
             }
         };
         let book = match self.create(&shop, request, key).await {
             Ok(Created::New(book)) => book,
             other => {
-                shop.gate.hand_back();
+                shop.gate.hand_back(&counted);
                 return match other? {
                     Created::Before(payment, same_request) => {
                         self.replayed(payment, same_request).await
@@ -169,6 +186,7 @@ impl Engine {
         let held = Held {
             card: sale.card,
             proof: sale.proof,
+            who: counted.who,
             _permit: permit,
         };
         tokio::spawn(Arc::clone(&self.0).drive(place, book, shop, Some(held)));
@@ -237,8 +255,14 @@ impl Engine {
         }
     }
 
-    /// Lets a sale through the shop's gates.
-    fn admit(&self, shop: &Shop, now: Timestamp) -> Result<OwnedSemaphorePermit, PayError> {
+    /// Lets a sale through the shop's gates. It is counted here and not when it is written, or many at
+    /// once would all pass.
+    fn admit(
+        &self,
+        shop: &Shop,
+        who: Who,
+        now: Timestamp,
+    ) -> Result<(OwnedSemaphorePermit, Counted), PayError> {
         if self.0.is_stopping() {
             return Err(PayError::Stopping);
         }
@@ -246,12 +270,16 @@ impl Engine {
             .gate
             .enter()
             .ok_or_else(|| PayError::Busy(shop.id.clone()))?;
-        let brake = shop.gate.pass(now);
-        brake.map_err(|until| PayError::Brake {
-            shop: shop.id.clone(),
-            until,
-        })?;
-        Ok(permit)
+        let counted = shop.gate.count(who, now);
+        let counted = counted.map_err(|TooFast { by, until }| PayError::TooFast { by, until })?;
+        match shop.gate.pass(now) {
+            Ok(()) => Ok((permit, counted)),
+            Err(until) => {
+                shop.gate.uncount(&counted);
+                let shop = shop.id.clone();
+                Err(PayError::Brake { shop, until })
+            }
+        }
     }
 
     /// What a key made before, if it made anything.

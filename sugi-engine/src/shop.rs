@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     brake::{Brake, BrakeRule},
     sale::PayError,
+    velocity::{Counted, LimitBy, TooFast, Velocity, VelocityNow, VelocityRule, Who},
 };
 
 /// A shop that payments can be taken for.
@@ -36,13 +37,15 @@ pub struct Shop {
     pub(crate) lookup_works: Arc<AtomicBool>,
 }
 
-/// What a shop's new sales have to pass: room on the line, and a brake that does not hold.
+/// What a shop's new sales have to pass: room on the line, a pace that people have, and a brake that
+/// does not hold.
 #[derive(Debug)]
 pub(crate) struct Gate {
     size: usize,
     calls: Arc<Semaphore>,
     rule: BrakeRule,
     brake: Mutex<Brake>,
+    velocity: Mutex<Velocity>,
 }
 
 impl Gate {
@@ -56,6 +59,7 @@ impl Gate {
             calls,
             rule: limits.brake.clone(),
             brake: Mutex::default(),
+            velocity: Mutex::new(Velocity::new(limits.velocity.clone())),
         }
     }
 
@@ -69,9 +73,40 @@ impl Gate {
         self.size - self.calls.available_permits()
     }
 
+    /// Takes the velocity limits of a shop that is read anew; what is counted stays.
+    pub(crate) fn take_limits_of(&self, other: &Self) {
+        let rule = other.velocity().rule().clone();
+        self.velocity().set_rule(rule);
+    }
+
     /// A sale that was let through did not go out after all.
-    pub(crate) fn hand_back(&self) {
+    pub(crate) fn hand_back(&self, counted: &Counted) {
         self.brake().hand_back();
+        self.velocity().hand_back(counted);
+    }
+
+    /// Counts a sale, unless it comes too fast.
+    pub(crate) fn count(&self, who: Who, now: Timestamp) -> Result<Counted, TooFast> {
+        self.velocity().admit(who, now)
+    }
+
+    /// The brake refused a sale that was counted.
+    pub(crate) fn uncount(&self, counted: &Counted) {
+        self.velocity().hand_back(counted);
+    }
+
+    /// A sale was refused because it came too fast.
+    pub(crate) fn refused(&self, by: LimitBy) {
+        self.velocity().refused(by);
+    }
+
+    /// Counts how an approval ended. Whether too many are declined from now on.
+    pub(crate) fn answered(&self, who: &Who, event: &Event, now: Timestamp) -> bool {
+        match event {
+            Event::Approved(_) => self.velocity().answered(who, false, now),
+            Event::Declined(_) => self.velocity().answered(who, true, now),
+            _ => false,
+        }
     }
 
     /// Whether the brake lets a sale through; otherwise when to ask again.
@@ -94,6 +129,10 @@ impl Gate {
     fn brake(&self) -> MutexGuard<'_, Brake> {
         self.brake.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn velocity(&self) -> MutexGuard<'_, Velocity> {
+        self.velocity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How much a shop may do at once.
@@ -103,6 +142,8 @@ pub struct Limits {
     pub calls_at_once: usize,
     /// When lost answers stop new sales.
     pub brake: BrakeRule,
+    /// How fast new sales may come, and how many may be declined.
+    pub velocity: VelocityRule,
 }
 
 impl Default for Limits {
@@ -111,6 +152,7 @@ impl Default for Limits {
         Self {
             calls_at_once: 1_024,
             brake: BrakeRule::default(),
+            velocity: VelocityRule::default(),
         }
     }
 }
@@ -175,6 +217,12 @@ impl Shop {
             gate: Arc::new(Gate::new(limits)),
             lookup_works: Arc::default(),
         }
+    }
+
+    /// How its velocity limits stand.
+    #[must_use]
+    pub fn velocity(&self, now: Timestamp) -> VelocityNow {
+        self.gate.velocity().now(now)
     }
 
     /// Refuses what the contract does not have.

@@ -286,6 +286,7 @@ fn sale(new: New, caller: &Caller, key: IdempotencyKey) -> Result<Sale, Problem>
         card: card.map_err(invalid)?,
         proof: proof.transpose().map_err(invalid)?,
         by: caller.key.name.clone(),
+        from: Some(caller.from),
         key: Some((caller.key.name.to_string(), key.0)),
     })
 }
@@ -319,6 +320,9 @@ fn refused(why: PayError, now: jiff::Timestamp) -> Problem {
             .payment(&payment),
         PayError::Busy(_) => Problem::new(Code::ShopBusy, said).retry_after(1),
         PayError::Brake { until, .. } => Problem::new(Code::KcpUnsteady, said).retry_at(until, now),
+        PayError::TooFast { by, until } => Problem::new(Code::TooFast, said)
+            .limit(by)
+            .retry_at(until, now),
         PayError::Stopping => Problem::new(Code::Stopping, said).retry_after(1),
         PayError::Store(why) => why.into(),
     }

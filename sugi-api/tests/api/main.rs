@@ -23,3 +23,4 @@ mod resolve;
 mod service;
 mod tax;
 mod tls;
+mod velocity;

@@ -17,6 +17,7 @@ mod nodes;
 mod restart;
 mod sale;
 mod tax;
+mod velocity;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -234,6 +235,7 @@ fn sale(order_no: &str, won: u64) -> Sale {
         card: card("4111111111111111"),
         proof: None,
         by: "kim".parse().unwrap(),
+        from: None,
         key: None,
     }
 }

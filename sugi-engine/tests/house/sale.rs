@@ -329,7 +329,7 @@ async fn stopping_cuts_no_approval_in_half() {
 }
 
 /// Opens the house anew with a shop that has these limits.
-fn open_with(house: &mut House, limits: &Limits) {
+pub(crate) fn open_with(house: &mut House, limits: &Limits) {
     house.engine = None;
     let store = sugi_store::Store::open(house.dir.path()).unwrap();
     house.engine = Some(Engine::new(store, [house.shop_with(limits)], Clock::real()));

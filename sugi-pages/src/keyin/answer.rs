@@ -104,6 +104,10 @@ impl Refused {
                 let text = fill(w.e_brake, &[&write::clock(until)]);
                 of(StatusCode::SERVICE_UNAVAILABLE, "", &text)
             }
+            PayError::TooFast { until, .. } => {
+                let text = fill(w.e_too_fast, &[&write::clock(until)]);
+                of(StatusCode::TOO_MANY_REQUESTS, "", &text)
+            }
             PayError::Stopping => of(StatusCode::SERVICE_UNAVAILABLE, "", w.e_stopping),
             PayError::Store(why) => {
                 tracing::error!(%why, "the ledger failed a key-in");

@@ -59,6 +59,7 @@ pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Aske
             card,
             proof,
             key: Some((format!("operator:{by}"), form_key.clone())),
+            from: visitor.from.address,
             by,
         },
         marks,

@@ -65,6 +65,7 @@ words! {
         e_key_reused "이 양식으로 이미 결제했습니다. 새 결제는 새 화면에서 하십시오." "This form has made a payment already. Open a new one for another payment."
         e_busy "지금 진행 중인 결제가 너무 많습니다. 잠시 후 다시 누르십시오." "Too many payments are under way. Press again in a moment."
         e_brake "카드사 응답이 자꾸 끊겨 새 결제를 잠시 멈췄습니다. {} 이후에 다시 시도하십시오." "Answers are getting lost, so new payments are held. Try again after {}."
+        e_too_fast "짧은 시간에 결제나 거절이 너무 많습니다. {} 이후에 다시 시도하십시오." "Too many sales or declines in a short time. Try again after {}."
         e_stopping "서버가 재시작 중입니다. 잠시 후 다시 누르십시오." "The server is restarting. Press again in a moment."
         e_other "결제를 시작하지 못했습니다. 청구된 것은 없습니다." "The payment was not begun. Nothing was charged."
         e_ledger "원장에 쓸 수 없습니다. 다시 결제하기 전에 결제 내역을 확인하십시오." "The ledger cannot be written. Look at the payments before you charge again."

@@ -94,6 +94,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         card,
         proof,
         by: "cli".parse()?,
+        from: None,
         key: args.key.map(|key| ("cli".into(), key)),
     };
     let payment = match engine.pay(sale).await.map_err(explain)? {

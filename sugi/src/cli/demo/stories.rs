@@ -136,6 +136,7 @@ impl Demo {
             card: Card::new(CardNumber::parse(ask.card)?, Expiry::new(2030, 12)?),
             proof: proof.transpose()?,
             by: "demo".parse()?,
+            from: None,
             key: None,
         };
         match self.engine.pay(sale).await? {
