@@ -6,6 +6,7 @@
 mod key;
 mod secret_file;
 mod shop;
+mod velocity;
 
 use std::{
     collections::BTreeMap,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sugi_core::{Policy, ShopId};
 use sugi_engine::{Contract, Limits, Shop};
 
-use super::secret_file;
+use super::{secret_file, velocity::VelocityConfig};
 use crate::cli::Failure;
 
 /// One shop.
@@ -36,6 +36,8 @@ pub(crate) struct ShopConfig {
     pub(crate) contract: ContractConfig,
     #[serde(default)]
     pub(crate) seconds: Seconds,
+    #[serde(default)]
+    pub(crate) velocity: VelocityConfig,
 }
 
 /// What the shop's contract with KCP has.
@@ -188,6 +190,10 @@ impl ShopConfig {
             ladder,
             ..Policy::default()
         };
+        let limits = Limits {
+            velocity: self.velocity.open().map_err(|why| failed(&why))?,
+            ..Limits::default()
+        };
         let client = Client::builder(self.site_cd.clone(), credentials, gateway)
             .timeouts(times)
             .build();
@@ -198,7 +204,7 @@ impl ShopConfig {
             MARGIN,
             contract,
             policy,
-            &Limits::default(),
+            &limits,
         ))
     }
 }
@@ -220,6 +226,7 @@ impl ShopConfig {
             key_password_file: None,
             contract,
             seconds: Seconds::default(),
+            velocity: VelocityConfig::of_sandbox(),
         })
     }
 }
