@@ -279,6 +279,7 @@ mod tests {
             FILE,
             &[
                 ("SUGI_SHOP__MAIN__SECONDS__QUIET", "7"),
+                ("SUGI_SHOP__MAIN__VELOCITY__SALES_PER_BIN", "8"),
                 ("SUGI_CONFIG", "x"),
             ],
         )
@@ -286,6 +287,7 @@ mod tests {
         let shop = &config.shop[&"main".parse().unwrap()];
         assert_eq!(config.ledger(), Path::new("/etc/sugi/ledger"));
         assert_eq!(shop.cert, Path::new("/etc/sugi/splCert.pem"));
+        assert_eq!(shop.velocity.sales_per_bin, 8);
         assert!((shop.seconds.quiet - 7.0).abs() < f64::EPSILON);
     }
 

@@ -142,6 +142,9 @@ pub(crate) struct NewProof {
 /// waits so, an approval whose answer was lost and that is found alive can be kept. A caller that
 /// hangs up changes nothing else.
 ///
+/// Past a velocity limit of the shop the answer is 429 `too_fast`, with the limit's name and
+/// `Retry-After`; nothing is sent. Asking again with a key that made a payment is never refused so.
+///
 /// The same `Idempotency-Key` with the same body never makes a second payment: the answer is the
 /// payment as it is now, with `Idempotency-Replayed: true`.
 #[utoipa::path(

@@ -94,6 +94,13 @@ async fn it_states_the_rules() {
         (&key["required"], &key["schema"]["maxLength"]),
         (&Value::Bool(true), &255.into())
     );
+    let limits = &document["components"]["schemas"]["VelocityLimit"]["enum"];
+    let words = sugi_engine::LimitBy::ALL.map(sugi_engine::LimitBy::as_str);
+    assert_eq!(
+        *limits,
+        serde_json::json!(words),
+        "one word each, everywhere"
+    );
     let codes = &document["components"]["schemas"]["ProblemCode"]["enum"];
     assert_eq!(codes.as_array().unwrap().len(), Code::ALL.len());
 }
