@@ -1,12 +1,15 @@
 //! Finding payments.
 
+#[cfg(test)]
+mod plans;
+mod statement;
+
 use jiff::Timestamp;
 use sugi_core::{PaymentId, ShopId, Status};
 
 use crate::{
     error::{Finding, StoreError},
-    sql,
-    value::{Cells, Value},
+    value::Cells,
 };
 
 /// Which payments to list. Everything that is set must hold; texts must match exactly.
@@ -32,7 +35,7 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Created before.
     pub until: Option<Timestamp>,
-    /// Only those made before this one: where the page before ended.
+    /// Only those that are older than this one: where the page before ended.
     pub before: Option<PaymentId>,
     /// How many, from 1 to [`Filter::MOST`].
     pub limit: usize,
@@ -41,67 +44,6 @@ pub struct Filter {
 impl Filter {
     /// The largest page.
     pub const MOST: usize = 200;
-
-    /// The statement and its parameters. One row more than the page holds is asked for, to know
-    /// whether there is a next page.
-    pub(crate) fn to_sql(&self) -> (String, Vec<Value<'static>>) {
-        let mut wheres = Vec::new();
-        let mut values = Vec::new();
-        let mut hold = |column: &str, list: Vec<Value<'static>>| {
-            if !list.is_empty() {
-                let marks: Vec<_> = (1..=list.len())
-                    .map(|n| format!("${}", values.len() + n))
-                    .collect();
-                wheres.push(match column.split_once(' ') {
-                    Some(_) => format!("{column} {}", marks[0]),
-                    None => format!("{column} in ({})", marks.join(", ")),
-                });
-                values.extend(list);
-            }
-        };
-        let text =
-            |text: &Option<String>| text.iter().cloned().map(Value::from).collect::<Vec<_>>();
-        let time =
-            |at: &Option<Timestamp>| at.iter().map(|at| at.as_microsecond().into()).collect();
-        hold(
-            "shop",
-            self.shops
-                .iter()
-                .map(|shop| shop.to_string().into())
-                .collect(),
-        );
-        hold(
-            "status",
-            self.statuses
-                .iter()
-                .map(|status| status.as_str().into())
-                .collect(),
-        );
-        hold("order_no", text(&self.order_no));
-        hold("tno", text(&self.tno));
-        hold("app_no", text(&self.app_no));
-        hold("last4", text(&self.last4));
-        hold("buyer_name", text(&self.buyer_name));
-        hold("buyer_phone", text(&self.buyer_phone));
-        hold("created_at >=", time(&self.from));
-        hold("created_at <", time(&self.until));
-        hold(
-            "id <",
-            self.before.iter().map(|id| id.to_string().into()).collect(),
-        );
-        let wheres = if wheres.is_empty() {
-            String::new()
-        } else {
-            format!("where {}", wheres.join(" and "))
-        };
-        let limit = self.limit.clamp(1, Self::MOST) + 1;
-        (
-            sql::LIST
-                .replace("{where}", &wheres)
-                .replace("{limit}", &limit.to_string()),
-            values,
-        )
-    }
 }
 
 /// A page of payments.
@@ -155,7 +97,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// A row of [`sql::LIST`] or [`sql::DOUBTS`].
+    /// A row of [`LIST`](crate::sql::LIST) or [`DOUBTS`](crate::sql::DOUBTS).
     pub(crate) fn read(row: &Cells) -> Result<Self, StoreError> {
         let id = row.id(0)?;
         let bad = |what: String| StoreError::from(Finding::in_projection(id.as_str(), what));
@@ -188,31 +130,5 @@ impl Summary {
             doubt_since: row.maybe_time(15)?,
             id,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_become_parameters() {
-        let filter = Filter {
-            statuses: vec![Status::Approved, Status::InDoubt],
-            order_no: Some("A' or 1=1".into()),
-            from: Some(Timestamp::UNIX_EPOCH),
-            limit: 10_000,
-            ..Filter::default()
-        };
-        let (sql, values) = filter.to_sql();
-        assert!(
-            sql.contains(
-                "where status in ($1, $2) and order_no in ($3) and created_at >= $4 order by"
-            ),
-            "{sql}"
-        );
-        assert!(sql.ends_with("limit 201"), "{sql}");
-        assert_eq!(values.len(), 4);
-        assert!(!sql.contains("1=1"));
     }
 }

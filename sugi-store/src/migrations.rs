@@ -22,6 +22,7 @@ const STEPS: &[(&str, &str)] = &[
         "0003 reports",
         include_str!("../migrations/0003_reports.sql"),
     ),
+    ("0004 lists", include_str!("../migrations/0004_lists.sql")),
 ];
 
 const TABLE: &str =

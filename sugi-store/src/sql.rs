@@ -72,11 +72,16 @@ order by p.id, j.seq";
 /// Journal rows whose payment the projection does not know.
 pub(crate) const ORPHANS: &str = "select payment, seq from journal where not exists (select 1 from payment where id = payment) limit 1";
 
-/// Payments, the newest first; `{where}` is made of the filters that are set.
+/// Payments; which and in what order is made of the filters that are set.
 pub(crate) const LIST: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
     issuer, actor, created_at, doubt_since
-from payment {where} order by id desc limit {limit}";
+from payment";
+
+/// In [`LIST`]: what is older than a payment. The first half is what an index can go by.
+pub(crate) const BEFORE: &str = "\
+{time} <= (select created_at from payment where id = {id})
+and (created_at < (select created_at from payment where id = {id}) or id < {id})";
 
 /// Payments in doubt, the oldest doubt first: by an index that holds nothing else.
 pub(crate) const DOUBTS: &str = "\

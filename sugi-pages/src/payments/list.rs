@@ -121,7 +121,8 @@ async fn find(
         more |= page.more;
         found.extend(page.payments);
     }
-    found.sort_by(|one: &Summary, other| other.id.cmp(&one.id));
+    let time = |one: &Summary| (one.created_at, one.id.clone());
+    found.sort_by_cached_key(|one| std::cmp::Reverse(time(one)));
     found.dedup_by(|one, other| one.id == other.id);
     more |= found.len() > PAGE;
     found.truncate(PAGE);

@@ -8,6 +8,7 @@ use crate::{House, approved, at, declined, id, request};
 on_each_engine!(
     by_state_order_number_card_and_approval,
     page_by_page_without_gap_or_repeat,
+    page_by_page_through_several_shops_and_states,
     what_is_open_is_counted_by_shop_state_and_currency,
     a_span_of_time_is_told_in_groups,
     every_text_is_told_with_its_place,
@@ -198,6 +199,58 @@ async fn page_by_page_without_gap_or_repeat(house: House) {
         }
     }
     assert_eq!(seen, (1..=7).rev().map(id).collect::<Vec<_>>());
+}
+
+async fn page_by_page_through_several_shops_and_states(house: House) {
+    // By turns of three shops; every fourth was declined, every fifth came in the same moment.
+    let shops = ["a", "b", "c"].map(|shop| shop.parse::<sugi_core::ShopId>().unwrap());
+    for n in 1..=40_u32 {
+        let mut request = request(&format!("A-{n}"));
+        request.shop = shops[n as usize % 3].clone();
+        let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
+        let time = at(i64::from(n / 5));
+        let draft = Draft::begin(id(n), time, events).unwrap();
+        let opening = Opening {
+            attempt: 1,
+            key: None,
+        };
+        let book = house.store().create(draft, None, opening).await.unwrap();
+        if n % 4 == 0 {
+            let draft = Draft::of(book, at(100), declined()).unwrap();
+            house.store().append(draft, None).await.unwrap();
+        }
+    }
+    let two = || vec![shops[0].clone(), shops[1].clone()];
+    for (shops, statuses) in [
+        (vec![], vec![]),
+        (two(), vec![]),
+        (vec![], vec![Status::Declined, Status::Approving]),
+        (two(), vec![Status::Declined, Status::Approving]),
+        (two(), vec![Status::Declined]),
+    ] {
+        let fits = |n: &u32| {
+            (shops.is_empty() || n % 3 != 2) && (statuses.len() != 1 || n.is_multiple_of(4))
+        };
+        let mut filter = Filter {
+            shops: shops.clone(),
+            statuses: statuses.clone(),
+            from: Some(at(1)),
+            limit: 7,
+            ..Filter::default()
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = house.store().list(filter.clone()).await.unwrap();
+            filter.before = page.payments.last().map(|payment| payment.id.clone());
+            seen.extend(page.payments.into_iter().map(|payment| payment.id));
+            if !page.more {
+                break;
+            }
+            assert!(seen.len() <= 40, "it goes round in a circle");
+        }
+        let all = (5..=40).rev().filter(fits).map(id).collect::<Vec<_>>();
+        assert_eq!(seen, all, "{shops:?} {statuses:?}");
+    }
 }
 
 async fn what_is_open_is_counted_by_shop_state_and_currency(house: House) {
