@@ -1,7 +1,9 @@
 //! The command line: data on stdout, talk on stderr, exit 0 when it went as asked.
 
+mod audit;
 mod cancel;
 mod demo;
+mod init;
 mod key;
 mod list;
 mod pan_scan;
@@ -11,6 +13,7 @@ mod sandbox;
 mod serve;
 mod show;
 mod tax;
+mod user;
 mod verify;
 
 use std::process::ExitCode;
@@ -34,6 +37,10 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Run the payment service: the REST API over a ledger
     Serve(serve::Args),
+    /// Set an installation up: a first sugi.toml, and the first administrator
+    Init(init::Args),
+    /// Add, show and change operators
+    User(user::Args),
     /// Make an API key
     Key(key::Args),
     /// Take a payment; the card comes from a prompt or from stdin, never from arguments
@@ -48,8 +55,10 @@ enum Command {
     Resolve(resolve::Args),
     /// Look for card numbers where there should be none: the ledger, logs, backups, exports
     PanScan(pan_scan::Args),
-    /// Check every hash, every history and every row of a ledger
+    /// Check every hash, every history and every row of a ledger and its audit
     Verify(verify::Args),
+    /// List who did what, or print the anchor to keep
+    Audit(audit::Args),
 }
 
 /// Why a command failed: one sentence, and perhaps what to do.
@@ -115,6 +124,8 @@ pub(crate) fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Sandbox(args) => sandbox::run(args).await,
             Command::Serve(args) => serve::run(args).await,
+            Command::Init(args) => init::run(args).await,
+            Command::User(args) => user::run(args).await,
             Command::Key(args) => {
                 key::run(&args);
                 Ok(())
@@ -126,6 +137,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Resolve(args) => resolve::run(args).await,
             Command::PanScan(args) => pan_scan::run(args).await,
             Command::Verify(args) => verify::run(args).await,
+            Command::Audit(args) => audit::run(args).await,
         }
     });
     match outcome {

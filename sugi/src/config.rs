@@ -3,6 +3,7 @@
 //! `SUGI_DATA` is `data`; tables are joined by two underscores, so `SUGI_SHOP__MAIN__KEY_PASSWORD` is
 //! `key_password` of `[shop.main]`. The environment wins over the file.
 
+mod access;
 mod key;
 mod secret_file;
 mod shop;
@@ -15,12 +16,14 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use sugi_access::Rules;
 use sugi_api::{ApiKey, Door, Tls};
 use sugi_core::{Actor, ShopId};
 use sugi_engine::Shop;
 use sugi_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
+pub(crate) use self::access::AccessConfig;
 pub(crate) use self::key::KeyConfig;
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
 use crate::cli::Failure;
@@ -51,7 +54,11 @@ pub(crate) struct Config {
     /// Where the file is.
     #[serde(skip)]
     pub(crate) home: PathBuf,
+    /// What was decided about operators.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) access: AccessConfig,
     /// The shops, by the name that this installation gives them.
+    #[serde(default)]
     pub(crate) shop: BTreeMap<ShopId, ShopConfig>,
     /// The API keys, by the name under which their holders act; `sugi key` makes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -66,6 +73,10 @@ pub(crate) struct TlsConfig {
     pub(crate) cert: PathBuf,
     /// Its key, PEM; relative to the file.
     pub(crate) key: PathBuf,
+}
+
+fn is_default(access: &AccessConfig) -> bool {
+    *access == AccessConfig::default()
 }
 
 fn default_listen() -> SocketAddr {
@@ -83,6 +94,7 @@ impl Config {
             data: None,
             database: None,
             home: PathBuf::new(),
+            access: AccessConfig::default(),
             shop,
             key,
         }
@@ -91,8 +103,9 @@ impl Config {
     /// Reads the file, then the environment over it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|why| {
-            Failure::new(format!("{}: {why}", path.display()))
-                .hint("name the file with --config, or run `sugi sandbox` to get one")
+            Failure::new(format!("{}: {why}", path.display())).hint(
+                "name the file with --config; `sugi init` makes one, and `sugi sandbox` one to try",
+            )
         })?;
         Self::parse(&text, path, std::env::vars())
     }
@@ -121,6 +134,7 @@ impl Config {
                 &"give data or database, one of them: a ledger is in one place",
             ));
         }
+        config.access.check().map_err(|why| failed(&why))?;
         config.data = config.data.map(|data| home.join(data));
         home.clone_into(&mut config.home);
         for (id, shop) in &mut config.shop {
@@ -193,6 +207,11 @@ impl Config {
             .unwrap_or_else(|| self.home.join("ledger"))
     }
 
+    /// What was decided about operators.
+    pub(crate) fn access_rules(&self) -> Rules {
+        self.access.rules()
+    }
+
     /// The API keys, ready to be compared with.
     pub(crate) fn keys(&self) -> Result<Vec<ApiKey>, Failure> {
         let keys: Vec<_> = self
@@ -234,6 +253,24 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) -> Result<(), &'stat
             parsed.unwrap_or_else(|| toml::Value::String(value.into())),
         );
         Ok(())
+    }
+}
+
+/// What a `sugi.toml` begins as.
+const FIRST: &str = include_str!("config/first.toml");
+
+/// Makes a first `sugi.toml`, for its owner alone; `false` if there is one.
+pub(crate) fn write_first(path: &Path) -> Result<bool, Failure> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let failed = |why: std::io::Error| Failure::new(format!("{}: {why}", path.display()));
+    let mut options = std::fs::OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            std::io::Write::write_all(&mut file, FIRST.as_bytes()).map_err(failed)?;
+            Ok(true)
+        }
+        Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(why) => Err(failed(why)),
     }
 }
 
@@ -292,6 +329,51 @@ mod tests {
     }
 
     #[test]
+    fn access_is_as_it_was_decided() {
+        let rules = parse(FILE, &[]).unwrap().access_rules();
+        assert_eq!(rules, Rules::default());
+        let file = "\
+            access = { idle_minutes = 5, longest_hours = 8, code_required = true, \
+            second_person = { close = false, cancel_above = 100_000 } }";
+        let env = [("SUGI_ACCESS__SECOND_PERSON__EXPORT", "true")];
+        let rules = parse(file, &env).unwrap().access_rules();
+        assert_eq!(rules.idle.as_mins(), 5);
+        assert_eq!(rules.longest.as_hours(), 8);
+        assert!(rules.code_required);
+        let second = rules.second_person;
+        assert!(!second.close && second.export);
+        assert_eq!(second.cancel_above, Some(100_000));
+        for (name, value) in [
+            ("SUGI_ACCESS__IDLE_MINUTES", "7"),
+            ("SUGI_ACCESS__LONGEST_HOURS", "7"),
+            ("SUGI_ACCESS__CODE_REQUIRED", "true"),
+            ("SUGI_ACCESS__SECOND_PERSON__CLOSE", "false"),
+            ("SUGI_ACCESS__SECOND_PERSON__CANCEL_ABOVE", "7"),
+            ("SUGI_ACCESS__SECOND_PERSON__EXPORT", "true"),
+        ] {
+            let rules = parse("", &[(name, value)]).unwrap().access_rules();
+            assert_ne!(rules, Rules::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_file_reads_as_it_is_and_with_all_of_it() {
+        let first = parse(FIRST, &[]).unwrap();
+        assert_eq!(first.ledger(), Path::new("/etc/sugi/ledger"));
+        assert!(first.shop.is_empty() && first.key.is_empty());
+        let settings = FIRST.lines().filter_map(|line| {
+            let setting = line.strip_prefix("# ").unwrap_or(line);
+            let is_setting = setting.starts_with('[') || setting.contains(" = ");
+            (is_setting && !setting.starts_with("database")).then_some(setting)
+        });
+        let all = settings.collect::<Vec<_>>().join("\n");
+        let all = parse(&all, &[]).unwrap();
+        assert!(all.behind_proxy && all.tls.is_some());
+        assert_eq!(all.access.second_person.cancel_above, Some(1_000_000));
+        assert_eq!((all.shop.len(), all.keys().unwrap().len()), (1, 1));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (text, env, named) in [
             (FILE.replace("cert =", "crt ="), vec![], "crt"),
@@ -307,6 +389,27 @@ mod tests {
                 FILE.into(),
                 vec![("SUGI_DATABASE", "postgres://x")],
                 "data or database",
+            ),
+            (FILE.into(), vec![("SUGI_ACCESS__IDLE", "1")], "idle"),
+            (
+                FILE.into(),
+                vec![("SUGI_ACCESS__IDLE_MINUTES", "0")],
+                "access.idle_minutes must be 1 to 1440",
+            ),
+            (
+                FILE.into(),
+                vec![("SUGI_ACCESS__LONGEST_HOURS", "169")],
+                "access.longest_hours must be 1 to 168",
+            ),
+            (
+                "access = { idle_minutes = 61, longest_hours = 1 }".into(),
+                vec![],
+                "never be idle",
+            ),
+            (
+                FILE.into(),
+                vec![("SUGI_ACCESS__SECOND_PERSON__CANCEL_ABOVE", "-1")],
+                "access.second_person.cancel_above",
             ),
         ] {
             let why = parse(&text, &env).unwrap_err();

@@ -1,7 +1,8 @@
 //! Where a command finds its ledger and its shops.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use sugi_access::{Access, Rules};
 use sugi_core::PaymentId;
 use sugi_engine::{Engine, clock::Clock};
 use sugi_store::{Book, Store, StoreError};
@@ -27,10 +28,7 @@ pub(crate) struct Place {
 
 impl Place {
     fn config(&self) -> Result<Config, Failure> {
-        match &self.data {
-            Some(dir) => Config::read(&dir.join("sugi.toml")),
-            None => Config::read(&self.config),
-        }
+        Config::read(&self.file())
     }
 
     /// The folder of a ledger in a file; none if it is in a PostgreSQL.
@@ -58,14 +56,64 @@ impl Place {
         Ok(engine)
     }
 
+    /// The configuration's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        match &self.data {
+            Some(dir) => dir.join("sugi.toml"),
+            None => self.config.clone(),
+        }
+    }
+
+    /// Operators and the audit, for changing. Shops are not looked at, and no payment is touched.
+    pub(crate) async fn access(&self) -> Result<Access, Failure> {
+        let config = self.config()?;
+        let engine = Engine::new(config.store().await?, [], Clock::real());
+        Ok(Access::new(engine, Clock::real(), config.access_rules()))
+    }
+
+    /// The same for reading, beside a service that may be writing.
+    pub(crate) async fn access_to_read(&self) -> Result<Access, Failure> {
+        if let Some(dir) = self.ledger_alone() {
+            let engine = Engine::new(Store::open_to_read(dir)?, [], Clock::real());
+            return Ok(Access::new(engine, Clock::real(), Rules::default()));
+        }
+        let config = self.config()?;
+        let store = match config.store().await {
+            Err(StoreError::Locked { .. }) => Store::open_to_read(&config.ledger())?,
+            store => store?,
+        };
+        let engine = Engine::new(store, [], Clock::real());
+        Ok(Access::new(engine, Clock::real(), config.access_rules()))
+    }
+
+    /// Which installation this is, in words that tell it from others: the machine, and where on it or
+    /// beyond it the ledger is.
+    pub(crate) fn installation(&self) -> Result<String, Failure> {
+        let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+        let ledger = if let Some(dir) = self.ledger_alone() {
+            absolute(dir)
+        } else {
+            let config = self.config()?;
+            // The address may hold a password.
+            let address = config.database.as_deref().and_then(|url| {
+                let place = url.rsplit('@').next()?;
+                place.split('?').next().map(ToOwned::to_owned)
+            });
+            address.unwrap_or_else(|| absolute(&config.ledger()))
+        };
+        Ok(format!("{}:{ledger}", name.trim()))
+    }
+
+    /// The folder that was named, if it holds a ledger and no configuration.
+    fn ledger_alone(&self) -> Option<&Path> {
+        let dir = self.data.as_deref();
+        dir.filter(|dir| !dir.join("sugi.toml").exists())
+    }
+
     /// The ledger, for reading. If no service runs on it, what a process that ended left on the line
     /// is written down as in doubt first.
     pub(crate) async fn ledger(&self) -> Result<Ledger, Failure> {
-        let alone = self
-            .data
-            .as_ref()
-            .filter(|dir| !dir.join("sugi.toml").exists());
-        if let Some(dir) = alone {
+        if let Some(dir) = self.ledger_alone() {
             return Ok(Ledger::Read(Store::open_to_read(dir)?));
         }
         let config = self.config()?;
@@ -83,6 +131,11 @@ impl Place {
             Err(why) => Err(why.into()),
         }
     }
+}
+
+fn absolute(dir: &Path) -> String {
+    let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.into());
+    dir.display().to_string()
 }
 
 /// A ledger that is read.

@@ -5,8 +5,10 @@ mod cli;
 mod config;
 mod harden;
 mod house;
+mod password_input;
 mod print;
 mod scan;
+mod unix_user;
 mod view;
 
 use std::process::ExitCode;

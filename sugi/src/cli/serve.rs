@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use sugi_access::{Access, Rules};
+use sugi_access::Access;
 use sugi_api::{Api, ApiKey, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_pages::Pages;
@@ -32,6 +32,11 @@ const LAST_CALLS: Duration = Duration::from_mins(1);
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
     let keys = keys(&config)?;
+    if config.shop.is_empty() {
+        print::talk(
+            "warning: no shop is configured, so nothing can be sold; [shop.NAME] in the file",
+        );
+    }
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     let door = config.door().await?;
     let scheme = if config.tls.is_some() {
@@ -40,7 +45,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         "http"
     };
     print::talk(&format!("listening on {scheme}://{}", door.local_addr()?));
-    let access = Access::new(engine, Clock::real(), Rules::default());
+    let access = Access::new(engine, Clock::real(), config.access_rules());
     serve(access, door, keys, reload(args.config)).await
 }
 

@@ -10,6 +10,7 @@ mod bad_input;
 mod commands;
 mod demo;
 mod kill;
+mod operators;
 mod pan_scan;
 mod secrets;
 mod serve;
