@@ -22,7 +22,7 @@ use http::{
 };
 use jiff::Timestamp;
 use sugi_core::{ShopId, Status};
-use sugi_store::Unsettled;
+use sugi_store::{Tally, Unsettled};
 
 use crate::{
     Api,
@@ -113,8 +113,25 @@ pub(crate) async fn metrics(
         velocity::write(&mut text, &api, may_see);
     }
     api.0.metrics.write(&mut text);
+    write_ledger(&mut text, api.0.engine.store().tally());
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
     Ok((kind, text.into_string()).into_response())
+}
+
+/// What the ledger's writer has done.
+fn write_ledger(text: &mut Text, tally: Tally) {
+    text.one(
+        Kind::Counter,
+        "sugi_ledger_commits_total",
+        "Transactions that the ledger's writer committed, each waiting for the disk.",
+        tally.commits,
+    );
+    text.one(
+        Kind::Counter,
+        "sugi_ledger_writes_total",
+        "Writes that those transactions carried.",
+        tally.writes,
+    );
 }
 
 /// The words for what is open: states, and a cancel that has not ended.

@@ -22,6 +22,7 @@ use crate::{
     error::StoreError,
     job::{self, Job, Verdict, Write},
     migrations,
+    tally::{Counter, Tally},
     value::{Cells, Value},
 };
 
@@ -32,6 +33,7 @@ const READERS: usize = 4;
 pub(crate) struct Postgres {
     target: Arc<Target>,
     queue: mpsc::Sender<Job>,
+    counter: Arc<Counter>,
     idle: Mutex<Vec<Link>>,
     permits: Semaphore,
 }
@@ -43,13 +45,24 @@ impl Postgres {
         let writer = Link::open(&target, Role::Writer).await?;
         let reader = Link::open(&target, Role::Reader).await?;
         let (queue, jobs) = mpsc::channel(job::QUEUE);
-        tokio::spawn(writer::run(Arc::clone(&target), writer, jobs));
+        let counter = Arc::<Counter>::default();
+        tokio::spawn(writer::run(
+            Arc::clone(&target),
+            writer,
+            jobs,
+            Arc::clone(&counter),
+        ));
         Ok(Self {
             target,
             queue,
+            counter,
             idle: Mutex::new(vec![reader]),
             permits: Semaphore::new(READERS),
         })
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.counter.read()
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {

@@ -18,6 +18,7 @@ use crate::{
     job::{self, Verdict, Write},
     lock::Lock,
     migrations, sql,
+    tally::{Counter, Tally},
     value::{Cells, Value},
 };
 
@@ -29,6 +30,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     writer: Option<Writer>,
+    counter: Arc<Counter>,
     readers: Arc<Readers>,
 }
 
@@ -43,9 +45,11 @@ impl Sqlite {
         for statement in sql::READS.iter().chain(sql::WRITES) {
             db.prepare_cached(statement)?;
         }
-        let writer = Some(Writer::start(db, lock)?);
+        let counter = Arc::<Counter>::default();
+        let writer = Some(Writer::start(db, lock, Arc::clone(&counter))?);
         Ok(Self {
             writer,
+            counter,
             readers: Arc::new(Readers::new(dir)),
         })
     }
@@ -55,12 +59,17 @@ impl Sqlite {
         readers.with(|_| Ok(()))?;
         Ok(Self {
             writer: None,
+            counter: Arc::default(),
             readers: Arc::new(readers),
         })
     }
 
     pub(crate) fn writes(&self) -> bool {
         self.writer.is_some()
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.counter.read()
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {

@@ -15,6 +15,7 @@ use crate::{
     record::{self, RawEntry, Row},
     sql,
     sqlite::Sqlite,
+    tally::Tally,
     value::{Cells, Value},
     verify,
 };
@@ -138,6 +139,15 @@ impl Store {
     #[must_use]
     pub fn is_sole(&self) -> bool {
         matches!(&self.engine, Engine::Sqlite(sqlite) if sqlite.writes())
+    }
+
+    /// What the writer has done since the ledger was opened. One that is open for reading has none.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.tally(),
+            Engine::Postgres(postgres) => postgres.tally(),
+        }
     }
 
     /// Writes a new payment: its first events, its claim on the order and on its idempotency key.

@@ -15,6 +15,7 @@ use crate::{
     error::StoreError,
     job::{BATCH, Job, Verdict},
     sql::many,
+    tally::Counter,
 };
 
 /// How long writes wait for a connection to come back before they are refused.
@@ -25,7 +26,12 @@ const SEARCH: Duration = Duration::from_secs(10);
 const TRIES: u32 = 5;
 
 /// The writer's life: it ends when nobody can ask for anything any more.
-pub(super) async fn run(target: Arc<Target>, link: Link, mut jobs: mpsc::Receiver<Job>) {
+pub(super) async fn run(
+    target: Arc<Target>,
+    link: Link,
+    mut jobs: mpsc::Receiver<Job>,
+    counter: Arc<Counter>,
+) {
     let mut link = Some(link);
     let mut waiting = Vec::new();
     loop {
@@ -44,7 +50,8 @@ pub(super) async fn run(target: Arc<Target>, link: Link, mut jobs: mpsc::Receive
         let Some(open) = open else { return };
         let (batch, later) = batch::apart(std::mem::take(&mut waiting));
         waiting = later;
-        link = Box::pin(write(&target, open, batch, &mut jobs, &mut waiting)).await;
+        let written = write(&target, open, batch, &mut jobs, &mut waiting, &counter);
+        link = Box::pin(written).await;
     }
 }
 
@@ -104,11 +111,13 @@ async fn write(
     batch: Vec<Job>,
     jobs: &mut mpsc::Receiver<Job>,
     waiting: &mut Vec<Job>,
+    counter: &Counter,
 ) -> Option<Link> {
     let mut groups = vec![(batch, 1)];
     while let Some((group, tries)) = groups.pop() {
         match batch::write(&link, &group).await {
             Ok(verdicts) => {
+                counter.committed(group.len());
                 for (job, verdict) in group.into_iter().zip(verdicts) {
                     job.answer(Ok(verdict));
                 }

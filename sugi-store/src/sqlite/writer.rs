@@ -3,7 +3,7 @@
 //! Whatever queued up while the last commit ran is committed together, once, so that a busy hour
 //! costs hardly more syncs than a quiet one. Answers go out only after that commit returned.
 
-use std::{borrow::Cow, thread::JoinHandle};
+use std::{borrow::Cow, sync::Arc, thread::JoinHandle};
 
 use rusqlite::{Connection, ErrorCode, params, params_from_iter};
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +16,7 @@ use crate::{
     lock::Lock,
     record, sql,
     store::Opening,
+    tally::Counter,
     value::{Cells, Value},
 };
 
@@ -38,11 +39,15 @@ pub(super) enum Work {
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection, lock: Lock) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        db: Connection,
+        lock: Lock,
+        counter: Arc<Counter>,
+    ) -> Result<Self, StoreError> {
         let (queue, work) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || write_all(&db, work))
+            .spawn(move || write_all(&db, work, &counter))
             .map_err(|why| StoreError::Failed {
                 why: why.to_string(),
             })?;
@@ -69,7 +74,7 @@ impl Drop for Writer {
 }
 
 /// The writer's life: take what queued up, write it, commit it once, answer.
-fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>) {
+fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>, counter: &Counter) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = work.blocking_recv() {
         batch.push(first);
@@ -77,7 +82,7 @@ fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>) {
             let Ok(next) = work.try_recv() else { break };
             batch.push(next);
         }
-        if let Err(why) = write_batch(db, &mut batch) {
+        if let Err(why) = write_batch(db, &mut batch, counter) {
             tracing::error!(%why, "the ledger cannot be relied on any more; it takes no more writes");
             return;
         }
@@ -86,7 +91,11 @@ fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>) {
 
 /// Writes a batch and answers it. An error means that the file's state is unknown: after a failed
 /// sync, trying again could report as safe what the disk has dropped.
-fn write_batch(db: &Connection, batch: &mut Vec<Work>) -> Result<(), rusqlite::Error> {
+fn write_batch(
+    db: &Connection,
+    batch: &mut Vec<Work>,
+    counter: &Counter,
+) -> Result<(), rusqlite::Error> {
     let written = db.execute_batch("begin immediate").and_then(|()| {
         let found = batch
             .iter()
@@ -97,6 +106,7 @@ fn write_batch(db: &Connection, batch: &mut Vec<Work>) -> Result<(), rusqlite::E
     });
     let why = match written {
         Ok(found) => {
+            counter.committed(batch.len());
             for (work, found) in batch.drain(..).zip(found) {
                 work.answer(Ok(found));
             }
@@ -117,7 +127,7 @@ fn write_batch(db: &Connection, batch: &mut Vec<Work>) -> Result<(), rusqlite::E
         if batch.len() > 1 {
             return batch
                 .drain(..)
-                .try_for_each(|work| write_batch(db, &mut vec![work]));
+                .try_for_each(|work| write_batch(db, &mut vec![work], counter));
         }
         for work in batch.drain(..) {
             work.answer(Err(StoreError::Failed {

@@ -134,6 +134,9 @@ async fn many_writers_share_commits_and_none_is_forgotten(house: House) {
         task.await.unwrap();
     }
     assert_eq!(store.verify().await.unwrap(), (500, 1000));
+    let tally = store.tally();
+    assert_eq!(tally.writes, 500);
+    assert!((1..=500).contains(&tally.commits), "{tally:?}");
 }
 
 async fn what_is_asked_at_once_is_done_as_if_one_came_after_the_other(house: House) {
