@@ -1,6 +1,7 @@
 //! The command line: data on stdout, talk on stderr, exit 0 when it went as asked.
 
 mod audit;
+mod bench;
 mod cancel;
 mod demo;
 mod init;
@@ -59,6 +60,8 @@ enum Command {
     Verify(verify::Args),
     /// List who did what, or print the anchor to keep
     Audit(audit::Args),
+    /// Measure the service beside a bare pass-through on this machine
+    Bench(bench::Args),
 }
 
 /// Why a command failed: one sentence, and perhaps what to do.
@@ -138,6 +141,7 @@ pub(crate) fn main() -> ExitCode {
             Command::PanScan(args) => pan_scan::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Audit(args) => audit::run(args).await,
+            Command::Bench(args) => bench::run(args).await,
         }
     });
     match outcome {

@@ -57,7 +57,7 @@ pub(crate) struct Demo {
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let temporary = Temporary::unless(args.data.as_deref())?;
+    let temporary = Temporary::unless(args.data.as_deref(), "demo")?;
     let dir = args.data.as_deref().unwrap_or(&temporary.dir);
     let listener = TcpListener::bind(args.listen).await?;
     let demo = open(dir, &args).await?;
@@ -178,18 +178,18 @@ fn about(sandbox: &Sandbox, dir: &Path) -> serde_json::Value {
     })
 }
 
-/// A folder that goes when the demo ends.
-struct Temporary {
-    dir: PathBuf,
+/// A folder that goes when the command ends.
+pub(crate) struct Temporary {
+    pub(crate) dir: PathBuf,
 }
 
 impl Temporary {
     /// Makes one unless the user named a folder.
-    fn unless(named: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn unless(named: Option<&Path>, command: &str) -> Result<Self, Failure> {
         let dir = match named {
             Some(_) => PathBuf::new(),
             None => std::env::temp_dir().join(format!(
-                "sugi-demo-{}",
+                "sugi-{command}-{}",
                 sugi_engine::clock::new_payment_id()
             )),
         };

@@ -216,10 +216,19 @@ impl ShopConfig {
         dir: &Path,
         contract: ContractConfig,
     ) -> Result<Self, Failure> {
-        let ours = sandbox.credentials();
+        Self::at(sandbox.url(), sandbox.credentials(), dir, contract)
+    }
+
+    /// A shop at an address of this machine, with test credentials that are in `dir`.
+    pub(crate) fn at(
+        url: &str,
+        ours: &kcp_sandbox::Credentials,
+        dir: &Path,
+        contract: ContractConfig,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             site_cd: ours.site_cd.parse()?,
-            gateway: sandbox.url().into(),
+            gateway: url.into(),
             cert: dir.join("splCert.pem"),
             key: dir.join("splPrikeyPKCS8.pem"),
             key_password: Some(ours.key_password.clone()),

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod commands;
 mod demo;
 mod kill;
