@@ -50,7 +50,6 @@ create table order_claim (
     attempts  bigint not null,
     primary key (shop, ordr_idxx)
 );
-create index order_claim_payment on order_claim (payment);
 
 -- One payment per idempotency key, for as long as the payment is kept.
 create table idempotency (

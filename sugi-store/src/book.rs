@@ -23,16 +23,23 @@ pub struct Entry {
     pub at: Timestamp,
     /// What happened.
     pub event: Event,
-    /// The event as it is stored.
-    pub(crate) body: String,
     /// The hash of this row over the one before.
     pub hash: Hash,
+}
+
+/// A row that is to be written. Its event is in its body, and in the payment after it.
+#[derive(Debug, Clone)]
+pub(crate) struct NewEntry {
+    pub(crate) seq: u32,
+    pub(crate) at: Timestamp,
+    pub(crate) body: String,
+    pub(crate) hash: Hash,
 }
 
 /// Rows to be written, checked by the fold, and the payment as it will be after them.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<NewEntry>,
     before: Option<(Status, u64)>,
     after: Book,
 }
@@ -45,7 +52,7 @@ impl Draft {
     pub fn begin(id: PaymentId, at: Timestamp, events: Vec<Event>) -> Result<Self, Illegal> {
         let mut events = events.into_iter();
         let first = events.next().ok_or(Illegal::Beginning)?;
-        let entry = Entry::new(&id, Hash::START, 1, at, first.clone());
+        let entry = NewEntry::of(&id, Hash::START, 1, at, &first);
         let after = Book {
             payment: Payment::begin(id, at, first)?,
             head: entry.hash,
@@ -77,7 +84,7 @@ impl Draft {
 
     fn then(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let Book { payment, head } = self.after;
-        let entry = Entry::new(&payment.id, head, payment.seq + 1, at, event.clone());
+        let entry = NewEntry::of(&payment.id, head, payment.seq + 1, at, &event);
         self.after = Book {
             payment: payment.evolve(at, event)?,
             head: entry.hash,
@@ -112,14 +119,13 @@ impl Draft {
     }
 }
 
-impl Entry {
-    fn new(id: &PaymentId, before: Hash, seq: u32, at: Timestamp, event: Event) -> Self {
-        let body = crate::record::event_to_text(&event);
+impl NewEntry {
+    fn of(id: &PaymentId, before: Hash, seq: u32, at: Timestamp, event: &Event) -> Self {
+        let body = crate::record::event_to_text(event);
         let hash = before.next(id, seq, at, &body);
         Self {
             seq,
             at,
-            event,
             body,
             hash,
         }
@@ -134,7 +140,6 @@ impl Entry {
             seq: u32::try_from(row.seq).map_err(|why| bad(why.to_string()))?,
             at: Timestamp::from_microsecond(row.at).map_err(|why| bad(why.to_string()))?,
             event: serde_json::from_str(&row.body).map_err(|why| bad(why.to_string()))?,
-            body: row.body.clone(),
             hash: Hash::from_hex(&row.hash).ok_or_else(|| bad("not a hash".into()))?,
         })
     }

@@ -90,6 +90,15 @@ pub(crate) fn key_used(holder: Option<&Cells>, key: &Key) -> CreateError {
     }
 }
 
+/// Whether an attempt may claim an order number; `holder` is its row of
+/// [`sql::ORDER`](crate::sql::ORDER). It is what [`sql::CLAIM_ORDER`](crate::sql::CLAIM_ORDER) asks.
+pub(crate) fn is_order_free(holder: Option<&Cells>, attempt: u32) -> bool {
+    holder.is_none_or(|holder| {
+        let attempts = holder.int(2).is_ok_and(|before| before < attempt.into());
+        attempts && holder.int(1).is_ok_and(|live| live == 0)
+    })
+}
+
 /// Why order numbers that could not be claimed refuse a new payment; `holder` is the merchant's
 /// number's row of [`sql::ORDER`](crate::sql::ORDER).
 pub(crate) fn order_taken(holder: Option<&Cells>, row: &Row, attempt: u32) -> CreateError {

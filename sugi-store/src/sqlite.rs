@@ -24,6 +24,13 @@ use crate::{
 
 /// Readers at a time.
 const READERS: usize = 4;
+/// How much of the file the writer keeps in memory: the inner pages and the newest leaves of every
+/// index. With SQLite's 2 MB it would read them again for each batch, and write some of them twice;
+/// with much more, every commit walks what is kept.
+const WRITER_CACHE_KIB: u32 = 8 * 1_024;
+/// How many pages the log holds before they are brought home. Pages that every batch touches come
+/// home once for all of it; the file of the log grows to about 16 MB.
+const CHECKPOINT_PAGES: u32 = 4_000;
 /// Before this, two connections that write and checkpoint at once could corrupt a WAL.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -45,6 +52,9 @@ impl Sqlite {
         for statement in sql::READS.iter().chain(sql::WRITES) {
             db.prepare_cached(statement)?;
         }
+        db.execute_batch(&format!(
+            "pragma cache_size = -{WRITER_CACHE_KIB}; pragma wal_autocheckpoint = {CHECKPOINT_PAGES}"
+        ))?;
         let counter = Arc::<Counter>::default();
         let writer = Some(Writer::start(db, lock, Arc::clone(&counter))?);
         Ok(Self {

@@ -24,7 +24,7 @@ use sugi_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 pub(crate) use self::access::AccessConfig;
-pub(crate) use self::key::KeyConfig;
+pub(crate) use self::key::{Hashes, KeyConfig};
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
 use crate::cli::Failure;
 

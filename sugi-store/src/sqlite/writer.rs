@@ -154,7 +154,7 @@ enum Found {
 fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
     match work {
         Work::Job(job) => match &job.write.opening {
-            Some(opening) => open_or_undo(db, &job.write, opening).map(Found::Verdict),
+            Some(opening) => open(db, &job.write, opening).map(Found::Verdict),
             None => append(db, &job.write).map(Found::Verdict),
         },
         Work::Run { sql, values, .. } => rows(db, sql, values).map(Found::Rows),
@@ -207,56 +207,46 @@ fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
     Ok(true)
 }
 
-fn open_or_undo(
-    db: &Connection,
-    write: &Write,
-    opening: &Opening,
-) -> Result<Verdict, rusqlite::Error> {
-    db.prepare_cached("savepoint job")?.execute([])?;
-    let verdict = open(db, write, opening)?;
-    if !matches!(verdict, Verdict::Written) {
-        db.prepare_cached("rollback to job")?.execute([])?;
-    }
-    db.prepare_cached("release job")?.execute([])?;
-    Ok(verdict)
-}
-
-/// Writes a new payment, or part of it until it turns out that it must not be.
+/// Writes a new payment. What could refuse it is looked at before anything is written, so that
+/// nothing has to be taken back: a savepoint would copy every page that the payment touches.
 fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, rusqlite::Error> {
     let row = &write.row;
     if let Some(key) = &opening.key {
-        let values = params![key.scope, key.key, key.request, row.id];
-        if db.prepare_cached(sql::CLAIM_KEY)?.execute(values)? == 0 {
-            let holder = rows(db, sql::KEY, &[(&key.scope).into(), (&key.key).into()])?;
+        let holder = rows(db, sql::KEY, &[(&key.scope).into(), (&key.key).into()])?;
+        if !holder.is_empty() {
             return Ok(Verdict::Refused(record::key_used(holder.first(), key)));
         }
     }
-    let mut claim = db.prepare_cached(sql::CLAIM_ORDER)?;
-    let taken = || {
-        let holder = rows(
-            db,
-            sql::ORDER,
-            &[(&row.shop).into(), (&row.order_no).into()],
-        )?;
-        Ok(Verdict::Refused(record::order_taken(
-            holder.first(),
-            row,
-            opening.attempt,
-        )))
-    };
-    if claim.execute(params![row.shop, row.order_no, row.id, opening.attempt])? == 0 {
-        return taken();
-    }
+    let holder_of = |number: &String| rows(db, sql::ORDER, &[(&row.shop).into(), number.into()]);
+    let holder = holder_of(&row.order_no)?;
     // A later attempt has an order number of its own at KCP, which must be nobody else's either.
-    if row.ordr_idxx != row.order_no
-        && claim.execute(params![row.shop, row.ordr_idxx, row.id, 1])? == 0
-    {
-        return taken();
+    let has_own = row.ordr_idxx != row.order_no;
+    let own_is_free = !has_own || holder_of(&row.ordr_idxx)?.is_empty();
+    if !own_is_free || !record::is_order_free(holder.first(), opening.attempt) {
+        let why = record::order_taken(holder.first(), row, opening.attempt);
+        return Ok(Verdict::Refused(why));
     }
     if !push(db, &write.draft)? {
         return Ok(Verdict::Beaten);
     }
+    if let Some(key) = &opening.key {
+        let values = params![key.scope, key.key, key.request, row.id];
+        once(db.prepare_cached(sql::CLAIM_KEY)?.execute(values)?)?;
+    }
+    let mut claim = db.prepare_cached(sql::CLAIM_ORDER)?;
+    once(claim.execute(params![row.shop, row.order_no, row.id, opening.attempt])?)?;
+    if has_own {
+        once(claim.execute(params![row.shop, row.ordr_idxx, row.id, 1])?)?;
+    }
     db.prepare_cached(sql::OPEN)?
         .execute(params_from_iter(&row.opened()))?;
     Ok(Verdict::Written)
+}
+
+/// What was free a moment ago in this transaction is free still; anything else undoes it whole.
+fn once(changed: usize) -> Result<(), rusqlite::Error> {
+    match changed {
+        1 => Ok(()),
+        other => Err(rusqlite::Error::StatementChangedRows(other)),
+    }
 }

@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     cli::{Failure, demo::Temporary, key::sha256},
-    config::{self, Config, ContractConfig, KeyConfig, ShopConfig},
+    config::{self, Config, ContractConfig, Hashes, KeyConfig, ShopConfig},
     print,
 };
 
@@ -156,9 +156,10 @@ impl Bench {
         let contract = ContractConfig::default();
         let shop = ShopConfig::at(&gateway.url, &credentials, Path::new("."), contract)?;
         let known = KeyConfig {
-            sha256: sha256(&key),
+            sha256: Hashes::One(sha256(&key)),
             shops: [].into(),
             scopes: [].into(),
+            addresses: Vec::new(),
         };
         let written = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
