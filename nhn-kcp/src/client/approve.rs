@@ -100,7 +100,7 @@ pub(super) fn write<K: KeyIn>(site_code: &SiteCode, cert_info: &str, request: &K
 pub(super) fn read(body: &[u8], asked: &Asked) -> Result<Approval, ApproveError> {
     let unknown = |why| ApproveError::Unknown(lost(why, body, asked));
     let mut fields = Fields::read(body).map_err(unknown)?;
-    let code = fields.take_code().ok_or(unknown(LostWhy::NoCode))?;
+    let code = fields.take_code().ok_or_else(|| unknown(LostWhy::NoCode))?;
     if !names_order(&fields, &asked.order_no) {
         return Err(unknown(LostWhy::WrongOrder));
     }
@@ -111,7 +111,7 @@ pub(super) fn read(body: &[u8], asked: &Asked) -> Result<Approval, ApproveError>
         });
     }
     let tno = fields.get("tno").and_then(|tno| Tno::parse(tno).ok());
-    let tno = tno.ok_or(unknown(LostWhy::NoTno))?;
+    let tno = tno.ok_or_else(|| unknown(LostWhy::NoTno))?;
     check_money(&fields, asked.money).map_err(unknown)?;
     Ok(approval(tno, asked.money, fields))
 }
