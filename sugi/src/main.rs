@@ -13,6 +13,11 @@ mod view;
 
 use std::process::ExitCode;
 
+/// A payment is made on one thread, written on another and answered on a third. The usual allocator
+/// makes threads wait for each other when they give back what others took.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }
