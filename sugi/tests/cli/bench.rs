@@ -13,6 +13,8 @@ fn a_tiny_benchmark_says_what_it_saw_and_leaves_a_ledger_that_holds() {
         "bench",
         "--payments",
         "50",
+        "--seconds",
+        "600",
         "--rounds",
         "1",
         "--json",

@@ -50,6 +50,7 @@ pub(super) struct Seen {
 }
 
 struct Shared {
+    asked: AtomicU64,
     answered: AtomicU64,
     stop: AtomicBool,
 }
@@ -67,14 +68,15 @@ impl Load {
         mut mark: impl FnMut(),
     ) -> Result<Seen, Failure> {
         let shared = Arc::new(Shared {
+            asked: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
         let mut callers = JoinSet::new();
-        for n in 0..self.callers {
+        for _ in 0..self.callers {
             let stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
-            let (key, word) = (self.key.clone(), format!("{}c{n}", self.word));
+            let (key, word) = (self.key.clone(), self.word.clone());
             callers.spawn(call(stream, key, word, Arc::clone(&shared)));
         }
         shared.last(warm, &callers).await;
@@ -143,10 +145,8 @@ async fn call(
 ) -> Result<Vec<Answer>, Failure> {
     let mut answers = Vec::new();
     let (mut request, mut answer) = (String::new(), Vec::with_capacity(4_096));
-    for n in 0_u64.. {
-        if shared.stop.load(Ordering::Relaxed) {
-            break;
-        }
+    while !shared.stop.load(Ordering::Relaxed) {
+        let n = shared.asked.fetch_add(1, Ordering::Relaxed);
         write(&mut request, &key, &word, n);
         let asked_at = Instant::now();
         stream.write_all(request.as_bytes()).await?;
@@ -164,10 +164,14 @@ async fn call(
     Ok(answers)
 }
 
+/// The order numbers go up, as those of a shop do; the idempotency keys are all over the place, as those
+/// of careful callers are.
 fn write(request: &mut String, key: &str, word: &str, n: u64) {
     use std::fmt::Write as _;
     const PRODUCT: &str = "테스트 상품";
-    let order = format!("{word}p{n}");
+    /// An odd number scatters all others without bringing two together.
+    const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (order, key_of_request) = (format!("{word}p{n:08}"), letters(n.wrapping_mul(SCATTER)));
     let body = format!(
         "{{\"shop\":\"main\",\"order_no\":\"{order}\",\"amount\":1004,\"currency\":\"KRW\",\"product\":\"{PRODUCT}\",\
          \"buyer\":{{\"name\":\"홍길동\",\"email\":\"test@kcp.co.kr\",\"phone\":\"01000000000\"}},\
@@ -179,9 +183,15 @@ fn write(request: &mut String, key: &str, word: &str, n: u64) {
     let _ = write!(
         request,
         "POST /v1/payments HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\
-         Idempotency-Key: {order}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+         Idempotency-Key: {key_of_request}-{word}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
+}
+
+/// A number in sixteen letters: a run of digits could look like a card number.
+fn letters(number: u64) -> String {
+    let letter = |place: u32| char::from(b'a' + ((number >> (4 * place)) & 15) as u8);
+    (0..16).map(letter).collect()
 }
 
 fn approved(answer: &[u8]) -> bool {
