@@ -80,7 +80,10 @@ pub(crate) async fn observe(State(api): State<Api>, request: Request, next: Next
         api,
         answered: false,
     };
-    let mut response = next.run(request).instrument(span).await;
+    let trace = span.in_scope(|| trace(open.method, &open.route));
+    let answering = next.run(request).instrument(trace.clone());
+    let mut response = answering.instrument(span).await;
+    trace.record("http.response.status_code", response.status().as_u16());
     open.answer(&response);
     let headers = response.headers_mut();
     headers.insert(&REQUEST_ID, id);
@@ -92,6 +95,14 @@ pub(crate) async fn observe(State(api): State<Api>, request: Request, next: Next
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// A request's part of a trace. Its names are those of OpenTelemetry's conventions.
+fn trace(method: &'static str, route: &str) -> tracing::Span {
+    tracing::info_span!(
+        target: sugi_engine::TRACES, "http", otel.name = %format_args!("{method} {route}"), otel.kind = "server",
+        http.request.method = method, http.route = route, http.response.status_code = tracing::field::Empty
+    )
 }
 
 /// A request that was not answered yet. Dropped so, its caller hung up.

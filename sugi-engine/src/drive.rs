@@ -13,8 +13,9 @@ use sugi_core::{
 };
 use sugi_store::{Book, Draft, Filter};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
-use crate::{engine::Inner, kcp, shop::Shop, velocity::Who, work::Place};
+use crate::{engine::Inner, kcp, shop::Shop, trace, velocity::Who, work::Place};
 
 /// The card of a sale, from the request until its approval is sent.
 pub(crate) struct Held {
@@ -24,6 +25,8 @@ pub(crate) struct Held {
     pub(crate) who: Who,
     /// Its room on the line.
     pub(crate) _permit: OwnedSemaphorePermit,
+    /// Its part of a trace, until KCP's answer is written down.
+    pub(crate) span: tracing::Span,
 }
 
 /// How long to wait before the ledger is tried again.
@@ -54,15 +57,8 @@ impl Inner {
         // An approval's intent was written with the request, so the first call is made without asking.
         if let Some(held) = first.take() {
             work.calls(true);
-            let who = held.who.clone();
-            let event = self.approve(&book, &shop, held).await;
-            if shop.gate.heard(&event, self.clock.now()) {
-                tracing::error!(shop = %shop.id, "too many answers are lost: no new sales for a while");
-            }
-            if shop.gate.answered(&who, &event, self.clock.now()) {
-                tracing::error!(shop = %shop.id, "too many sales are declined: somebody may be trying out cards");
-            }
-            book = self.take_up(book, event, &shop).await;
+            let span = held.span.clone();
+            book = self.first(book, held, &shop).instrument(span).await;
             work.calls(false);
         }
         loop {
@@ -84,7 +80,10 @@ impl Inner {
                 Todo::Record(event) => book = either(self.append(book, event, &shop).await),
                 Todo::Call(call) => {
                     work.calls(true);
-                    book = self.call(book, call, &shop).await;
+                    let span = trace::work("settle", &shop.id);
+                    span.record("payment", book.payment.id.as_str());
+                    book = self.call(book, call, &shop).instrument(span.clone()).await;
+                    span.record("outcome", book.payment.status().as_str());
                     work.calls(false);
                 }
             }
@@ -95,6 +94,20 @@ impl Inner {
         if poked(&work).await {
             self.work_on(&id).await;
         }
+    }
+
+    /// Sends the approval and writes down what was heard.
+    async fn first(&self, book: Book, held: Held, shop: &Shop) -> Book {
+        let (span, who) = (held.span.clone(), held.who.clone());
+        let event = self.approve(&book, shop, held).await;
+        if shop.gate.heard(&event, self.clock.now()) {
+            tracing::error!(shop = %shop.id, "too many answers are lost: no new sales for a while");
+        }
+        if shop.gate.answered(&who, &event, self.clock.now()) {
+            tracing::error!(shop = %shop.id, "too many sales are declined: somebody may be trying out cards");
+        }
+        trace::ended(&span, &event);
+        self.take_up(book, event, shop).await
     }
 
     /// Makes one call, its intent first. Only the one whose intent was written sends.

@@ -7,7 +7,9 @@ use nhn_kcp::{
 };
 use sugi_core::{Event, Live, Mode, Payment, VoidReason, heard, todo::Call};
 
-use crate::{clock::Clock, drive::Held, shop::Shop};
+use tracing::Instrument as _;
+
+use crate::{clock::Clock, drive::Held, shop::Shop, trace};
 
 /// What KCP's books say of a reversal.
 const REVERSAL: &str = "승인 결과 미확인 자동취소";
@@ -21,17 +23,20 @@ pub(crate) fn check_expiry(card: &Card, now: Timestamp) -> Result<(), Invalid> {
 pub(crate) async fn approve(payment: &Payment, shop: &Shop, held: Held, clock: &Clock) -> Event {
     let order: Order = payment.request.order.clone();
     let today = korean_date(clock.now());
+    let span = trace::call("approve", &shop.id);
     let answer = match held.proof {
         Some(proof) => match AuthenticatedKeyIn::new(order, held.card, proof, today) {
-            Ok(request) => shop.client.approve(request).await,
+            Ok(request) => shop.client.approve(request).instrument(span.clone()).await,
             Err(why) => return not_sent(&why),
         },
         None => match UnauthenticatedKeyIn::new(order, held.card, today) {
-            Ok(request) => shop.client.approve(request).await,
+            Ok(request) => shop.client.approve(request).instrument(span.clone()).await,
             Err(why) => return not_sent(&why),
         },
     };
-    heard::approval(answer)
+    let event = heard::approval(answer);
+    trace::ended(&span, &event);
+    event
 }
 
 /// A card that expired at midnight, between its check and now.
@@ -67,7 +72,13 @@ pub(crate) async fn cancel(
             }
         });
     match cancel {
-        Ok(cancel) => heard::cancel(mode, shop.client.cancel(&cancel).await),
+        Ok(cancel) => {
+            let span = trace::call("cancel", &shop.id);
+            let answer = shop.client.cancel(&cancel).instrument(span.clone()).await;
+            let event = heard::cancel(mode, answer);
+            trace::ended(&span, &event);
+            event
+        }
         Err(why) => Event::CancelNotSent {
             why: why.to_string(),
         },
@@ -77,11 +88,17 @@ pub(crate) async fn cancel(
 /// Looks at KCP's books.
 pub(crate) async fn look(call: &Call, payment: &Payment, shop: &Shop, clock: &Clock) -> Event {
     let asked_at = clock.now();
-    let inquiry = match call {
-        Call::LookUp { ordr_idxx, day } => Inquiry::by_order(*day, ordr_idxx.clone()),
-        Call::Inquire { tno } | Call::Cancel { tno, .. } => Inquiry::by_tno(tno.clone()),
+    let (name, inquiry) = match call {
+        Call::LookUp { ordr_idxx, day } => ("look up", Inquiry::by_order(*day, ordr_idxx.clone())),
+        Call::Inquire { tno } | Call::Cancel { tno, .. } => {
+            ("inquire", Inquiry::by_tno(tno.clone()))
+        }
     };
-    heard::look(payment, call, asked_at, shop.client.inquire(&inquiry).await)
+    let span = trace::call(name, &shop.id);
+    let answer = shop.client.inquire(&inquiry).instrument(span.clone());
+    let event = heard::look(payment, call, asked_at, answer.await);
+    trace::ended(&span, &event);
+    event
 }
 
 /// Whether a look-up by order number finds a payment that KCP has surely booked.
@@ -93,19 +110,23 @@ pub(crate) async fn finds(payment: &Payment, shop: &Shop) -> bool {
         .app_time
         .map_or_else(|| korean_date(payment.created_at), nhn_kcp::KcpTime::date);
     let inquiry = Inquiry::by_order(day, payment.request.order.order_no.clone());
-    shop.client
-        .inquire(&inquiry)
-        .await
-        .is_ok_and(|found| found.tno == approval.tno)
+    let span = trace::call("look up", &shop.id);
+    let answer = shop.client.inquire(&inquiry).instrument(span.clone()).await;
+    let found = answer.is_ok_and(|found| found.tno == approval.tno);
+    span.record("outcome", if found { "found" } else { "absent" });
+    found
 }
 
 /// Looks at one transaction for a person who named it.
 pub(crate) async fn inquire(tno: &Tno, payment: &Payment, shop: &Shop) -> Live {
-    heard::seen(
-        payment,
-        Some(tno),
-        shop.client.inquire(&Inquiry::by_tno(tno.clone())).await,
-    )
+    let (span, inquiry) = (
+        trace::call("inquire", &shop.id),
+        Inquiry::by_tno(tno.clone()),
+    );
+    let answer = shop.client.inquire(&inquiry).instrument(span.clone()).await;
+    let live = heard::seen(payment, Some(tno), answer);
+    span.record("outcome", trace::seen(&live));
+    live
 }
 
 /// The transaction number in an event that cannot be written yet, for the log: it is no secret,

@@ -16,6 +16,7 @@ mod resolve;
 mod sale;
 mod shop;
 mod tally;
+mod trace;
 mod velocity;
 mod work;
 
@@ -26,4 +27,5 @@ pub use resolve::{Resolution, ResolveAsk, ResolveError, Resolved};
 pub use sale::{Outcome, PayError, Sale, Ticket};
 pub use shop::{Contract, Limits, Shop};
 pub use tally::{Counts, Moved};
+pub use trace::TRACES;
 pub use velocity::{AlarmRule, LimitBy, Most, VelocityNow, VelocityRule, counted_as};

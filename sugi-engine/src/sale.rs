@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use sugi_core::{Actor, Event, Kind, Payment, PaymentId, Request, ShopId, State, Status};
 use sugi_store::{Book, CreateError, Draft, Key, Opening, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tracing::Instrument as _;
 
 use crate::{
     clock,
@@ -16,6 +17,7 @@ use crate::{
     kcp,
     shop::Shop,
     tally::Change,
+    trace,
     velocity::{Counted, LimitBy, TooFast, Who},
     work::Work,
 };
@@ -161,7 +163,9 @@ impl Engine {
                 return Err(refused);
             }
         };
-        let book = match self.create(&shop, request, key).await {
+        let span = trace::work("pay", &shop.id);
+        let created = self.create(&shop, request, key);
+        let book = match created.instrument(span.clone()).await {
             Ok(Created::New(book)) => book,
             other => {
                 shop.gate.hand_back(&counted);
@@ -178,6 +182,7 @@ impl Engine {
             .bench
             .take(&book.payment)
             .ok_or_else(|| failed(&"a new payment has a worker"))?;
+        span.record("payment", book.payment.id.as_str());
         place.work.calls(true);
         let ticket = Ticket {
             seen: place.work.watch(),
@@ -188,6 +193,7 @@ impl Engine {
             proof: sale.proof,
             who: counted.who,
             _permit: permit,
+            span,
         };
         tokio::spawn(Arc::clone(&self.0).drive(place, book, shop, Some(held)));
         Ok(Outcome::Begun(ticket))

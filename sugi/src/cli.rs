@@ -20,7 +20,6 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Key-in card payments (수기결제) for NHN KCP merchants.
 #[derive(Debug, Parser)]
@@ -108,12 +107,15 @@ impl std::fmt::Display for Failure {
 /// Parses the arguments, runs the command, and says in one line what went wrong if it did.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(matches!(cli.command, Command::Serve(_)));
     if matches!(
         cli.command,
         Command::Demo(_) | Command::Serve(_) | Command::Pay(_)
     ) {
         crate::harden::harden();
+    }
+    // A service says in its configuration what else it tells.
+    if !matches!(cli.command, Command::Serve(_)) {
+        crate::log::begin(false, None);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -156,24 +158,4 @@ fn report(failure: &Failure) -> ExitCode {
         crate::print::talk(&format!("hint: {hint}"));
     }
     ExitCode::from(failure.code)
-}
-
-/// Sets up the log, on stderr: `SUGI_LOG` says what is in it, `SUGI_LOG_FORMAT=json` makes each line an
-/// object. A service tells of every request, a command only of trouble.
-fn log(service: bool) {
-    let usual = if service { "info" } else { "warn" };
-    let filter = EnvFilter::try_from_env("SUGI_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    let json = std::env::var("SUGI_LOG_FORMAT").is_ok_and(|format| format == "json");
-    let lines = || {
-        fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .log_internal_errors(false)
-    };
-    let log = tracing_subscriber::registry().with(filter);
-    if json {
-        log.with(lines().json()).init();
-    } else {
-        log.with(lines()).init();
-    }
 }

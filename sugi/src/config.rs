@@ -51,6 +51,9 @@ pub(crate) struct Config {
     /// The address of a PostgreSQL that keeps the ledger, for several nodes: `postgres://…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<String>,
+    /// Where traces of requests go; nowhere if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traces: Option<TracesConfig>,
     /// Where the file is.
     #[serde(skip)]
     pub(crate) home: PathBuf,
@@ -79,6 +82,14 @@ fn is_default(access: &AccessConfig) -> bool {
     *access == AccessConfig::default()
 }
 
+/// Traces.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TracesConfig {
+    /// An OpenTelemetry collector that speaks OTLP over HTTP: `http://127.0.0.1:4318`.
+    pub(crate) endpoint: String,
+}
+
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8080))
 }
@@ -93,6 +104,7 @@ impl Config {
             behind_proxy: false,
             data: None,
             database: None,
+            traces: None,
             home: PathBuf::new(),
             access: AccessConfig::default(),
             shop,

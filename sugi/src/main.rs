@@ -5,9 +5,12 @@ mod cli;
 mod config;
 mod harden;
 mod house;
+mod log;
 mod password_input;
 mod print;
 mod scan;
+#[cfg_attr(not(feature = "otel"), path = "traces_off.rs")]
+mod traces;
 mod unix_user;
 mod view;
 

@@ -104,6 +104,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         demo.access.clone(),
         listener.into(),
         vec![key],
+        None,
         async |_: &Engine, _: &Api| std::future::pending().await,
     )
     .await

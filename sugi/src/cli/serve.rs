@@ -6,12 +6,16 @@ use sugi_access::Access;
 use sugi_api::{Api, ApiKey, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_pages::Pages;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+};
 
 use crate::{
     cli::{Failure, sandbox::until_stopped},
     config::Config,
     print,
+    traces::Traces,
 };
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +35,10 @@ const LAST_CALLS: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
+    let traces = config.traces.as_ref();
+    let traces = traces.map(|traces| Traces::begin(traces, Handle::current()));
+    let traces = traces.transpose()?;
+    crate::log::begin(true, traces.as_ref().map(Traces::layer));
     let keys = keys(&config)?;
     if config.shop.is_empty() {
         print::talk(
@@ -46,7 +54,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     print::talk(&format!("listening on {scheme}://{}", door.local_addr()?));
     let access = Access::new(engine, Clock::real(), config.access_rules());
-    serve(access, door, keys, reload(args.config)).await
+    let served = serve(access, door, keys, traces.as_ref(), reload(args.config)).await;
+    if let Some(traces) = traces {
+        // It waits for the collector on a thread where waiting holds nobody up.
+        let _ = tokio::task::spawn_blocking(move || traces.end()).await;
+    }
+    served
 }
 
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
@@ -55,6 +68,7 @@ pub(crate) async fn serve(
     access: Access,
     door: Door,
     keys: Vec<ApiKey>,
+    traces: Option<&Traces>,
     reload: impl AsyncFn(&Engine, &Api),
 ) -> Result<(), Failure> {
     let engine = access.engine().clone();
@@ -67,6 +81,10 @@ pub(crate) async fn serve(
     let limits = Limits::default();
     let api = Api::new(access.clone(), keys, limits);
     let router = sugi_api::router(&api, Pages::new(&api).router());
+    let router = match traces {
+        Some(traces) => traces.around(router),
+        None => router,
+    };
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let told = || {
         let mut stopping = stopping.clone();

@@ -15,6 +15,8 @@ mod operators;
 mod pan_scan;
 mod secrets;
 mod serve;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::{
     io::Write as _,

@@ -11,19 +11,25 @@ use serde_json::Value;
 use crate::{CARD, Desk, failure, run, sugi};
 
 /// A service that is stopped when the test is over.
-struct Service {
-    process: Child,
+pub(crate) struct Service {
+    pub(crate) process: Child,
     address: String,
 }
 
 impl Service {
     /// Starts it and waits until it says where it listens.
-    fn start(desk: &Desk) -> Self {
+    pub(crate) fn start(desk: &Desk) -> Self {
+        Self::start_with(desk, &[])
+    }
+
+    /// The same with more of the environment.
+    pub(crate) fn start_with(desk: &Desk, env: &[(&str, &str)]) -> Self {
         let mut command = sugi();
         command
             .arg("serve")
             .env("SUGI_CONFIG", desk.config())
-            .env("SUGI_LISTEN", "127.0.0.1:0");
+            .env("SUGI_LISTEN", "127.0.0.1:0")
+            .envs(env.iter().copied());
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
@@ -41,7 +47,18 @@ impl Service {
         Self { process, address }
     }
 
-    fn pay(&self, key: &str, order: &str, card: &str) -> (u16, Value) {
+    pub(crate) fn pay(&self, key: &str, order: &str, card: &str) -> (u16, Value) {
+        self.pay_with(key, order, card, "x-none: none")
+    }
+
+    /// The same with one more header.
+    pub(crate) fn pay_with(
+        &self,
+        key: &str,
+        order: &str,
+        card: &str,
+        header: &str,
+    ) -> (u16, Value) {
         let body = format!(
             r#"{{"shop": "main", "order_no": "{order}", "amount": 1004, "currency": "KRW", "card": {card}}}"#
         );
@@ -52,7 +69,7 @@ impl Service {
             "idempotency-key: {order}\r\ncontent-type: application/json\r\ncontent-length: {}",
             body.len()
         );
-        self.ask(&format!("{head}\r\n{kind}\r\n\r\n{body}"))
+        self.ask(&format!("{head}\r\n{header}\r\n{kind}\r\n\r\n{body}"))
     }
 
     fn list(&self, key: &str) -> (u16, Value) {
@@ -72,7 +89,7 @@ impl Service {
         )
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let told = std::process::Command::new("kill")
             .args([name, &self.process.id().to_string()])
             .status();
