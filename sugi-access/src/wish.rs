@@ -3,9 +3,12 @@
 //! A wish is written down before anybody confirms it, and its name is the idempotency key of what
 //! it asks for. So it is carried out once, however often somebody tries and wherever a process ends.
 
+use std::fmt::Write as _;
+
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::TaxParts;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use sugi_core::{Actor, PaymentId};
 use sugi_engine::clock;
 use sugi_store::{Document, DocumentKind, StoreError};
@@ -173,8 +176,47 @@ impl Access {
     /// # Errors
     /// What the ledger says.
     pub async fn wish(&self, what: What, by: &Actor) -> Result<Wish, StoreError> {
+        let id = clock::new_wish_id();
+        let (wish, _) = self.write_wish(id, what, by).await?;
+        Ok(wish)
+    }
+
+    /// Writes a wish down under a key of who asks, so that asking twice is one wish: confirmed both,
+    /// two would give back twice. `None` when the key asked for something else before.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn wish_once(
+        &self,
+        what: What,
+        by: &Actor,
+        key: &str,
+    ) -> Result<Option<Wish>, StoreError> {
+        let name = Sha256::new()
+            .chain_update(by.as_str())
+            .chain_update([0])
+            .chain_update(key)
+            .finalize();
+        let mut id = String::from("wish_");
+        for byte in name.iter().take(16) {
+            let _ = write!(id, "{byte:02x}");
+        }
+        let (wish, written) = self.write_wish(id, what, by).await?;
+        if written {
+            return Ok(Some(wish));
+        }
+        let before = self.wish_of(&wish.id).await?;
+        Ok(before.filter(|before| before.what == wish.what && before.by == wish.by))
+    }
+
+    async fn write_wish(
+        &self,
+        id: String,
+        what: What,
+        by: &Actor,
+    ) -> Result<(Wish, bool), StoreError> {
         let wish = Wish {
-            id: clock::new_wish_id(),
+            id,
             what,
             by: by.clone(),
             at: self.0.clock.now(),
@@ -182,10 +224,10 @@ impl Access {
         };
         let (state, body) = (wish.state.as_str(), text(&wish));
         let store = self.0.engine.store();
-        store
+        let written = store
             .add_document(DocumentKind::Wish, &wish.id, state, &body)
             .await?;
-        Ok(wish)
+        Ok((wish, written))
     }
 
     /// The wishes that wait for somebody, or were confirmed and not carried out; the oldest first.
@@ -209,7 +251,7 @@ impl Access {
                 .replace_document(DocumentKind::Wish, document, EXPIRED, &document.body)
                 .await?;
         }
-        wishes.sort_by(|one, other| one.id.cmp(&other.id));
+        wishes.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
         Ok(wishes)
     }
 

@@ -80,21 +80,52 @@ impl Form {
         named.map(|(_, text)| text.trim()).collect()
     }
 
+    /// An amount as people write it: with commas between thousands, with the currency. `Err` when
+    /// something else stands there: a sign or a point is never just left out of what is paid.
+    pub(crate) fn amount(&self, name: &str) -> Result<Option<u64>, NoAmount> {
+        let text: String = self.get(name).chars().map(narrow).collect();
+        let text = text.trim_start_matches('₩').trim_end_matches('원').trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let mut groups = text.split(',');
+        let first = groups.next().unwrap_or_default();
+        let rest = groups.collect::<Vec<_>>();
+        let is_number = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
+        let grouped = rest.is_empty()
+            || (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3);
+        if !grouped || !is_number(first) || !rest.iter().all(|group| is_number(group)) {
+            return Err(NoAmount);
+        }
+        let digits = format!("{first}{}", rest.concat());
+        digits.parse().map(Some).map_err(|_| NoAmount)
+    }
+
     /// The digits of a field, whatever stands between them: full-width ones as the small ones that
     /// they mean, spaces and dashes left out. Anything else stays and is refused by whoever parses.
     pub(crate) fn digits(&self, name: &str) -> Zeroizing<String> {
         let mut digits = Zeroizing::new(String::with_capacity(self.get(name).len()));
-        for letter in self.get(name).chars() {
-            match letter {
-                '０'..='９' => {
-                    let value = u32::from(letter) - u32::from('０');
-                    digits.push(char::from_digit(value, 10).unwrap_or('0'));
-                }
-                ' ' | '\u{a0}' | '\u{3000}' | '-' | '–' | '—' | '－' => {}
-                other => digits.push(other),
+        for letter in self.get(name).chars().map(narrow) {
+            if !matches!(letter, ' ' | '\u{a0}' | '\u{3000}' | '-' | '–' | '—') {
+                digits.push(letter);
             }
         }
         digits
+    }
+}
+
+/// What stands in a field for an amount is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoAmount;
+
+/// A full-width letter, as Korean keyboards write them, as the small one that it means.
+fn narrow(letter: char) -> char {
+    match letter {
+        '！'..='～' => {
+            char::from_u32(u32::from(letter) - u32::from('！') + u32::from('!')).unwrap_or(letter)
+        }
+        '￦' => '₩',
+        other => other,
     }
 }
 
@@ -123,6 +154,45 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_is_read_as_people_write_it_and_never_guessed() {
+        let of = |text: &str| {
+            let text: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            Form::parse(format!("a={text}").as_bytes())
+                .unwrap()
+                .amount("a")
+        };
+        for (text, amount) in [
+            ("1004", 1_004),
+            (" 1,004원 ", 1_004),
+            ("₩1,234,567", 1_234_567),
+            ("１，００４원", 1_004),
+            ("￦500", 500),
+            ("0", 0),
+        ] {
+            assert_eq!(of(text), Ok(Some(amount)), "{text}");
+        }
+        assert_eq!(of(" "), Ok(None));
+        for text in [
+            "-1",
+            "－1",
+            "1-0",
+            "1.5",
+            "1e3",
+            "1,0",
+            "1,00",
+            "1,0040",
+            ",004",
+            "1,,004",
+            "1 000",
+            "+1",
+            "x",
+            "99999999999999999999",
+        ] {
+            assert_eq!(of(text), Err(NoAmount), "{text}");
+        }
+    }
 
     #[test]
     fn forms_are_read() {

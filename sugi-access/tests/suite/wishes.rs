@@ -9,6 +9,7 @@ use crate::{House, minutes, seconds, together};
 
 on_each_engine!(
     one_asks_another_confirms_and_it_is_done_once,
+    what_is_asked_for_with_a_key_is_asked_for_once,
     who_asked_cannot_confirm_and_can_take_it_back,
     deciding_takes_the_role,
     a_wish_waits_for_a_day,
@@ -104,6 +105,36 @@ async fn one_asks_another_confirms_and_it_is_done_once(house: House) {
     let again = house.access.decide(&first.id, &lee, Decision::Refuse).await;
     assert!(matches!(again, Err(WishError::Decided)));
     house.access.wish_done("wish_0", "cancelled").await.unwrap();
+}
+
+async fn what_is_asked_for_with_a_key_is_asked_for_once(house: House) {
+    let kim = house.add("kim", &[Role::Cancel]).await;
+    let lee = house.add("lee", &[Role::Cancel]).await;
+    let once = async |what, by: &Operator, key| {
+        let asked = house.access.wish_once(what, &by.name, key).await.unwrap();
+        asked.map(|wish| wish.id)
+    };
+    let both = together([cancel(), cancel()].map(|what| once(what, &kim, "k"))).await;
+    assert!(both[0].is_some() && both[0] == both[1], "{both:?}");
+    assert_eq!(
+        once(close(), &kim, "k").await,
+        None,
+        "it asked for something else"
+    );
+    // Another key is another wish, and so is another's key.
+    assert_ne!(once(cancel(), &kim, "k2").await, both[0]);
+    assert_ne!(once(cancel(), &lee, "k").await, both[0]);
+    assert_eq!(open(&house).await.len(), 3);
+    // Decided, it stays what it was.
+    let id = both[0].clone().unwrap();
+    house
+        .access
+        .decide(&id, &lee, Decision::Refuse)
+        .await
+        .unwrap();
+    assert_eq!(once(cancel(), &kim, "k").await, both[0]);
+    assert!(matches!(now(&house, &id).await, WishState::Refused { .. }));
+    assert_eq!(open(&house).await.len(), 2);
 }
 
 async fn who_asked_cannot_confirm_and_can_take_it_back(house: House) {

@@ -12,7 +12,13 @@ use sugi_engine::Sale;
 use zeroize::Zeroizing;
 
 use super::{KeyInWords, answer::Refused, guard::Marks};
-use crate::{Pages, form::Form, lang::fill, visitor::Visitor, write};
+use crate::{
+    Pages,
+    form::{Form, NoAmount},
+    lang::fill,
+    visitor::Visitor,
+    write,
+};
 
 /// A sale that somebody asked for.
 pub(crate) struct Asked {
@@ -124,7 +130,8 @@ impl Reading<'_> {
     }
 
     fn amount(&mut self) -> Option<Amount> {
-        let amount = number(self.form, "amount").and_then(|won| Amount::new(won).ok());
+        let amount = self.form.amount("amount").ok().flatten();
+        let amount = amount.and_then(|won| Amount::new(won).ok());
         let Some(amount) = amount else {
             self.at("amount", self.w.e_amount);
             return None;
@@ -194,12 +201,6 @@ impl Reading<'_> {
     }
 }
 
-/// An amount as people write it: with commas, with the currency.
-fn number(form: &Form, field: &str) -> Option<u64> {
-    let digits = form.digits(field).replace([',', '원', '₩'], "");
-    digits.parse().ok()
-}
-
 fn money(amount: Amount) -> Money {
     Money {
         amount,
@@ -222,10 +223,9 @@ fn expiry(form: &Form) -> Result<Expiry, ()> {
 /// The tax-free part, where somebody gave one; what is left is taxed at ten per cent, which the price
 /// holds already.
 fn tax(form: &Form, amount: Option<Amount>) -> Result<Option<TaxSplit>, ()> {
-    if form.maybe("free").is_none() {
+    let Some(free) = form.amount("free").map_err(|NoAmount| ())? else {
         return Ok(None);
-    }
-    let free = number(form, "free").ok_or(())?;
+    };
     let Some(amount) = amount else {
         return Ok(None);
     };

@@ -7,12 +7,17 @@ use axum::{
     response::Redirect,
 };
 use nhn_kcp::{Amount, CancelReason, Currency, TaxParts};
-use sugi_access::{Role, What};
+use sugi_access::{Role, What, WishState};
 use sugi_core::{Payment, State as Stands};
 use sugi_engine::CancelAsk;
 
 use super::{detached, find, notice::Notice};
-use crate::{Pages, form::Form, trouble::Trouble, visitor::Visitor};
+use crate::{
+    Pages,
+    form::{Form, NoAmount},
+    trouble::Trouble,
+    visitor::Visitor,
+};
 
 /// How long the browser waits for KCP's first word.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,8 +56,7 @@ async fn begin(
             tax: ask.tax,
             reason: ask.reason.to_string(),
         };
-        access.wish(what, &visitor.operator().name).await?;
-        return Ok(Some(Notice::Wished));
+        return Ok(Some(wished(pages, visitor, what, ask.key).await?));
     }
     let engine = access.engine().clone();
     let cancelled = detached(async move {
@@ -65,25 +69,38 @@ async fn begin(
     Ok(cancelled.await?.err().as_ref().map(Notice::from))
 }
 
+/// Writes down, once for a form, what waits for a second person.
+pub(super) async fn wished(
+    pages: &Pages,
+    visitor: &Visitor,
+    what: What,
+    key: Option<(String, String)>,
+) -> Result<Notice, Trouble> {
+    let by = &visitor.operator().name;
+    let (_, key) = key.unwrap_or_default();
+    let wish = pages.access().wish_once(what, by, &key).await?;
+    Ok(match wish.map(|wish| wish.state) {
+        Some(WishState::Open) => Notice::Wished,
+        // The form asked for something else before, or what it asked for was decided.
+        _ => Notice::Used,
+    })
+}
+
 fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, Notice> {
     if !visitor.operator().may(Role::Cancel) {
         return Err(Notice::MayNot);
     }
-    let number = |name: &str| {
-        let digits = form.digits(name).replace([',', '원', '₩'], "");
-        match &*digits {
-            "" => Ok(None),
-            digits => digits.parse::<u64>().map(Some).map_err(|_| Notice::Amount),
-        }
-    };
-    let given = number("amount")?;
+    let given = form.amount("amount").map_err(|NoAmount| Notice::Amount)?;
     let amount = given
         .map(Amount::new)
         .transpose()
         .map_err(|_| Notice::Amount)?;
     let moved = given.unwrap_or_else(|| left(payment));
-    let is_won = payment.request.order.money.currency == Currency::Krw;
-    if !visitor.operator().may_move(moved, is_won) {
+    let money = payment.request.order.money;
+    if !visitor
+        .operator()
+        .may_move(moved, money.currency == Currency::Krw)
+    {
         return Err(Notice::Limit);
     }
     let reason = form.get("reason");
@@ -91,12 +108,14 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
         return Err(Notice::Reason);
     }
     let reason = CancelReason::parse(reason).map_err(|_| Notice::Reason)?;
-    // What is left as a whole divides by itself.
-    let all = given == Some(left(payment));
-    let parts = [number("supply")?, number("vat")?, number("free")?];
+    // All of this follows from the form and the sale, never from what is left now: sent again after it
+    // was done, the form has to ask for the same.
+    let part = |name| form.amount(name).map_err(|NoAmount| Notice::Parts);
+    let parts = [part("supply")?, part("vat")?, part("free")?];
     let tax = match parts {
+        // The whole sale takes all of every part.
+        _ if amount.is_none_or(|amount| amount == money.amount) => None,
         [None, None, None] => None,
-        _ if all => None,
         [supply, vat, free] => Some(TaxParts {
             supply: supply.unwrap_or(0),
             vat: vat.unwrap_or(0),
@@ -106,7 +125,7 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
     let by = visitor.operator().name.clone();
     let key = form_key(form).ok_or(Notice::Used)?;
     Ok(CancelAsk {
-        amount: amount.filter(|_| !all),
+        amount,
         tax,
         reason,
         key: Some((format!("operator:{by}"), key)),

@@ -9,7 +9,11 @@ use sugi_access::{Role, What};
 use sugi_core::PaymentId;
 use sugi_engine::{Resolution, ResolveAsk};
 
-use super::{cancel::form_key, detached, find, notice::Notice};
+use super::{
+    cancel::{form_key, wished},
+    detached, find,
+    notice::Notice,
+};
 use crate::{Pages, form::Form, trouble::Trouble, visitor::Visitor};
 
 /// The most characters of a note.
@@ -42,8 +46,7 @@ async fn begin(
     let access = pages.access();
     if access.rules().second_person.close {
         let what = wish(payment, ask.what);
-        access.wish(what, &visitor.operator().name).await?;
-        return Ok(Some(Notice::Wished));
+        return Ok(Some(wished(pages, visitor, what, ask.key).await?));
     }
     let engine = access.engine().clone();
     let closed = detached(async move { engine.resolve(&payment, ask).await }).await?;

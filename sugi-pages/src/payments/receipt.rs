@@ -69,8 +69,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
-    // Only what was approved has a slip.
-    if payment.approval().is_none() {
+    if !has_slip(&payment) {
         return Err(Trouble::NotFound);
     }
     let (lang, w) = (visitor.lang, ReceiptWords::of(visitor.lang));
@@ -88,6 +87,14 @@ pub(crate) async fn show(
         sums: sums(lang, w, &payment),
         test: site.is_some_and(nhn_kcp::SiteCode::is_test),
     }))
+}
+
+/// Whether there is a slip to print: of what was approved, once it is known what became of it.
+pub(super) fn has_slip(payment: &Payment) -> bool {
+    matches!(
+        payment.state,
+        Stands::Approved { .. } | Stands::Reversed { .. }
+    )
 }
 
 fn lines(
@@ -148,14 +155,18 @@ fn sums(lang: Lang, w: &'static ReceiptWords, payment: &Payment) -> Vec<(&'stati
         Some(TaxSplit::Taxable) | None => Vec::new(),
     };
     sums.push((w.total, money(total)));
-    if let Stands::Approved {
-        remaining, cancels, ..
-    } = &payment.state
-        && let Some(last) = cancels.last()
-    {
+    let (remaining, at) = match &payment.state {
+        Stands::Approved {
+            remaining, cancels, ..
+        } => (*remaining, cancels.last().map(|last| last.at)),
+        // Nothing happens to it any more after that.
+        Stands::Reversed { .. } => (0, Some(payment.updated_at)),
+        _ => (total, None),
+    };
+    if let Some(at) = at {
         sums.push((w.cancelled, money(payment.cancelled_amount())));
-        sums.push((w.remaining, money(*remaining)));
-        sums.push((w.cancelled_at, write::time(last.at)));
+        sums.push((w.remaining, money(remaining)));
+        sums.push((w.cancelled_at, write::time(at)));
     }
     sums
 }

@@ -13,6 +13,7 @@ use sugi_engine::clock;
 use super::{
     find,
     notice::Notice,
+    receipt,
     story::{self, Happening},
     words::PaymentWords,
 };
@@ -96,7 +97,7 @@ pub(crate) async fn show(
         close: CloseForm::of(&pages, &visitor, w, &payment),
         settling: !is_settled(payment.status()) || cancelling.is_some(),
         cancelling,
-        receipt: payment.approval().is_some(),
+        receipt: receipt::has_slip(&payment),
         // Not while this one may have charged the caller.
         may_key_in: visitor.operator().may(Role::KeyIn) && is_settled(payment.status()),
         key: clock::new_secret(),

@@ -1,0 +1,216 @@
+//! Giving money back from a payment's page.
+
+use kcp_sandbox::{FaultKind, Operation};
+use serde_json::json;
+use sugi_core::{Payment, Status};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::house::{House, PATIENCE};
+
+#[tokio::test]
+async fn all_or_a_part_is_given_back_and_the_page_says_so() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let paid = house.approved("A-1", 150_000).await;
+    let cancel = format!("{paid}/cancel");
+    assert!(
+        kim.page(&paid).await.contains("value=\"150000\""),
+        "all of it stands there"
+    );
+    let key = kim.form_key(&paid).await;
+    let part = [
+        ("key", &*key),
+        ("amount", "50,000"),
+        ("reason", "고객 변심"),
+    ];
+    let page = kim.follow(&cancel, &part).await;
+    assert!(
+        page.contains("150,000원 중 50,000원이 취소되어 100,000원이 남았습니다"),
+        "{page}"
+    );
+    assert!(
+        page.contains("value=\"100000\"") && page.contains("고객 변심"),
+        "{page}"
+    );
+    let key = kim.form_key(&paid).await;
+    let rest = [
+        ("key", &*key),
+        ("amount", "１００，０００원"),
+        ("reason", "x"),
+    ];
+    let page = kim.follow(&cancel, &rest).await;
+    assert!(
+        page.contains("전액 취소되었습니다") && !page.contains("action=\"/payments/pay"),
+        "{page}"
+    );
+    assert_eq!(house.given_back("A-1"), [50_000, 100_000]);
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_again_gives_back_once() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    // All of it, a part, and a part that is then as much as what is left.
+    for (order, amount, fields) in [
+        ("A-1", "1004", vec![]),
+        ("A-2", "400", vec![]),
+        ("A-3", "502", vec![]),
+        (
+            "A-4",
+            "1004",
+            vec![("supply", "800"), ("vat", "80"), ("free", "124")],
+        ),
+        (
+            "A-5",
+            "440",
+            vec![("supply", "400"), ("vat", "40"), ("free", "0")],
+        ),
+    ] {
+        let tax = json!({ "supply": 800, "vat": 80, "tax_free": 124 });
+        let tax = if fields.is_empty() { json!(null) } else { tax };
+        let besides = if tax.is_null() {
+            json!({})
+        } else {
+            json!({ "tax": tax })
+        };
+        let answer = house.pay(order, 1_004, besides).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let paid = format!("/payments/{}", answer.id());
+        let cancel = format!("{paid}/cancel");
+        let key = kim.form_key(&paid).await;
+        let mut form = vec![("key", &*key), ("amount", amount), ("reason", "x")];
+        form.extend(fields);
+        // A double click, and then the browser's own second try.
+        let both = tokio::join!(
+            kim.form(&cancel, &form).send(),
+            kim.form(&cancel, &form).send()
+        );
+        let again = kim.post(&cancel, &form).await;
+        for answer in [both.0, both.1, again] {
+            assert_eq!(
+                answer.header("location"),
+                Some(&*paid),
+                "{order}: it was done: {answer:?}"
+            );
+        }
+        house.settled(&paid).await;
+        let given: u64 = amount.parse().unwrap();
+        assert_eq!(house.given_back(order), [given], "{order}");
+        // The same form with something else in it is nothing at all.
+        let other = [("key", &*key), ("amount", "1"), ("reason", "x")];
+        let page = kim.follow(&cancel, &other).await;
+        assert!(page.contains("role=\"alert\""), "{page}");
+        house.settled(&paid).await;
+        assert_eq!(house.given_back(order), [given], "{order}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_whose_answer_is_lost_is_never_called_undone() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    for (n, fault) in [FaultKind::LoseAnswer, FaultKind::Garbage, FaultKind::Reset]
+        .into_iter()
+        .enumerate()
+    {
+        let order = format!("A-{n}");
+        let paid = house.approved(&order, 1_004).await;
+        house.fault(fault, Operation::Cancel);
+        let key = kim.form_key(&paid).await;
+        let form = [("key", &*key), ("amount", "400"), ("reason", "x")];
+        let page = kim.follow(&format!("{paid}/cancel"), &form).await;
+        assert!(!page.contains("취소된 것은 없습니다"), "{page}");
+        assert_eq!(house.settled(&paid).await.cancelled_amount(), 400);
+        assert_eq!(house.given_back(&order), [400]);
+        assert!(
+            kim.page(&paid)
+                .await
+                .contains("1,004원 중 400원이 취소되어 604원이 남았습니다")
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_closes_the_browser_changes_nothing() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let paid = house.approved("A-1", 1_004).await;
+    let key = kim.form_key(&paid).await;
+    let body = format!("key={key}&amount=1004&reason=x");
+    let head = kim
+        .request("POST", &format!("{paid}/cancel"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("content-length", &body.len().to_string())
+        .head()
+        // The length of a body that it does not have.
+        .replace("content-length: 0\r\n", "");
+    let delay = FaultKind::LateAnswer {
+        delay_ms: 300,
+        books_delay_ms: 300,
+    };
+    house.fault(delay, Operation::Cancel);
+    let mut stream = tokio::net::TcpStream::connect(house.address).await.unwrap();
+    stream.write_all((head + &body).as_bytes()).await.unwrap();
+    let id = paid.strip_prefix("/payments/").unwrap().parse().unwrap();
+    let until = async |enough: &dyn Fn(&Payment) -> bool| {
+        let store = house.engine.store();
+        while !enough(&store.load(&id).await.unwrap().unwrap().payment) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let asked = |payment: &Payment| payment.seq > 3;
+    tokio::time::timeout(PATIENCE, until(&asked)).await.unwrap();
+    drop(stream);
+    let done = |payment: &Payment| payment.status() == Status::Cancelled;
+    tokio::time::timeout(PATIENCE, until(&done)).await.unwrap();
+    assert_eq!(house.given_back("A-1"), [1_004]);
+}
+
+#[tokio::test]
+async fn what_may_not_be_cancelled_is_not_and_the_page_says_why() {
+    let house = House::new().await;
+    let (mut kim, mut small) = (house.sign_in("kim").await, house.sign_in("small").await);
+    let paid = house.approved("A-1", 1_004).await;
+    let cancel = format!("{paid}/cancel");
+    let page = small.page(&paid).await;
+    let key = small.form_key(&paid).await;
+    assert!(page.contains("취소 금액"));
+    for amount in ["1004", "1001", ""] {
+        let form = [("key", &*key), ("amount", amount), ("reason", "x")];
+        let page = small.follow(&cancel, &form).await;
+        assert!(
+            page.contains("담당자의 한도를 넘습니다"),
+            "{amount}: {page}"
+        );
+    }
+    let long = "가".repeat(34);
+    let key = kim.form_key(&paid).await;
+    for (key, amount, reason, said) in [
+        (&*key, "1005", "x", "남은 금액보다 많습니다"),
+        (&*key, "0", "x", "금액을 확인하십시오"),
+        (&*key, "-1", "x", "금액을 확인하십시오"),
+        (&*key, "1e3", "x", "금액을 확인하십시오"),
+        (&*key, "99999999999999999999", "x", "금액을 확인하십시오"),
+        (&*key, "4", "", "사유를"),
+        (&*key, "4", &long, "사유를"),
+        (&*key, "4", "카드 4111-1111-1111-1111", "사유를"),
+        ("", "4", "x", "role=\"alert\""),
+        ("short", "4", "x", "role=\"alert\""),
+    ] {
+        let form = [("key", key), ("amount", amount), ("reason", reason)];
+        let page = kim.follow(&cancel, &form).await;
+        assert!(page.contains(said), "{amount} {reason}: {page}");
+        assert!(!page.contains("4111-1111"), "{page}");
+    }
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [0; 0]);
+    // A doubt is nothing to cancel, and its page offers no such thing.
+    let doubt = house.in_doubt("A-2").await;
+    let form = [("key", &*key), ("amount", "4"), ("reason", "x")];
+    let page = kim.follow(&format!("{doubt}/cancel"), &form).await;
+    assert!(
+        page.contains("지금 상태에서는 취소할 수 없습니다"),
+        "{page}"
+    );
+    assert!(!page.contains(&format!("{doubt}/cancel")));
+}

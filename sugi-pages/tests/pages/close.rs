@@ -1,0 +1,76 @@
+//! Closing a doubt by what a person has found out.
+
+use sugi_core::Status;
+
+use crate::house::House;
+
+#[tokio::test]
+async fn with_its_number_a_doubt_is_kept_or_reversed() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    for (order, outcome, status, said, left) in [
+        ("A-1", "keep", Status::Approved, "승인되었습니다", 1_004),
+        ("A-2", "reverse", Status::Reversed, "승인을 되돌렸습니다", 0),
+    ] {
+        let doubt = house.in_doubt(order).await;
+        let (key, tno) = (kim.form_key(&doubt).await, house.tno(order));
+        let form = [
+            ("key", &*key),
+            ("found", "live"),
+            ("tno", &*tno),
+            ("outcome", outcome),
+            ("note", "상점관리자에서 주문번호로 찾음"),
+        ];
+        let close = format!("{doubt}/close");
+        kim.follow(&close, &form).await;
+        assert_eq!(house.settled(&doubt).await.status(), status);
+        let page = kim.page(&doubt).await;
+        assert!(
+            page.contains(said) && page.contains("상점관리자에서 주문번호로 찾음"),
+            "{page}"
+        );
+        // Sent again it was done before.
+        let again = kim.post(&close, &form).await;
+        assert_eq!(again.header("location"), Some(&*doubt), "{again:?}");
+        house.settled(&doubt).await;
+        let books = house.sandbox.books_of(order);
+        assert_eq!(books.transactions[0].remaining, left);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_so_closes_nothing() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    house.approved("A-1", 1_004).await;
+    let doubt = house.in_doubt("A-2").await;
+    let (key, others) = (kim.form_key(&doubt).await, house.tno("A-1"));
+    for (found, tno, note, said) in [
+        ("live", &*others, "x", "KCP 조회로 확인되지 않습니다"),
+        (
+            "live",
+            "20260101000001",
+            "x",
+            "KCP 조회로 확인되지 않습니다",
+        ),
+        ("live", "1", "x", "거래번호는 숫자 14자리입니다"),
+        ("live", "", "x", "거래번호는 숫자 14자리입니다"),
+        ("", "", "x", "거래번호는 숫자 14자리입니다"),
+        ("absent", "", "x", "아직 이릅니다"),
+        ("absent", "", "", "어디서 확인했는지"),
+        ("absent", "", "4111111111111111", "어디서 확인했는지"),
+    ] {
+        let form = [
+            ("key", &*key),
+            ("found", found),
+            ("tno", tno),
+            ("outcome", "reverse"),
+            ("note", note),
+        ];
+        let page = kim.follow(&format!("{doubt}/close"), &form).await;
+        assert!(page.contains(said), "{found} {tno} {note}: {page}");
+        assert_eq!(house.settled(&doubt).await.status(), Status::InDoubt);
+    }
+    assert_eq!(house.given_back("A-1"), [0; 0]);
+    assert_eq!(house.given_back("A-2"), [0; 0]);
+}

@@ -1,0 +1,60 @@
+//! Every page that can be looked at, in both languages: whole, and with every blank filled.
+
+use sugi_pages::ROUTES;
+
+use crate::{
+    house::{House, alone},
+    html,
+};
+use sugi_access::SecondPerson;
+
+#[tokio::test]
+async fn every_page_is_whole_in_both_languages() {
+    let house = House::with(SecondPerson {
+        cancel_above: Some(100),
+        ..alone()
+    })
+    .await;
+    let mut kim = house.sign_in("kim").await;
+    // Something of everything: an approval, one that waits for a second person, a doubt.
+    let paid = house.approved("A-1", 150_000).await;
+    let key = kim.form_key(&paid).await;
+    let form = [("key", &*key), ("amount", "150000"), ("reason", "x")];
+    kim.follow(&format!("{paid}/cancel"), &form).await;
+    let doubt = house.in_doubt("A-2").await;
+    let mut looked = 0;
+    for route in ROUTES.iter().filter(|route| route.get) {
+        if matches!(route.path, "/live" | "/" | "/assets/{name}") {
+            continue;
+        }
+        let of = |page: &str| {
+            let path = route.path.replace("/payments/{id}", page);
+            path.replace("{name}", "lee")
+        };
+        let receipt = route.path.ends_with("/receipt");
+        let mut paths = vec![of(&paid), of(&doubt), format!("{}?said=wished", of(&paid))];
+        paths.retain(|path| !(receipt && path.contains(&*doubt)));
+        for (path, lang) in paths.iter().flat_map(|path| [(path, "ko"), (path, "en")]) {
+            for who in ["kim", "lee"] {
+                let browser = if who == "kim" {
+                    kim.clone()
+                } else {
+                    house.sign_in("lee").await
+                };
+                let page = browser.in_lang(lang).page(path).await;
+                let faults = html::faults(&page);
+                assert!(faults.is_empty(), "{lang} {path}: {faults:?}\n{page}");
+                assert!(page.contains(&format!("<html lang=\"{lang}\">")), "{path}");
+                looked += 1;
+            }
+        }
+    }
+    assert!(looked > 40, "{looked}");
+    // Troubles are pages as well.
+    for lang in ["ko", "en"] {
+        let answer = kim.clone().in_lang(lang).get("/payments/nothing").await;
+        assert_eq!(answer.status, 404);
+        let faults = html::faults(&answer.text);
+        assert!(faults.is_empty(), "{faults:?}\n{}", answer.text);
+    }
+}

@@ -1,0 +1,23 @@
+//! What every page promises: asked for over HTTP as a browser without a script does it, with the
+//! sandbox's books to compare.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::format_push_string,
+    reason = "a test"
+)]
+
+mod browser;
+mod cancel;
+mod close;
+mod every_page;
+mod house;
+mod html;
+#[path = "../../../sugi-api/tests/api/http.rs"]
+#[allow(dead_code, reason = "the API's tests use all of it")]
+mod http;
+mod live;
+mod payment;
+mod receipt;
+mod search;
+mod wishes;

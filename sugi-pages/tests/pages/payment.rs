@@ -1,0 +1,129 @@
+//! One payment's page.
+
+use serde_json::json;
+
+use crate::{house::House, html};
+
+/// Markup, in every text that somebody else can choose.
+const MARKUP: &str = "<script>alert(1)</script>";
+
+#[tokio::test]
+async fn it_says_what_became_of_it_and_what_to_say() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let paid = house.approved("A-1", 150_000).await;
+    let page = kim.page(&paid).await;
+    let tno = house.tno("A-1");
+    for text in [
+        "승인되었습니다",
+        "150,000원",
+        "끝자리 1111",
+        "A-1",
+        "홍길동",
+        "411111******1111",
+        &tno,
+        "KCP에 승인을 요청합니다.",
+        "테스트 상점",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let page = kim.in_lang("en").page(&paid).await;
+    assert!(
+        page.contains("₩150,000") && page.contains("Your payment of"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_decline_says_that_nothing_was_charged_and_a_doubt_never_does() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let card = kcp_sandbox::magic_card(99, "CC61").unwrap();
+    let card = json!({ "card": { "number": card, "expiry": "2030-12" } });
+    let declined = house.pay("A-1", 1_004, card).await;
+    let page = kim.page(&format!("/payments/{}", declined.id())).await;
+    assert!(
+        page.contains("거절되었습니다") && page.contains("청구되지 않았습니다"),
+        "{page}"
+    );
+    let doubt = house.in_doubt("A-2").await;
+    for lang in ["ko", "en"] {
+        let page = kim.clone().in_lang(lang).page(&doubt).await;
+        assert!(
+            page.contains("다시 결제하지 마십시오")
+                || page.contains("Do not charge this order again")
+        );
+        assert!(
+            !page.contains("청구되지 않") && !page.contains("not charged"),
+            "{page}"
+        );
+        // Neither a new sale nor a slip is offered while it may have been charged.
+        assert!(
+            !page.contains("href=\"/keyin\">새") && !page.contains("/receipt"),
+            "{page}"
+        );
+    }
+    assert!(kim.page("/doubts").await.contains("A-2"));
+}
+
+#[tokio::test]
+async fn texts_that_are_markup_are_shown_and_do_nothing() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let besides = json!({
+        "product": MARKUP,
+        "buyer": { "name": "\"><b onclick=a>'&amp;", "phone": "010-1234-5678" },
+    });
+    let paid = house.pay("A\"1", 1_004, besides.clone()).await;
+    assert_eq!(paid.status, 422, "KCP's order numbers hold no markup");
+    let paid = house.pay("A-1", 1_004, besides).await;
+    let paid = format!("/payments/{}", paid.id());
+    house.in_doubt("A-2").await;
+    let key = kim.form_key(&paid).await;
+    let fields = [("key", &*key), ("amount", "4"), ("reason", "<i>'\"&")];
+    let mut sender = kim.clone();
+    sender.follow(&format!("{paid}/cancel"), &fields).await;
+    house.settled(&paid).await;
+    let search = format!("/payments?q={}", "%22%3E%3Cscript%3E");
+    for path in [
+        &*paid,
+        &format!("{paid}/receipt"),
+        "/payments",
+        &search,
+        "/doubts",
+        "/wishes",
+        "/day",
+    ] {
+        for lang in ["ko", "en"] {
+            let page = kim.clone().in_lang(lang).page(path).await;
+            assert!(
+                !page.contains(MARKUP) && !page.contains("<b onclick") && !page.contains("<i>"),
+                "{page}"
+            );
+            let faults = html::faults(&page);
+            assert!(faults.is_empty(), "{path}: {faults:?}\n{page}");
+        }
+    }
+    let page = kim.page(&paid).await;
+    assert!(
+        page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"),
+        "{page}"
+    );
+    assert!(page.contains("&#60;i&#62;"), "{page}");
+}
+
+#[tokio::test]
+async fn nothing_says_something_that_the_page_does_not_know() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let paid = house.approved("A-1", 1_004).await;
+    let page = kim.page(&format!("{paid}?said=%3Cscript%3E")).await;
+    assert!(!page.contains("role=\"alert\""), "{page}");
+    for path in [
+        "/payments/pay_1",
+        "/payments/pay_00000000000000000000000000000000",
+        "/payments/%2e%2e",
+    ] {
+        assert_eq!(kim.get(path).await.status, 404, "{path}");
+    }
+}

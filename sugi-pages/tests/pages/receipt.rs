@@ -1,0 +1,107 @@
+//! The slip to print.
+
+use serde_json::json;
+
+use crate::house::House;
+
+#[tokio::test]
+async fn it_has_what_a_sales_slip_has() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let tax =
+        json!({ "tax": { "supply": 800, "vat": 80, "tax_free": 124 }, "installment_months": 0 });
+    let paid = format!("/payments/{}", house.pay("A-1", 1_004, tax).await.id());
+    let payment = house.settled(&paid).await;
+    let app_no = payment.approval().unwrap().app_no.clone().unwrap();
+    let slip = format!("{paid}/receipt");
+    let page = kim.page(&slip).await;
+    for text in [
+        "매출전표",
+        "main",
+        "A-1",
+        "테스트 상품",
+        "411111******1111",
+        "일시불",
+        &app_no,
+        &house.tno("A-1"),
+        "공급가액",
+        "800원",
+        "부가세",
+        "80원",
+        "면세금액",
+        "124원",
+        "합계",
+        "1,004원",
+        "실제 결제가 아닙니다",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(
+        !page.contains("취소금액") && !page.contains("class=\"stamp\""),
+        "{page}"
+    );
+    let key = kim.form_key(&paid).await;
+    let part = [
+        ("key", &*key),
+        ("amount", "110"),
+        ("supply", "100"),
+        ("vat", "10"),
+        ("free", "0"),
+        ("reason", "x"),
+    ];
+    kim.follow(&format!("{paid}/cancel"), &part).await;
+    house.settled(&paid).await;
+    let page = kim.page(&slip).await;
+    for text in [
+        "부분취소",
+        "취소금액",
+        "110원",
+        "남은금액",
+        "894원",
+        "취소일시",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn only_what_was_approved_and_is_known_has_one() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let card = kcp_sandbox::magic_card(99, "CC61").unwrap();
+    let card = json!({ "card": { "number": card, "expiry": "2030-12" } });
+    let declined = format!("/payments/{}", house.pay("A-1", 1_004, card).await.id());
+    let doubt = house.in_doubt("A-2").await;
+    for page in [&declined, &doubt] {
+        let answer = kim.get(&format!("{page}/receipt")).await;
+        assert_eq!(answer.status, 404, "{page}");
+        assert!(!kim.page(page).await.contains("/receipt"));
+    }
+    // What was reversed was charged and given back, and its slip says both.
+    let (key, tno) = (kim.form_key(&doubt).await, house.tno("A-2"));
+    let form = [
+        ("key", &*key),
+        ("tno", &*tno),
+        ("outcome", "reverse"),
+        ("note", "x"),
+    ];
+    kim.follow(&format!("{doubt}/close"), &form).await;
+    house.settled(&doubt).await;
+    let page = kim.page(&format!("{doubt}/receipt")).await;
+    assert!(
+        page.contains("class=\"stamp\"") && page.contains("취소금액"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn the_style_knows_paper() {
+    let house = House::new().await;
+    let page = house.sign_in("kim").await.page("/payments").await;
+    let (_, style) = page.split_once("rel=\"stylesheet\" href=\"").unwrap();
+    let style = style.split('"').next().unwrap();
+    let style = house.sign_in("kim").await.page(style).await;
+    for rule in ["@page", "@media print", ".no-print"] {
+        assert!(style.contains(rule), "{rule}");
+    }
+}

@@ -1,0 +1,112 @@
+//! The list of payments and its search box.
+
+use serde_json::{Value, json};
+use sugi_store::DeedFilter;
+
+use crate::house::House;
+
+/// Percent-encoded, for an address.
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test]
+async fn whatever_a_caller_can_name_finds_the_payment() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let paid = house.approved("A-1", 1_004).await;
+    let elsewhere = json!({
+        "buyer": { "name": "김철수", "phone": "01099998888" },
+        "card": { "number": kcp_sandbox::magic_card(99, "CC61").unwrap(), "expiry": "2030-12" },
+    });
+    house.pay("B-2", 2_000, elsewhere).await;
+    let payment = house.settled(&paid).await;
+    let approval = payment.approval().unwrap();
+    let app_no = approval.app_no.as_deref().unwrap();
+    for typed in [
+        "A-1",
+        " A-1 ",
+        "홍길동",
+        "01012345678",
+        "010-1234-5678",
+        "010 1234 5678",
+        "1111",
+        approval.tno.as_str(),
+        app_no,
+    ] {
+        let page = kim.page(&format!("/payments?q={}", encoded(typed))).await;
+        assert!(
+            page.contains(">A-1</a>") && !page.contains(">B-2</a>"),
+            "{typed}: {page}"
+        );
+    }
+    // Its own name leads to it.
+    let answer = kim.get(&format!("/payments?q={}", payment.id)).await;
+    assert_eq!(answer.header("location"), Some(&*paid));
+    for (query, orders) in [
+        ("state=approved", [true, false]),
+        ("state=declined", [false, true]),
+        ("state=declined&q=A-1", [false, false]),
+        ("shop=main", [true, true]),
+        ("shop=other", [false, false]),
+        ("from=2020-01-01&until=2099-12-31", [true, true]),
+        ("until=2020-01-01", [false, false]),
+        ("from=2020-01-01&q=B-2", [false, true]),
+        ("q=A", [false, false]),
+        ("state=nonsense&before=nonsense", [true, true]),
+    ] {
+        let page = kim.page(&format!("/payments?{query}")).await;
+        let found = [">A-1</a>", ">B-2</a>"].map(|order| page.contains(order));
+        assert_eq!(found, orders, "{query}: {page}");
+    }
+    let page = kim.page("/payments?from=yesterday").await;
+    assert!(
+        page.contains("role=\"alert\"") && !page.contains(">A-1</a>"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_older_is_a_page_further() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let pay = async |n: u32| house.pay(&format!("A-{n}"), 1_004, Value::Null).await;
+    for n in 1..=53 {
+        assert_eq!(pay(n).await.status, 201);
+    }
+    for query in ["", "&q=1111", "&state=approved"] {
+        let first = kim.page(&format!("/payments?{query}")).await;
+        assert!(
+            first.contains(">A-53</a>") && first.contains(">A-4</a>"),
+            "{query}"
+        );
+        assert!(!first.contains(">A-3</a>"), "{query}");
+        let (_, link) = first
+            .split_once("<a class=\"button\" href=\"/payments?")
+            .unwrap();
+        // The address as a browser reads it.
+        let link = link.split('"').next().unwrap().replace("&#38;", "&");
+        let second = kim.page(&format!("/payments?{link}")).await;
+        for n in 1..=3 {
+            assert!(second.contains(&format!(">A-{n}</a>")), "{query}: {second}");
+        }
+        assert!(
+            !second.contains(">A-4</a>") && !second.contains("rel=\"next\""),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn that_a_list_was_seen_is_in_the_audit() {
+    let house = House::new().await;
+    house.sign_in("kim").await.page("/payments").await;
+    house.access.flush().await;
+    let deeds = DeedFilter {
+        actor: Some("operator:kim".into()),
+        subject: Some("payments".into()),
+        ..DeedFilter::default()
+    };
+    let deeds = house.engine.store().deeds(&deeds).await.unwrap();
+    assert_eq!(deeds.len(), 1, "{deeds:?}");
+}

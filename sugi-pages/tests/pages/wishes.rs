@@ -1,0 +1,266 @@
+//! What takes two people.
+
+use jiff::SignedDuration;
+use sugi_access::{Decision, SecondPerson, WishState};
+use sugi_core::{Actor, Status};
+
+use crate::{
+    browser::Browser,
+    house::{House, alone},
+};
+
+/// A house where cancelling more than a hundred won takes two, and closing does.
+async fn house() -> House {
+    House::with(SecondPerson {
+        cancel_above: Some(100),
+        close: true,
+        ..alone()
+    })
+    .await
+}
+
+/// Asks for a cancel that takes two.
+async fn ask(browser: &mut Browser, paid: &str, amount: &str) {
+    let key = browser.form_key(paid).await;
+    let form = [("key", &*key), ("amount", amount), ("reason", "고객 변심")];
+    let page = browser.follow(&format!("{paid}/cancel"), &form).await;
+    assert!(page.contains("다른 담당자의 결재를 기다립니다"), "{page}");
+}
+
+/// The wishes that wait, the oldest first; each the address that decides about it.
+async fn open(house: &House) -> Vec<String> {
+    let open = house.access.open_wishes().await.unwrap();
+    open.iter()
+        .map(|wish| format!("/wishes/{}", wish.id))
+        .collect()
+}
+
+async fn state(house: &House, wish: &str) -> WishState {
+    let id = wish.strip_prefix("/wishes/").unwrap();
+    house.access.wish_of(id).await.unwrap().unwrap().state
+}
+
+const CONFIRM: [(&str, &str); 1] = [("decision", "confirm")];
+const REFUSE: [(&str, &str); 1] = [("decision", "refuse")];
+const AGAIN: [(&str, &str); 1] = [("decision", "again")];
+
+#[tokio::test]
+async fn what_one_asks_for_another_confirms_and_then_it_happens() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "400").await;
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [0; 0], "nobody confirmed it");
+    let wish = open(&house).await.remove(0);
+    let page = lee.page("/wishes").await;
+    for text in ["400원 취소", "고객 변심", "kim", "주문 A-1", &paid, &wish] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let page = lee.follow(&wish, &CONFIRM).await;
+    assert!(page.contains("A-1"), "it leads to the payment");
+    let payment = house.settled(&paid).await;
+    assert_eq!(payment.cancelled_amount(), 400);
+    assert!(
+        matches!(state(&house, &wish).await, WishState::Done { by, .. } if by.as_str() == "lee")
+    );
+    // It is told in the name of who asked.
+    let page = lee.page(&paid).await;
+    assert!(
+        page.contains("kim 담당자가 400원 취소를 요청했습니다"),
+        "{page}"
+    );
+    assert!(
+        lee.page("/wishes")
+            .await
+            .contains("기다리는 요청이 없습니다")
+    );
+}
+
+#[tokio::test]
+async fn a_wish_is_carried_out_once_however_often_it_is_confirmed() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "400").await;
+    let wish = open(&house).await.remove(0);
+    let confirm = || lee.form(&wish, &CONFIRM).send();
+    let both = tokio::join!(confirm(), confirm(), confirm());
+    let statuses = [both.0.status, both.1.status, both.2.status];
+    assert!(statuses.contains(&303), "{statuses:?}");
+    for again in [CONFIRM, AGAIN] {
+        lee.post(&wish, &again).await;
+    }
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [400]);
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_again_is_one_wish() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    let key = kim.form_key(&paid).await;
+    let cancel = format!("{paid}/cancel");
+    let form = [("key", &*key), ("amount", "400"), ("reason", "x")];
+    let both = tokio::join!(
+        kim.form(&cancel, &form).send(),
+        kim.form(&cancel, &form).send()
+    );
+    let said = Some(format!("{paid}?said=wished"));
+    for answer in [both.0, both.1, kim.post(&cancel, &form).await] {
+        assert_eq!(
+            answer.header("location").map(Into::into),
+            said,
+            "{answer:?}"
+        );
+    }
+    let other = [("key", &*key), ("amount", "401"), ("reason", "x")];
+    let page = kim.follow(&cancel, &other).await;
+    assert!(page.contains("이미 요청한 것과 다릅니다"), "{page}");
+    let wishes = open(&house).await;
+    assert_eq!(wishes.len(), 1);
+    lee.follow(&wishes[0], &CONFIRM).await;
+    // What it asked for is done; the form asks for nothing more.
+    let page = kim.follow(&cancel, &form).await;
+    assert!(!page.contains("결재를 기다립니다"), "{page}");
+    assert_eq!(open(&house).await.len(), 0);
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [400]);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_undone_is_carried_out_from_the_page() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "400").await;
+    let wish = open(&house).await.remove(0);
+    // A process that ended between the decision and the deed.
+    let name: Actor = "lee".parse().unwrap();
+    let operator = house.access.operator(&name).await.unwrap().unwrap();
+    let id = wish.strip_prefix("/wishes/").unwrap();
+    house
+        .access
+        .decide(id, &operator, Decision::Confirm)
+        .await
+        .unwrap();
+    let page = lee.page("/wishes").await;
+    assert!(
+        page.contains("아직 실행되지 않았습니다") && page.contains("value=\"again\""),
+        "{page}"
+    );
+    lee.follow(&wish, &AGAIN).await;
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [400]);
+    assert!(matches!(state(&house, &wish).await, WishState::Done { .. }));
+}
+
+#[tokio::test]
+async fn nobody_confirms_what_they_asked_for_or_may_not_do() {
+    let house = house().await;
+    let mut people = Vec::new();
+    for name in ["kim", "small", "looker", "other"] {
+        people.push(house.sign_in(name).await);
+    }
+    let [mut kim, mut small, mut looker, mut other] =
+        people.try_into().unwrap_or_else(|_| panic!());
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "1004").await;
+    let wish = open(&house).await.remove(0);
+    assert!(!kim.page("/wishes").await.contains("value=\"confirm\""));
+    for (browser, status, said) in [
+        (&mut kim, 409, "본인이 요청한 것은 결재할 수 없습니다"),
+        (&mut small, 409, "한도를 넘는"),
+        (&mut looker, 409, "권한이 없습니다"),
+        (&mut other, 404, "찾을 수 없습니다"),
+    ] {
+        for decision in [CONFIRM, AGAIN] {
+            let answer = browser.post(&wish, &decision).await;
+            if decision == CONFIRM {
+                assert_eq!(answer.status, status, "{said}: {answer:?}");
+                assert!(answer.text.contains(said), "{said}: {answer:?}");
+            }
+            assert_eq!(state(&house, &wish).await, WishState::Open, "{said}");
+        }
+    }
+    // Not even seen, where the shop is not theirs.
+    assert!(!other.page("/wishes").await.contains("A-1"));
+    assert_eq!(other.post("/wishes/wish_0", &CONFIRM).await.status, 404);
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [0; 0]);
+}
+
+#[tokio::test]
+async fn what_is_refused_taken_back_or_too_old_does_not_happen() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    for (amount, by_lee) in [("401", true), ("402", false)] {
+        ask(&mut kim, &paid, amount).await;
+        let wish = open(&house).await.remove(0);
+        let browser = if by_lee { &mut lee } else { &mut kim };
+        browser.follow(&wish, &REFUSE).await;
+        let answer = lee.post(&wish, &CONFIRM).await;
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert!(answer.text.contains("이미 처리된 요청입니다"), "{answer:?}");
+    }
+    ask(&mut kim, &paid, "403").await;
+    let wish = open(&house).await.remove(0);
+    house.clock.advance(SignedDuration::from_hours(24));
+    let mut lee = house.sign_in("lee").await;
+    let answer = lee.post(&wish, &CONFIRM).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.text.contains("하루가 지나"), "{answer:?}");
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [0; 0]);
+}
+
+#[tokio::test]
+async fn what_has_become_impossible_ends_and_says_why() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "1000").await;
+    ask(&mut kim, &paid, "1000").await;
+    let wishes = open(&house).await;
+    lee.follow(&wishes[0], &CONFIRM).await;
+    house.settled(&paid).await;
+    let page = lee.follow(&wishes[1], &CONFIRM).await;
+    assert!(page.contains("남은 금액보다 많습니다"), "{page}");
+    assert!(
+        matches!(state(&house, &wishes[1]).await, WishState::Done { outcome, .. } if outcome == "refused")
+    );
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [1_000]);
+}
+
+#[tokio::test]
+async fn a_doubt_is_closed_by_two() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let doubt = house.in_doubt("A-1").await;
+    let (key, tno) = (kim.form_key(&doubt).await, house.tno("A-1"));
+    let form = [
+        ("key", &*key),
+        ("tno", &*tno),
+        ("outcome", "keep"),
+        ("note", "카드 문자"),
+    ];
+    kim.follow(&format!("{doubt}/close"), &form).await;
+    kim.follow(&format!("{doubt}/close"), &form).await;
+    assert_eq!(house.settled(&doubt).await.status(), Status::InDoubt);
+    let wishes = open(&house).await;
+    assert_eq!(wishes.len(), 1);
+    let page = lee.page("/wishes").await;
+    assert!(
+        page.contains(&tno) && page.contains("승인 유지") && page.contains("카드 문자"),
+        "{page}"
+    );
+    lee.follow(&wishes[0], &CONFIRM).await;
+    assert_eq!(house.settled(&doubt).await.status(), Status::Approved);
+    assert!(matches!(
+        state(&house, &wishes[0]).await,
+        WishState::Done { .. }
+    ));
+}
