@@ -309,28 +309,28 @@ impl Access {
         }
     }
 
-    /// Writes down how a confirmed wish ended.
+    /// Writes down how a confirmed wish ended. `false` when it was written down before, or is not to
+    /// be carried out: of all who ask this of a wish, one gets `true`.
     ///
     /// # Errors
     /// What the ledger says.
-    pub async fn wish_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
+    pub async fn wish_done(&self, id: &str, outcome: &str) -> Result<bool, StoreError> {
         let store = self.0.engine.store();
         let Some(document) = store.document(DocumentKind::Wish, id).await? else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(mut wish) = read(&document) else {
-            return Ok(());
+            return Ok(false);
         };
-        if let WishState::Confirmed { by, .. } = wish.state {
-            let (at, outcome) = (self.0.clock.now(), outcome.into());
-            wish.state = WishState::Done { by, at, outcome };
-            let (state, body) = (wish.state.as_str(), text(&wish));
-            // Whoever else carried it out has written the same.
-            store
-                .replace_document(DocumentKind::Wish, &document, state, &body)
-                .await?;
-        }
-        Ok(())
+        let WishState::Confirmed { by, .. } = wish.state else {
+            return Ok(false);
+        };
+        let (at, outcome) = (self.0.clock.now(), outcome.into());
+        wish.state = WishState::Done { by, at, outcome };
+        let (state, body) = (wish.state.as_str(), text(&wish));
+        store
+            .replace_document(DocumentKind::Wish, &document, state, &body)
+            .await
     }
 }
 

@@ -256,8 +256,11 @@ pub(crate) async fn end_session(
     Path(id): Path<String>,
 ) -> Result<Redirect, Trouble> {
     let name = &visitor.operator().name;
-    pages.access().end_session(name, &id).await?;
-    Ok(Redirect::to("/account"))
+    if pages.access().end_session(name, &id).await? {
+        Ok(Redirect::to("/account"))
+    } else {
+        Err(Trouble::NotFound)
+    }
 }
 
 /// Why a change of somebody was not made, in words; the ledger's troubles are not among them.

@@ -52,6 +52,7 @@ pub(crate) struct Shell {
 pub(crate) struct Link {
     pub(crate) href: &'static str,
     pub(crate) name: &'static str,
+    part: Part,
     pub(crate) here: bool,
     /// How many wait there, if any do.
     pub(crate) count: Option<String>,
@@ -109,6 +110,7 @@ impl Shell {
         let link = |href, name, of, key, waiting: usize| Link {
             href,
             name,
+            part: of,
             here: part == of,
             count: (waiting > 0).then(|| count(waiting)),
             key,
@@ -141,6 +143,14 @@ impl Shell {
             seen: String::new(),
             test: !shops.is_empty() && shops.iter().all(test),
         })
+    }
+}
+
+impl Shell {
+    /// How many wait in a part, if any do and this operator has it.
+    pub(crate) fn waiting(&self, part: Part) -> Option<&str> {
+        let link = self.links.iter().find(|link| link.part == part);
+        link.and_then(|link| link.count.as_deref())
     }
 }
 

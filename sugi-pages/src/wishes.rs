@@ -75,6 +75,8 @@ struct Row {
     own: bool,
     may: bool,
     confirmed: bool,
+    /// It is a file, which whoever asked for it fetches.
+    is_file: bool,
     /// The days of an export that its asker can fetch now.
     fetch: Option<(String, String)>,
 }
@@ -286,6 +288,7 @@ fn row(
         own: wish.by == visitor.operator().name,
         may: visitor.operator().may(wish.what.role()),
         confirmed: matches!(wish.state, WishState::Confirmed { .. }),
+        is_file: matches!(wish.what, What::Export { .. }),
         fetch: fetch(visitor, &wish),
         id: wish.id,
     }
@@ -298,8 +301,13 @@ fn fetch(visitor: &Visitor, wish: &Wish) -> Option<(String, String)> {
     };
     let mine = wish.by == visitor.operator().name;
     let confirmed = matches!(wish.state, WishState::Confirmed { .. });
-    let (from, until) = query.strip_prefix("from=")?.split_once("&until=")?;
+    let (from, until) = days(query)?;
     (mine && confirmed).then(|| (from.into(), until.into()))
+}
+
+/// The first and the last day of an export.
+fn days(query: &str) -> Option<(&str, &str)> {
+    query.strip_prefix("from=")?.split_once("&until=")
 }
 
 /// What is wished, and why.
@@ -326,7 +334,14 @@ fn tell(lang: Lang, w: &WishWords, what: &What, payment: Option<&Payment>) -> (S
             };
             (text, note.clone())
         }
-        What::Export { query } => (fill(w.export, &[query]), String::new()),
+        What::Export { query } => {
+            let days = match days(query) {
+                Some((from, until)) if from == until => from.into(),
+                Some((from, until)) => format!("{from} ~ {until}"),
+                None => query.clone(),
+            };
+            (fill(w.export, &[&days]), String::new())
+        }
     }
 }
 

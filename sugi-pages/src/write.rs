@@ -13,6 +13,15 @@ pub(crate) fn money(lang: Lang, amount: u64, currency: &str) -> String {
     lang.pick(format!("{digits}원"), format!("₩{digits}"))
 }
 
+/// An amount as a number that machines read: `150000`, `12.34`.
+pub(crate) fn decimal(amount: u64, currency: &str) -> String {
+    if currency == "USD" {
+        format!("{}.{:02}", amount / 100, amount % 100)
+    } else {
+        amount.to_string()
+    }
+}
+
 /// A number with commas.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -33,6 +42,11 @@ pub(crate) const KOREA: Offset = Offset::constant(9);
 pub(crate) fn time(at: Timestamp) -> String {
     let there = KOREA.to_datetime(at);
     format!("{} {}", there.date(), clock(at))
+}
+
+/// A day in Korea: `2026-11-23`.
+pub(crate) fn day(at: Timestamp) -> String {
+    KOREA.to_datetime(at).date().to_string()
 }
 
 /// The time of day in Korea: `09:05:07`.
@@ -68,6 +82,8 @@ mod tests {
         assert_eq!(money(Lang::Ko, 1_004, "KRW"), "1,004원");
         assert_eq!(money(Lang::En, 999_999_999_999, "KRW"), "₩999,999,999,999");
         assert_eq!(money(Lang::En, 123_456, "USD"), "$1,234.56");
+        assert_eq!(decimal(123_405, "USD"), "1234.05");
+        assert_eq!(decimal(123_405, "KRW"), "123405");
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(100), "100");
     }

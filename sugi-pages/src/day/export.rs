@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode, header};
 use sugi_access::{What, WishState};
 use sugi_api::Audited;
 use sugi_core::ShopId;
-use sugi_store::{Filter, StoreError, Summary};
+use sugi_store::{Filter, GROUPS_MOST, StoreError, Summary};
 use tokio::sync::mpsc;
 
 use super::{
@@ -71,16 +71,18 @@ pub(crate) async fn export(
     let (from, until) = span.moments();
     let store = pages.access().engine().store();
     let groups = store.report(from, until, &shops).await?;
-    if groups.iter().map(|group| group.count).sum::<u64>() > ROWS_MOST {
+    let rows = groups.iter().map(|group| group.count).sum::<u64>();
+    if rows > ROWS_MOST || groups.len() >= GROUPS_MOST as usize {
         let most = write::grouped(ROWS_MOST);
         return refused(&pages, &visitor, &fill(w.e_many, &[&most])).await;
     }
-    if !allowed(&pages, &visitor, span, form.get("wish")).await? {
-        let what = What::Export {
-            query: span.query(),
-        };
-        pages.access().wish(what, &visitor.operator().name).await?;
-        return Ok(Redirect::to("/wishes").into_response());
+    match leave(&pages, &visitor, span, form.maybe("wish")).await? {
+        Leave::Given => {}
+        Leave::Asked => return Ok(Redirect::to("/wishes").into_response()),
+        Leave::None => {
+            let page = said(&pages, &visitor, w.e_wish).await?;
+            return Ok((StatusCode::CONFLICT, page).into_response());
+        }
     }
     let filter = Filter {
         shops,
@@ -112,36 +114,57 @@ pub(crate) async fn export(
     Ok((Extension(Audited("export")), headers, body).into_response())
 }
 
-/// Whether this export may go out now. Where it takes a second person, one confirmation is one file.
-async fn allowed(
+/// Whether an export may go out.
+enum Leave {
+    Given,
+    /// A second person was asked.
+    Asked,
+    /// A wish was named that does not give it: not confirmed, used up, or of something else.
+    None,
+}
+
+/// Where an export takes a second person, one confirmation is one file.
+async fn leave(
     pages: &Pages,
     visitor: &Visitor,
     span: Span,
-    wish: &str,
-) -> Result<bool, Trouble> {
-    let access = pages.access();
+    wish: Option<&str>,
+) -> Result<Leave, Trouble> {
+    let (access, me) = (pages.access(), &visitor.operator().name);
     if !access.rules().second_person.export {
-        return Ok(true);
+        return Ok(Leave::Given);
     }
-    let Some(wish) = access.wish_of(wish).await? else {
-        return Ok(false);
-    };
-    let asked = What::Export {
+    let what = What::Export {
         query: span.query(),
     };
-    let confirmed = matches!(wish.state, WishState::Confirmed { .. });
-    if wish.what != asked || wish.by != visitor.operator().name || !confirmed {
-        return Ok(false);
+    let Some(wish) = wish else {
+        let open = access.open_wishes().await?;
+        if !open.iter().any(|one| one.what == what && one.by == *me) {
+            access.wish(what, me).await?;
+        }
+        return Ok(Leave::Asked);
+    };
+    let wish = access.wish_of(wish).await?;
+    let given = wish.filter(|wish| {
+        let confirmed = matches!(wish.state, WishState::Confirmed { .. });
+        confirmed && wish.what == what && wish.by == *me
+    });
+    match given {
+        // Of two that fetch at once, one has used it up.
+        Some(wish) if access.wish_done(&wish.id, "done").await? => Ok(Leave::Given),
+        _ => Ok(Leave::None),
     }
-    access.wish_done(&wish.id, "done").await?;
-    Ok(true)
 }
 
 async fn refused(pages: &Pages, visitor: &Visitor, why: &str) -> Result<Response, Trouble> {
+    let page = said(pages, visitor, why).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+async fn said(pages: &Pages, visitor: &Visitor, why: &str) -> Result<Response, Trouble> {
     let w = DayWords::of(visitor.lang);
     let shell = Shell::around(pages, visitor, Part::Day, w.title).await?;
-    let page = crate::trouble::said(shell, why);
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(crate::trouble::said(shell, why))
 }
 
 type Rows = mpsc::Receiver<Result<Vec<Summary>, StoreError>>;
@@ -204,7 +227,7 @@ fn xlsx(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
             tracing::error!(%why, "a workbook could not be written");
             std::io::Error::other("the file could not be written")
         };
-        let written = workbook(lang, w, rows).map_err(|why| failed(&why));
+        let written = workbook(lang, w, rows, &chunks).map_err(|why| failed(&why));
         match written {
             Ok(file) => send(&file, &chunks),
             Err(why) => drop(chunks.blocking_send(Err(why))),
@@ -218,11 +241,13 @@ fn xlsx(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
 }
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
+type Chunks = mpsc::Sender<Result<Bytes, std::io::Error>>;
 
 fn workbook(
     lang: Lang,
     w: &'static DayWords,
     mut rows: Rows,
+    chunks: &Chunks,
 ) -> Result<tempfile::NamedTempFile, Failed> {
     let mut book = rust_xlsxwriter::Workbook::new();
     let sheet = book.add_worksheet_with_constant_memory()?;
@@ -231,6 +256,10 @@ fn workbook(
     }
     let mut at = 0;
     while let Some(page) = rows.blocking_recv() {
+        // Whoever asked has hung up.
+        if chunks.is_closed() {
+            break;
+        }
         for one in page? {
             at += 1;
             for (column, cell) in (0..).zip(cells(lang, &one)) {
@@ -247,7 +276,7 @@ fn workbook(
     Ok(file)
 }
 
-fn send(file: &tempfile::NamedTempFile, chunks: &mpsc::Sender<Result<Bytes, std::io::Error>>) {
+fn send(file: &tempfile::NamedTempFile, chunks: &Chunks) {
     use std::io::Read as _;
     let mut from = match std::fs::File::open(file.path()) {
         Ok(from) => from,
@@ -299,8 +328,8 @@ fn cells(lang: Lang, one: &Summary) -> [String; 15] {
         one.order_no.clone(),
         words::state(lang, one.status).into(),
         one.currency.clone(),
-        one.amount.to_string(),
-        one.cancelled.to_string(),
+        write::decimal(one.amount, &one.currency),
+        write::decimal(one.cancelled, &one.currency),
         or_empty(&one.buyer_name),
         or_empty(&one.buyer_phone),
         one.last4.clone(),
@@ -312,11 +341,13 @@ fn cells(lang: Lang, one: &Summary) -> [String; 15] {
     ]
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet takes for a formula. Those of Asia take the wide signs for the narrow.
 fn harmless(cell: &str) -> std::borrow::Cow<'_, str> {
-    match cell.as_bytes().first() {
-        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => format!("'{cell}").into(),
-        _ => cell.into(),
+    const SIGNS: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
+    if cell.starts_with(SIGNS) {
+        format!("'{cell}").into()
+    } else {
+        cell.into()
     }
 }
 
@@ -326,7 +357,7 @@ mod tests {
 
     #[test]
     fn nothing_runs_in_a_spreadsheet() {
-        for bad in ["=1+1", "+82-10", "-1", "@x", "\tx", "\r=1"] {
+        for bad in ["=1+1", "+82-10", "-1", "@x", "\tx", "\r=1", "＝1"] {
             assert!(harmless(bad).starts_with('\''), "{bad:?}");
         }
         assert_eq!(harmless("홍길동"), "홍길동");

@@ -92,6 +92,9 @@ pub(crate) async fn show(
     if sums.open > 0 {
         before_close.push(fill(w.still_open, &[&write::grouped(sums.open)]));
     }
+    if let Some(waiting) = shell.waiting(Part::Wishes) {
+        before_close.push(fill(w.waiting, &[waiting]));
+    }
     Ok(html(&Page {
         title: span.title(),
         from: span.from.to_string(),
@@ -124,6 +127,7 @@ fn totals(lang: Lang, w: &'static DayWords, sums: &Sums) -> Vec<(&'static str, S
         totals.push((w.declined, count(all.declined), money(all.declined_amount)));
         totals.push((w.undone, count(all.undone), String::new()));
         totals.push((w.doubt, count(all.doubts), money(all.doubt_amount)));
+        totals.push((w.on_the_way, count(all.open), money(all.open_amount)));
     }
     totals
 }

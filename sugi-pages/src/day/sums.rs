@@ -20,6 +20,9 @@ pub(crate) struct Line {
     pub(crate) undone: u64,
     pub(crate) doubts: u64,
     pub(crate) doubt_amount: u64,
+    /// Not answered yet.
+    pub(crate) open: u64,
+    pub(crate) open_amount: u64,
 }
 
 impl Line {
@@ -42,9 +45,13 @@ impl Line {
                 self.declined_amount += group.amount;
             }
             Status::Reversed | Status::Void => self.undone += group.count,
-            Status::InDoubt | Status::Reversing | Status::Requested | Status::Approving => {
+            Status::InDoubt | Status::Reversing => {
                 self.doubts += group.count;
                 self.doubt_amount += group.amount;
+            }
+            Status::Requested | Status::Approving => {
+                self.open += group.count;
+                self.open_amount += group.amount;
             }
         }
     }
@@ -60,7 +67,7 @@ pub(crate) struct Sums {
     pub(crate) by_issuer: Vec<(String, String, Line)>,
     /// Won that were approved, by hour since 1970.
     pub(crate) by_hour: BTreeMap<i64, u64>,
-    /// Payments that are on their way, not in doubt.
+    /// Payments of which more is to come by itself.
     pub(crate) open: u64,
 }
 
@@ -144,8 +151,8 @@ mod tests {
             (4, 7_700, 1_700, 6_000)
         );
         assert_eq!(
-            (all.declined, all.doubts, all.undone, sums.open),
-            (3, 2, 1, 1)
+            (all.declined, all.doubts, all.open, all.undone, sums.open),
+            (3, 1, 1, 1, 1)
         );
         let by: Vec<_> = sums
             .by_operator

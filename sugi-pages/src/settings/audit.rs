@@ -27,7 +27,7 @@ words! {
         anchor_lead "이 값을 인쇄하거나 메일로 보내 따로 보관하십시오. 나중에 sugi verify --anchor로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --anchor proves that nothing before it was changed or cut off."
         print "인쇄" "Print"
         actor "누가" "Who"
-        actor_hint "operator:이름 또는 key:이름" "operator:name or key:name"
+        actor_hint "담당자 이름 또는 key:이름" "an operator's name, or key:name"
         subject "무엇에" "About"
         find "찾기" "Find"
         number "번호" "No."
@@ -83,7 +83,11 @@ pub(crate) async fn show(
     let store = pages.access().engine().store();
     let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let filter = DeedFilter {
-        actor: text(&ask.actor),
+        actor: text(&ask.actor).map(|actor| {
+            // A name alone is a person's; `-` is nobody.
+            let whole = actor == "-" || actor.contains(':');
+            if whole { actor } else { format!("operator:{actor}") }
+        }),
         subject: text(&ask.subject),
         before: ask.before,
     };

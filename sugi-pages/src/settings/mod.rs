@@ -49,7 +49,7 @@ words! {
         partial "부분취소" "partial cancels"
         tax "세금 구분" "tax parts"
         lookup "주문번호 조회" "order look-up"
-        certificate "인증서 만료" "Certificate ends"
+        certificate "인증서" "Certificate"
         days_left "{}일 남음" "{} days left"
         expired "만료됨" "ended"
         keys "API 키" "API keys"
@@ -87,7 +87,7 @@ struct ShopRow {
     site: String,
     kind: &'static str,
     contract: String,
-    ends: String,
+    certificate: String,
     left: String,
     tone: &'static str,
 }
@@ -160,7 +160,8 @@ pub(crate) async fn show(
 
 impl ShopRow {
     fn of(w: &SettingsWords, shop: &Shop, now: Timestamp) -> Self {
-        let ends = shop.client.credentials().not_after();
+        let credentials = shop.client.credentials();
+        let (from, ends) = (credentials.not_before(), credentials.not_after());
         let days = ends.duration_since(now).as_hours() / 24;
         let contract = &shop.contract;
         let months = fill(w.installments, &[&contract.installments.to_string()]);
@@ -178,17 +179,13 @@ impl ShopRow {
             kind: if site.is_test() { w.test } else { w.live },
             site: site.to_string(),
             contract: names(parts.iter().filter(|(has, _)| *has).map(|(_, name)| *name)),
-            ends: write::time(ends),
+            certificate: format!("{} ~ {}", write::day(from), write::day(ends)),
             left: if ends <= now {
                 w.expired.into()
             } else {
                 fill(w.days_left, &[&days.to_string()])
             },
-            tone: match days {
-                _ if ends <= now => "bad",
-                0..=SOON_DAYS => "doubt",
-                _ => "good",
-            },
+            tone: if days > SOON_DAYS { "good" } else { "bad" },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Operators: added, and changed by whoever administers.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, str::FromStr};
 
 use askama::Template;
 use axum::{
@@ -42,7 +42,10 @@ words! {
         save "저장" "Save"
         unlock "잠금 풀기" "Unlock"
         end_sessions "모든 로그인 끝내기" "End all sessions"
+        end_sessions_lead "로그인된 모든 곳에서 바로 로그아웃됩니다." "They are signed out everywhere at once."
         forget_codes "일회용 코드 지우기 (휴대전화 분실)" "Take the one-time codes away (telephone lost)"
+        forget_codes_lead "비밀번호만으로 로그인하게 되며 복구 코드도 쓸 수 없습니다. 본인인지 먼저 확인하십시오." "A password alone lets them in then, and their recovery codes are gone. Make sure first that it is they who ask."
+        sure "진행" "Do it"
         set_password "비밀번호 바꾸기" "Set the password"
         acts "그 밖에" "Besides"
         e_name "이름은 1~64바이트이며 제어 문자를 쓸 수 없습니다." "A name has 1 to 64 bytes without control characters."
@@ -86,7 +89,7 @@ pub(crate) async fn add(
     form: Form,
 ) -> Result<Response, Trouble> {
     let w = OperatorWords::of(visitor.lang);
-    let wanted = Wanted::of(&form);
+    let wanted = Wanted::of(&form)?;
     let problem = match (form.get("name").parse::<Actor>(), wanted.limit()) {
         (Err(_), _) => w.e_name,
         (_, Err(())) => w.e_limit,
@@ -128,7 +131,8 @@ pub(crate) async fn change(
     let w = OperatorWords::of(visitor.lang);
     let (access, name) = (pages.access(), &operator.name);
     let now = access.clock().now();
-    let wanted = Wanted::of(&form);
+    // Of what another form of the page sends, the one with the roles has to know nothing.
+    let mut wanted = Wanted::like(&operator);
     let changed = match form.get("act") {
         "password" => access.set_password(name, form.secret("password")).await,
         "unlock" => {
@@ -153,7 +157,8 @@ pub(crate) async fn change(
             };
             access.change_operator(name, change).await.map(drop)
         }
-        _ => {
+        "save" => {
+            wanted = Wanted::of(&form)?;
             let Ok(amount_max) = wanted.limit() else {
                 let page = page(&pages, &visitor, Some(&operator), &wanted, Some(w.e_limit));
                 return Ok(refused(page.await?));
@@ -167,6 +172,7 @@ pub(crate) async fn change(
             };
             access.change_operator(name, change).await.map(drop)
         }
+        _ => return Err(Trouble::BadForm),
     };
     match changed {
         Ok(()) => Ok(Redirect::to("/settings").into_response()),
@@ -213,19 +219,15 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(form: &Form) -> Self {
-        let parsed = |text: &&str| text.parse().ok();
-        Self {
+    /// What was sent. A role or a shop that reads as none is not left out: fewer shops can mean all.
+    fn of(form: &Form) -> Result<Self, Trouble> {
+        Ok(Self {
             name: form.get("name").into(),
-            roles: form
-                .all("role")
-                .iter()
-                .filter_map(|one| one.parse().ok())
-                .collect(),
-            shops: form.all("shop").iter().filter_map(parsed).collect(),
+            roles: parsed(&form.all("role"))?,
+            shops: parsed(&form.all("shop"))?,
             limit: form.digits("limit").replace(',', ""),
             active: form.get("active") == "yes",
-        }
+        })
     }
 
     fn like(operator: &Operator) -> Self {
@@ -248,6 +250,11 @@ impl Wanted {
     }
 }
 
+fn parsed<T: FromStr + Ord>(texts: &[&str]) -> Result<BTreeSet<T>, Trouble> {
+    let parsed = texts.iter().map(|text| text.parse().ok());
+    parsed.collect::<Option<_>>().ok_or(Trouble::BadForm)
+}
+
 async fn page(
     pages: &Pages,
     visitor: &Visitor,
@@ -262,8 +269,10 @@ async fn page(
     };
     let shell = Shell::around(pages, visitor, Part::Settings, title).await?;
     let now = pages.access().clock().now();
-    let mut shops = pages.access().engine().shops();
-    shops.sort_by(|one, other| one.id.cmp(&other.id));
+    let shops = pages.access().engine().shops();
+    // One that is not configured any more stays theirs: with no shop named it would be all of them.
+    let mut all: BTreeSet<&ShopId> = shops.iter().map(|shop| &shop.id).collect();
+    all.extend(&wanted.shops);
     let has = |role: &str| wanted.roles.iter().any(|one| one.as_str() == role);
     Ok(html(&Page {
         shell,
@@ -275,9 +284,9 @@ async fn page(
             .into_iter()
             .map(|(role, name)| (role, name, has(role)))
             .collect(),
-        shops: shops
-            .iter()
-            .map(|shop| (shop.id.to_string(), wanted.shops.contains(&shop.id)))
+        shops: all
+            .into_iter()
+            .map(|shop| (shop.to_string(), wanted.shops.contains(shop)))
             .collect(),
         limit: wanted.limit.clone(),
         active: wanted.active || operator.is_none(),

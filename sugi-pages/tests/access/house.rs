@@ -24,9 +24,9 @@ pub(crate) struct House {
     pub(crate) clock: Clock,
     /// A payment that was approved.
     pub(crate) payment: String,
+    dir: tempfile::TempDir,
     _stop: oneshot::Sender<()>,
     _sandbox: Sandbox,
-    _dir: tempfile::TempDir,
 }
 
 /// Everybody who may come by: nobody, somebody without a role, and one for each role.
@@ -38,12 +38,17 @@ pub(crate) fn everybody() -> Vec<(&'static str, Vec<Role>)> {
 
 impl House {
     pub(crate) async fn new() -> Self {
+        Self::with(Rules::default()).await
+    }
+
+    /// The same with rules of its own.
+    pub(crate) async fn with(rules: Rules) -> Self {
         let sandbox = Sandbox::builder().start().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::by_hand(Clock::real().now());
         let store = Store::open(dir.path()).unwrap();
         let engine = Engine::new(store, [shop(&sandbox)], clock.clone());
-        let access = Access::new(engine.clone(), clock.clone(), Rules::default());
+        let access = Access::new(engine.clone(), clock.clone(), rules);
         for (name, roles) in everybody() {
             let new = NewOperator::new(name.parse().unwrap(), roles, PASSWORD);
             access.add_operator(new).await.unwrap();
@@ -63,9 +68,9 @@ impl House {
             access,
             clock,
             payment: String::new(),
+            dir,
             _stop: stop,
             _sandbox: sandbox,
-            _dir: dir,
         };
         let sale = serde_json::json!({
             "shop": "main", "order_no": "A-1", "amount": 1_004,
@@ -114,6 +119,17 @@ impl House {
         assert_eq!(answer.status, 303, "{answer:?}");
         let cookie = answer.header("set-cookie").unwrap();
         cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Signs somebody in who reads English.
+    pub(crate) async fn english(&self, name: &str) -> String {
+        format!("{}; sugi-lang=en", self.sign_in(name).await)
+    }
+
+    /// Does something to the ledger behind everybody's back.
+    pub(crate) fn harm(&self, sql: &str) {
+        let db = rusqlite::Connection::open(self.dir.path().join("sugi.db")).unwrap();
+        db.execute_batch(sql).unwrap();
     }
 }
 

@@ -1,0 +1,167 @@
+//! One-time codes: set up on the page, asked for at the door.
+
+use jiff::SignedDuration;
+use sugi_access::Rules;
+use totp_rs::{Builder, Secret};
+
+use crate::{
+    house::{House, PASSWORD},
+    http::Answer,
+    page::{between, problem, value},
+};
+
+impl House {
+    /// What an authenticator app shows now.
+    fn app(&self, secret: &str) -> String {
+        let secret = Secret::try_from_base32(secret).unwrap();
+        let totp = Builder::new().with_secret(secret).build().unwrap();
+        let now = u64::try_from(self.clock.now().as_second()).unwrap();
+        totp.generate(now).to_string()
+    }
+
+    /// The secret that the page offers.
+    async fn offered(&self, cookie: &str) -> String {
+        let page = self.page("GET", "/account/codes", cookie).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        value(&page.text, "secret").unwrap()
+    }
+
+    async fn set_codes(&self, cookie: &str, secret: &str, more: &str) -> Answer {
+        let password = PASSWORD.replace(' ', "+");
+        let form = format!("secret={secret}&code={}&password={password}{more}", self.app(secret));
+        self.form("/account/codes", cookie, &form).await
+    }
+
+    async fn enter(&self, code: &str) -> Answer {
+        let form = format!("name=looker&password={}&code={code}", PASSWORD.replace(' ', "+"));
+        self.form("/sign-in", "", &form).await
+    }
+
+    /// A new code, and time for it to be another than the last.
+    fn next_code(&self, secret: &str) -> String {
+        self.clock.advance(SignedDuration::from_secs(30));
+        self.app(secret)
+    }
+}
+
+fn paper(page: &str) -> Vec<String> {
+    let list = between(page, "<ol class=\"mono paper\">", "</ol>");
+    let list = list.first().copied().unwrap_or_default();
+    between(list, "<li>", "</li>").into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn codes_are_set_up_asked_for_and_replaced() {
+    let house = House::new().await;
+    let cookie = house.english("looker").await;
+    let page = house.page("GET", "/account/codes", &cookie).await.text;
+    assert!(page.contains("<svg") && !page.contains("style="), "a picture that the policy draws");
+    let secret = value(&page, "secret").unwrap();
+    assert_ne!(secret, house.offered(&cookie).await, "each try has its own");
+    let done = house.set_codes(&cookie, &secret, "").await;
+    assert_eq!(done.status, 200);
+    let codes = paper(&done.text);
+    assert_eq!(codes.len(), 10);
+    assert!(done.text.contains("data-print"));
+    // They are shown once.
+    for path in ["/account", "/account/codes"] {
+        let page = house.page("GET", path, &cookie).await.text;
+        assert!(!page.contains(&codes[0]) && !page.contains(&secret), "{path}");
+    }
+    // The door asks for a code, takes each once, and the paper's as well.
+    let asked = house.enter("").await;
+    assert_eq!(asked.status, 401);
+    assert!(problem(&asked.text).unwrap().starts_with("비밀번호는 맞습니다."));
+    assert_eq!(house.enter(&house.app(&secret)).await.status, 401, "used already");
+    assert_eq!(house.enter(&house.next_code(&secret)).await.status, 303);
+    assert_eq!(house.enter(&codes[0]).await.status, 303);
+    assert_eq!(house.enter(&codes[0]).await.status, 401);
+    let page = house.page("GET", "/account", &cookie).await.text;
+    assert!(page.contains("In use. 9 recovery codes are left."));
+    // New ones take one of the present ones.
+    let new = house.offered(&cookie).await;
+    let refused = house.set_codes(&cookie, &new, "").await;
+    assert_eq!(refused.status, 422);
+    let present = format!("&present={}", house.next_code(&secret));
+    let done = house.set_codes(&cookie, &new, &present).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    assert_eq!(house.enter(&house.next_code(&secret)).await.status, 401, "the old telephone");
+    assert_eq!(house.enter(&codes[1]).await.status, 401, "the old paper");
+    assert_eq!(house.enter(&house.next_code(&new)).await.status, 303);
+}
+
+#[tokio::test]
+async fn nothing_is_set_up_without_the_code_and_the_password() {
+    let house = House::new().await;
+    let cookie = house.english("looker").await;
+    let secret = house.offered(&cookie).await;
+    let right = house.app(&secret);
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let password = PASSWORD.replace(' ', "+");
+    for (form, why) in [
+        (format!("secret={secret}&code={wrong}&password={password}"), "The code is not right."),
+        (format!("secret={secret}&code={right}&password=wrong"), "The present password"),
+        (format!("secret={secret}&code={right}"), "The present password"),
+    ] {
+        let answer = house.form("/account/codes", &cookie, &form).await;
+        assert_eq!(answer.status, 422, "{form}");
+        assert!(problem(&answer.text).unwrap().starts_with(why), "{:?}", problem(&answer.text));
+        // What was scanned stays good.
+        assert_eq!(value(&answer.text, "secret").as_ref(), Some(&secret));
+        assert!(paper(&answer.text).is_empty());
+    }
+    assert_eq!(house.enter("").await.status, 303, "none was set up");
+}
+
+/// The secret comes back from the browser, so it is anything at all.
+#[tokio::test]
+async fn a_secret_that_is_none_is_refused() {
+    let house = House::new().await;
+    let cookie = house.english("looker").await;
+    let password = PASSWORD.replace(' ', "+");
+    for secret in ["", "AAAAAAAA", "not+base32!", "%3Cscript%3E", &"A".repeat(2_000)] {
+        for code in ["", "000000"] {
+            let form = format!("secret={secret}&code={code}&password={password}");
+            let answer = house.form("/account/codes", &cookie, &form).await;
+            assert_eq!(answer.status, 422, "{secret} {code}");
+            assert!(!answer.text.contains("<script>"));
+        }
+    }
+    assert_eq!(house.enter("").await.status, 303, "none was set up");
+}
+
+#[tokio::test]
+async fn where_codes_are_required_nothing_else_comes_first() {
+    let house = House::with(Rules {
+        code_required: true,
+        ..Rules::default()
+    })
+    .await;
+    let cookie = house.english("administer").await;
+    let of = format!("/payments/{}", house.payment);
+    for path in ["/", "/payments", &of, "/day", "/settings", "/wishes"] {
+        let answer = house.page("GET", path, &cookie).await;
+        let to = answer.header("location");
+        assert_eq!((answer.status, to), (303, Some("/account/codes")), "{path}");
+    }
+    let answer = house.form("/settings/operators/looker", &cookie, "act=sessions").await;
+    assert_eq!(answer.header("location"), Some("/account/codes"));
+    let page = house.page("GET", "/account/codes", &cookie).await.text;
+    assert!(page.contains("This installation requires one-time codes."));
+    let secret = value(&page, "secret").unwrap();
+    assert_eq!(house.set_codes(&cookie, &secret, "").await.status, 200);
+    assert_eq!(house.page("GET", "/settings", &cookie).await.status, 200);
+    // Who has none can leave.
+    let other = house.english("looker").await;
+    let left = house.page("POST", "/sign-out", &other).await;
+    assert_eq!(left.header("location"), Some("/sign-in"));
+}
+
+impl House {
+    /// Sets codes up for whoever this session is; the secret.
+    pub(crate) async fn codes_for(&self, cookie: &str) -> String {
+        let secret = self.offered(cookie).await;
+        assert_eq!(self.set_codes(cookie, &secret, "").await.status, 200);
+        secret
+    }
+}

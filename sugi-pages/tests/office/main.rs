@@ -1,0 +1,26 @@
+//! What is done at the end of a day and behind the counter: the day's numbers, files of them, the
+//! settings, operators, the audit, and one's own account.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::format_push_string,
+    reason = "a test"
+)]
+
+mod account;
+mod audit;
+mod codes;
+mod day;
+mod export;
+mod file;
+#[path = "../access/house.rs"]
+#[allow(dead_code, reason = "the tests of who may do what use all of it")]
+mod house;
+#[path = "../../../sugi-api/tests/api/http.rs"]
+#[allow(dead_code, reason = "the API's tests use all of it")]
+mod http;
+mod ledger;
+mod operators;
+mod page;
+mod settings;
+mod totals;
