@@ -66,6 +66,10 @@ struct Page {
     rows: Vec<Row>,
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "the page asks each of them by itself"
+)]
 struct Row {
     id: String,
     what: String,

@@ -86,7 +86,11 @@ pub(crate) async fn show(
         actor: text(&ask.actor).map(|actor| {
             // A name alone is a person's; `-` is nobody.
             let whole = actor == "-" || actor.contains(':');
-            if whole { actor } else { format!("operator:{actor}") }
+            if whole {
+                actor
+            } else {
+                format!("operator:{actor}")
+            }
         }),
         subject: text(&ask.subject),
         before: ask.before,

@@ -27,7 +27,10 @@ async fn a_new_password_ends_every_session_and_the_old_one() {
     let house = House::new().await;
     let (here, there) = (house.english("looker").await, house.english("looker").await);
     let answer = change(&house, &here, PASSWORD, NEW, NEW).await;
-    assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in")));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some("/sign-in"))
+    );
     assert!(!is_in(&house, &here).await && !is_in(&house, &there).await);
     assert!(!lets_in(&house, PASSWORD).await);
     assert!(lets_in(&house, NEW).await);
@@ -38,18 +41,51 @@ async fn a_password_that_is_not_taken_changes_nothing_and_says_why() {
     let house = House::new().await;
     let cookie = house.english("looker").await;
     for (old, new, again, why) in [
-        ("not the right one", NEW, NEW, "The present password or the code is not right."),
-        ("", NEW, NEW, "The present password or the code is not right."),
-        (PASSWORD, NEW, "another horse", "The two new passwords differ."),
-        (PASSWORD, "short", "short", "A password has 12 to 128 characters."),
-        (PASSWORD, "looker looker", "looker looker", "This is too easy to guess. Leave your name out, and do not repeat letters."),
-        (PASSWORD, "password1234", "password1234", "This is one of the passwords that are tried first."),
+        (
+            "not the right one",
+            NEW,
+            NEW,
+            "The present password or the code is not right.",
+        ),
+        (
+            "",
+            NEW,
+            NEW,
+            "The present password or the code is not right.",
+        ),
+        (
+            PASSWORD,
+            NEW,
+            "another horse",
+            "The two new passwords differ.",
+        ),
+        (
+            PASSWORD,
+            "short",
+            "short",
+            "A password has 12 to 128 characters.",
+        ),
+        (
+            PASSWORD,
+            "looker looker",
+            "looker looker",
+            "This is too easy to guess. Leave your name out, and do not repeat letters.",
+        ),
+        (
+            PASSWORD,
+            "password1234",
+            "password1234",
+            "This is one of the passwords that are tried first.",
+        ),
     ] {
         let answer = change(&house, &cookie, old, new, again).await;
         assert_eq!(answer.status, 422, "{why}");
         assert_eq!(problem(&answer.text).unwrap(), why);
         for secret in [old, new, again].iter().filter(|secret| !secret.is_empty()) {
-            assert!(!answer.text.contains(&format!("\"{secret}\"")), "{secret} on the page");
+            assert!(
+                !answer.text.contains(&format!("\"{secret}\"")),
+                "{secret} on the page"
+            );
         }
     }
     assert!(is_in(&house, &cookie).await);
@@ -66,9 +102,15 @@ async fn who_guesses_at_the_present_password_is_held_up() {
     }
     let answer = change(&house, &cookie, PASSWORD, NEW, NEW).await;
     assert_eq!(answer.status, 422);
-    assert_eq!(problem(&answer.text).unwrap(), "Too many wrong tries. Try again later.");
+    assert_eq!(
+        problem(&answer.text).unwrap(),
+        "Too many wrong tries. Try again later."
+    );
     house.clock.advance(jiff::SignedDuration::from_mins(1));
-    assert_eq!(change(&house, &cookie, PASSWORD, NEW, NEW).await.status, 303);
+    assert_eq!(
+        change(&house, &cookie, PASSWORD, NEW, NEW).await.status,
+        303
+    );
 }
 
 fn sessions(page: &str) -> Vec<String> {
@@ -103,9 +145,16 @@ async fn ones_sessions_are_listed_and_each_can_be_ended() {
     for id in &all {
         assert!(!is_in(&house, &format!("__Host-sugi={id}")).await);
     }
-    let end = async |id: &str| house.form(&format!("/account/sessions/{id}"), &here, "").await;
+    let end = async |id: &str| {
+        house
+            .form(&format!("/account/sessions/{id}"), &here, "")
+            .await
+    };
     let ended = end(&all[1]).await;
-    assert_eq!((ended.status, ended.header("location")), (303, Some("/account")));
+    assert_eq!(
+        (ended.status, ended.header("location")),
+        (303, Some("/account"))
+    );
     assert!(!is_in(&house, &there).await && is_in(&house, &here).await);
     end(&all[0]).await;
     assert!(!is_in(&house, &here).await);
@@ -114,11 +163,22 @@ async fn ones_sessions_are_listed_and_each_can_be_ended() {
 #[tokio::test]
 async fn nobody_ends_somebody_elses_session() {
     let house = House::new().await;
-    let (mine, theirs) = (house.english("looker").await, house.english("administer").await);
+    let (mine, theirs) = (
+        house.english("looker").await,
+        house.english("administer").await,
+    );
     let page = house.page("GET", "/account", &theirs).await.text;
     let id = &sessions(&page)[0];
-    assert!(!house.page("GET", "/account", &mine).await.text.contains(id.as_str()));
-    let answer = house.form(&format!("/account/sessions/{id}"), &mine, "").await;
+    assert!(
+        !house
+            .page("GET", "/account", &mine)
+            .await
+            .text
+            .contains(id.as_str())
+    );
+    let answer = house
+        .form(&format!("/account/sessions/{id}"), &mine, "")
+        .await;
     assert_eq!(answer.status, 404);
     assert!(is_in(&house, &theirs).await);
 }

@@ -34,12 +34,17 @@ fn rows(page: &str) -> Vec<(i64, String)> {
         let (number, rest) = words.split_once(' ').unwrap();
         (number.parse().unwrap(), rest.to_owned())
     };
-    between(body, "<tr>", "</tr>").into_iter().map(row).collect()
+    between(body, "<tr>", "</tr>")
+        .into_iter()
+        .map(row)
+        .collect()
 }
 
 async fn audit(house: &House, cookie: &str, query: &str) -> String {
     house.access.flush().await;
-    let answer = house.page("GET", &format!("/settings/audit{query}"), cookie).await;
+    let answer = house
+        .page("GET", &format!("/settings/audit{query}"), cookie)
+        .await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.text
 }
@@ -52,7 +57,9 @@ async fn the_newest_comes_first_and_looking_is_a_deed() {
     let rows = rows(&page);
     assert!(rows.windows(2).all(|two| two[0].0 > two[1].0), "{rows:?}");
     assert!(
-        rows[0].1.contains("operator:administer GET /settings/audit audit 200 127.0.0.1"),
+        rows[0]
+            .1
+            .contains("operator:administer GET /settings/audit audit 200 127.0.0.1"),
         "{rows:?}"
     );
 }
@@ -65,7 +72,10 @@ async fn it_is_found_by_who_and_by_what() {
     note(&house, "operator:kim", "pay_2").await;
     let found = async |query: &str| rows(&audit(&house, &cookie, query).await).len();
     assert_eq!(found("?actor=operator:kim").await, 2);
-    assert_eq!(found("?actor=+operator:%EA%B9%80+%EB%8C%80%EB%A6%AC+").await, 1);
+    assert_eq!(
+        found("?actor=+operator:%EA%B9%80+%EB%8C%80%EB%A6%AC+").await,
+        1
+    );
     assert_eq!(found("?subject=pay_1").await, 2);
     assert_eq!(found("?actor=operator:kim&subject=pay_1").await, 1);
     assert_eq!(found("?actor=nobody").await, 0);
@@ -92,7 +102,11 @@ async fn page_by_page_without_gap_or_repeat() {
     }
     assert_eq!(numbers.len(), count);
     assert!(numbers.windows(2).all(|two| two[0] > two[1]));
-    assert!(!audit(&house, &cookie, "?actor=operator:kim&before=1").await.contains("rel=\"next\""));
+    assert!(
+        !audit(&house, &cookie, "?actor=operator:kim&before=1")
+            .await
+            .contains("rel=\"next\"")
+    );
 }
 
 #[tokio::test]

@@ -28,12 +28,18 @@ impl House {
 
     async fn set_codes(&self, cookie: &str, secret: &str, more: &str) -> Answer {
         let password = PASSWORD.replace(' ', "+");
-        let form = format!("secret={secret}&code={}&password={password}{more}", self.app(secret));
+        let form = format!(
+            "secret={secret}&code={}&password={password}{more}",
+            self.app(secret)
+        );
         self.form("/account/codes", cookie, &form).await
     }
 
     async fn enter(&self, code: &str) -> Answer {
-        let form = format!("name=looker&password={}&code={code}", PASSWORD.replace(' ', "+"));
+        let form = format!(
+            "name=looker&password={}&code={code}",
+            PASSWORD.replace(' ', "+")
+        );
         self.form("/sign-in", "", &form).await
     }
 
@@ -47,7 +53,10 @@ impl House {
 fn paper(page: &str) -> Vec<String> {
     let list = between(page, "<ol class=\"mono paper\">", "</ol>");
     let list = list.first().copied().unwrap_or_default();
-    between(list, "<li>", "</li>").into_iter().map(str::to_owned).collect()
+    between(list, "<li>", "</li>")
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[tokio::test]
@@ -55,7 +64,10 @@ async fn codes_are_set_up_asked_for_and_replaced() {
     let house = House::new().await;
     let cookie = house.english("looker").await;
     let page = house.page("GET", "/account/codes", &cookie).await.text;
-    assert!(page.contains("<svg") && !page.contains("style="), "a picture that the policy draws");
+    assert!(
+        page.contains("<svg") && !page.contains("style="),
+        "a picture that the policy draws"
+    );
     let secret = value(&page, "secret").unwrap();
     assert_ne!(secret, house.offered(&cookie).await, "each try has its own");
     let done = house.set_codes(&cookie, &secret, "").await;
@@ -66,13 +78,24 @@ async fn codes_are_set_up_asked_for_and_replaced() {
     // They are shown once.
     for path in ["/account", "/account/codes"] {
         let page = house.page("GET", path, &cookie).await.text;
-        assert!(!page.contains(&codes[0]) && !page.contains(&secret), "{path}");
+        assert!(
+            !page.contains(&codes[0]) && !page.contains(&secret),
+            "{path}"
+        );
     }
     // The door asks for a code, takes each once, and the paper's as well.
     let asked = house.enter("").await;
     assert_eq!(asked.status, 401);
-    assert!(problem(&asked.text).unwrap().starts_with("비밀번호는 맞습니다."));
-    assert_eq!(house.enter(&house.app(&secret)).await.status, 401, "used already");
+    assert!(
+        problem(&asked.text)
+            .unwrap()
+            .starts_with("비밀번호는 맞습니다.")
+    );
+    assert_eq!(
+        house.enter(&house.app(&secret)).await.status,
+        401,
+        "used already"
+    );
     assert_eq!(house.enter(&house.next_code(&secret)).await.status, 303);
     assert_eq!(house.enter(&codes[0]).await.status, 303);
     assert_eq!(house.enter(&codes[0]).await.status, 401);
@@ -85,7 +108,11 @@ async fn codes_are_set_up_asked_for_and_replaced() {
     let present = format!("&present={}", house.next_code(&secret));
     let done = house.set_codes(&cookie, &new, &present).await;
     assert_eq!(done.status, 200, "{done:?}");
-    assert_eq!(house.enter(&house.next_code(&secret)).await.status, 401, "the old telephone");
+    assert_eq!(
+        house.enter(&house.next_code(&secret)).await.status,
+        401,
+        "the old telephone"
+    );
     assert_eq!(house.enter(&codes[1]).await.status, 401, "the old paper");
     assert_eq!(house.enter(&house.next_code(&new)).await.status, 303);
 }
@@ -96,16 +123,33 @@ async fn nothing_is_set_up_without_the_code_and_the_password() {
     let cookie = house.english("looker").await;
     let secret = house.offered(&cookie).await;
     let right = house.app(&secret);
-    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let wrong = if right == "000000" {
+        "000001"
+    } else {
+        "000000"
+    };
     let password = PASSWORD.replace(' ', "+");
     for (form, why) in [
-        (format!("secret={secret}&code={wrong}&password={password}"), "The code is not right."),
-        (format!("secret={secret}&code={right}&password=wrong"), "The present password"),
-        (format!("secret={secret}&code={right}"), "The present password"),
+        (
+            format!("secret={secret}&code={wrong}&password={password}"),
+            "The code is not right.",
+        ),
+        (
+            format!("secret={secret}&code={right}&password=wrong"),
+            "The present password",
+        ),
+        (
+            format!("secret={secret}&code={right}"),
+            "The present password",
+        ),
     ] {
         let answer = house.form("/account/codes", &cookie, &form).await;
         assert_eq!(answer.status, 422, "{form}");
-        assert!(problem(&answer.text).unwrap().starts_with(why), "{:?}", problem(&answer.text));
+        assert!(
+            problem(&answer.text).unwrap().starts_with(why),
+            "{:?}",
+            problem(&answer.text)
+        );
         // What was scanned stays good.
         assert_eq!(value(&answer.text, "secret").as_ref(), Some(&secret));
         assert!(paper(&answer.text).is_empty());
@@ -119,7 +163,13 @@ async fn a_secret_that_is_none_is_refused() {
     let house = House::new().await;
     let cookie = house.english("looker").await;
     let password = PASSWORD.replace(' ', "+");
-    for secret in ["", "AAAAAAAA", "not+base32!", "%3Cscript%3E", &"A".repeat(2_000)] {
+    for secret in [
+        "",
+        "AAAAAAAA",
+        "not+base32!",
+        "%3Cscript%3E",
+        &"A".repeat(2_000),
+    ] {
         for code in ["", "000000"] {
             let form = format!("secret={secret}&code={code}&password={password}");
             let answer = house.form("/account/codes", &cookie, &form).await;
@@ -144,7 +194,9 @@ async fn where_codes_are_required_nothing_else_comes_first() {
         let to = answer.header("location");
         assert_eq!((answer.status, to), (303, Some("/account/codes")), "{path}");
     }
-    let answer = house.form("/settings/operators/looker", &cookie, "act=sessions").await;
+    let answer = house
+        .form("/settings/operators/looker", &cookie, "act=sessions")
+        .await;
     assert_eq!(answer.header("location"), Some("/account/codes"));
     let page = house.page("GET", "/account/codes", &cookie).await.text;
     assert!(page.contains("This installation requires one-time codes."));

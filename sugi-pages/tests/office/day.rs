@@ -58,7 +58,11 @@ async fn of_other_shops_there_is_nothing_in_any_number() {
         Ok::<_, AccessError>(())
     };
     let name = "looker".parse().unwrap();
-    house.access.change_operator(&name, only_main).await.unwrap();
+    house
+        .access
+        .change_operator(&name, only_main)
+        .await
+        .unwrap();
     let theirs = house.english("looker").await;
     let page = day(&house, &theirs, "?from=2026-03-05").await;
     assert_eq!(totals(&page)["Approved"], (1, "₩1,000".into()));
@@ -80,7 +84,11 @@ async fn won_and_dollars_are_never_added_up() {
     assert!(amounts.contains(&"₩1,000") && amounts.contains(&"$10.55"));
     assert!(!page.contains("2,055"), "won and cents in one sum");
     // The picture is of won.
-    assert!(between(&page, "<rect", "</rect>").join("").contains("12:00: ₩1,000"));
+    assert!(
+        between(&page, "<rect", "</rect>")
+            .join("")
+            .contains("12:00: ₩1,000")
+    );
 }
 
 #[tokio::test]
@@ -98,10 +106,16 @@ async fn what_is_open_is_said_before_anything_is_compared() {
     assert!(close(&cookie).await.starts_with(done));
     ledger::write(house.engine.store(), &[sent]).await;
     let open = close(&cookie).await;
-    assert!(open.starts_with("1 payments are still on their way."), "{open}");
+    assert!(
+        open.starts_with("1 payments are still on their way."),
+        "{open}"
+    );
     ledger::write(house.engine.store(), &[doubt]).await;
     let open = close(&cookie).await;
-    assert!(open.starts_with("1 payments in doubt: do not charge again"), "{open}");
+    assert!(
+        open.starts_with("1 payments in doubt: do not charge again"),
+        "{open}"
+    );
     let what = What::Cancel {
         payment: house.payment.parse().unwrap(),
         amount: None,
@@ -111,7 +125,10 @@ async fn what_is_open_is_said_before_anything_is_compared() {
     let by = "cancel".parse().unwrap();
     house.access.wish(what, &by).await.unwrap();
     let open = close(&house.english("close").await).await;
-    assert!(open.contains("1 requests wait for a second person"), "{open}");
+    assert!(
+        open.contains("1 requests wait for a second person"),
+        "{open}"
+    );
 }
 
 #[tokio::test]
@@ -151,7 +168,10 @@ async fn one_goes_from_day_to_day_and_not_into_the_future() {
 
 #[tokio::test]
 async fn the_picture_has_a_table_beside_it() {
-    let mut sales = vec![Sale::new(1, "2026-03-05T00:30:00Z"), Sale::new(2, "2026-03-05T14:30:00Z")];
+    let mut sales = vec![
+        Sale::new(1, "2026-03-05T00:30:00Z"),
+        Sale::new(2, "2026-03-05T14:30:00Z"),
+    ];
     sales[1].money = Money::won(500).unwrap();
     let (house, cookie) = house(&sales).await;
     let bars = |page: &str| {

@@ -35,7 +35,10 @@ async fn csv(house: &House, cookie: &str) -> Vec<Vec<String>> {
 }
 
 async fn xlsx(house: &House, cookie: &str) -> Vec<Vec<String>> {
-    house.download(cookie, &format!("{DAY}&as=xlsx")).await.xlsx()
+    house
+        .download(cookie, &format!("{DAY}&as=xlsx"))
+        .await
+        .xlsx()
 }
 
 #[tokio::test]
@@ -60,26 +63,63 @@ async fn a_file_says_what_it_is() {
     let (house, cookie) = house(&[given_back.clone()]).await;
     let form = |kind: &str| format!("{DAY}&as={kind}");
     let file = house.download(&cookie, &form("csv")).await;
-    assert!(file.head.contains("content-type: text/csv; charset=utf-8\r\n"));
+    assert!(
+        file.head
+            .contains("content-type: text/csv; charset=utf-8\r\n")
+    );
     let name = "content-disposition: attachment; filename=\"sugi-2026-03-05-2026-03-05.csv\"\r\n";
     assert!(file.head.contains(name), "{}", file.head);
-    assert!(file.head.contains("cache-control: no-store\r\n"), "{}", file.head);
+    assert!(
+        file.head.contains("cache-control: no-store\r\n"),
+        "{}",
+        file.head
+    );
     assert_eq!(
         file.csv(),
         [
             [
-                "Asked at", "Shop", "Order", "State", "Currency", "Amount", "Cancelled", "Buyer", "Phone",
-                "Last 4", "Card company", "Approval number", "KCP number", "By", "Payment id"
+                "Asked at",
+                "Shop",
+                "Order",
+                "State",
+                "Currency",
+                "Amount",
+                "Cancelled",
+                "Buyer",
+                "Phone",
+                "Last 4",
+                "Card company",
+                "Approval number",
+                "KCP number",
+                "By",
+                "Payment id"
             ],
             [
-                "2026-03-05 12:04:05", "main", "S-1", "Partly cancelled", "KRW", "1000", "400", "홍길동",
-                "010-0000-0000", "1111", "신한카드", "12345678", "20000000000001", "kim", &given_back.id()
+                "2026-03-05 12:04:05",
+                "main",
+                "S-1",
+                "Partly cancelled",
+                "KRW",
+                "1000",
+                "400",
+                "홍길동",
+                "010-0000-0000",
+                "1111",
+                "신한카드",
+                "12345678",
+                "20000000000001",
+                "kim",
+                &given_back.id()
             ],
         ]
     );
     let file = house.download(&cookie, &form("xlsx")).await;
     assert!(file.head.contains(".xlsx\"\r\n"), "{}", file.head);
-    assert!(file.head.contains("spreadsheetml.sheet\r\n"), "{}", file.head);
+    assert!(
+        file.head.contains("spreadsheetml.sheet\r\n"),
+        "{}",
+        file.head
+    );
     let rows = file.xlsx();
     assert_eq!(rows[1][5..7], ["1000", "400"]);
     // Amounts are numbers that can be summed; an order's number and a phone's zero stay as they are.
@@ -92,7 +132,9 @@ async fn a_file_says_what_it_is() {
 
 #[tokio::test]
 async fn nothing_in_a_file_runs() {
-    let names = ["=1+1", "+8210", "-2+3", "@SUM(1)", "＝1+1", "＋1", "－1", "＠x"];
+    let names = [
+        "=1+1", "+8210", "-2+3", "@SUM(1)", "＝1+1", "＋1", "－1", "＠x",
+    ];
     let mut all = sales(u32::try_from(names.len()).unwrap());
     for (sale, name) in all.iter_mut().zip(names) {
         sale.buyer = name.into();
@@ -140,7 +182,11 @@ async fn of_other_shops_nothing_goes_out() {
         Ok::<_, AccessError>(())
     };
     let name = "close".parse().unwrap();
-    house.access.change_operator(&name, only_main).await.unwrap();
+    house
+        .access
+        .change_operator(&name, only_main)
+        .await
+        .unwrap();
     let theirs = house.english("close").await;
     for rows in [csv(&house, &theirs).await, xlsx(&house, &theirs).await] {
         assert_eq!(rows.len(), 2);
@@ -166,7 +212,10 @@ async fn a_span_that_is_none_is_refused() {
     ] {
         let answer = house.form("/day/export", &cookie, form).await;
         assert_eq!(answer.status, 422);
-        assert_eq!(problem(&answer.text).unwrap(), "Check the days. At most 92 at a time.");
+        assert_eq!(
+            problem(&answer.text).unwrap(),
+            "Check the days. At most 92 at a time."
+        );
     }
 }
 
@@ -182,10 +231,15 @@ async fn too_much_for_one_file_is_refused() {
              last4, actor, created_at, updated_at from up, payment where id like 'pay_0%1'",
     );
     for kind in ["csv", "xlsx"] {
-        let answer = house.form("/day/export", &cookie, &format!("{DAY}&as={kind}")).await;
+        let answer = house
+            .form("/day/export", &cookie, &format!("{DAY}&as={kind}"))
+            .await;
         assert_eq!(answer.status, 422, "{kind}");
         let said = problem(&answer.text).unwrap();
-        assert!(said.starts_with("At most 200,000 payments can be exported at a time."), "{said}");
+        assert!(
+            said.starts_with("At most 200,000 payments can be exported at a time."),
+            "{said}"
+        );
     }
 }
 
@@ -205,8 +259,16 @@ async fn what_went_out_is_in_the_audit() {
     let (house, cookie) = house(&sales(1)).await;
     csv(&house, &cookie).await;
     house.access.flush().await;
-    let deeds = house.engine.store().deeds(&DeedFilter::default()).await.unwrap();
-    let exported = deeds.iter().find(|row| row.deed.action == "POST /day/export").unwrap();
+    let deeds = house
+        .engine
+        .store()
+        .deeds(&DeedFilter::default())
+        .await
+        .unwrap();
+    let exported = deeds
+        .iter()
+        .find(|row| row.deed.action == "POST /day/export")
+        .unwrap();
     assert_eq!(exported.deed.actor, "operator:close");
     assert_eq!(exported.deed.outcome, "200");
     assert_eq!(exported.deed.subject, "export");
@@ -244,31 +306,50 @@ impl House {
     async fn confirm(&self, wish: &str) {
         let name = "cancel".parse().unwrap();
         let second = self.access.operator(&name).await.unwrap().unwrap();
-        self.access.decide(wish, &second, Decision::Confirm).await.unwrap();
+        self.access
+            .decide(wish, &second, Decision::Confirm)
+            .await
+            .unwrap();
     }
 
     async fn fetch(&self, cookie: &str, days: &str, wish: &str) -> File {
-        self.download(cookie, &format!("{days}&as=csv&wish={wish}")).await
+        self.download(cookie, &format!("{days}&as=csv&wish={wish}"))
+            .await
     }
 }
 
 #[tokio::test]
 async fn an_export_that_takes_two_goes_out_once_after_the_second() {
     let (house, cookie) = house_of_two().await;
-    let asked = house.form("/day/export", &cookie, &format!("{DAY}&as=csv")).await;
-    assert_eq!((asked.status, asked.header("location")), (303, Some("/wishes")));
+    let asked = house
+        .form("/day/export", &cookie, &format!("{DAY}&as=csv"))
+        .await;
+    assert_eq!(
+        (asked.status, asked.header("location")),
+        (303, Some("/wishes"))
+    );
     let wish = house.wish().await;
     // Asking again while it waits is no second wish.
-    house.form("/day/export", &cookie, &format!("{DAY}&as=xlsx")).await;
+    house
+        .form("/day/export", &cookie, &format!("{DAY}&as=xlsx"))
+        .await;
     assert_eq!(house.wish().await, wish);
     // Not before somebody has confirmed, and nobody confirms their own.
     assert_eq!(house.fetch(&cookie, DAY, &wish).await.status, 409);
-    let own = house.form(&format!("/wishes/{wish}"), &cookie, "decision=confirm").await;
+    let own = house
+        .form(&format!("/wishes/{wish}"), &cookie, "decision=confirm")
+        .await;
     assert_eq!(own.status, 409);
     let second = house.english("cancel").await;
     let page = house.page("GET", "/wishes", &second).await.text;
-    assert!(plain(&page).contains("Export: 2026-03-05"), "{}", plain(&page));
-    let confirmed = house.form(&format!("/wishes/{wish}"), &second, "decision=confirm").await;
+    assert!(
+        plain(&page).contains("Export: 2026-03-05"),
+        "{}",
+        plain(&page)
+    );
+    let confirmed = house
+        .form(&format!("/wishes/{wish}"), &second, "decision=confirm")
+        .await;
     assert_eq!(confirmed.status, 303);
     // Who confirmed it cannot fetch it, and nobody can fetch other days with it.
     let page = house.page("GET", "/wishes", &second).await.text;
@@ -278,9 +359,14 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
     assert_eq!(house.fetch(&cookie, other, &wish).await.status, 409);
     // Who asked is offered it, and gets it.
     let page = house.page("GET", "/wishes", &cookie).await.text;
-    assert!(page.contains("/day/export") && page.contains(&wish), "{page}");
+    assert!(
+        page.contains("/day/export") && page.contains(&wish),
+        "{page}"
+    );
     assert_eq!(house.fetch(&cookie, DAY, &wish).await.csv().len(), 4);
-    let again = house.form("/day/export", &cookie, &format!("{DAY}&as=csv&wish={wish}")).await;
+    let again = house
+        .form("/day/export", &cookie, &format!("{DAY}&as=csv&wish={wish}"))
+        .await;
     assert_eq!(again.status, 409);
     assert!(problem(&again.text).unwrap().contains("fetched already"));
     assert_eq!(house.access.open_wishes().await.unwrap(), []);
@@ -290,7 +376,9 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
 async fn of_two_that_fetch_at_once_one_gets_the_file() {
     let (house, cookie) = house_of_two().await;
     for round in 0..5 {
-        house.form("/day/export", &cookie, &format!("{DAY}&as=csv")).await;
+        house
+            .form("/day/export", &cookie, &format!("{DAY}&as=csv"))
+            .await;
         let wish = house.wish().await;
         house.confirm(&wish).await;
         let fetches = (0..8).map(|_| house.fetch(&cookie, DAY, &wish));
@@ -303,10 +391,14 @@ async fn of_two_that_fetch_at_once_one_gets_the_file() {
 #[tokio::test]
 async fn what_was_refused_does_not_go_out() {
     let (house, cookie) = house_of_two().await;
-    house.form("/day/export", &cookie, &format!("{DAY}&as=csv")).await;
+    house
+        .form("/day/export", &cookie, &format!("{DAY}&as=csv"))
+        .await;
     let wish = house.wish().await;
     let second = house.english("cancel").await;
-    house.form(&format!("/wishes/{wish}"), &second, "decision=refuse").await;
+    house
+        .form(&format!("/wishes/{wish}"), &second, "decision=refuse")
+        .await;
     assert_eq!(house.fetch(&cookie, DAY, &wish).await.status, 409);
     assert_eq!(house.fetch(&cookie, DAY, "nothing").await.status, 409);
 }

@@ -84,9 +84,15 @@ impl File {
     /// The rows of a workbook's sheet, its headings first.
     pub(crate) fn xlsx(&self) -> Vec<Vec<String>> {
         let cell = |cell: &str| {
-            let inner = [("<t>", "</t>"), ("<t xml:space=\"preserve\">", "</t>"), ("<v>", "</v>")];
+            let inner = [
+                ("<t>", "</t>"),
+                ("<t xml:space=\"preserve\">", "</t>"),
+                ("<v>", "</v>"),
+            ];
             let found = inner.iter().find_map(|(open, close)| {
-                between(cell, open, close).first().map(|text| (*text).to_owned())
+                between(cell, open, close)
+                    .first()
+                    .map(|text| (*text).to_owned())
             });
             found.unwrap_or_default()
         };

@@ -30,13 +30,20 @@ impl House {
     }
 
     async fn act(&self, cookie: &str, name: &str, form: &str) -> Answer {
-        self.form(&format!("/settings/operators/{name}"), cookie, form).await
+        self.form(&format!("/settings/operators/{name}"), cookie, form)
+            .await
     }
 }
 
 /// How an operator stands, without what changes by itself.
 fn stands(one: &Operator) -> impl PartialEq + std::fmt::Debug + use<> {
-    (one.roles.clone(), one.shops.clone(), one.amount_max, one.active, one.has_codes())
+    (
+        one.roles.clone(),
+        one.shops.clone(),
+        one.amount_max,
+        one.active,
+        one.has_codes(),
+    )
 }
 
 #[tokio::test]
@@ -48,7 +55,10 @@ async fn an_operator_is_added_with_what_they_may_do() {
     );
     let answer = house.form("/settings/add-operator", &cookie, &form).await;
     let page = "/settings/operators/%EA%B9%80%20%EB%8C%80%EB%A6%AC";
-    assert_eq!((answer.status, answer.header("location")), (303, Some(page)));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some(page))
+    );
     let one = house.operator("김 대리").await;
     assert_eq!(one.roles, [Role::KeyIn, Role::Cancel].into());
     assert_eq!(one.shops, ["main".parse().unwrap()].into());
@@ -59,7 +69,10 @@ async fn an_operator_is_added_with_what_they_may_do() {
     let list = house.page("GET", "/settings", &cookie).await.text;
     assert!(list.contains(page) && list.contains("₩1,000,000"));
     // They can sign in.
-    let form = format!("name=%EA%B9%80+%EB%8C%80%EB%A6%AC&password={}", PASSWORD.replace(' ', "+"));
+    let form = format!(
+        "name=%EA%B9%80+%EB%8C%80%EB%A6%AC&password={}",
+        PASSWORD.replace(' ', "+")
+    );
     assert_eq!(house.form("/sign-in", "", &form).await.status, 303);
 }
 
@@ -67,12 +80,37 @@ async fn an_operator_is_added_with_what_they_may_do() {
 async fn what_is_not_taken_is_said_and_what_was_typed_stays() {
     let (house, cookie) = house().await;
     for (name, limit, password, why) in [
-        ("looker", "5000", PASSWORD, "There is an operator of that name."),
-        ("", "5000", PASSWORD, "A name has 1 to 64 bytes without control characters."),
-        ("%0a", "5000", PASSWORD, "A name has 1 to 64 bytes without control characters."),
+        (
+            "looker",
+            "5000",
+            PASSWORD,
+            "There is an operator of that name.",
+        ),
+        (
+            "",
+            "5000",
+            PASSWORD,
+            "A name has 1 to 64 bytes without control characters.",
+        ),
+        (
+            "%0a",
+            "5000",
+            PASSWORD,
+            "A name has 1 to 64 bytes without control characters.",
+        ),
         ("new", "much", PASSWORD, "The limit is a number."),
-        ("new", "5000", "short", "A password has 12 to 128 characters."),
-        ("newcomer", "5000", "newcomernewcomer", "This is too easy to guess. Leave your name out, and do not repeat letters."),
+        (
+            "new",
+            "5000",
+            "short",
+            "A password has 12 to 128 characters.",
+        ),
+        (
+            "newcomer",
+            "5000",
+            "newcomernewcomer",
+            "This is too easy to guess. Leave your name out, and do not repeat letters.",
+        ),
     ] {
         let password = password.replace(' ', "+");
         let form = format!("name={name}&role=close&limit={limit}&password={password}&active=yes");
@@ -94,7 +132,10 @@ async fn a_change_holds_from_the_next_click_on() {
     let form = "act=save&role=key_in&role=close&limit=&active=yes";
     let answer = house.act(&cookie, "looker", form).await;
     assert_eq!(answer.status, 303);
-    assert_eq!(house.operator("looker").await.roles, [Role::KeyIn, Role::Close].into());
+    assert_eq!(
+        house.operator("looker").await.roles,
+        [Role::KeyIn, Role::Close].into()
+    );
     assert_eq!(house.page("GET", "/keyin", &theirs).await.status, 200);
     house.act(&cookie, "looker", "act=save&active=yes").await;
     assert_eq!(house.page("GET", "/keyin", &theirs).await.status, 403);
@@ -107,12 +148,19 @@ async fn the_last_who_can_administer_stays() {
         let answer = house.act(&cookie, "administer", form).await;
         assert_eq!(answer.status, 422, "{form}");
         let said = problem(&answer.text).unwrap();
-        assert!(said.starts_with("This is the last one who can administer."), "{said}");
+        assert!(
+            said.starts_with("This is the last one who can administer."),
+            "{said}"
+        );
         assert!(house.operator("administer").await.may(Role::Administer));
     }
     // Not the last any more.
-    house.act(&cookie, "looker", "act=save&role=administer&active=yes").await;
-    let answer = house.act(&cookie, "administer", "act=save&role=close&active=yes").await;
+    house
+        .act(&cookie, "looker", "act=save&role=administer&active=yes")
+        .await;
+    let answer = house
+        .act(&cookie, "administer", "act=save&role=close&active=yes")
+        .await;
     assert_eq!(answer.status, 303);
     assert_eq!(house.page("GET", "/settings", &cookie).await.status, 403);
 }
@@ -138,11 +186,22 @@ async fn a_new_password_ends_their_sessions_and_unlocks_them() {
     let (house, cookie) = house().await;
     let theirs = house.english("looker").await;
     for _ in 0..6 {
-        house.form("/sign-in", "", "name=looker&password=not+the+right+one").await;
+        house
+            .form("/sign-in", "", "name=looker&password=not+the+right+one")
+            .await;
     }
-    let page = house.page("GET", "/settings/operators/looker", &cookie).await.text;
+    let page = house
+        .page("GET", "/settings/operators/looker", &cookie)
+        .await
+        .text;
     assert!(page.contains("value=\"unlock\""));
-    let answer = house.act(&cookie, "looker", "act=password&password=another+horse+battery").await;
+    let answer = house
+        .act(
+            &cookie,
+            "looker",
+            "act=password&password=another+horse+battery",
+        )
+        .await;
     assert_eq!(answer.status, 303);
     assert_eq!(house.page("GET", "/payments", &theirs).await.status, 303);
     let form = "name=looker&password=another+horse+battery";
@@ -153,7 +212,9 @@ async fn a_new_password_ends_their_sessions_and_unlocks_them() {
 async fn who_is_locked_out_can_be_let_in_again() {
     let (house, cookie) = house().await;
     for _ in 0..6 {
-        house.form("/sign-in", "", "name=looker&password=not+the+right+one").await;
+        house
+            .form("/sign-in", "", "name=looker&password=not+the+right+one")
+            .await;
     }
     let list = house.page("GET", "/settings", &cookie).await.text;
     assert!(list.contains("locked"));
@@ -161,22 +222,44 @@ async fn who_is_locked_out_can_be_let_in_again() {
     assert_eq!(house.form("/sign-in", "", &right).await.status, 429);
     assert_eq!(house.act(&cookie, "looker", "act=unlock").await.status, 303);
     assert_eq!(house.form("/sign-in", "", &right).await.status, 303);
-    let page = house.page("GET", "/settings/operators/looker", &cookie).await.text;
-    assert!(!page.contains("value=\"unlock\""), "there is nothing to unlock");
+    let page = house
+        .page("GET", "/settings/operators/looker", &cookie)
+        .await
+        .text;
+    assert!(
+        !page.contains("value=\"unlock\""),
+        "there is nothing to unlock"
+    );
 }
 
 #[tokio::test]
 async fn their_sessions_and_codes_can_be_ended() {
     let (house, cookie) = house().await;
     let theirs = house.english("looker").await;
-    assert_eq!(house.act(&cookie, "looker", "act=sessions").await.status, 303);
+    assert_eq!(
+        house.act(&cookie, "looker", "act=sessions").await.status,
+        303
+    );
     assert_eq!(house.page("GET", "/payments", &theirs).await.status, 303);
-    assert_eq!(house.page("GET", "/settings", &cookie).await.status, 200, "only theirs");
-    let page = house.page("GET", "/settings/operators/looker", &cookie).await.text;
-    assert!(!page.contains("value=\"codes\""), "there are none to take away");
+    assert_eq!(
+        house.page("GET", "/settings", &cookie).await.status,
+        200,
+        "only theirs"
+    );
+    let page = house
+        .page("GET", "/settings/operators/looker", &cookie)
+        .await
+        .text;
+    assert!(
+        !page.contains("value=\"codes\""),
+        "there are none to take away"
+    );
     let theirs = house.english("looker").await;
     house.codes_for(&theirs).await;
-    let page = house.page("GET", "/settings/operators/looker", &cookie).await.text;
+    let page = house
+        .page("GET", "/settings/operators/looker", &cookie)
+        .await
+        .text;
     assert!(page.contains("value=\"codes\""));
     assert_eq!(house.act(&cookie, "looker", "act=codes").await.status, 303);
     assert!(!house.operator("looker").await.has_codes());
@@ -189,7 +272,10 @@ async fn what_cannot_be_taken_back_lies_behind_a_second_click() {
     let (house, cookie) = house().await;
     let theirs = house.english("looker").await;
     house.codes_for(&theirs).await;
-    let page = house.page("GET", "/settings/operators/looker", &cookie).await.text;
+    let page = house
+        .page("GET", "/settings/operators/looker", &cookie)
+        .await
+        .text;
     let hidden = crate::page::between(&page, "<details", "</details>").join("");
     for act in ["sessions", "codes"] {
         assert!(hidden.contains(&format!("value=\"{act}\"")), "{act}");
@@ -204,12 +290,25 @@ async fn a_form_that_is_none_changes_nobody() {
         .change("looker", |one| one.roles = [Role::Close].into())
         .await;
     let before = stands(&house.operator("looker").await);
-    for form in ["", "act=", "act=what", "role=key_in", "act=save&role=king&active=yes", "act=save&shop=%20x%20y&active=yes"] {
+    for form in [
+        "",
+        "act=",
+        "act=what",
+        "role=key_in",
+        "act=save&role=king&active=yes",
+        "act=save&shop=%20x%20y&active=yes",
+    ] {
         let answer = house.act(&cookie, "looker", form).await;
         assert_eq!(answer.status, 400, "{form}");
         assert_eq!(stands(&house.operator("looker").await), before, "{form}");
     }
-    let answer = house.form("/settings/add-operator", &cookie, "name=new&role=king&password=another+horse+battery").await;
+    let answer = house
+        .form(
+            "/settings/add-operator",
+            &cookie,
+            "name=new&role=king&password=another+horse+battery",
+        )
+        .await;
     assert_eq!(answer.status, 400);
     assert_eq!(house.access.operators().await.unwrap().len(), 5);
 }
@@ -225,9 +324,14 @@ async fn a_password_that_is_refused_leaves_the_rest_of_the_page_as_it_is() {
             one.amount_max = Some(7_000);
         })
         .await;
-    let answer = house.act(&cookie, "looker", "act=password&password=short").await;
+    let answer = house
+        .act(&cookie, "looker", "act=password&password=short")
+        .await;
     assert_eq!(answer.status, 422);
-    assert_eq!(problem(&answer.text).unwrap(), "A password has 12 to 128 characters.");
+    assert_eq!(
+        problem(&answer.text).unwrap(),
+        "A password has 12 to 128 characters."
+    );
     assert_eq!(ticked(&answer.text, "role"), ["close"]);
     assert_eq!(ticked(&answer.text, "active"), ["yes"]);
     assert_eq!(value(&answer.text, "limit").as_deref(), Some("7000"));
@@ -239,15 +343,25 @@ async fn a_password_that_is_refused_leaves_the_rest_of_the_page_as_it_is() {
 async fn who_had_one_shop_never_has_all_of_them_because_it_closed() {
     let (house, cookie) = house().await;
     house
-        .change("looker", |one| one.shops = ["closed".parse().unwrap()].into())
+        .change("looker", |one| {
+            one.shops = ["closed".parse().unwrap()].into();
+        })
         .await;
-    let page = house.page("GET", "/settings/operators/looker", &cookie).await.text;
+    let page = house
+        .page("GET", "/settings/operators/looker", &cookie)
+        .await
+        .text;
     assert_eq!(ticked(&page, "shop"), ["closed"]);
-    let sent = ticked(&page, "shop").iter().map(|shop| format!("&shop={shop}")).collect::<String>();
+    let ticked = ticked(&page, "shop");
+    let sent: Vec<_> = ticked.iter().map(|shop| format!("&shop={shop}")).collect();
+    let sent = sent.concat();
     let form = format!("act=save&limit=5&active=yes{sent}");
     assert_eq!(house.act(&cookie, "looker", &form).await.status, 303);
     let one = house.operator("looker").await;
-    assert_eq!((one.shops, one.amount_max), (["closed".parse().unwrap()].into(), Some(5)));
+    assert_eq!(
+        (one.shops, one.amount_max),
+        (["closed".parse().unwrap()].into(), Some(5))
+    );
 }
 
 #[tokio::test]
@@ -263,7 +377,10 @@ async fn nobodys_page_is_not_there() {
 #[tokio::test]
 async fn a_name_is_never_markup() {
     let (house, cookie) = house().await;
-    let form = format!("name=%3Cb%3E%22x%2F%3F&password={}", PASSWORD.replace(' ', "+"));
+    let form = format!(
+        "name=%3Cb%3E%22x%2F%3F&password={}",
+        PASSWORD.replace(' ', "+")
+    );
     let answer = house.form("/settings/add-operator", &cookie, &form).await;
     let page = answer.header("location").unwrap().to_owned();
     let text = house.page("GET", &page, &cookie).await;

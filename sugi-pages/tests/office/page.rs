@@ -51,5 +51,7 @@ pub(crate) fn ticked(html: &str, name: &str) -> Vec<String> {
 /// What the page complains about.
 pub(crate) fn problem(html: &str) -> Option<String> {
     let found = between(html, "<p class=\"problem\" role=\"alert\"", "</p>");
-    found.first().map(|rest| plain(rest.split_once('>').map_or(*rest, |(_, text)| text)))
+    found
+        .first()
+        .map(|rest| plain(rest.split_once('>').map_or(*rest, |(_, text)| text)))
 }

@@ -12,7 +12,10 @@ async fn rows(house: &House, name: &str) -> Vec<String> {
     let page = house.page("GET", "/settings", &cookie).await;
     assert_eq!(page.status, 200);
     let part = between(&page.text, &format!("<h2>{name}</h2>"), "</section>")[0].to_owned();
-    between(&part, "<tr>", "</tr>").into_iter().map(plain).collect()
+    between(&part, "<tr>", "</tr>")
+        .into_iter()
+        .map(plain)
+        .collect()
 }
 
 #[tokio::test]
@@ -21,7 +24,10 @@ async fn a_shop_is_told_with_its_contract() {
     let shops = rows(&house, "Shops").await;
     assert_eq!(shops.len(), 2, "{shops:?}");
     let site = house.engine.shops()[0].client.site_code().to_string();
-    assert!(shops[1].starts_with(&format!("main {site} Test with proof")), "{shops:?}");
+    assert!(
+        shops[1].starts_with(&format!("main {site} Test with proof")),
+        "{shops:?}"
+    );
 }
 
 #[tokio::test]
@@ -49,9 +55,17 @@ async fn a_certificate_that_ends_soon_is_seen() {
         let page = house.page("GET", "/settings", &cookie).await.text;
         between(&page, "data-label=\"Certificate\">", "</td>")[0].to_owned()
     };
-    let write = |at: jiff::Timestamp| jiff::tz::Offset::constant(9).to_datetime(at).date().to_string();
+    let write = |at: jiff::Timestamp| {
+        jiff::tz::Offset::constant(9)
+            .to_datetime(at)
+            .date()
+            .to_string()
+    };
     let told = cell().await;
-    assert!(told.contains(&write(from)) && told.contains(&write(ends)), "{told}");
+    assert!(
+        told.contains(&write(from)) && told.contains(&write(ends)),
+        "{told}"
+    );
     assert!(told.contains("state good"), "{told}");
     let until = |days: i64| {
         let at = ends - SignedDuration::from_hours(24 * days);
@@ -60,11 +74,20 @@ async fn a_certificate_that_ends_soon_is_seen() {
     };
     until(31);
     let told = cell().await;
-    assert!(told.contains("state good") && told.contains("31 days left"), "{told}");
+    assert!(
+        told.contains("state good") && told.contains("31 days left"),
+        "{told}"
+    );
     until(30);
     let told = cell().await;
-    assert!(told.contains("state bad") && told.contains("30 days left"), "{told}");
+    assert!(
+        told.contains("state bad") && told.contains("30 days left"),
+        "{told}"
+    );
     until(0);
     let told = cell().await;
-    assert!(told.contains("state bad") && told.contains("ended"), "{told}");
+    assert!(
+        told.contains("state bad") && told.contains("ended"),
+        "{told}"
+    );
 }

@@ -23,14 +23,19 @@ pub(crate) fn totals(page: &str) -> BTreeMap<String, (u64, String)> {
     let list = list.first().copied().unwrap_or_default();
     let one = |one: &str| {
         let name = between(one, "<dt>", "</dt>")[0];
-        let (name, count) = name.split_once(" <span").map_or((name, ""), |(name, rest)| {
-            (name, rest.split_once('>').map_or("", |(_, count)| count))
-        });
+        let (name, count) = name
+            .split_once(" <span")
+            .map_or((name, ""), |(name, rest)| {
+                (name, rest.split_once('>').map_or("", |(_, count)| count))
+            });
         let count = plain(count).replace(',', "").parse().unwrap_or(0);
         let amount = plain(between(one, "<dd>", "</dd>")[0]);
         (plain(name), (count, amount))
     };
-    between(list, "<div>", "</div>").into_iter().map(one).collect()
+    between(list, "<div>", "</div>")
+        .into_iter()
+        .map(one)
+        .collect()
 }
 
 /// The rows of the table with this heading: name, count, gross, cancelled, net.
@@ -42,7 +47,10 @@ fn table(page: &str, name: &str) -> Vec<Vec<String>> {
     let rows = between(table, "<tr><td", "</tr>").into_iter();
     rows.map(|row| {
         let cells = row.split("</td>").filter_map(|cell| cell.split_once('>'));
-        cells.map(|(_, text)| plain(text)).filter(|text| !text.is_empty()).collect()
+        cells
+            .map(|(_, text)| plain(text))
+            .filter(|text| !text.is_empty())
+            .collect()
     })
     .collect()
 }
@@ -59,8 +67,16 @@ fn sale() -> impl Strategy<Value = Sale> {
     let people = prop_oneof![Just("kim"), Just("lee"), Just("key:shop")];
     let issuers = prop_oneof![Just("신한카드"), Just("비씨카드")];
     let hours = -2..30_i64;
-    (hours, shops, people, issuers, 1..2_000_000_u64, end, 1..100_u64).prop_map(
-        |(hour, shop, by, issuer, won, end, percent)| {
+    (
+        hours,
+        shops,
+        people,
+        issuers,
+        1..2_000_000_u64,
+        end,
+        1..100_u64,
+    )
+        .prop_map(|(hour, shop, by, issuer, won, end, percent)| {
             let mut sale = Sale::new(0, START);
             sale.at += SignedDuration::from_hours(hour);
             (sale.shop, sale.by, sale.issuer) = (shop, by, issuer);
@@ -76,8 +92,7 @@ fn sale() -> impl Strategy<Value = Sale> {
                 _ => End::Approving,
             };
             sale
-        },
-    )
+        })
 }
 
 /// Won as the page writes them.
@@ -99,7 +114,15 @@ async fn one_by_one(house: &House, from: Timestamp) -> BTreeMap<&'static str, (u
     let page = house.engine.store().list(filter).await.unwrap();
     assert!(!page.more);
     let mut sums = BTreeMap::new();
-    let names = ["Approved", "Cancelled", "Net", "Declined", "Reversed or void", "In doubt", "On their way"];
+    let names = [
+        "Approved",
+        "Cancelled",
+        "Net",
+        "Declined",
+        "Reversed or void",
+        "In doubt",
+        "On their way",
+    ];
     for name in names {
         sums.insert(name, (0, 0));
     }
@@ -127,7 +150,10 @@ async fn one_by_one(house: &House, from: Timestamp) -> BTreeMap<&'static str, (u
 async fn compare(house: &House, cookie: &str, from: Timestamp, sales: &[Sale]) {
     ledger::write(house.engine.store(), sales).await;
     let day = jiff::tz::Offset::constant(9).to_datetime(from).date();
-    let page = house.page("GET", &format!("/day?from={day}"), cookie).await.text;
+    let page = house
+        .page("GET", &format!("/day?from={day}"), cookie)
+        .await
+        .text;
     let expected = one_by_one(house, from).await;
     let told = totals(&page);
     if expected.values().all(|sum| *sum == (0, 0)) {
@@ -144,14 +170,21 @@ async fn compare(house: &House, cookie: &str, from: Timestamp, sales: &[Sale]) {
     // However it is cut, it is the same money.
     let number = |text: &str| text.replace(['₩', ','], "").parse::<u64>().unwrap();
     for name in ["By shop", "By operator", "By card company"] {
-        let sum = |column: usize| table(&page, name).iter().map(|row| number(&row[column])).sum::<u64>();
+        let sum = |column: usize| {
+            table(&page, name)
+                .iter()
+                .map(|row| number(&row[column]))
+                .sum::<u64>()
+        };
         assert_eq!(sum(1), expected["Approved"].0, "{name}");
         assert_eq!(sum(2), expected["Approved"].1, "{name}");
         assert_eq!(sum(3), expected["Cancelled"].1, "{name}");
         assert_eq!(sum(4), expected["Net"].1, "{name}");
     }
     let bars = between(&page, "<details>", "</details>");
-    let bars = bars.first().map_or_else(Vec::new, |bars| between(bars, "<dd>", "</dd>"));
+    let bars = bars
+        .first()
+        .map_or_else(Vec::new, |bars| between(bars, "<dd>", "</dd>"));
     let drawn: u64 = bars.into_iter().map(number).sum();
     assert_eq!(drawn, expected["Approved"].1, "the bars");
 }
