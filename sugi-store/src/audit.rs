@@ -160,6 +160,10 @@ impl Store {
             let what = format!("it was cut off: the chain ends at row {}", end.seq);
             return Err(finding(kept.seq, what).into());
         }
+        let below = self.engine.rows(access::AUDIT_BELOW, Vec::new()).await?;
+        if let Some(row) = below.first() {
+            return Err(finding(row.int(0)?, "rows are numbered from 1").into());
+        }
         match self
             .engine
             .rows(access::AUDIT_STRAYS, Vec::new())
@@ -184,7 +188,8 @@ async fn walk(engine: &Engine, kept: Option<Anchor>) -> Result<Anchor, StoreErro
             return Ok(end);
         }
         for row in &stretch {
-            let row = Row::read(row)?;
+            let place = finding(end.seq + 1, "").place;
+            let row = Row::read(row).map_err(|why| why.at(&place))?;
             if row.seq != end.seq + 1 {
                 return Err(finding(end.seq + 1, "it is missing").into());
             }

@@ -43,6 +43,19 @@ pub struct Finding {
     pub what: String,
 }
 
+impl StoreError {
+    /// The same finding, once it is known in which row it is.
+    pub(crate) fn at(self, place: &str) -> Self {
+        match self {
+            Self::Inconsistent(Finding { what, .. }) => Self::Inconsistent(Finding {
+                place: place.into(),
+                what,
+            }),
+            other => other,
+        }
+    }
+}
+
 impl Finding {
     pub(crate) fn in_row(payment: &str, seq: i64, what: impl Into<String>) -> Self {
         Self {

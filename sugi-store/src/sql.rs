@@ -72,6 +72,33 @@ order by p.id, j.seq";
 /// Journal rows whose payment the projection does not know.
 pub(crate) const ORPHANS: &str = "select payment, seq from journal where not exists (select 1 from payment where id = payment) limit 1";
 
+/// Payments whose order numbers nobody has claimed.
+pub(crate) const UNCLAIMED: &str = "\
+select id from payment
+where not exists (select 1 from order_claim as c where c.shop = payment.shop and c.ordr_idxx = payment.order_no)
+    or not exists (select 1 from order_claim as c where c.shop = payment.shop and c.ordr_idxx = payment.ordr_idxx)
+limit 1";
+
+/// Idempotency keys whose payment is not there.
+pub(crate) const STRAY_KEYS: &str = "\
+select scope, payment from idempotency where not exists (select 1 from payment as p where p.id = idempotency.payment)
+limit 1";
+
+/// Claims in order, a stretch at a time, each beside the payment that holds it and whether any payment
+/// of an order of that number is alive.
+pub(crate) const CLAIMS: &str = "\
+select c.shop, c.ordr_idxx, c.payment, c.live, c.attempts, h.order_no, h.ordr_idxx, h.status,
+    cast(case when exists (select 1 from payment as p where p.shop = c.shop and p.order_no = c.ordr_idxx
+        and p.status not in ('declined', 'void', 'reversed', 'cancelled')) then 1 else 0 end as bigint)
+from (select * from order_claim where shop > $1 or (shop = $1 and ordr_idxx > $2)
+    order by shop, ordr_idxx limit $3) as c
+left join payment as h on h.id = c.payment and h.shop = c.shop
+order by c.shop, c.ordr_idxx";
+
+/// Whether an order number was also made up for an attempt at another order.
+pub(crate) const SHARED_NUMBER: &str =
+    "select id from payment where shop = $1 and ordr_idxx = $2 and order_no <> $2 limit 1";
+
 /// Payments; which and in what order is made of the filters that are set.
 pub(crate) const LIST: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
@@ -134,6 +161,10 @@ pub(crate) const READS: &[&str] = &[
     NEXT_DUE,
     WALK,
     ORPHANS,
+    UNCLAIMED,
+    STRAY_KEYS,
+    CLAIMS,
+    SHARED_NUMBER,
     DOUBTS,
     UNSETTLED,
     access::DOCUMENT,
@@ -141,6 +172,7 @@ pub(crate) const READS: &[&str] = &[
     access::DOCUMENTS_OF,
     access::AUDIT_END,
     access::AUDIT_WALK,
+    access::AUDIT_BELOW,
     access::AUDIT_STRAYS,
 ];
 

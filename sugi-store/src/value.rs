@@ -80,6 +80,11 @@ impl Cells {
         }
     }
 
+    /// Whether there is nothing in a column.
+    pub(crate) fn is_null(&self, at: usize) -> bool {
+        matches!(self.0.get(at), None | Some(Value::Null))
+    }
+
     /// The text in a column that always has one.
     pub(crate) fn text(&self, at: usize) -> Result<String, StoreError> {
         self.maybe_text(at)?
@@ -114,8 +119,8 @@ fn unlike(wanted: &str, at: usize, found: Option<&Value>) -> StoreError {
         Some(Value::Integer(_)) => "a number",
     };
     Finding {
-        place: format!("column {at} of an answer"),
-        what: format!("{found} where {wanted} belongs"),
+        place: "an answer of the database".into(),
+        what: format!("column {at}: {found} where {wanted} belongs"),
     }
     .into()
 }

@@ -1,4 +1,6 @@
-//! The proof that a ledger is whole: every chain, every fold, every projection row.
+//! The proof that a ledger is whole: every chain, every fold, every projection row, every guard.
+
+mod claims;
 
 use crate::{
     error::{Finding, StoreError},
@@ -26,13 +28,12 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
             payments += 1;
         }
     }
-    match engine.rows(sql::ORPHANS, Vec::new()).await?.first() {
-        Some(orphan) => {
-            let what = "no payment row belongs to it";
-            Err(Finding::in_row(&orphan.text(0)?, orphan.int(1)?, what).into())
-        }
-        None => Ok((payments, rows)),
+    if let Some(orphan) = engine.rows(sql::ORPHANS, Vec::new()).await?.first() {
+        let what = "no payment row belongs to it";
+        return Err(Finding::in_row(&orphan.text(0)?, orphan.int(1)?, what).into());
     }
+    claims::walk(engine).await?;
+    Ok((payments, rows))
 }
 
 /// Checks one payment, given as rows of [`sql::WALK`]; returns how long its journal is.
@@ -40,14 +41,17 @@ fn check(rows: &[Cells]) -> Result<u64, StoreError> {
     let Some(first) = rows.first() else {
         return Ok(0);
     };
-    let (id, kept) = (first.id(0)?, Row::read(first)?);
-    if first.maybe_int(Row::WIDTH)?.is_none() {
+    let id = first.id(0)?;
+    let place = Finding::in_projection(id.as_str(), "").place;
+    let kept = Row::read(first).map_err(|why| why.at(&place))?;
+    if first.is_null(Row::WIDTH) {
         return Err(Finding::in_projection(id.as_str(), "it has no journal").into());
     }
-    let journal = rows
-        .iter()
-        .map(|row| RawEntry::read(row, Row::WIDTH))
-        .collect::<Result<_, _>>()?;
+    let journal = (1..).zip(rows).map(|(n, row)| {
+        let place = Finding::in_row(id.as_str(), n, "").place;
+        RawEntry::read(row, Row::WIDTH).map_err(|why| why.at(&place))
+    });
+    let journal = journal.collect::<Result<_, _>>()?;
     if let Some(book) = record::fold(&id, journal)? {
         // When the engine looks next is its own affair, not something the journal tells.
         let told = Row {

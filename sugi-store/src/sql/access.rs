@@ -37,6 +37,9 @@ pub(crate) const AUDIT_END: &str = "select seq, hash from audit order by seq des
 pub(crate) const AUDIT_WALK: &str = "\
 select seq, at, actor, action, subject, outcome, origin, hash from audit where seq > $1 order by seq limit $2";
 
+/// Rows before the first: there are none, and the walk would not see one.
+pub(crate) const AUDIT_BELOW: &str = "select seq from audit where seq < 1 order by seq limit 1";
+
 /// The audit, the newest first; `{and}` is made of the filters that are set.
 pub(crate) const DEEDS: &str = "\
 select seq, at, actor, action, subject, outcome, origin, hash from audit

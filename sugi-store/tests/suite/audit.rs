@@ -129,6 +129,7 @@ async fn a_payment_that_was_taken_out_whole_is_missed(house: House) {
     house.store().verify_audit(None).await.unwrap();
     house.harm("delete from journal");
     house.harm("delete from payment");
+    house.harm("delete from order_claim");
     house.store().verify().await.unwrap();
     let why = house.store().verify_audit(None).await.unwrap_err();
     assert!(why.to_string().contains("gone from the ledger"), "{why}");

@@ -22,6 +22,7 @@ macro_rules! on_each_engine {
 mod audit;
 mod create;
 mod finding;
+mod flips;
 mod lease;
 mod postgres;
 mod tamper;
