@@ -8,6 +8,7 @@ use crate::{House, approved, at, declined, id, request};
 on_each_engine!(
     every_kind_of_harm_is_found_and_named,
     a_guard_that_guards_wrongly_is_found_and_named,
+    a_live_attempts_own_number_is_held,
     a_number_that_two_orders_share_is_no_harm,
 );
 
@@ -111,6 +112,10 @@ async fn a_guard_that_guards_wrongly_is_found_and_named(house: House) {
             claim.clone(),
         ),
         (
+            "update order_claim set payment = '{1}', attempts = 2 where ordr_idxx = 'A-2'",
+            claim.clone(),
+        ),
+        (
             "update order_claim set payment = 'nobody' where ordr_idxx = 'A-2'",
             claim,
         ),
@@ -131,6 +136,19 @@ async fn a_guard_that_guards_wrongly_is_found_and_named(house: House) {
         };
         assert_eq!(finding.place, place, "{harm}: {finding}");
     }
+}
+
+async fn a_live_attempts_own_number_is_held(house: House) {
+    let first = house.pay(1, "A").await.unwrap();
+    house.then(&first, declined()).await.unwrap();
+    attempt(&house, 2, "A", 2, "A-2").await;
+    house.store().verify().await.unwrap();
+    assert_eq!(
+        house.harm("update order_claim set live = 0 where ordr_idxx = 'A-2'"),
+        1
+    );
+    let why = house.store().verify().await.unwrap_err().to_string();
+    assert!(why.contains("order_claim row (main, A-2)"), "{why}");
 }
 
 /// A merchant numbers an order as a second attempt at another was numbered, once that is dead.
