@@ -43,9 +43,10 @@ fn a_tiny_benchmark_says_what_it_saw_and_leaves_a_ledger_that_holds() {
                 assert!(side["per_second"].as_f64() > Some(0.0), "{scenario}");
                 assert!(side["p50_us"].as_f64() <= side["p99_us"].as_f64());
             }
-            // A payment is two writes, and no commit is empty.
+            // A payment is two writes and a row of the audit, no commit is empty, and what was begun
+            // before the turn may end in it.
             let commits = scenario["durable"]["commits_per_payment"].as_f64().unwrap();
-            assert!(0.0 < commits && commits <= 2.0, "{scenario}");
+            assert!(0.0 < commits && commits <= 4.0, "{scenario}");
             assert!(scenario["pass_through"]["commits_per_payment"].is_null());
         }
         assert!(of_engine("goals").len() >= 8, "{told}");
