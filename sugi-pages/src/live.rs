@@ -76,7 +76,7 @@ pub(crate) async fn live(
     let of = query.map(|Query(of)| of).unwrap_or_default();
     let payment = of.of.strip_prefix("/payments/");
     let payment = payment.and_then(|id| id.parse().ok());
-    let watch = Watch {
+    let mut watch = Watch {
         pages,
         cookie,
         payment,
@@ -85,6 +85,8 @@ pub(crate) async fn live(
         looks: 0,
         _place: place,
     };
+    // Looked at before the browser hears anything: whatever happens once the stream is open is told.
+    watch.seen = watch.look(&session).await.ok();
     let events = futures_util::stream::unfold(Some(watch), |watch| async {
         let mut watch = watch?;
         let event = watch.next().await?;
