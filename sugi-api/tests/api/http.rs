@@ -60,10 +60,16 @@ impl Request {
         head + "\r\n"
     }
 
-    pub(crate) async fn send(self) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+    /// All of it, as it goes over the wire.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.head().into_bytes();
         bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let bytes = self.bytes();
         // A server that refuses a large body may close before all of it is written.
         let _ = stream.write_all(&bytes).await;
         Answer::read(&mut stream).await

@@ -15,7 +15,7 @@ use super::roles_of;
 use crate::{
     Pages,
     account::AccountWords,
-    form::Form,
+    form::{Form, NoAmount},
     lang::words,
     shell::{Part, Shell, html},
     trouble::Trouble,
@@ -225,7 +225,11 @@ impl Wanted {
             name: form.get("name").into(),
             roles: parsed(&form.all("role"))?,
             shops: parsed(&form.all("shop"))?,
-            limit: form.digits("limit").replace(',', ""),
+            limit: match form.amount("limit") {
+                Ok(limit) => limit.map_or_else(String::new, |limit| limit.to_string()),
+                // Shown again as it was typed, and refused.
+                Err(NoAmount) => form.get("limit").into(),
+            },
             active: form.get("active") == "yes",
         })
     }
@@ -245,7 +249,10 @@ impl Wanted {
     fn limit(&self) -> Result<Option<u64>, ()> {
         match &*self.limit {
             "" => Ok(None),
-            digits => digits.parse().map(Some).map_err(|_| ()),
+            text if text.bytes().all(|b| b.is_ascii_digit()) => {
+                text.parse().map(Some).map_err(|_| ())
+            }
+            _ => Err(()),
         }
     }
 }

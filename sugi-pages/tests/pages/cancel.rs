@@ -2,10 +2,8 @@
 
 use kcp_sandbox::{FaultKind, Operation};
 use serde_json::json;
-use sugi_core::{Payment, Status};
-use tokio::io::AsyncWriteExt as _;
 
-use crate::house::{House, PATIENCE};
+use crate::house::House;
 
 #[tokio::test]
 async fn all_or_a_part_is_given_back_and_the_page_says_so() {
@@ -128,42 +126,6 @@ async fn a_cancel_whose_answer_is_lost_is_never_called_undone() {
                 .contains("1,004원 중 400원이 취소되어 604원이 남았습니다")
         );
     }
-}
-
-#[tokio::test]
-async fn who_closes_the_browser_changes_nothing() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 1_004).await;
-    let key = kim.form_key(&paid).await;
-    let body = format!("key={key}&amount=1004&reason=x");
-    let head = kim
-        .request("POST", &format!("{paid}/cancel"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("content-length", &body.len().to_string())
-        .head()
-        // The length of a body that it does not have.
-        .replace("content-length: 0\r\n", "");
-    let delay = FaultKind::LateAnswer {
-        delay_ms: 300,
-        books_delay_ms: 300,
-    };
-    house.fault(delay, Operation::Cancel);
-    let mut stream = tokio::net::TcpStream::connect(house.address).await.unwrap();
-    stream.write_all((head + &body).as_bytes()).await.unwrap();
-    let id = paid.strip_prefix("/payments/").unwrap().parse().unwrap();
-    let until = async |enough: &dyn Fn(&Payment) -> bool| {
-        let store = house.engine.store();
-        while !enough(&store.load(&id).await.unwrap().unwrap().payment) {
-            tokio::task::yield_now().await;
-        }
-    };
-    let asked = |payment: &Payment| payment.seq > 3;
-    tokio::time::timeout(PATIENCE, until(&asked)).await.unwrap();
-    drop(stream);
-    let done = |payment: &Payment| payment.status() == Status::Cancelled;
-    tokio::time::timeout(PATIENCE, until(&done)).await.unwrap();
-    assert_eq!(house.given_back("A-1"), [1_004]);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Closing a doubt by what a person has found out.
 
+use kcp_sandbox::{FaultKind, Operation};
 use sugi_core::Status;
+use tokio::io::AsyncWriteExt as _;
 
-use crate::house::House;
+use crate::house::{House, PATIENCE};
 
 #[tokio::test]
 async fn with_its_number_a_doubt_is_kept_or_reversed() {
@@ -73,4 +75,45 @@ async fn what_is_not_so_closes_nothing() {
     }
     assert_eq!(house.given_back("A-1"), [0; 0]);
     assert_eq!(house.given_back("A-2"), [0; 0]);
+}
+
+#[tokio::test]
+async fn who_closes_the_browser_changes_nothing() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let doubt = house.in_doubt("A-1").await;
+    let (key, tno) = (kim.form_key(&doubt).await, house.tno("A-1"));
+    let delay = FaultKind::LateAnswer {
+        delay_ms: 300,
+        books_delay_ms: 0,
+    };
+    house.fault(delay, Operation::Inquire);
+    let form = [
+        ("key", &*key),
+        ("tno", &*tno),
+        ("outcome", "keep"),
+        ("note", "x"),
+    ];
+    let request = kim.form(&format!("{doubt}/close"), &form);
+    let before = house.sandbox.messages().len();
+    let mut stream = tokio::net::TcpStream::connect(house.address).await.unwrap();
+    stream.write_all(&request.bytes()).await.unwrap();
+    let asked = async {
+        while house.sandbox.messages().len() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    drop(stream);
+    let id = doubt.strip_prefix("/payments/").unwrap().parse().unwrap();
+    let closed = async {
+        let store = house.engine.store();
+        while store.load(&id).await.unwrap().unwrap().payment.status() == Status::InDoubt {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed)
+        .await
+        .expect("nobody goes on with it");
+    assert_eq!(house.settled(&doubt).await.status(), Status::Approved);
 }
