@@ -44,6 +44,10 @@ impl Finder {
                 Some([0xef, 0xbc, digit @ 0x90..=0x99]) => (digit - 0x90 + b'0', 3),
                 Some([0xef, 0xbc, 0x8d]) => (b'-', 3),
                 Some([0xe3, 0x80, 0x80]) => (b' ', 3),
+                // As an address writes what stands before a value.
+                Some([b'%', high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    (b'.', 3)
+                }
                 _ => (first, 1),
             };
             letters.push((letter, at));
@@ -74,13 +78,29 @@ impl Finder {
                 continue;
             }
             let (digits, groups, end) = self.number(at);
-            let stands_alone = !letter(end).is_ascii_alphanumeric();
-            if stands_alone && is_grouped_like_a_card(&groups) && is_card(&digits) {
-                let text = String::from_utf8_lossy(&digits);
-                let (first, last) = (&text[..6], &text[text.len() - 4..]);
+            let last = groups.len() - 1;
+            // Where each row of digits begins, counted with the signs between them, and how many they are.
+            let mut rows = Vec::new();
+            if is_grouped_like_a_card(&groups) {
+                rows.push((0, 0, digits.len(), true));
+            } else {
+                // Other numbers may stand beside a card; each by itself is looked at.
+                let mut from = 0;
+                for (n, length) in groups.iter().enumerate() {
+                    rows.push((from + n, from, *length, n == last));
+                    from += length;
+                }
+            }
+            for (begin, from, length, is_last) in rows {
+                let row = &digits[from..from + length];
+                if is_last && letter(end).is_ascii_alphanumeric() || !is_card(row) {
+                    continue;
+                }
+                let text = String::from_utf8_lossy(row);
+                let (first, last) = (&text[..6], &text[length - 4..]);
                 found.push(Found {
-                    at: self.0[at].1,
-                    masked: format!("{first}{}{last}", "*".repeat(digits.len() - 10)),
+                    at: self.0[at + begin].1,
+                    masked: format!("{first}{}{last}", "*".repeat(length - 10)),
                 });
             }
             at = end.max(at + 1);
@@ -177,6 +197,8 @@ mod tests {
             "4111-1111-1111-1111",
             "\"4111111111111111\"",
             "card=4111111111111111&x",
+            "card%3D4111111111111111",
+            "at 2026 4111111111111111 2030-12",
             "４１１１　１１１１　１１１１　１１１１",
         ] {
             assert_eq!(found(card), 1, "{card}");
