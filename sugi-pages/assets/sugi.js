@@ -178,7 +178,7 @@
     const link = document.getElementById("refused-payment");
     link.parentElement.hidden = !answer.payment;
     if (answer.payment) link.href = answer.payment;
-    form.querySelector("[data-anyway]").hidden = !(answer.duplicate && answer.payment);
+    form.querySelector("[data-anyway]").hidden = !(answer.duplicate && answer.payment || answer.fields?.anyway);
     for (const input of form.elements) {
       if (!input.name) continue;
       const wrong = answer.fields?.[input.name];
