@@ -29,6 +29,7 @@ mod code;
 mod operator;
 mod operators;
 mod password;
+mod retention;
 mod session;
 mod sign_in;
 mod tries;

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use nhn_kcp::{Card, HolderProof, Invalid, Order, OrderNo};
+use nhn_kcp::{Buyer, Card, HolderProof, Invalid, Order, OrderNo};
 use sha2::{Digest, Sha256};
 use sugi_core::{Actor, Event, Kind, Payment, PaymentId, Request, ShopId, State, Status};
 use sugi_store::{Book, CreateError, Draft, Key, Opening, StoreError};
@@ -143,6 +143,7 @@ impl Engine {
             card: sale.card.number.masked(),
             by: sale.by,
         };
+        let buyer = request.order.buyer.clone();
         let key = sale.key.map(|(scope, key)| Key {
             scope,
             key,
@@ -153,7 +154,7 @@ impl Engine {
             Err(refused) => {
                 // Whoever asks again for what was done before moves nothing, so no gate is in the way.
                 if let Some(key) = key
-                    && let Some(before) = self.replay(&key).await?
+                    && let Some(before) = self.replay(&key, &buyer).await?
                 {
                     return Ok(before);
                 }
@@ -171,7 +172,7 @@ impl Engine {
                 shop.gate.hand_back(&counted);
                 return match other? {
                     Created::Before(payment, same_request) => {
-                        self.replayed(payment, same_request).await
+                        self.replayed(payment, same_request, &buyer).await
                     }
                     Created::New(_) => Err(failed(&"a sale that was made twice").into()),
                 };
@@ -212,7 +213,8 @@ impl Engine {
             tally,
             ..
         } = &*self.0;
-        let (id, order_no) = (clock::new_payment_id(), request.order_no.clone());
+        let (id, salt) = (clock::new_payment_id(), clock::chance());
+        let order_no = request.order_no.clone();
         let mut attempt = 1;
         loop {
             request.order.order_no = number_at_kcp(&order_no, attempt)?;
@@ -222,7 +224,8 @@ impl Engine {
                 Event::ApproveSent,
             ];
             let now = clock.now();
-            let draft = Draft::begin(id.clone(), now, events).map_err(|why| failed(&why))?;
+            let draft = Draft::begin(id.clone(), now, &salt, events);
+            let draft = draft.map_err(|why| failed(&why))?;
             let due = due_at(draft.after(), now, &shop.policy);
             let change = Change::of(&draft);
             match store
@@ -289,17 +292,22 @@ impl Engine {
     }
 
     /// What a key made before, if it made anything.
-    async fn replay(&self, key: &Key) -> Result<Option<Outcome>, PayError> {
+    async fn replay(&self, key: &Key, buyer: &Buyer) -> Result<Option<Outcome>, PayError> {
         match self.0.store.by_key(&key.scope, &key.key).await? {
             Some((payment, request)) => self
-                .replayed(payment, request == key.request)
+                .replayed(payment, request == key.request, buyer)
                 .await
                 .map(Some),
             None => Ok(None),
         }
     }
 
-    async fn replayed(&self, payment: PaymentId, same_request: bool) -> Result<Outcome, PayError> {
+    async fn replayed(
+        &self,
+        payment: PaymentId,
+        same_request: bool,
+        buyer: &Buyer,
+    ) -> Result<Outcome, PayError> {
         if !same_request {
             return Err(PayError::KeyReused { payment });
         }
@@ -309,6 +317,11 @@ impl Engine {
             .load(&payment)
             .await?
             .ok_or_else(|| failed(&"the key's payment is gone"))?;
+        // Whose buyer was taken away after years cannot be compared any more; it is the same payment.
+        let kept = &book.payment.request.order.buyer;
+        if kept != buyer && *kept != Buyer::default() {
+            return Err(PayError::KeyReused { payment });
+        }
         Ok(Outcome::Replayed(Box::new(book.payment)))
     }
 }
@@ -368,10 +381,18 @@ fn number_at_kcp(order_no: &OrderNo, attempt: u32) -> Result<OrderNo, Invalid> {
     OrderNo::parse(&format!("{}{suffix}", &order_no.as_str()[..keep]))
 }
 
-/// What makes two requests the same, without anything of the card but its ends. Not a secret: the
-/// ledger holds all of it in clear.
+/// What makes two requests the same, without anything of the card but its ends. Of the buyer it knows
+/// which parts were given and no more, for it outlives them: whoever they are is compared with the
+/// payment, as long as that still knows.
 fn fingerprint(request: &Request) -> String {
-    let text = serde_json::to_string(request).unwrap_or_default();
+    let mut bare = request.clone();
+    let buyer = std::mem::take(&mut bare.order.buyer);
+    let given = [
+        buyer.name.is_some(),
+        buyer.mail.is_some(),
+        buyer.phone.is_some(),
+    ];
+    let text = serde_json::to_string(&(bare, given)).unwrap_or_default();
     let digest = Sha256::digest(text);
     digest
         .iter()

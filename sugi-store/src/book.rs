@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use sugi_core::{Event, Illegal, Payment, PaymentId, Status};
 
-use crate::chain::Hash;
+use crate::{
+    aside::{self, Salt},
+    chain::Hash,
+};
 
 /// A payment as the store holds it.
 #[derive(Debug, Clone)]
@@ -33,6 +36,7 @@ pub(crate) struct NewEntry {
     pub(crate) seq: u32,
     pub(crate) at: Timestamp,
     pub(crate) body: String,
+    pub(crate) aside: Option<String>,
     pub(crate) hash: Hash,
 }
 
@@ -45,14 +49,20 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A new payment.
+    /// A new payment. The salt is chance; it is kept beside the buyer, and goes with them.
     ///
     /// # Errors
     /// When the events are no beginning of a payment.
-    pub fn begin(id: PaymentId, at: Timestamp, events: Vec<Event>) -> Result<Self, Illegal> {
+    pub fn begin(
+        id: PaymentId,
+        at: Timestamp,
+        salt: &Salt,
+        events: Vec<Event>,
+    ) -> Result<Self, Illegal> {
         let mut events = events.into_iter();
         let first = events.next().ok_or(Illegal::Beginning)?;
-        let entry = NewEntry::of(&id, Hash::START, 1, at, &first);
+        let (bare, aside) = aside::part(&first, salt);
+        let entry = NewEntry::of(&id, Hash::START, 1, at, &bare, aside);
         let after = Book {
             payment: Payment::begin(id, at, first)?,
             head: entry.hash,
@@ -84,7 +94,7 @@ impl Draft {
 
     fn then(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let Book { payment, head } = self.after;
-        let entry = NewEntry::of(&payment.id, head, payment.seq + 1, at, &event);
+        let entry = NewEntry::of(&payment.id, head, payment.seq + 1, at, &event, None);
         self.after = Book {
             payment: payment.evolve(at, event)?,
             head: entry.hash,
@@ -120,13 +130,21 @@ impl Draft {
 }
 
 impl NewEntry {
-    fn of(id: &PaymentId, before: Hash, seq: u32, at: Timestamp, event: &Event) -> Self {
+    fn of(
+        id: &PaymentId,
+        before: Hash,
+        seq: u32,
+        at: Timestamp,
+        event: &Event,
+        aside: Option<String>,
+    ) -> Self {
         let body = crate::record::event_to_text(event);
-        let hash = before.next(id, seq, at, &body);
+        let hash = before.next(id, seq, at, &body, aside.as_deref().map(aside::digest));
         Self {
             seq,
             at,
             body,
+            aside,
             hash,
         }
     }
@@ -139,7 +157,7 @@ impl Entry {
         Ok(Self {
             seq: u32::try_from(row.seq).map_err(|why| bad(why.to_string()))?,
             at: Timestamp::from_microsecond(row.at).map_err(|why| bad(why.to_string()))?,
-            event: serde_json::from_str(&row.body).map_err(|why| bad(why.to_string()))?,
+            event: row.event().map_err(bad)?,
             hash: Hash::from_hex(&row.hash).ok_or_else(|| bad("not a hash".into()))?,
         })
     }

@@ -15,9 +15,17 @@ impl Hash {
     /// What stands before the first row.
     pub const START: Self = Self([0; 32]);
 
-    /// The hash of the row that follows. Lengths are hashed too, so no two rows read alike.
+    /// The hash of the row that follows. Lengths are hashed too, so no two rows read alike. Of what it
+    /// keeps aside it covers the digest: that stays when the rest is taken away.
     #[must_use]
-    pub fn next(self, payment: &PaymentId, seq: u32, at: Timestamp, body: &str) -> Self {
+    pub fn next(
+        self,
+        payment: &PaymentId,
+        seq: u32,
+        at: Timestamp,
+        body: &str,
+        aside: Option<[u8; 32]>,
+    ) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(payment.as_str());
@@ -25,7 +33,14 @@ impl Hash {
         hash.update(at.as_microsecond().to_be_bytes());
         hash.update((body.len() as u64).to_be_bytes());
         hash.update(body);
+        if let Some(aside) = aside {
+            hash.update(aside);
+        }
         Self(hash.finalize().into())
+    }
+
+    pub(crate) fn bytes(self) -> [u8; 32] {
+        self.0
     }
 
     /// The hash of the audit row that follows.
@@ -87,13 +102,14 @@ mod tests {
     fn every_part_of_a_row_counts() {
         let id = |n| format!("pay_{n:032x}").parse::<PaymentId>().unwrap();
         let at = |us| Timestamp::from_microsecond(us).unwrap();
-        let base = Hash::START.next(&id(1), 1, at(1), "a");
+        let base = Hash::START.next(&id(1), 1, at(1), "a", None);
         for other in [
-            base.next(&id(1), 1, at(1), "a"),
-            Hash::START.next(&id(2), 1, at(1), "a"),
-            Hash::START.next(&id(1), 2, at(1), "a"),
-            Hash::START.next(&id(1), 1, at(2), "a"),
-            Hash::START.next(&id(1), 1, at(1), "b"),
+            base.next(&id(1), 1, at(1), "a", None),
+            Hash::START.next(&id(2), 1, at(1), "a", None),
+            Hash::START.next(&id(1), 2, at(1), "a", None),
+            Hash::START.next(&id(1), 1, at(2), "a", None),
+            Hash::START.next(&id(1), 1, at(1), "b", None),
+            Hash::START.next(&id(1), 1, at(1), "a", Some([0; 32])),
         ] {
             assert_ne!(base, other);
         }
@@ -106,6 +122,7 @@ mod tests {
             1,
             Timestamp::UNIX_EPOCH,
             "",
+            None,
         );
         assert_eq!(Hash::from_hex(&hash.to_hex()), Some(hash));
         for bad in ["", "00", &"g".repeat(64), &"A".repeat(64), &"가".repeat(21)] {

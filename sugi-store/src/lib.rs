@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod aside;
 mod audit;
 mod book;
 mod chain;
@@ -32,6 +33,7 @@ mod migrations;
 mod postgres;
 mod record;
 mod report;
+mod retention;
 mod sql;
 mod sqlite;
 mod store;
@@ -41,6 +43,7 @@ mod unsettled;
 mod value;
 mod verify;
 
+pub use aside::Salt;
 pub use audit::{Anchor, DEEDS_AT_ONCE, DEEDS_PAGE, Deed, DeedFilter, Row as AuditRow};
 pub use book::{Book, Draft, Entry};
 pub use chain::Hash;

@@ -23,6 +23,7 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("../migrations/0003_reports.sql"),
     ),
     ("0004 lists", include_str!("../migrations/0004_lists.sql")),
+    ("0005 aside", include_str!("../migrations/0005_aside.sql")),
 ];
 
 const TABLE: &str =
@@ -92,4 +93,5 @@ fn missing(
 fn bytewise(sql: &str) -> String {
     sql.replace(" text ", " text collate \"C\" ")
         .replace(" text,", " text collate \"C\",")
+        .replace(" text;", " text collate \"C\";")
 }

@@ -107,6 +107,28 @@ impl Postgres {
         }
     }
 
+    /// Runs statements that write, as one transaction.
+    pub(crate) async fn run_all(
+        &self,
+        statements: Vec<(String, Vec<Value<'static>>)>,
+    ) -> Result<(), StoreError> {
+        let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
+        // A connection of its own: one that is left in the middle of a transaction is closed with it.
+        let link = Link::open(&self.target, Role::Reader).await?;
+        link.command("begin").await?;
+        for (sql, values) in &statements {
+            link.rows(sql, values).await?;
+        }
+        link.command("commit").await.map_err(|why| {
+            let why = link::words(&why);
+            if link.is_closed() {
+                StoreError::Unknown { why }
+            } else {
+                StoreError::Failed { why }
+            }
+        })
+    }
+
     /// Puts a connection back for the next one. (One that is not put back is closed.)
     fn keep<T>(
         &self,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sugi_core::{Event, Payment, PaymentId, State, Status};
 
 use crate::{
+    aside,
     book::Book,
     chain::Hash,
     error::{CreateError, Finding, StoreError},
@@ -23,6 +24,7 @@ pub(crate) struct RawEntry {
     pub(crate) at: i64,
     pub(crate) body: String,
     pub(crate) hash: String,
+    pub(crate) aside: Option<String>,
 }
 
 impl RawEntry {
@@ -34,7 +36,18 @@ impl RawEntry {
             at,
             body: row.text(from + 2)?,
             hash: row.text(from + 3)?,
+            aside: row.maybe_text(from + 4)?,
         })
+    }
+
+    /// Its event, with what stands aside where it belongs.
+    pub(crate) fn event(&self) -> Result<Event, String> {
+        let event = serde_json::from_str(&self.body).map_err(|why| format!("not an event: {why}"));
+        let mut event = event?;
+        if let Some(aside) = &self.aside {
+            aside::join(&mut event, aside)?;
+        }
+        Ok(event)
     }
 }
 
@@ -49,12 +62,12 @@ pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, 
             return Err(bad(format!("row {seq} is missing")).into());
         }
         let at = Timestamp::from_microsecond(row.at).map_err(|why| bad(why.to_string()))?;
-        let head = before.next(id, seq, at, &row.body);
+        let digest = row.aside.as_deref().map(aside::digest);
+        let head = before.next(id, seq, at, &row.body, digest);
         if Hash::from_hex(&row.hash) != Some(head) {
             return Err(bad("its hash does not fit it and the row before".into()).into());
         }
-        let event: Event =
-            serde_json::from_str(&row.body).map_err(|why| bad(format!("not an event: {why}")))?;
+        let event = row.event().map_err(bad)?;
         let payment = match book {
             None => Payment::begin(id.clone(), at, event),
             Some(book) => book.payment.evolve(at, event),

@@ -7,7 +7,7 @@ pub(crate) mod access;
 
 /// A row of the journal. Nothing happens if its number is taken: somebody else was quicker.
 pub(crate) const APPEND: &str = "\
-insert into journal (payment, seq, at, body, hash) values ($1, $2, $3, $4, $5)
+insert into journal (payment, seq, at, body, hash, aside) values ($1, $2, $3, $4, $5, $6)
 on conflict (payment, seq) do nothing";
 
 /// The projection of a new payment.
@@ -51,11 +51,28 @@ pub(crate) const KEY: &str =
 
 /// A payment's journal.
 pub(crate) const JOURNAL: &str =
-    "select seq, at, body, hash from journal where payment = $1 order by seq";
+    "select seq, at, body, hash, aside from journal where payment = $1 order by seq";
 
 /// What is due, the longest due first.
 pub(crate) const DUE: &str =
     "select id from payment where due_at is not null and due_at <= $1 order by due_at, id limit $2";
+
+/// Settled payments whose buyers stand aside, in order of time, a stretch at a time.
+pub(crate) const BUYERS: &str = "\
+select p.id, p.created_at, j.aside from payment as p join journal as j on j.payment = p.id and j.seq = 1
+where p.created_at < $1 and p.created_at >= $2 and (p.created_at > $2 or p.id > $3)
+    and p.status not in ('requested', 'approving', 'in_doubt', 'reversing')
+    and j.aside is not null and j.aside not like 'sha256:%'
+order by p.created_at, p.id limit $4";
+
+/// Leaves the digests of what stands aside in its place; `{rows}` is payments and digests.
+pub(crate) const FORGET_ASIDE: &str = "\
+with gone (payment, digest) as (values {rows})
+update journal set aside = gone.digest from gone where journal.payment = gone.payment and journal.seq = 1";
+
+/// The projection of payments without their buyers; `{rows}` is as many as there are.
+pub(crate) const FORGET_BUYER: &str =
+    "update payment set buyer_name = null, buyer_phone = null where id in ({rows})";
 
 /// When the next thing is due.
 pub(crate) const NEXT_DUE: &str = "select min(due_at) from payment where due_at is not null";
@@ -65,7 +82,7 @@ pub(crate) const NEXT_DUE: &str = "select min(due_at) from payment where due_at 
 pub(crate) const WALK: &str = "\
 select p.id, p.seq, p.head, p.status, p.cancelled, p.tno, p.app_no, p.issuer, p.due_at, p.doubt_since, p.updated_at,
     p.shop, p.order_no, p.ordr_idxx, p.amount, p.currency, p.buyer_name, p.buyer_phone, p.last4, p.actor, p.created_at,
-    j.seq, j.at, j.body, j.hash
+    j.seq, j.at, j.body, j.hash, j.aside
 from (select * from payment where id > $1 order by id limit $2) p left join journal j on j.payment = p.id
 order by p.id, j.seq";
 
@@ -157,6 +174,7 @@ pub(crate) const READS: &[&str] = &[
     ORDER,
     KEY,
     JOURNAL,
+    BUYERS,
     DUE,
     NEXT_DUE,
     WALK,
@@ -174,6 +192,7 @@ pub(crate) const READS: &[&str] = &[
     access::AUDIT_WALK,
     access::AUDIT_BELOW,
     access::AUDIT_STRAYS,
+    access::AUDIT_NEWEST,
 ];
 
 /// All statements that write one thing. Like those that read they are prepared when the store
@@ -201,14 +220,14 @@ pub(crate) const WRITES: &[&str] = &[
 pub(crate) mod many {
     /// [`super::APPEND`]; what comes back was written.
     pub(crate) const APPEND: &str = "\
-insert into journal (payment, seq, at, body, hash)
-select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
+insert into journal (payment, seq, at, body, hash, aside)
+select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 on conflict (payment, seq) do nothing returning payment";
 
     /// The first rows of new payments, whose names are nobody else's: a conflict is an error.
     pub(crate) const BEGIN: &str = "\
-insert into journal (payment, seq, at, body, hash)
-select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])";
+insert into journal (payment, seq, at, body, hash, aside)
+select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])";
 
     /// [`super::OPEN`].
     pub(crate) const OPEN: &str = "\

@@ -11,7 +11,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::ValueRef};
 use tokio::sync::{Semaphore, oneshot};
 
-use self::writer::{Work, Writer};
+use self::writer::{Statement, Work, Writer};
 use crate::{
     book::Book,
     error::StoreError,
@@ -55,6 +55,8 @@ impl Sqlite {
         db.execute_batch(&format!(
             "pragma cache_size = -{WRITER_CACHE_KIB}; pragma wal_autocheckpoint = {CHECKPOINT_PAGES}"
         ))?;
+        // What is taken away (a buyer who was kept for long enough) leaves no bytes behind.
+        db.execute_batch("pragma secure_delete = on")?;
         let counter = Arc::<Counter>::default();
         let writer = Some(Writer::start(db, lock, Arc::clone(&counter))?);
         Ok(Self {
@@ -91,8 +93,23 @@ impl Sqlite {
         sql: Cow<'static, str>,
         values: Vec<Value<'static>>,
     ) -> Result<Vec<Cells>, StoreError> {
+        self.statements(vec![(sql, values)]).await
+    }
+
+    pub(crate) async fn run_all(
+        &self,
+        statements: Vec<(String, Vec<Value<'static>>)>,
+    ) -> Result<(), StoreError> {
+        let owned = statements.into_iter();
+        let owned = owned.map(|(sql, values)| (sql.into(), values)).collect();
+        self.statements(owned).await.map(drop)
+    }
+
+    /// Runs statements in one transaction; what the last one finds.
+    async fn statements(&self, statements: Vec<Statement>) -> Result<Vec<Cells>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        job::send(self.writer()?.queue()?, Work::Run { sql, values, reply })?;
+        let work = Work::Run { statements, reply };
+        job::send(self.writer()?.queue()?, work)?;
         answer.await.unwrap_or_else(|_| Err(job::gone()))
     }
 

@@ -60,6 +60,17 @@ impl Engine {
         }
     }
 
+    /// Runs statements that write, all of them or none.
+    pub(crate) async fn run_all(
+        &self,
+        statements: Vec<(String, Vec<Value<'static>>)>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.run_all(statements).await,
+            Self::Postgres(postgres) => postgres.run_all(statements).await,
+        }
+    }
+
     async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write(write).await,

@@ -2,10 +2,13 @@
 
 mod claims;
 
+use jiff::Timestamp;
+
 use crate::{
+    aside,
     error::{Finding, StoreError},
     record::{self, RawEntry, Row},
-    sql,
+    retention, sql,
     store::Engine,
     value::Cells,
 };
@@ -15,6 +18,8 @@ const STRETCH: i64 = 500;
 
 /// Walks everything; the first thing that is wrong ends the walk.
 pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
+    let forgotten = retention::forgotten(engine).await?;
+    let forgotten = forgotten.map(retention::beginning).transpose()?;
     let (mut payments, mut rows) = (0, 0);
     let mut last = String::new();
     loop {
@@ -24,7 +29,7 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
         let Some(end) = stretch.last() else { break };
         last = end.text(0)?;
         for payment in stretch.chunk_by(|a, b| a.0.first() == b.0.first()) {
-            rows += check(payment)?;
+            rows += check(payment, forgotten)?;
             payments += 1;
         }
     }
@@ -37,7 +42,8 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
 }
 
 /// Checks one payment, given as rows of [`sql::WALK`]; returns how long its journal is.
-fn check(rows: &[Cells]) -> Result<u64, StoreError> {
+/// Before `forgotten`, buyers may have been taken away.
+fn check(rows: &[Cells], forgotten: Option<Timestamp>) -> Result<u64, StoreError> {
     let Some(first) = rows.first() else {
         return Ok(0);
     };
@@ -51,7 +57,13 @@ fn check(rows: &[Cells]) -> Result<u64, StoreError> {
         let place = Finding::in_row(id.as_str(), n, "").place;
         RawEntry::read(row, Row::WIDTH).map_err(|why| why.at(&place))
     });
-    let journal = journal.collect::<Result<_, _>>()?;
+    let journal = journal.collect::<Result<Vec<_>, _>>()?;
+    let is_gone = |row: &RawEntry| row.aside.as_deref().is_some_and(aside::is_gone);
+    let owned_up = |row: &RawEntry| forgotten.is_some_and(|day| row.at < day.as_microsecond());
+    if let Some(row) = journal.iter().find(|row| is_gone(row) && !owned_up(row)) {
+        let what = "its buyer was taken away, and no audit row tells of it";
+        return Err(Finding::in_row(id.as_str(), row.seq, what).into());
+    }
     if let Some(book) = record::fold(&id, journal)? {
         // When the engine looks next is its own affair, not something the journal tells.
         let told = Row {

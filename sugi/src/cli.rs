@@ -9,6 +9,7 @@ mod key;
 mod list;
 mod pan_scan;
 mod pay;
+mod purge;
 mod resolve;
 mod sandbox;
 mod serve;
@@ -57,6 +58,8 @@ enum Command {
     PanScan(pan_scan::Args),
     /// Check every hash, every history and every row of a ledger and its audit
     Verify(verify::Args),
+    /// Take away who bought what, once it was kept for long enough; payments and proofs stay
+    Purge(purge::Args),
     /// List who did what, or print the anchor to keep
     Audit(audit::Args),
     /// Measure the service beside a bare pass-through on this machine
@@ -142,6 +145,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Resolve(args) => resolve::run(args).await,
             Command::PanScan(args) => pan_scan::run(args).await,
             Command::Verify(args) => verify::run(args).await,
+            Command::Purge(args) => purge::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 pub(crate) use self::access::AccessConfig;
 pub(crate) use self::key::{Hashes, KeyConfig};
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
-use crate::cli::Failure;
+use crate::{cli::Failure, retention::RetentionConfig};
 
 /// Environment variables of sugi that are not keys of the file.
 const NOT_KEYS: &[&str] = &["SUGI_CONFIG", "SUGI_LOG", "SUGI_LOG_FORMAT"];
@@ -54,6 +54,9 @@ pub(crate) struct Config {
     /// Where traces of requests go; nowhere if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) traces: Option<TracesConfig>,
+    /// How long what is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retention: Option<RetentionConfig>,
     /// Where the file is.
     #[serde(skip)]
     pub(crate) home: PathBuf,
@@ -95,6 +98,11 @@ fn default_listen() -> SocketAddr {
 }
 
 impl Config {
+    /// How many days buyers are kept, if that was decided.
+    pub(crate) fn buyer_days(&self) -> Option<u32> {
+        self.retention.as_ref()?.buyer_days
+    }
+
     /// A configuration of these shops, and otherwise as it is when nothing is said.
     pub(crate) fn of(shop: BTreeMap<ShopId, ShopConfig>) -> Self {
         let (listen, key) = (default_listen(), BTreeMap::new());
@@ -105,6 +113,7 @@ impl Config {
             data: None,
             database: None,
             traces: None,
+            retention: None,
             home: PathBuf::new(),
             access: AccessConfig::default(),
             shop,
@@ -147,6 +156,9 @@ impl Config {
             ));
         }
         config.access.check().map_err(|why| failed(&why))?;
+        if let Some(retention) = &config.retention {
+            retention.check().map_err(|why| failed(&why))?;
+        }
         config.data = config.data.map(|data| home.join(data));
         home.clone_into(&mut config.home);
         for (id, shop) in &mut config.shop {

@@ -56,6 +56,11 @@ impl Place {
         Ok(engine)
     }
 
+    /// How many days buyers are kept, if that was decided.
+    pub(crate) fn buyer_days(&self) -> Result<Option<u32>, Failure> {
+        Ok(self.config()?.buyer_days())
+    }
+
     /// The configuration's file.
     pub(crate) fn file(&self) -> PathBuf {
         match &self.data {

@@ -8,6 +8,7 @@ mod house;
 mod log;
 mod password_input;
 mod print;
+mod retention;
 mod scan;
 #[cfg_attr(not(feature = "otel"), path = "traces_off.rs")]
 mod traces;

@@ -108,6 +108,43 @@ async fn one_key_makes_one_payment_whoever_asks_and_how_often() {
 }
 
 #[tokio::test]
+async fn a_key_knows_its_buyer_until_they_are_taken_away() {
+    let house = House::new().await;
+    let of = |name: &str| {
+        let mut sale = sale("A-1", 1004);
+        sale.key = Some(("shop".into(), "k-1".into()));
+        sale.order.buyer.name = Some(name.parse().unwrap());
+        sale
+    };
+    let pay = async |name| house.engine().pay(of(name)).await;
+    let Ok(Outcome::Begun(ticket)) = pay("홍길동").await else {
+        panic!("it is new")
+    };
+    ticket.first_word().await;
+    assert!(matches!(pay("홍길동").await, Ok(Outcome::Replayed(_))));
+    assert!(matches!(
+        pay("임꺽정").await,
+        Err(PayError::KeyReused { .. })
+    ));
+
+    let store = house.engine().store();
+    let tomorrow = jiff::civil::date(9999, 1, 1);
+    let deed = sugi_store::Deed {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        actor: "cli:root".into(),
+        action: "purge".into(),
+        subject: sugi_store::Store::buyers_before(tomorrow),
+        outcome: "begun".into(),
+        origin: "-".into(),
+    };
+    let end = store.audit_anchor().await.unwrap();
+    store.audit(end, &[deed]).await.unwrap().unwrap();
+    assert_eq!(store.forget_buyers(tomorrow).await.unwrap(), 1);
+    assert!(matches!(pay("홍길동").await, Ok(Outcome::Replayed(_))));
+    house.agrees().await;
+}
+
+#[tokio::test]
 async fn what_breaks_a_rule_is_refused_before_anything_is_written() {
     let house = House::new().await;
     let refused = async |sale: Sale| match house.engine().pay(sale).await {

@@ -141,7 +141,7 @@ impl Sale {
 pub(crate) async fn write(store: &Store, sales: &[Sale]) {
     let writes = sales.iter().map(async |sale| {
         let id = sale.id().parse().unwrap();
-        let draft = Draft::begin(id, sale.at, sale.events()).unwrap();
+        let draft = Draft::begin(id, sale.at, &[7; 16], sale.events()).unwrap();
         let opening = Opening {
             attempt: 1,
             key: None,

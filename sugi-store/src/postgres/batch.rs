@@ -346,7 +346,7 @@ async fn finish(
 }
 
 /// The journal rows of a write, in the order of [`many::APPEND`].
-fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 5]> {
+fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 6]> {
     write.draft.entries.iter().map(|entry| {
         let (seq, at) = (entry.seq.into(), entry.at.as_microsecond().into());
         [
@@ -355,6 +355,7 @@ fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 5]> {
             at,
             (&entry.body).into(),
             entry.hash.to_hex().into(),
+            (&entry.aside).into(),
         ]
     })
 }

@@ -40,6 +40,10 @@ select seq, at, actor, action, subject, outcome, origin, hash from audit where s
 /// Rows before the first: there are none, and the walk would not see one.
 pub(crate) const AUDIT_BELOW: &str = "select seq from audit where seq < 1 order by seq limit 1";
 
+/// The last subject of a stretch of subjects.
+pub(crate) const AUDIT_NEWEST: &str =
+    "select max(subject) from audit where subject >= $1 and subject < $2";
+
 /// The audit, the newest first; `{and}` is made of the filters that are set.
 pub(crate) const DEEDS: &str = "\
 select seq, at, actor, action, subject, outcome, origin, hash from audit

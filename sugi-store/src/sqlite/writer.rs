@@ -27,13 +27,15 @@ pub(super) struct Writer {
     _lock: Lock,
 }
 
+/// A statement and its parameters.
+pub(super) type Statement = (Cow<'static, str>, Vec<Value<'static>>);
+
 /// What the writer is asked for.
 pub(super) enum Work {
     Job(Job),
-    /// A statement by itself.
+    /// Statements by themselves, all of them or none; what the last one finds is the answer.
     Run {
-        sql: Cow<'static, str>,
-        values: Vec<Value<'static>>,
+        statements: Vec<Statement>,
         reply: oneshot::Sender<Result<Vec<Cells>, StoreError>>,
     },
 }
@@ -157,7 +159,13 @@ fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
             Some(opening) => open(db, &job.write, opening).map(Found::Verdict),
             None => append(db, &job.write).map(Found::Verdict),
         },
-        Work::Run { sql, values, .. } => rows(db, sql, values).map(Found::Rows),
+        Work::Run { statements, .. } => {
+            let mut found = Vec::new();
+            for (sql, values) in statements {
+                found = rows(db, sql, values)?;
+            }
+            Ok(Found::Rows(found))
+        }
     }
 }
 
@@ -198,7 +206,8 @@ fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
             entry.seq,
             entry.at.as_microsecond(),
             entry.body,
-            entry.hash.to_hex()
+            entry.hash.to_hex(),
+            entry.aside
         ];
         if statement.execute(values)? == 0 {
             return Ok(false);

@@ -201,5 +201,5 @@ pub(crate) fn attempt(n: u32, order_no: &str, ordr_idxx: &str) -> sugi_store::Dr
         sugi_core::Event::Requested(Box::new(request)),
         sugi_core::Event::ApproveSent,
     ];
-    sugi_store::Draft::begin(id(n), crate::at(1), events).unwrap()
+    sugi_store::Draft::begin(id(n), crate::at(1), &[7; 16], events).unwrap()
 }

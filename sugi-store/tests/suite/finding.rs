@@ -209,7 +209,7 @@ async fn page_by_page_through_several_shops_and_states(house: House) {
         request.shop = shops[n as usize % 3].clone();
         let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
         let time = at(i64::from(n / 5));
-        let draft = Draft::begin(id(n), time, events).unwrap();
+        let draft = Draft::begin(id(n), time, &[7; 16], events).unwrap();
         let opening = Opening {
             attempt: 1,
             key: None,
@@ -280,7 +280,7 @@ async fn what_is_open_is_counted_by_shop_state_and_currency(house: House) {
     request.shop = "other".parse().unwrap();
     request.order.money.currency = nhn_kcp::Currency::Usd;
     let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
-    let draft = Draft::begin(id(7), at(1), events).unwrap();
+    let draft = Draft::begin(id(7), at(1), &[7; 16], events).unwrap();
     let opening = Opening {
         attempt: 1,
         key: None,

@@ -138,7 +138,7 @@ async fn row(hand: &Hand, table: &'static str, hash: &str, by_name: String, plac
 /// All columns of a table, but for `due_at`: when the engine looks next is its own affair.
 fn columns(table: &str) -> &'static [&'static str] {
     match table {
-        "journal" => &["payment", "seq", "at", "body", "hash"],
+        "journal" => &["payment", "seq", "at", "body", "hash", "aside"],
         "payment" => &[
             "id",
             "seq",
@@ -239,13 +239,14 @@ impl Hand {
             .await
     }
 
-    /// What one cell holds.
+    /// What one cell holds; nothing is a text without bytes.
     async fn ask(&self, sql: &str) -> Content {
         match self {
             Self::Sqlite(db) => {
                 let read = |row: &rusqlite::Row| {
                     Ok(match row.get_ref(0)? {
                         rusqlite::types::ValueRef::Integer(number) => Content::Number(number),
+                        rusqlite::types::ValueRef::Null => Content::Text(Vec::new()),
                         text => Content::Text(text.as_bytes().unwrap().to_vec()),
                     })
                 };
@@ -253,10 +254,11 @@ impl Hand {
             }
             Self::Postgres(client) => {
                 let row = client.query_one(sql, &[]).await.unwrap();
-                match row.try_get::<_, i64>(0) {
-                    Ok(number) => Content::Number(number),
-                    Err(_) => Content::Text(row.get::<_, String>(0).into_bytes()),
+                if let Ok(number) = row.try_get::<_, i64>(0) {
+                    return Content::Number(number);
                 }
+                let text: Option<String> = row.get(0);
+                Content::Text(text.unwrap_or_default().into_bytes())
             }
         }
     }

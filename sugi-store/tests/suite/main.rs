@@ -25,6 +25,7 @@ mod finding;
 mod flips;
 mod lease;
 mod postgres;
+mod retention;
 mod tamper;
 mod write;
 
@@ -140,6 +141,7 @@ fn draft(n: u32, order_no: &str) -> Draft {
     Draft::begin(
         id(n),
         at(1),
+        &[7; 16],
         vec![
             Event::Requested(Box::new(request(order_no))),
             Event::ApproveSent,

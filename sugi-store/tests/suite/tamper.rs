@@ -175,7 +175,7 @@ async fn attempt(house: &House, n: u32, order_no: &str, attempt: u32, at_kcp: &s
     let mut request = request(order_no);
     request.order.order_no = at_kcp.parse().unwrap();
     let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
-    let draft = Draft::begin(id(n), at(1), events).unwrap();
+    let draft = Draft::begin(id(n), at(1), &[7; 16], events).unwrap();
     let opening = Opening { attempt, key: None };
     house
         .store()

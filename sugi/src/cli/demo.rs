@@ -100,13 +100,16 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         print::talk("Press Ctrl-C to end.");
     }
     let key = ApiKey::new("demo".parse()?, &demo.key);
-    serve::serve(
-        demo.access.clone(),
-        listener.into(),
-        vec![key],
-        None,
-        async |_: &Engine, _: &Api| std::future::pending().await,
-    )
+    let service = serve::Service {
+        access: demo.access.clone(),
+        door: listener.into(),
+        keys: vec![key],
+        traces: None,
+        buyer_days: None,
+    };
+    serve::serve(service, async |_: &Engine, _: &Api| {
+        std::future::pending::<()>().await;
+    })
     .await
 }
 

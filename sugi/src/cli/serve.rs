@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     cli::{Failure, sandbox::until_stopped},
     config::Config,
-    print,
+    print, retention,
     traces::Traces,
 };
 
@@ -54,7 +54,14 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     print::talk(&format!("listening on {scheme}://{}", door.local_addr()?));
     let access = Access::new(engine, Clock::real(), config.access_rules());
-    let served = serve(access, door, keys, traces.as_ref(), reload(args.config)).await;
+    let service = Service {
+        access,
+        door,
+        keys,
+        traces: traces.as_ref(),
+        buyer_days: config.buyer_days(),
+    };
+    let served = serve(service, reload(args.config)).await;
     if let Some(traces) = traces {
         // It waits for the collector on a thread where waiting holds nobody up.
         let _ = tokio::task::spawn_blocking(move || traces.end()).await;
@@ -62,15 +69,29 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     served
 }
 
+/// What is served, and what is seen to meanwhile.
+pub(crate) struct Service<'a> {
+    pub(crate) access: Access,
+    pub(crate) door: Door,
+    pub(crate) keys: Vec<ApiKey>,
+    pub(crate) traces: Option<&'a Traces>,
+    /// How many days buyers are kept; for ever, if not said.
+    pub(crate) buyer_days: Option<u32>,
+}
+
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
 /// that are on the line; what is left stands in the ledger.
 pub(crate) async fn serve(
-    access: Access,
-    door: Door,
-    keys: Vec<ApiKey>,
-    traces: Option<&Traces>,
+    service: Service<'_>,
     reload: impl AsyncFn(&Engine, &Api),
 ) -> Result<(), Failure> {
+    let Service {
+        access,
+        door,
+        keys,
+        traces,
+        buyer_days,
+    } = service;
     let engine = access.engine().clone();
     if engine.store().is_sole() {
         let open = engine.recover().await?;
@@ -93,6 +114,11 @@ pub(crate) async fn serve(
     tokio::join!(
         sugi_api::serve(door, router, limits, told()),
         engine.run(told()),
+        async {
+            if let Some(days) = buyer_days {
+                retention::run(&access, days, told()).await;
+            }
+        },
         async {
             tokio::select! {
                 () = until_stopped() => {}

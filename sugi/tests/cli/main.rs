@@ -13,6 +13,7 @@ mod demo;
 mod kill;
 mod operators;
 mod pan_scan;
+mod purge;
 mod secrets;
 mod serve;
 #[cfg(feature = "otel")]

@@ -1,0 +1,132 @@
+//! Buyers that were kept for long enough are taken away, and the journal's proof stays.
+
+use jiff::{Timestamp, civil::Date, tz};
+
+use crate::{
+    aside,
+    error::{Finding, StoreError},
+    sql,
+    store::{Engine, Store},
+    value::Value,
+};
+
+/// How many payments are done at a time, in one transaction.
+const STRETCH: usize = 100;
+/// How the audit names what was taken away, before the day.
+const SUBJECT: &str = "buyers before ";
+
+impl Store {
+    /// What the audit names the buyers of everything that was asked for before a day.
+    #[must_use]
+    pub fn buyers_before(day: Date) -> String {
+        format!("{SUBJECT}{day}")
+    }
+
+    /// Whether a buyer is kept of a settled payment that was asked for before a day in Korea.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keeps_buyers(&self, before: Date) -> Result<bool, StoreError> {
+        let found = stretch(&self.engine, beginning(before)?, (i64::MIN, ""), 1).await?;
+        Ok(!found.is_empty())
+    }
+
+    /// Takes away who bought what was asked for before a day in Korea: name, mail and phone, in the
+    /// journals and in what is made of them. What is not settled keeps its buyer. Returns how many
+    /// payments lost theirs; begun again it goes on where it ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when the audit does not tell of it yet (a buyer that is gone and that
+    /// nobody owns up to is what [`verify`](Self::verify) names); what the database says.
+    pub async fn forget_buyers(&self, before: Date) -> Result<u64, StoreError> {
+        if forgotten(&self.engine).await? < Some(before) {
+            let why = "the audit does not tell of it; write that down first".into();
+            return Err(StoreError::Failed { why });
+        }
+        let end = beginning(before)?;
+        let mut taken = 0;
+        let mut last = (i64::MIN, String::new());
+        loop {
+            let found = stretch(&self.engine, end, (last.0, &last.1), STRETCH).await?;
+            let Some(newest) = found.last() else {
+                return Ok(taken);
+            };
+            last = (newest.created_at, newest.id.clone());
+            taken += found.len() as u64;
+            self.engine.run_all(statements(found)).await?;
+        }
+    }
+}
+
+/// The newest day before which the audit says that buyers were taken away.
+pub(crate) async fn forgotten(engine: &Engine) -> Result<Option<Date>, StoreError> {
+    let values = vec![SUBJECT.into(), format!("{SUBJECT}\u{7f}").into()];
+    let rows = engine.rows(sql::access::AUDIT_NEWEST, values).await?;
+    let newest = rows.first().map(|row| row.maybe_text(0)).transpose()?;
+    let Some(subject) = newest.flatten() else {
+        return Ok(None);
+    };
+    let day = subject.strip_prefix(SUBJECT).unwrap_or_default();
+    let day = day.parse().map_err(|_| Finding {
+        place: "audit".into(),
+        what: format!("`{SUBJECT}` is not followed by a day"),
+    })?;
+    Ok(Some(day))
+}
+
+/// When a day begins in Korea.
+pub(crate) fn beginning(day: Date) -> Result<Timestamp, StoreError> {
+    let beginning = tz::offset(9).to_timestamp(day.at(0, 0, 0, 0));
+    beginning.map_err(|why| StoreError::Failed {
+        why: format!("{day}: {why}"),
+    })
+}
+
+/// A payment whose buyer is kept.
+struct Kept {
+    id: String,
+    created_at: i64,
+    aside: String,
+}
+
+async fn stretch(
+    engine: &Engine,
+    end: Timestamp,
+    behind: (i64, &str),
+    limit: usize,
+) -> Result<Vec<Kept>, StoreError> {
+    let values = vec![
+        end.as_microsecond().into(),
+        behind.0.into(),
+        behind.1.to_owned().into(),
+        i64::try_from(limit).unwrap_or(i64::MAX).into(),
+    ];
+    let rows = engine.rows(sql::BUYERS, values).await?;
+    let read = rows.iter().map(|row| {
+        Ok(Kept {
+            id: row.text(0)?,
+            created_at: row.int(1)?,
+            aside: row.text(2)?,
+        })
+    });
+    read.collect()
+}
+
+/// The statements that take buyers away, as one transaction: the projection never tells of somebody
+/// whom the journal does not know.
+fn statements(found: Vec<Kept>) -> Vec<(String, Vec<Value<'static>>)> {
+    let marks = |width: usize| {
+        let row = |n: usize| {
+            let marks: Vec<_> = (1..=width).map(|m| format!("${}", n * width + m)).collect();
+            format!("({})", marks.join(", "))
+        };
+        (0..found.len()).map(row).collect::<Vec<_>>().join(", ")
+    };
+    let journal = sql::FORGET_ASIDE.replace("{rows}", &marks(2));
+    let projection = sql::FORGET_BUYER.replace("{rows}", &marks(1));
+    let ids = found.iter().map(|kept| kept.id.clone().into()).collect();
+    let gone = found
+        .into_iter()
+        .flat_map(|kept| [kept.id.into(), aside::gone(&kept.aside).into()]);
+    vec![(journal, gone.collect()), (projection, ids)]
+}

@@ -1,0 +1,194 @@
+//! How long buyers are kept, and who sees to it while the service runs.
+
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz};
+use serde::{Deserialize, Serialize};
+use sugi_access::Access;
+
+use crate::cli::Failure;
+
+/// How long to wait before it is tried again when the ledger did not let it.
+const AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// When in a day in Korea it is done: when hardly anybody buys.
+const HOUR: i8 = 4;
+
+/// `[retention]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetentionConfig {
+    /// After how many days the ledger forgets who bought; never, if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) buyer_days: Option<u32>,
+}
+
+impl RetentionConfig {
+    /// Says which rule a value breaks.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.buyer_days {
+            Some(0) => Err(
+                "retention.buyer_days must be 1 or more; leave it out and buyers are kept".into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Which day it is in Korea.
+pub(crate) fn today(now: Timestamp) -> Date {
+    tz::offset(9).to_datetime(now).date()
+}
+
+/// The day before which nothing is as young as so many days.
+pub(crate) fn before(now: Timestamp, days: u32) -> Result<Date, Failure> {
+    let day = today(now).checked_sub(i64::from(days).days());
+    day.map_err(|_| Failure::new(format!("{days} days ago there was no calendar")).code(2))
+}
+
+/// Takes buyers away that were kept for so many days: at the start, and then every night.
+pub(crate) async fn run(access: &Access, days: u32, stop: impl Future<Output = ()>) {
+    let nights = async {
+        loop {
+            let next = night(access, days).await;
+            access.clock().sleep_until(next).await;
+        }
+    };
+    tokio::select! {
+        () = nights => {}
+        () = stop => {}
+    }
+}
+
+/// Does it once, and says when it is to be done again.
+async fn night(access: &Access, days: u32) -> Timestamp {
+    let now = access.clock().now();
+    let Ok(before) = before(now, days) else {
+        return Timestamp::MAX;
+    };
+    match access.forget_buyers(before, "sugi").await {
+        Ok(taken) => {
+            if taken > 0 {
+                tracing::info!(
+                    payments = taken,
+                    "buyers that were kept for long enough are gone"
+                );
+            }
+            next_night(now)
+        }
+        Err(why) => {
+            tracing::error!(%why, "buyers that were kept for long enough could not be taken away");
+            now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX)
+        }
+    }
+}
+
+fn next_night(now: Timestamp) -> Timestamp {
+    let korea = tz::offset(9);
+    let tonight = today(now).at(HOUR, 0, 0, 0);
+    let tonight = korea.to_timestamp(tonight).unwrap_or(Timestamp::MAX);
+    if tonight > now {
+        return tonight;
+    }
+    tonight
+        .saturating_add(SignedDuration::from_hours(24))
+        .unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use nhn_kcp::{MaskedCard, Money, Order};
+    use sugi_access::Rules;
+    use sugi_core::{Event, Kind, PaymentId, Refusal, Request};
+    use sugi_engine::{Engine, clock::Clock};
+    use sugi_store::{DeedFilter, Draft, Opening, Store};
+
+    use super::*;
+
+    /// Writes a payment that was declined, made now.
+    async fn declined(access: &Access, n: u32) -> PaymentId {
+        let id: PaymentId = format!("pay_{n:032x}").parse().unwrap();
+        let order_no: nhn_kcp::OrderNo = format!("A-{n}").parse().unwrap();
+        let mut order = Order::new(order_no.clone(), Money::won(1004).unwrap());
+        order.buyer.name = Some("홍길동".parse().unwrap());
+        let request = Request {
+            shop: "main".parse().unwrap(),
+            order_no,
+            order,
+            kind: Kind::Unauthenticated,
+            card: MaskedCard::parse("411111******1111").unwrap(),
+            by: "kim".parse().unwrap(),
+        };
+        let refusal = Refusal {
+            code: "CC61".parse().unwrap(),
+            message: "한도 초과".into(),
+            trace_no: None,
+        };
+        let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
+        let now = access.clock().now();
+        let draft = Draft::begin(id.clone(), now, &[0; 16], events).unwrap();
+        let opening = Opening {
+            attempt: 1,
+            key: None,
+        };
+        let store = access.engine().store();
+        let book = store.create(draft, None, opening).await.unwrap();
+        let end = Draft::of(book, now, Event::Declined(refusal)).unwrap();
+        store.append(end, None).await.unwrap().unwrap();
+        id
+    }
+
+    async fn has_buyer(access: &Access, id: &PaymentId) -> bool {
+        let book = access.engine().store().load(id).await.unwrap().unwrap();
+        book.payment.request.order.buyer.name.is_some()
+    }
+
+    #[tokio::test]
+    async fn night_after_night_the_oldest_buyers_go_and_the_audit_tells_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::by_hand("2026-11-26T00:00:00Z".parse().unwrap());
+        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
+        let access = Access::new(engine, clock.clone(), Rules::default());
+        let first = declined(&access, 1).await;
+        clock.advance(SignedDuration::from_hours(24));
+        let second = declined(&access, 2).await;
+
+        for kept in [[true, true], [true, true], [false, true]] {
+            let next = night(&access, 2).await;
+            assert_eq!(
+                [
+                    has_buyer(&access, &first).await,
+                    has_buyer(&access, &second).await
+                ],
+                kept
+            );
+            clock.advance(next.duration_since(clock.now()));
+        }
+        access.engine().store().verify().await.unwrap();
+        let all = DeedFilter::default();
+        let told = access.engine().store().deeds(&all).await.unwrap();
+        let told: Vec<_> = told
+            .iter()
+            .rev()
+            .map(|row| format!("{} {}", row.deed.subject, row.deed.outcome))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "buyers before 2026-11-27 begun",
+                "buyers before 2026-11-27 1 payments"
+            ]
+        );
+    }
+
+    #[test]
+    fn days_are_koreas_and_the_night_is_the_next_one() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            today(at("2026-11-26T15:00:00Z")),
+            "2026-11-27".parse().unwrap()
+        );
+        let day = before(at("2026-11-26T14:59:59Z"), 1_825).unwrap();
+        assert_eq!(day, "2021-11-27".parse().unwrap());
+        let night = at("2026-11-26T19:00:00Z");
+        assert_eq!(next_night(at("2026-11-26T18:59:59Z")), night);
+        assert_eq!(next_night(night), at("2026-11-27T19:00:00Z"));
+    }
+}
