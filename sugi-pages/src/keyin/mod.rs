@@ -17,7 +17,8 @@ use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use sugi_core::{Payment, PaymentId, Status};
-use sugi_engine::{Outcome, PayError, Shop, Ticket, clock};
+use sugi_engine::{Outcome, PayError, Sale, Shop, Ticket, clock};
+use sugi_store::Deed;
 
 pub(crate) use self::words::KeyInWords;
 use self::{answer::Refused, guard::Guard, issuers::Issuers, sale::Asked};
@@ -152,14 +153,16 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
     let memory = &pages.0.keyin;
     let now = pages.access().clock().now();
     enter(pages, &marks, &form_key, now, anyway.is_some(), w).await?;
-    if let Some(reason) = &anyway {
-        tracing::info!(by = %sale.by, reason, "charged although one like it was there");
-    }
+    let again = anyway.map(|reason| again(&sale, now, reason));
     let first6 = sale.card.number.masked().first6().to_owned();
     let begun = pages.access().engine().pay(sale).await;
     let payment = match begun {
         Ok(Outcome::Begun(ticket)) => {
             memory.guard.became(&marks, &form_key, &ticket.id());
+            if let Some(mut again) = again {
+                again.subject = ticket.id().to_string();
+                pages.access().note(again).await;
+            }
             first_word(ticket).await
         }
         Ok(Outcome::Replayed(payment)) => {
@@ -179,6 +182,18 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
     };
     learn(memory, &payment, &first6);
     Ok(payment.id.clone())
+}
+
+/// What the audit is told of a sale that is made although one like it was there: why.
+fn again(sale: &Sale, now: Timestamp, reason: String) -> Deed {
+    Deed {
+        at: now,
+        actor: format!("operator:{}", sale.by),
+        action: "key in again".into(),
+        subject: String::new(),
+        outcome: reason,
+        origin: sale.from.map_or_else(|| "-".into(), |at| at.to_string()),
+    }
 }
 
 /// Takes the guard's place, or says what stands in the way. An earlier sale that moved nothing does

@@ -16,6 +16,7 @@ mod html;
 #[path = "../../../sugi-api/tests/api/http.rs"]
 #[allow(dead_code, reason = "the API's tests use all of it")]
 mod http;
+mod keyin;
 mod live;
 mod payment;
 mod receipt;
