@@ -43,22 +43,32 @@ impl Postgres {
         let target = Arc::new(Target::parse(url)?);
         migrations::run_postgres(&mut link::connect(&target).await?.0).await?;
         let writer = Link::open(&target, Role::Writer).await?;
-        let reader = Link::open(&target, Role::Reader).await?;
-        let (queue, jobs) = mpsc::channel(job::QUEUE);
-        let counter = Arc::<Counter>::default();
+        let (ledger, jobs) = Self::reading(target).await?;
         tokio::spawn(writer::run(
-            Arc::clone(&target),
+            Arc::clone(&ledger.target),
             writer,
             jobs,
-            Arc::clone(&counter),
+            Arc::clone(&ledger.counter),
         ));
-        Ok(Self {
+        Ok(ledger)
+    }
+
+    pub(crate) async fn connect_to_read(url: &str) -> Result<Self, StoreError> {
+        // Whoever wants to write finds a queue that is closed.
+        Ok(Self::reading(Arc::new(Target::parse(url)?)).await?.0)
+    }
+
+    async fn reading(target: Arc<Target>) -> Result<(Self, mpsc::Receiver<Job>), StoreError> {
+        let reader = Link::open(&target, Role::Reader).await?;
+        let (queue, jobs) = mpsc::channel(job::QUEUE);
+        let ledger = Self {
             target,
             queue,
-            counter,
+            counter: Arc::default(),
             idle: Mutex::new(vec![reader]),
             permits: Semaphore::new(READERS),
-        })
+        };
+        Ok((ledger, jobs))
     }
 
     pub(crate) fn tally(&self) -> Tally {

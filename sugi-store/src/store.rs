@@ -145,6 +145,16 @@ impl Store {
         })
     }
 
+    /// Connects to the ledger in a PostgreSQL database for reading. Its schema stays as it is.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or its schema is not the one that this program reads.
+    pub async fn connect_to_read(url: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            engine: Engine::Postgres(Postgres::connect_to_read(url).await?),
+        })
+    }
+
     /// Whether nobody else can write to this ledger while it is open: true for SQLite opened for
     /// writing, false for PostgreSQL.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Every text that a ledger holds, for whoever looks for what should not be there.
+//! Every text and number that a ledger holds, for whoever looks for what should not be there.
 
 use crate::{error::StoreError, store::Store, value::Value};
 
@@ -18,7 +18,7 @@ const TABLES: &[(&str, &[&str])] = &[
 const STRETCH: u32 = 500;
 
 impl Store {
-    /// Gives every text of every row to `look`, with the place where it stands: table, row, column.
+    /// Gives every text and number of every row to `look`, with the place where it stands: table, row, column.
     ///
     /// # Errors
     /// What the database says.
@@ -40,8 +40,11 @@ impl Store {
                 for row in &rows {
                     let (key, cells) = row.0.split_at(keys.len());
                     for (column, cell) in cells.iter().enumerate() {
-                        if let Value::Text(text) = cell {
-                            look(&format!("{table} {key:?} column {column}"), text);
+                        let place = || format!("{table} {key:?} column {column}");
+                        match cell {
+                            Value::Text(text) => look(&place(), text),
+                            Value::Integer(number) => look(&place(), &number.to_string()),
+                            Value::Null => {}
                         }
                     }
                 }

@@ -31,6 +31,19 @@ impl Place {
         Config::read(&self.file())
     }
 
+    /// Whether an installation was named, or is here.
+    pub(crate) fn is_there(&self) -> bool {
+        self.data.is_some() || std::env::var_os("SUGI_CONFIG").is_some() || self.config.exists()
+    }
+
+    /// A ledger in a PostgreSQL as it is: nothing of it is brought up to date.
+    pub(crate) async fn ledger_as_it_is(&self) -> Result<Option<Store>, Failure> {
+        match (&self.data, self.config()?.database) {
+            (None, Some(url)) => Ok(Some(Store::connect_to_read(&url).await?)),
+            _ => Ok(None),
+        }
+    }
+
     /// The folder of a ledger in a file; none if it is in a PostgreSQL.
     pub(crate) fn folder(&self) -> Result<Option<PathBuf>, Failure> {
         if self.data.is_some() {

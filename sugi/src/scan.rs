@@ -6,31 +6,42 @@
 
 mod digits;
 mod source;
+mod sqlite;
 
 use std::path::Path;
+
+use aho_corasick::AhoCorasick;
 
 pub(crate) use self::source::Trouble;
 use self::{
     digits::{Finder, Kind},
     source::Sink,
+    sqlite::Pages,
 };
 
 /// What is looked for besides card numbers: texts that were used in a test and must be nowhere.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Canaries(Vec<Vec<u8>>);
+pub(crate) struct Canaries(Option<AhoCorasick>);
 
 impl Canaries {
     /// Each text as it is, and as two bytes a letter.
-    pub(crate) fn new(texts: &[String]) -> Self {
-        let texts = texts.iter().filter(|text| !text.is_empty());
-        Self(
-            texts
-                .flat_map(|text| {
-                    let wide = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-                    [text.clone().into_bytes(), wide]
-                })
-                .collect(),
-        )
+    ///
+    /// # Errors
+    /// When one is longer than what is seen at a time, or they are too many.
+    pub(crate) fn new(texts: &[String]) -> Result<Self, String> {
+        let texts: Vec<_> = texts.iter().filter(|text| !text.is_empty()).collect();
+        if texts.is_empty() {
+            return Ok(Self(None));
+        }
+        if texts.iter().any(|text| text.len() > CANARY_MAX) {
+            return Err(format!("a canary has at most {CANARY_MAX} bytes"));
+        }
+        let patterns = texts.iter().flat_map(|text| {
+            let wide = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            [text.as_bytes().to_vec(), wide]
+        });
+        let all = AhoCorasick::new(patterns).map_err(|why| format!("too many canaries: {why}"))?;
+        Ok(Self(Some(all)))
     }
 }
 
@@ -47,31 +58,17 @@ pub(crate) struct Finding {
     pub(crate) masked: String,
 }
 
-/// Looks through a file, or a folder with all that is in it. Archives (gzip, zip) are opened.
-///
-/// # Errors
-/// What could not be read; what was found before that is lost, because a look that is not whole proves
-/// nothing.
-pub(crate) fn path(path: &Path, canaries: &Canaries) -> Result<Vec<Finding>, Trouble> {
-    let mut sink = Search::new(canaries);
-    source::walk(path, &mut sink)?;
-    Ok(sink.findings)
-}
-
-/// Looks through one text.
-pub(crate) fn text(place: &str, text: &str, canaries: &Canaries) -> Vec<Finding> {
-    let mut sink = Search::new(canaries);
-    sink.begin(place);
-    sink.take(text.as_bytes());
-    sink.end();
-    sink.findings
-}
-
-/// The search itself: bytes come in pieces, and what lies across two of them is found as well.
-struct Search<'a> {
-    canaries: &'a Canaries,
+/// The search: bytes come in pieces, and what lies across two of them is found as well.
+pub(crate) struct Search {
+    canaries: Canaries,
     findings: Vec<Finding>,
+    /// Files, what was packed in them, and texts.
+    looked_through: u64,
+    bytes: u64,
     place: String,
+    /// How many findings there were before this place.
+    before: usize,
+    pages: Pages,
     /// The end of what came before, which the next piece is looked at together with.
     kept: Vec<u8>,
     /// Where in the source that begins.
@@ -83,17 +80,65 @@ struct Search<'a> {
 /// The longest thing that is looked for, with what has to stand around it: nineteen digits of three
 /// bytes each, a separator after each.
 const OVERLAP: usize = 256;
+/// The longest canary: of two bytes a letter it is as long as the overlap.
+const CANARY_MAX: usize = OVERLAP / 2;
 
-impl<'a> Search<'a> {
-    fn new(canaries: &'a Canaries) -> Self {
+/// What a search came to.
+pub(crate) struct Outcome {
+    pub(crate) findings: Vec<Finding>,
+    /// How many files, things packed in them, and texts were looked through.
+    pub(crate) looked_through: u64,
+    /// How many bytes that was, unpacked.
+    pub(crate) bytes: u64,
+}
+
+impl Search {
+    pub(crate) fn new(canaries: Canaries) -> Self {
         Self {
             canaries,
             findings: Vec::new(),
+            looked_through: 0,
+            bytes: 0,
             place: String::new(),
+            before: 0,
+            pages: Pages::default(),
             kept: Vec::new(),
             at: 0,
             done: 0,
         }
+    }
+
+    /// Looks through a file, or a folder with all that is in it. Archives are opened, databases of SQLite
+    /// taken apart.
+    ///
+    /// # Errors
+    /// What could not be read; a look that is not whole proves nothing.
+    pub(crate) fn path(&mut self, path: &Path) -> Result<(), Trouble> {
+        source::walk(path, self)
+    }
+
+    /// Looks through one text.
+    pub(crate) fn text(&mut self, place: &str, text: &str) {
+        self.begin(place);
+        self.take(text.as_bytes());
+        self.end();
+    }
+
+    pub(crate) fn outcome(self) -> Outcome {
+        Outcome {
+            findings: self.findings,
+            looked_through: self.looked_through,
+            bytes: self.bytes,
+        }
+    }
+
+    fn found(&mut self, offset: u64, kind: Kind, masked: String) {
+        self.findings.push(Finding {
+            place: self.place.clone(),
+            offset,
+            kind: kind.as_str(),
+            masked,
+        });
     }
 
     /// Looks through what is kept. What begins in the last bytes is left for the next piece, in which it
@@ -105,50 +150,38 @@ impl<'a> Search<'a> {
             .into_iter()
             .map(|one| (self.at + one.at as u64, Kind::Card, one.masked))
             .collect();
-        for canary in &self.canaries.0 {
-            let mut from = 0;
-            while let Some(at) = find(&self.kept[from..], canary) {
-                found.push((self.at + (from + at) as u64, Kind::Canary, "…".into()));
-                from += at + 1;
-            }
-        }
+        let canaries = self.canaries.0.iter();
+        let seen = canaries.flat_map(|all| all.find_overlapping_iter(&self.kept));
+        found.extend(seen.map(|one| (self.at + one.start() as u64, Kind::Canary, "…".into())));
         found.sort_by_key(|(offset, ..)| *offset);
-        let fresh = found
-            .into_iter()
-            .filter(|(at, ..)| (self.done..until).contains(at));
-        let place = &self.place;
-        self.findings
-            .extend(fresh.map(|(offset, kind, masked)| Finding {
-                place: place.clone(),
-                offset,
-                kind: kind.as_str(),
-                masked,
-            }));
+        found.retain(|(at, ..)| (self.done..until).contains(at));
+        for (offset, kind, masked) in found {
+            self.found(offset, kind, masked);
+        }
         self.done = self.done.max(until);
     }
 }
 
-fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
-    let first = *text.first()?;
-    let mut from = 0;
-    while let Some(at) = bytes.get(from..)?.iter().position(|byte| *byte == first) {
-        let at = from + at;
-        if bytes[at..].starts_with(text) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
-}
-
-impl Sink for Search<'_> {
+impl Sink for Search {
     fn begin(&mut self, place: &str) {
         place.clone_into(&mut self.place);
+        self.before = self.findings.len();
+        self.pages = Pages::default();
+        self.looked_through += 1;
         self.kept.clear();
         (self.at, self.done) = (0, 0);
     }
 
     fn take(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        let mut alone = Vec::new();
+        self.pages.take(bytes, &mut |at, value| {
+            let cards = Finder::all(value).into_iter();
+            alone.extend(cards.map(|one| (at + one.at as u64, one.masked)));
+        });
+        for (at, masked) in alone {
+            self.found(at, Kind::Card, masked);
+        }
         self.kept.extend_from_slice(bytes);
         self.look(false);
         // Twice the overlap: what was looked for is still seen to stand before what was not.
@@ -159,19 +192,32 @@ impl Sink for Search<'_> {
 
     fn end(&mut self) {
         self.look(true);
+        // A value that stands by itself in a page was found twice.
+        let mut here = self.findings.split_off(self.before);
+        here.sort_by(|one, other| (one.offset, one.kind).cmp(&(other.offset, other.kind)));
+        here.dedup_by(|one, other| (one.offset, one.kind) == (other.offset, other.kind));
+        self.findings.append(&mut here);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Write as _;
+
     use proptest::prelude::*;
+
+    use super::*;
 
     const CARD: &str = "4111111111111111";
 
+    fn look_through(path: &Path, canaries: Canaries) -> Vec<Finding> {
+        let mut search = Search::new(canaries);
+        search.path(path).unwrap();
+        search.outcome().findings
+    }
+
     fn in_pieces(bytes: &[u8], piece: usize) -> Vec<u64> {
-        let canaries = Canaries::default();
-        let mut search = Search::new(&canaries);
+        let mut search = Search::new(Canaries::default());
         search.begin("x");
         for piece in bytes.chunks(piece) {
             search.take(piece);
@@ -208,7 +254,7 @@ mod tests {
 
     #[test]
     fn canaries_are_found_in_both_widths() {
-        let canaries = Canaries::new(&["2208162517".into()]);
+        let canaries = Canaries::new(&["2208162517".into()]).unwrap();
         let wide: Vec<u8> = "x2208162517"
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
@@ -216,45 +262,126 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "a2208162517b").unwrap();
         std::fs::write(dir.path().join("b"), wide).unwrap();
-        let found = path(dir.path(), &canaries).unwrap();
+        let found = look_through(dir.path(), canaries);
         let places: Vec<_> = found.iter().map(|one| (one.kind, one.offset)).collect();
         assert_eq!(places, [("canary", 1), ("canary", 2)]);
         assert!(!format!("{found:?}").contains("2208162517"));
     }
 
-    #[test]
-    fn archives_are_opened() {
-        use std::io::Write as _;
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn zip(name: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut packed = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        packed.start_file(name, options).unwrap();
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap().into_inner()
+    }
+
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let options = lzma_rust2::XzOptions::with_preset(1);
+        let mut packed = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::encode_all(bytes, 1).unwrap()
+    }
+
+    /// What is found in a file: what of the place comes behind its name, where, and what.
+    fn in_file(bytes: &[u8]) -> Vec<(String, u64, String)> {
         let dir = tempfile::tempdir().unwrap();
-        let gz = std::fs::File::create(dir.path().join("log.gz")).unwrap();
-        let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::default());
-        write!(gz, "card {CARD}.").unwrap();
-        gz.finish().unwrap();
-        let file = std::fs::File::create(dir.path().join("book.xlsx")).unwrap();
-        let mut zip = zip::ZipWriter::new(file);
-        zip.start_file("sheet.xml", zip::write::SimpleFileOptions::default())
+        let file = dir.path().join("file");
+        std::fs::write(&file, bytes).unwrap();
+        let found = look_through(dir.path(), Canaries::default());
+        let name = file.display().to_string();
+        let place = |one: &Finding| one.place.strip_prefix(&name).unwrap().to_owned();
+        found
+            .iter()
+            .map(|one| (place(one), one.offset, one.masked.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked_however_often() {
+        let plain = format!("card {CARD}.").into_bytes();
+        // Two members behind each other are one file, cut through the card.
+        let members = |pack: fn(&[u8]) -> Vec<u8>| [pack(&plain[..9]), pack(&plain[9..])].concat();
+        for (packed, place) in [
+            (gzip(&plain), " (unpacked)"),
+            (xz(&plain), " (unpacked)"),
+            (zstd(&plain), " (unpacked)"),
+            (zip("sheet.xml", &plain), ": sheet.xml"),
+            (members(gzip), " (unpacked)"),
+            (members(xz), " (unpacked)"),
+            (members(zstd), " (unpacked)"),
+            (
+                gzip(&zip("a.xz", &xz(&plain))),
+                " (unpacked): a.xz (unpacked)",
+            ),
+            (
+                zip("a", &zip("b", &zstd(&gzip(&plain)))),
+                ": a: b (unpacked) (unpacked)",
+            ),
+        ] {
+            let expected = vec![(place.to_owned(), 5, "411111******1111".to_owned())];
+            assert_eq!(in_file(&packed), expected);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_unpacked_is_no_proof() {
+        let plain = CARD.as_bytes();
+        let deep = (0..5).fold(plain.to_vec(), |packed, _| gzip(&packed));
+        let cut = gzip(plain);
+        let broken = zip("a", plain);
+        for (bytes, why) in [
+            (deep, "packed more than"),
+            (cut[..cut.len() - 9].to_vec(), ""),
+            (broken[..broken.len() / 2].to_vec(), ""),
+        ] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(&file, bytes).unwrap();
+            let refused = Search::new(Canaries::default())
+                .path(file.path())
+                .unwrap_err();
+            assert!(refused.to_string().contains(why), "{refused}");
+        }
+    }
+
+    /// A database with a card in a column of its own, between others' letters and digits: the bytes of
+    /// the file, and of its log before they came home.
+    fn database(insert: &str) -> [Vec<u8>; 2] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = rusqlite::Connection::open(dir.path().join("x.db")).unwrap();
+        db.execute_batch("pragma journal_mode = wal; create table t (a, b, c)")
             .unwrap();
-        write!(zip, "<v>{CARD}</v>").unwrap();
-        zip.finish().unwrap();
-        let mut places: Vec<_> = path(dir.path(), &Canaries::default())
-            .unwrap()
-            .into_iter()
-            .map(|one| {
-                (
-                    one.place.rsplit('/').next().unwrap().to_owned(),
-                    one.offset,
-                    one.masked,
-                )
-            })
-            .collect();
-        places.sort();
-        let masked = || "411111******1111".to_owned();
-        assert_eq!(
-            places,
-            [
-                ("book.xlsx: sheet.xml".into(), 3, masked()),
-                ("log.gz (unpacked)".into(), 5, masked())
-            ]
-        );
+        db.execute(insert, []).unwrap();
+        let log = std::fs::read(dir.path().join("x.db-wal")).unwrap();
+        drop(db);
+        [std::fs::read(dir.path().join("x.db")).unwrap(), log]
+    }
+
+    #[test]
+    fn a_value_of_a_database_is_found_whatever_stands_beside_it() {
+        for insert in [
+            "insert into t values ('name', '4111111111111111', 'then')",
+            "insert into t values ('99', '4111111111111111', '77')",
+            "insert into t values ('name', 4111111111111111, 'then')",
+            "insert into t values (x'31', cast('4111111111111111' as blob), 1)",
+        ] {
+            for (file, bytes) in database(insert).iter().enumerate() {
+                let found = in_file(bytes);
+                assert_eq!(found.len(), 1, "{insert} {file}: {found:?}");
+                assert_eq!(found[0].2, "411111******1111");
+                // Packed, as backups are, just as well.
+                assert_eq!(in_file(&gzip(bytes)).len(), 1, "{insert} {file}");
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     cli::Failure,
     house::Place,
     print,
-    scan::{self, Canaries, Finding},
+    scan::{Canaries, Finding, Outcome, Search},
 };
 
 #[derive(Debug, clap::Args)]
@@ -18,52 +18,80 @@ pub(crate) struct Args {
     /// A text that must be nowhere, such as a card number or a birth date that a test used
     #[arg(long, value_name = "TEXT")]
     canary: Vec<String>,
+    /// A file with such texts, one in a line
+    #[arg(long, value_name = "FILE")]
+    canaries: Option<PathBuf>,
     /// Look through the paths only
     #[arg(long, requires = "paths")]
     paths_only: bool,
-    /// Print the findings as JSON
+    /// Print what was found as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let canaries = Canaries::new(&args.canary);
-    let mut found: Vec<Finding> = Vec::new();
+    let mut texts = args.canary;
+    if let Some(file) = &args.canaries {
+        let lines = std::fs::read_to_string(file)
+            .map_err(|why| Failure::new(format!("--canaries {}: {why}", file.display())).code(2))?;
+        texts.extend(lines.lines().map(ToOwned::to_owned));
+    }
+    let canaries = Canaries::new(&texts).map_err(|why| Failure::new(why).code(2))?;
+    let mut search = Search::new(canaries);
     let mut places = Vec::new();
     if !args.paths_only {
-        if let Some(folder) = args.place.folder()? {
+        if !args.place.is_there() && !args.paths.is_empty() {
+            print::talk("no sugi.toml here, so no ledger: only what you named is looked through");
+        } else if let Some(folder) = args.place.folder()? {
             // Files as they are: what was overwritten, or is about to be written, is in them as well.
             places.push(folder);
-        } else {
-            let ledger = args.place.ledger().await?;
-            let look = |place: &str, text: &str| found.extend(scan::text(place, text, &canaries));
-            ledger.store().every_text(look).await?;
+        } else if let Some(ledger) = args.place.ledger_as_it_is().await? {
+            let look = |place: &str, text: &str| search.text(place, text);
+            ledger.every_text(look).await?;
         }
     }
     places.extend(args.paths);
     for place in &places {
-        let here = scan::path(place, &canaries);
-        found.extend(here.map_err(|why| Failure::new(why).code(2))?);
+        let here = search.path(place);
+        here.map_err(|why| Failure::new(why).code(2))?;
     }
-    if args.json {
-        print::json(&serde_json::json!({ "clean": found.is_empty(), "findings": found }));
-    } else {
-        for one in &found {
-            let Finding {
-                place,
-                offset,
-                kind,
-                masked,
-            } = one;
-            print::data(&format!("{place} at byte {offset}: {kind} {masked}"));
-        }
-        if found.is_empty() {
-            print::data("nothing that looks like a card number");
-        }
-    }
-    match found.len() {
+    let outcome = search.outcome();
+    report(&outcome, args.json);
+    match outcome.findings.len() {
         0 => Ok(()),
         count => Err(Failure::new(format!("{count} finding(s)"))
             .hint("find out how they came there before you take them out")),
     }
+}
+
+fn report(outcome: &Outcome, json: bool) {
+    let Outcome {
+        findings,
+        looked_through,
+        bytes,
+    } = outcome;
+    if json {
+        print::json(&serde_json::json!({
+            "clean": findings.is_empty(),
+            "findings": findings,
+            "looked_through": looked_through,
+            "bytes": bytes,
+        }));
+        return;
+    }
+    for one in findings {
+        let Finding {
+            place,
+            offset,
+            kind,
+            masked,
+        } = one;
+        print::data(&format!("{place} at byte {offset}: {kind} {masked}"));
+    }
+    if findings.is_empty() {
+        print::data("nothing that looks like a card number");
+    }
+    print::talk(&format!(
+        "looked through {looked_through} file(s) and texts, {bytes} bytes, archives unpacked"
+    ));
 }

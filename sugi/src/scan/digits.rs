@@ -1,5 +1,8 @@
 //! What a card number looks like, in the ways that digits are written.
 
+/// How many digits the shortest card number has.
+const SHORTEST: usize = 13;
+
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -27,13 +30,29 @@ pub(super) struct Found {
 pub(super) struct Finder(Vec<(u8, usize)>);
 
 impl Finder {
-    /// All card numbers in a piece: of one byte a letter, and of two.
+    /// All card numbers in a piece: of one byte a letter, and of two; with full-width digits of UTF-8, of
+    /// UTF-16 and of EUC-KR.
     pub(super) fn all(bytes: &[u8]) -> Vec<Found> {
         let mut found = Self::narrow(bytes).cards();
-        found.extend(Self::wide(bytes, 0).cards());
-        found.extend(Self::wide(bytes, 1).cards());
+        if Self::may_be_wide(bytes) {
+            for from in 0..2 {
+                for high_first in [false, true] {
+                    found.extend(Self::wide(bytes, from, high_first).cards());
+                }
+            }
+        }
+        if let Some(letters) = Self::euc_kr(bytes) {
+            found.extend(letters.cards());
+        }
         found.sort_by_key(|one| one.at);
+        found.dedup_by_key(|one| one.at);
         found
+    }
+
+    /// Whether there are enough of the bytes that stand beside digits of two bytes for a card.
+    fn may_be_wide(bytes: &[u8]) -> bool {
+        let beside = bytes.iter().filter(|byte| matches!(byte, 0 | 0xff));
+        beside.take(SHORTEST).count() == SHORTEST
     }
 
     fn narrow(bytes: &[u8]) -> Self {
@@ -56,11 +75,42 @@ impl Finder {
         Self(letters)
     }
 
-    /// Two bytes a letter, the second of them zero; anything else ends a number.
-    fn wide(bytes: &[u8], from: usize) -> Self {
+    /// Letters of EUC-KR, if there are enough of its full-width digits for a card. Elsewhere their bytes
+    /// are parts of other letters, so these are not looked for together with the narrow ones.
+    fn euc_kr(bytes: &[u8]) -> Option<Self> {
+        let digit = |pair: &[u8]| pair[0] == 0xa3 && (0xb0..=0xb9).contains(&pair[1]);
+        let digits = bytes.windows(2).filter(|pair| digit(pair));
+        digits.take(SHORTEST).nth(SHORTEST - 1)?;
+        let mut letters = Vec::new();
+        let mut at = 0;
+        while let Some(&first) = bytes.get(at) {
+            let (letter, length) = match bytes.get(at..at + 2) {
+                Some([0xa3, digit @ 0xb0..=0xb9]) => (digit - 0xb0 + b'0', 2),
+                Some([0xa3, 0xad]) => (b'-', 2),
+                Some([0xa1, 0xa1]) => (b' ', 2),
+                Some([0xa1..=0xfe, 0xa1..=0xfe]) => (b'.', 2),
+                _ => (first, 1),
+            };
+            letters.push((letter, at));
+            at += length;
+        }
+        Some(Self(letters))
+    }
+
+    /// Two bytes a letter, the high one zero, or a full-width digit; anything else ends a number.
+    fn wide(bytes: &[u8], from: usize, high_first: bool) -> Self {
         let pairs = bytes.get(from..).unwrap_or_default().chunks_exact(2);
         let letters = pairs.enumerate().map(|(n, pair)| {
-            let letter = if pair[1] == 0 { pair[0] } else { b'.' };
+            let (low, high) = if high_first {
+                (pair[1], pair[0])
+            } else {
+                (pair[0], pair[1])
+            };
+            let letter = match (low, high) {
+                (letter, 0) => letter,
+                (digit @ 0x10..=0x19, 0xff) => digit - 0x10 + b'0',
+                _ => b'.',
+            };
             (letter, from + 2 * n)
         });
         Self(letters.collect())
@@ -202,6 +252,36 @@ mod tests {
             "４１１１　１１１１　１１１１　１１１１",
         ] {
             assert_eq!(found(card), 1, "{card}");
+        }
+    }
+
+    #[test]
+    fn cards_in_every_encoding() {
+        let wide = "４１１１１１１１１１１１１１１１";
+        let euc_kr: Vec<u8> = wide
+            .chars()
+            .flat_map(|digit| {
+                [
+                    0xa3,
+                    u8::try_from(u32::from(digit) - 0xff10 + 0xb0).unwrap(),
+                ]
+            })
+            .collect();
+        let both = |text: &str| {
+            let units: Vec<u16> = text.encode_utf16().collect();
+            let low = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+            let high = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+            [low, high]
+        };
+        let mut texts: Vec<Vec<u8>> = vec![euc_kr, wide.as_bytes().to_vec()];
+        texts.extend(both(wide));
+        texts.extend(both("4111111111111111"));
+        for (n, text) in texts.iter().enumerate() {
+            // Whatever stands before it, and at an odd place as well.
+            for before in ["", ".", "카드 "] {
+                let bytes = [before.as_bytes(), text, b"."].concat();
+                assert!(!Finder::all(&bytes).is_empty(), "{n} behind {before:?}");
+            }
         }
     }
 

@@ -17,14 +17,26 @@ use crate::{Desk, failure, sugi};
 const PAYMENTS: usize = 10_000;
 /// Callers at a time.
 const CALLERS: usize = 32;
-/// Cards that are good in tests, and a holder's number that stands nowhere else.
-const CARDS: [&str; 4] = [
-    "4111111111111111",
-    "5555555555554444",
-    "378282246310005",
-    "3566002020360505",
-];
+/// A holder's number that stands nowhere else.
 const HOLDER: &str = "2208162517";
+
+/// The nth of the sandbox's approved cards: fourteen issuers, eight kinds, a hundred of each, all with a
+/// right check digit.
+fn card(n: usize) -> String {
+    let (issuer, kind, number) = (n % 14 + 1, n / 14 % 8, n / 112 % 100);
+    let digits = format!("9490{issuer:02}{kind:03b}0000{number:02}");
+    let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| {
+            let digit = u32::from(digit - b'0');
+            if at % 2 == 0 { doubled(digit) } else { digit }
+        })
+        .sum();
+    format!("{digits}{}", (10 - sum % 10) % 10)
+}
 
 /// The service, with its log at its most talkative in a file.
 struct Loud {
@@ -71,7 +83,7 @@ fn pay(host: &str, key: &str, orders: std::ops::Range<usize>) -> usize {
             "shop": "main", "order_no": format!("A-{n}"), "amount": 1_004 + n,
             "product": "테스트 상품", "buyer": { "name": "홍길동", "phone": "01000000000" },
             "card": {
-                "number": CARDS[n % CARDS.len()], "expiry": "2031-07",
+                "number": card(n), "expiry": "2031-07",
                 "holder_proof": { "birth_or_business_no": HOLDER, "password_prefix": "73" },
             },
         })
@@ -139,12 +151,12 @@ async fn nothing_comes_to_rest_and_what_is_planted_is_found() {
     assert!(logs > 100_000, "the logs are talkative: {logs}");
 
     let folder = desk.dir.path().to_str().unwrap().to_owned();
-    let mut scan = vec!["pan-scan", "--canary", HOLDER];
-    for card in CARDS {
-        scan.extend(["--canary", card]);
-    }
-    scan.push(&folder);
-    let clean = desk.sugi(&scan, "");
+    // What stands nowhere is looked for in a file that stands elsewhere.
+    let canaries = tempfile::NamedTempFile::new().unwrap();
+    let cards: Vec<_> = (0..payments.min(11_200)).map(card).collect();
+    fs::write(&canaries, format!("{HOLDER}\n{}", cards.join("\n"))).unwrap();
+    let canaries = canaries.path().to_str().unwrap();
+    let clean = desk.sugi(&["pan-scan", "--canaries", canaries, &folder], "");
     let said = String::from_utf8_lossy(&clean.stdout).into_owned();
     assert!(clean.status.success(), "{said}");
 
@@ -157,6 +169,18 @@ async fn nothing_comes_to_rest_and_what_is_planted_is_found() {
         said.contains("notes.txt at byte 16: card number 411111******1111"),
         "{said}"
     );
+    let charged = desk.sandbox.books().transactions.len();
+    assert!(charged > payments * 8 / 10, "cards were charged: {charged}");
+    // Without an installation, what is named is looked through.
+    let mut alone = sugi();
+    alone
+        .current_dir("/")
+        .args(["pan-scan", "--json", &folder]);
+    let output = crate::run(&mut alone, "");
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["findings"][0]["offset"], 16, "{said}");
+    assert!(said["bytes"].as_u64().unwrap() > logs, "{said}");
+    assert!(failure(&output).0.contains("no sugi.toml here"));
     let missing = desk.sugi(&["pan-scan", "--paths-only", "/nowhere"], "");
     assert_eq!(failure(&missing).1, 2);
 }

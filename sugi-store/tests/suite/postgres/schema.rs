@@ -20,6 +20,18 @@ async fn nodes_that_start_at_once_make_it_once() {
 }
 
 #[tokio::test]
+async fn whoever_only_reads_makes_nothing() {
+    let database = pg_for_tests::database();
+    assert!(Store::connect_to_read(database.url()).await.is_err());
+    let tables = "select count(*) from information_schema.tables where table_schema = 'public'";
+    assert_eq!(database.sql(tables), "0");
+    Store::connect(database.url()).await.unwrap();
+    let reader = Store::connect_to_read(database.url()).await.unwrap();
+    reader.verify().await.unwrap();
+    assert!(reader.audit(sugi_store::Anchor::START, &[]).await.is_ok(), "nothing is nothing");
+}
+
+#[tokio::test]
 async fn a_newer_one_is_refused() {
     let house = House::postgres().await;
     let Place::Database(database) = &house.place else {
