@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod cancel;
+pub(crate) mod deed;
 mod demo;
 mod init;
 mod key;
@@ -109,6 +110,7 @@ impl std::fmt::Display for Failure {
 
 /// Parses the arguments, runs the command, and says in one line what went wrong if it did.
 pub(crate) fn main() -> ExitCode {
+    crate::harden::quote_nothing_in_panics();
     let cli = Cli::parse();
     if matches!(
         cli.command,

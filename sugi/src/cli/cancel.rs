@@ -7,7 +7,7 @@ use sugi_core::{Payment, PaymentId, State};
 use sugi_engine::CancelAsk;
 
 use crate::{
-    cli::{Failure, tax::Parts},
+    cli::{Failure, deed, tax::Parts},
     house::Place,
     print, view,
 };
@@ -39,6 +39,10 @@ pub(crate) struct Args {
 
 /// Exit codes beyond 0: 3 refused, 4 not ended yet.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    deed::no_card(&[
+        ("--reason", Some(args.reason.as_str())),
+        ("--key", args.key.as_deref()),
+    ])?;
     let engine = args.place.engine().await?;
     let ask = CancelAsk {
         amount: args.amount,
@@ -48,6 +52,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         key: args.key.map(|key| ("cli".into(), key)),
     };
     let asked = engine.cancel(&args.payment, ask).await;
+    let outcome = if asked.is_ok() { "asked" } else { "refused" };
+    deed::noted(&engine, "cancel", args.payment.as_str(), outcome).await;
     let id = asked.map_err(|why| Failure::new(why).code(2))?;
     let ended = |payment: &Payment| {
         !matches!(

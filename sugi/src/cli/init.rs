@@ -9,6 +9,7 @@ use sugi_core::Actor;
 use crate::{
     cli::{
         Failure,
+        deed::written_down,
         user::{self, RolesArg},
     },
     config,
@@ -59,7 +60,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     new.password = args.password.read()?;
     let operator = access.add_operator(new).await?;
     let done = format!("init: {}", user::roles_in_words(&operator.roles));
-    user::written_down(&access, &done, &operator.name).await?;
+    written_down(&access, &done, operator.name.as_str(), "done").await?;
     if args.json {
         print::json(&user::as_json(&operator));
     } else {

@@ -11,7 +11,7 @@ use sugi_engine::{Outcome, PayError, Sale};
 
 use crate::{
     card_input,
-    cli::{Failure, tax::Parts},
+    cli::{Failure, deed, tax::Parts},
     house::Place,
     print, view,
 };
@@ -62,6 +62,14 @@ pub(crate) struct Args {
 
 /// Exit codes beyond 0: 3 declined, 4 in doubt or being reversed, 5 void or reversed.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    deed::no_card(&[
+        ("--order", Some(args.order.as_str())),
+        ("--product", args.product.as_ref().map(GoodsName::as_str)),
+        ("--buyer", args.buyer.as_ref().map(BuyerName::as_str)),
+        ("--mail", args.mail.as_ref().map(BuyerMail::as_str)),
+        ("--phone", args.phone.as_ref().map(BuyerPhone::as_str)),
+        ("--key", args.key.as_deref()),
+    ])?;
     let split = |parts| TaxSplit::of(args.amount, parts);
     let tax = args.tax.given().map(split).transpose();
     let tax = tax.map_err(|why| Failure::new(why).code(2))?;
@@ -97,7 +105,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         from: None,
         key: args.key.map(|key| ("cli".into(), key)),
     };
-    let payment = match engine.pay(sale).await.map_err(explain)? {
+    let begun = engine.pay(sale).await;
+    if begun.is_err() {
+        deed::noted(&engine, "pay", "", "refused").await;
+    }
+    let payment = match begun.map_err(explain)? {
         Outcome::Begun(ticket) => {
             let (last, first) = tokio::join!(
                 ticket.last_word(Duration::from_secs(args.wait)),
@@ -116,6 +128,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         print::data(&format!("{}  {}", payment.id, view::sentence(&payment)));
     }
     engine.settle(Duration::from_secs(2)).await;
+    let state = payment.status().as_str();
+    deed::noted(&engine, "pay", payment.id.as_str(), state).await;
     let code = match payment.status() {
         Status::Declined => 3,
         Status::InDoubt | Status::Reversing | Status::Requested | Status::Approving => 4,

@@ -7,7 +7,7 @@ use sugi_core::PaymentId;
 use sugi_engine::{Resolution, ResolveAsk, ResolveError};
 
 use crate::{
-    cli::Failure,
+    cli::{Failure, deed},
     house::{self, Place},
     print, view,
 };
@@ -40,6 +40,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    deed::no_card(&[
+        ("--note", Some(&*args.note)),
+        ("--key", args.key.as_deref()),
+    ])?;
     let engine = args.place.engine().await?;
     let what = match args.tno {
         Some(tno) => Resolution::Live {
@@ -54,7 +58,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         by: "cli".parse()?,
         key: args.key.map(|key| ("cli".into(), key)),
     };
-    engine.resolve(&args.payment, ask).await.map_err(|why| {
+    let told = engine.resolve(&args.payment, ask).await;
+    let outcome = if told.is_ok() { "taken" } else { "refused" };
+    deed::noted(&engine, "resolve", args.payment.as_str(), outcome).await;
+    told.map_err(|why| {
         let hint = match &why {
             ResolveError::NotConfirmed(_) => {
                 "read the number again; it must belong to this very order"

@@ -5,12 +5,15 @@ mod show;
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
-use sugi_access::{Access, AccessError, NewOperator, Operator, Role};
+use sugi_access::{AccessError, NewOperator, Operator, Role};
 use sugi_core::{Actor, ShopId};
-use sugi_store::Deed;
 
 pub(crate) use self::show::{as_json, roles_in_words};
-use crate::{cli::Failure, house::Place, password_input::PasswordArgs, unix_user};
+use crate::{
+    cli::{Failure, deed::written_down},
+    house::Place,
+    password_input::PasswordArgs,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -221,7 +224,7 @@ async fn add(common: &Common, mut new: NewOperator, password: PasswordArgs) -> R
     new.password = password.read()?;
     let operator = access.add_operator(new).await.map_err(|why| failed(&why))?;
     let done = format!("user add: {}", roles_in_words(&operator.roles));
-    written_down(&access, &done, &operator.name).await?;
+    written_down(&access, &done, operator.name.as_str(), "done").await?;
     show::after(common, &operator);
     Ok(())
 }
@@ -235,7 +238,7 @@ async fn new_password(
     show::known(&access, name).await?;
     let set = access.set_password(name, password.read()?);
     set.await.map_err(|why| failed(&why))?;
-    written_down(&access, "user password", name).await?;
+    written_down(&access, "user password", name.as_str(), "done").await?;
     show::after(common, &show::known(&access, name).await?);
     Ok(())
 }
@@ -252,25 +255,9 @@ async fn change(
         Ok::<_, AccessError>(())
     });
     let operator = changed.await.map_err(|why| failed(&why))?;
-    written_down(&access, &format!("user {done}"), name).await?;
+    written_down(&access, &format!("user {done}"), name.as_str(), "done").await?;
     show::after(common, &operator);
     Ok(())
-}
-
-/// Writes into the audit what was done, and returns when it stands.
-pub(crate) async fn written_down(access: &Access, done: &str, name: &Actor) -> Result<(), Failure> {
-    let deed = Deed {
-        at: access.clock().now(),
-        actor: format!("cli:{}", unix_user::name()),
-        action: done.into(),
-        subject: name.to_string(),
-        outcome: "done".into(),
-        origin: "cli".into(),
-    };
-    access.write_down(deed).await.map_err(|why| {
-        Failure::new(format!("it is done, but it is not in the audit: {why}"))
-            .hint("write down elsewhere what you did, and when")
-    })
 }
 
 /// What was refused; nothing was changed.

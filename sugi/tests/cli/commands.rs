@@ -210,3 +210,64 @@ async fn the_sandbox_is_a_server_that_says_where_it_is() {
     let paid: Value = serde_json::from_slice(&paid.stdout).unwrap();
     assert_eq!(paid["state"], "approved");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_commands_do_is_in_the_audit_and_no_card_gets_into_a_text() {
+    let desk = Desk::new().await;
+    let card = "4111 1111 1111 1111";
+    let pay = ["pay", "--order", "A-1", "--amount", "1004"];
+    for (argument, verb) in [
+        ("--product", &pay[..]),
+        ("--buyer", &pay[..]),
+        ("--key", &pay[..]),
+        (
+            "--reason",
+            &["cancel", "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b"],
+        ),
+        (
+            "--note",
+            &[
+                "resolve",
+                "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b",
+                "--absent",
+            ],
+        ),
+    ] {
+        let (said, code) = failure(&desk.sugi(&[verb, &[argument, card]].concat(), CARD));
+        assert_eq!(code, 2, "{argument}: {said}");
+        assert!(
+            said.contains(argument) && said.contains("card number"),
+            "{said}"
+        );
+        assert!(!said.contains("1111"), "{said}");
+    }
+    assert!(desk.sandbox.books().transactions.is_empty());
+
+    let paid = desk.pay("A-1", "1004");
+    let id = paid["id"].as_str().unwrap();
+    assert_eq!(failure(&desk.sugi(&pay, CARD)).1, 2, "the order is paid");
+    desk.json(&["cancel", id, "--reason", "고객 변심", "--json"], "");
+    desk.sugi(&["resolve", id, "--absent", "--note", "not there"], "");
+    let audit = desk.sugi(&["audit", "--json"], "");
+    let rows = String::from_utf8(audit.stdout).unwrap();
+    let told: Vec<_> = rows
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|row| {
+            assert!(row["actor"].as_str().unwrap().starts_with("cli:"), "{row}");
+            let text = |name: &str| row[name].as_str().unwrap().replace(id, "it");
+            format!("{} {} {}", text("action"), text("subject"), text("outcome"))
+        })
+        .rev()
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "pay it approved",
+            "pay  refused",
+            "cancel it asked",
+            "resolve it refused"
+        ]
+    );
+    assert_eq!(desk.json(&["verify", "--json"], "")["audit_rows"], 4);
+}

@@ -173,9 +173,7 @@ async fn nothing_comes_to_rest_and_what_is_planted_is_found() {
     assert!(charged > payments * 8 / 10, "cards were charged: {charged}");
     // Without an installation, what is named is looked through.
     let mut alone = sugi();
-    alone
-        .current_dir("/")
-        .args(["pan-scan", "--json", &folder]);
+    alone.current_dir("/").args(["pan-scan", "--json", &folder]);
     let output = crate::run(&mut alone, "");
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["findings"][0]["offset"], 16, "{said}");

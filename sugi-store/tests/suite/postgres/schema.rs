@@ -28,7 +28,10 @@ async fn whoever_only_reads_makes_nothing() {
     Store::connect(database.url()).await.unwrap();
     let reader = Store::connect_to_read(database.url()).await.unwrap();
     reader.verify().await.unwrap();
-    assert!(reader.audit(sugi_store::Anchor::START, &[]).await.is_ok(), "nothing is nothing");
+    assert!(
+        reader.audit(sugi_store::Anchor::START, &[]).await.is_ok(),
+        "nothing is nothing"
+    );
 }
 
 #[tokio::test]
