@@ -41,6 +41,7 @@ use std::sync::Arc;
 
 use sugi_access::Access;
 use sugi_api::Api;
+use sugi_mail::Mailer;
 
 /// What every page needs. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -51,16 +52,27 @@ struct Inner {
     api: Api,
     keyin: keyin::Memory,
     streams: live::Streams,
+    /// What slips are mailed with, if anything.
+    mail: Option<Mailer>,
+    mailed: payments::mail::Forms,
 }
 
 impl Pages {
     /// The pages of an installation, beside its API.
     #[must_use]
     pub fn new(api: &Api) -> Self {
+        Self::with_mail(api, None)
+    }
+
+    /// The same with something to mail slips by.
+    #[must_use]
+    pub fn with_mail(api: &Api, mail: Option<Mailer>) -> Self {
         Self(Arc::new(Inner {
             api: api.clone(),
             keyin: keyin::Memory::default(),
             streams: live::Streams::default(),
+            mail,
+            mailed: payments::mail::Forms::default(),
         }))
     }
 

@@ -74,6 +74,7 @@ routes! {
     Gate::Role(Role::Cancel) => "/payments/{id}/cancel" post(payments::cancel::cancel);
     Gate::Role(Role::Close) => "/payments/{id}/close" post(payments::close::close);
     Gate::Operator => "/payments/{id}/receipt" get(payments::receipt::show);
+    Gate::Role(Role::KeyIn) => "/payments/{id}/mail" post(payments::mail::send);
     Gate::Operator => "/doubts" get(doubts::show);
     Gate::Operator => "/wishes" get(wishes::show);
     Gate::Operator => "/wishes/{id}" post(wishes::decide);

@@ -14,6 +14,8 @@ pub enum Kind {
     Session,
     /// Something that waits for a second person; its owner is the state that it is in.
     Wish,
+    /// A day whose audit anchor was mailed, by its date; of several nodes one does it.
+    Anchor,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
             Self::Operator => "operator",
             Self::Session => "session",
             Self::Wish => "wish",
+            Self::Anchor => "anchor",
         }
     }
 }

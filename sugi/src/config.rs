@@ -5,6 +5,7 @@
 
 mod access;
 mod key;
+mod mail;
 mod secret_file;
 mod shop;
 mod velocity;
@@ -20,11 +21,13 @@ use sugi_access::Rules;
 use sugi_api::{ApiKey, Door, Tls};
 use sugi_core::{Actor, ShopId};
 use sugi_engine::Shop;
+use sugi_mail::Mailer;
 use sugi_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 pub(crate) use self::access::AccessConfig;
 pub(crate) use self::key::{Hashes, KeyConfig};
+use self::mail::MailConfig;
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
 use crate::{cli::Failure, retention::RetentionConfig};
 
@@ -57,6 +60,9 @@ pub(crate) struct Config {
     /// How long what is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retention: Option<RetentionConfig>,
+    /// What slips and anchors are mailed by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mail: Option<MailConfig>,
     /// Where the file is.
     #[serde(skip)]
     pub(crate) home: PathBuf,
@@ -98,6 +104,17 @@ fn default_listen() -> SocketAddr {
 }
 
 impl Config {
+    /// What mails, and to whom the day's anchor goes.
+    pub(crate) fn mail(&self) -> Result<Option<(Mailer, Vec<String>)>, Failure> {
+        let Some(mail) = &self.mail else {
+            return Ok(None);
+        };
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let mailer = mail.mailer(&self.home, credentials.as_deref());
+        let mailer = mailer.map_err(|why| Failure::new(why).code(2))?;
+        Ok(Some((mailer, mail.anchor_to.clone())))
+    }
+
     /// How many days buyers are kept, if that was decided.
     pub(crate) fn buyer_days(&self) -> Option<u32> {
         self.retention.as_ref()?.buyer_days
@@ -114,6 +131,7 @@ impl Config {
             database: None,
             traces: None,
             retention: None,
+            mail: None,
             home: PathBuf::new(),
             access: AccessConfig::default(),
             shop,
@@ -267,10 +285,11 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) -> Result<(), &'stat
             value,
         )
     } else {
-        // `30` and `true` are what they look like; everything else is text.
+        // `30` and `true` are what they look like; everything else is text, and so is every password.
         let parsed: Option<toml::Value> = format!("v = {value}")
             .parse::<toml::Table>()
             .ok()
+            .filter(|_| !key.ends_with("password"))
             .and_then(|mut t| t.remove("v"));
         table.insert(
             key.into(),

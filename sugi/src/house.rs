@@ -107,19 +107,10 @@ impl Place {
     /// Which installation this is, in words that tell it from others: the machine, and where on it or
     /// beyond it the ledger is.
     pub(crate) fn installation(&self) -> Result<String, Failure> {
-        let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-        let ledger = if let Some(dir) = self.ledger_alone() {
-            absolute(dir)
-        } else {
-            let config = self.config()?;
-            // The address may hold a password.
-            let address = config.database.as_deref().and_then(|url| {
-                let place = url.rsplit('@').next()?;
-                place.split('?').next().map(ToOwned::to_owned)
-            });
-            address.unwrap_or_else(|| absolute(&config.ledger()))
-        };
-        Ok(format!("{}:{ledger}", name.trim()))
+        match self.ledger_alone() {
+            Some(dir) => Ok(on_this_machine(&absolute(dir))),
+            None => Ok(installation(&self.config()?)),
+        }
     }
 
     /// The folder that was named, if it holds a ledger and no configuration.
@@ -149,6 +140,21 @@ impl Place {
             Err(why) => Err(why.into()),
         }
     }
+}
+
+/// The installation of a configuration, in such words.
+pub(crate) fn installation(config: &Config) -> String {
+    // The address may hold a password.
+    let address = config.database.as_deref().and_then(|url| {
+        let place = url.rsplit('@').next()?;
+        place.split('?').next().map(ToOwned::to_owned)
+    });
+    on_this_machine(&address.unwrap_or_else(|| absolute(&config.ledger())))
+}
+
+fn on_this_machine(ledger: &str) -> String {
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    format!("{}:{ledger}", name.trim())
 }
 
 fn absolute(dir: &Path) -> String {

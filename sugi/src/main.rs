@@ -1,8 +1,10 @@
 //! `sugi`: key-in card payments for NHN KCP merchants that never lose track of money.
 
+mod anchor;
 mod card_input;
 mod cli;
 mod config;
+mod day;
 mod harden;
 mod house;
 mod log;

@@ -1,10 +1,10 @@
 //! How long buyers are kept, and who sees to it while the service runs.
 
-use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz};
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 use sugi_access::Access;
 
-use crate::cli::Failure;
+use crate::{cli::Failure, day};
 
 /// How long to wait before it is tried again when the ledger did not let it.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
@@ -32,14 +32,9 @@ impl RetentionConfig {
     }
 }
 
-/// Which day it is in Korea.
-pub(crate) fn today(now: Timestamp) -> Date {
-    tz::offset(9).to_datetime(now).date()
-}
-
 /// The day before which nothing is as young as so many days.
 pub(crate) fn before(now: Timestamp, days: u32) -> Result<Date, Failure> {
-    let day = today(now).checked_sub(i64::from(days).days());
+    let day = day::today(now).checked_sub(i64::from(days).days());
     day.map_err(|_| Failure::new(format!("{days} days ago there was no calendar")).code(2))
 }
 
@@ -71,25 +66,13 @@ async fn night(access: &Access, days: u32) -> Timestamp {
                     "buyers that were kept for long enough are gone"
                 );
             }
-            next_night(now)
+            day::next(now, HOUR)
         }
         Err(why) => {
             tracing::error!(%why, "buyers that were kept for long enough could not be taken away");
             now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX)
         }
     }
-}
-
-fn next_night(now: Timestamp) -> Timestamp {
-    let korea = tz::offset(9);
-    let tonight = today(now).at(HOUR, 0, 0, 0);
-    let tonight = korea.to_timestamp(tonight).unwrap_or(Timestamp::MAX);
-    if tonight > now {
-        return tonight;
-    }
-    tonight
-        .saturating_add(SignedDuration::from_hours(24))
-        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -179,16 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn days_are_koreas_and_the_night_is_the_next_one() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        assert_eq!(
-            today(at("2026-11-26T15:00:00Z")),
-            "2026-11-27".parse().unwrap()
-        );
-        let day = before(at("2026-11-26T14:59:59Z"), 1_825).unwrap();
-        assert_eq!(day, "2021-11-27".parse().unwrap());
-        let night = at("2026-11-26T19:00:00Z");
-        assert_eq!(next_night(at("2026-11-26T18:59:59Z")), night);
-        assert_eq!(next_night(night), at("2026-11-27T19:00:00Z"));
+    fn five_years_ago_is_a_day() {
+        let now: Timestamp = "2026-11-26T14:59:59Z".parse().unwrap();
+        assert_eq!(before(now, 1_825).unwrap(), "2021-11-27".parse().unwrap());
     }
 }

@@ -48,6 +48,11 @@ notices! {
     Tno "tno" "거래번호는 숫자 14자리입니다." "A KCP number has 14 digits."
     Note "note" "어디서 확인했는지 200자 이내로 적으십시오. 카드번호는 쓸 수 없습니다." "Say where you saw it in up to 200 characters, without a card number."
     UnknownShop "unknown-shop" "이 결제의 상점이 설정에 없습니다. 관리자에게 알리십시오." "The payment's shop is not configured. Tell an administrator."
+    Mailed "mailed" "매출전표를 보냈습니다." "The slip was mailed."
+    MailAddress "mail-address" "이메일 주소 하나를 정확히 입력하십시오. 보낸 것은 없습니다." "Give one mail address. Nothing was sent."
+    MailBusy "mail-busy" "지금 보내는 메일이 너무 많습니다. 잠시 후 다시 보내십시오." "Too many letters are on their way. Send it again in a moment."
+    MailNot "mail-not" "메일 서버가 받지 않아 보내지 못했습니다. 주소를 확인하고 다시 보내거나 관리자에게 알리십시오." "The mail server did not take it. Check the address and send it again, or tell an administrator."
+    MailUnknown "mail-unknown" "메일 서버가 끝까지 답하지 않아 보내졌는지 알 수 없습니다. 고객에게 받았는지 확인하십시오." "The mail server did not answer to the end, so it may have gone out. Ask the caller before you send it again."
     Ledger "ledger" "원장에 쓰지 못했습니다. 아래 처리 내역을 보고, 기록되지 않았으면 다시 시도하십시오." "The ledger could not be written. Look at what happened below, and try again if it is not there."
 }
 

@@ -2,13 +2,15 @@
 
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     response::Response,
 };
 use nhn_kcp::TaxSplit;
+use sugi_access::Role;
 use sugi_core::{Payment, State as Stands, Status};
+use sugi_engine::clock;
 
-use super::find;
+use super::{find, notice::Notice, show::Back};
 use crate::{
     Pages,
     lang::{Lang, fill, words},
@@ -47,6 +49,11 @@ words! {
         cancelled_at "취소일시" "Cancelled at"
         test "테스트 거래: 실제 결제가 아닙니다" "Test transaction: no real payment"
         by_kcp "전자지급결제대행: NHN KCP" "Payment gateway: NHN KCP"
+        mail_title "이메일로 보내기" "Mail it"
+        mail_to "받는 사람 이메일" "To which address"
+        mail_hint "주소를 고객에게 다시 읽어 확인하십시오." "Read the address back to the caller."
+        mail_lang "언어" "Language"
+        mail_go "보내기" "Send"
     }
 }
 
@@ -54,38 +61,84 @@ words! {
 #[template(path = "receipt.html")]
 struct Page {
     shell: Shell,
-    w: &'static ReceiptWords,
     back: String,
-    state: &'static str,
-    stamp: bool,
-    lines: Vec<(&'static str, String)>,
-    sums: Vec<(&'static str, String)>,
-    test: bool,
+    slip: Slip,
+    notice: Option<&'static str>,
+    /// The notice tells of something that went wrong.
+    bad: bool,
+    mail: Option<MailForm>,
+}
+
+/// What a letter with the slip can be sent by.
+struct MailForm {
+    key: String,
+    to: String,
+    korean: bool,
+}
+
+/// What stands on a slip, printed or mailed.
+pub(super) struct Slip {
+    pub(super) w: &'static ReceiptWords,
+    pub(super) state: &'static str,
+    /// Whether the state is to catch the eye: it is not simply approved.
+    pub(super) stamp: bool,
+    pub(super) lines: Vec<(&'static str, String)>,
+    pub(super) sums: Vec<(&'static str, String)>,
+    pub(super) test: bool,
+    shop: String,
+}
+
+impl Slip {
+    pub(super) fn of(pages: &Pages, lang: Lang, payment: &Payment) -> Self {
+        let w = ReceiptWords::of(lang);
+        let shops = pages.access().engine().shops();
+        let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
+        let site = shop.map(|shop| shop.client.site_code());
+        Self {
+            w,
+            state: words::state(lang, payment.status()),
+            stamp: payment.status() != Status::Approved,
+            lines: lines(w, payment, site.map(ToString::to_string)),
+            sums: sums(lang, w, payment),
+            test: site.is_some_and(nhn_kcp::SiteCode::is_test),
+            shop: payment.request.shop.to_string(),
+        }
+    }
+
+    /// What a letter with it is about.
+    pub(super) fn subject(&self) -> String {
+        format!("[{}] {}", self.shop, self.w.title)
+    }
 }
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
     visitor: Visitor,
     Path(id): Path<String>,
+    query: Result<Query<Back>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
     if !has_slip(&payment) {
         return Err(Trouble::NotFound);
     }
-    let (lang, w) = (visitor.lang, ReceiptWords::of(visitor.lang));
-    let shell = Shell::around(&pages, &visitor, Part::Payments, w.title).await?;
-    let shops = pages.access().engine().shops();
-    let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
-    let site = shop.map(|shop| shop.client.site_code());
+    let lang = visitor.lang;
+    let slip = Slip::of(&pages, lang, &payment);
+    let shell = Shell::around(&pages, &visitor, Part::Payments, slip.w.title).await?;
+    let back = query.map(|Query(back)| back).unwrap_or_default();
+    let notice = Notice::parse(&back.said);
+    let buyer = payment.request.order.buyer.mail.as_ref();
+    let can_mail = pages.0.mail.is_some() && visitor.operator().may(Role::KeyIn);
     Ok(html(&Page {
         shell,
-        w,
         back: format!("/payments/{}", payment.id),
-        state: words::state(lang, payment.status()),
-        stamp: payment.status() != Status::Approved,
-        lines: lines(w, &payment, site.map(ToString::to_string)),
-        sums: sums(lang, w, &payment),
-        test: site.is_some_and(nhn_kcp::SiteCode::is_test),
+        slip,
+        notice: notice.map(|notice| notice.text(lang)),
+        bad: notice.is_some_and(|notice| notice != Notice::Mailed),
+        mail: can_mail.then(|| MailForm {
+            key: clock::new_secret(),
+            to: buyer.map(ToString::to_string).unwrap_or_default(),
+            korean: lang == Lang::Ko,
+        }),
     }))
 }
 

@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Back {
-    said: String,
+    pub(super) said: String,
 }
 
 #[derive(Template)]

@@ -10,6 +10,7 @@ use sugi_access::{Access, NewOperator, Role, Rules, SecondPerson};
 use sugi_api::{Api, ApiKey};
 use sugi_core::{Payment, Policy};
 use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
+use sugi_mail::{Mailer, Server};
 use sugi_pages::Pages;
 use sugi_store::Store;
 use tokio::{net::TcpListener, sync::oneshot};
@@ -17,6 +18,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use crate::{
     browser::Browser,
     http::{Answer, Request},
+    post::Post,
 };
 
 /// Long enough for everything that is to come, on a busy machine.
@@ -55,6 +57,18 @@ impl House {
     }
 
     pub(crate) async fn with(second_person: SecondPerson) -> Self {
+        Self::furnished(second_person, None).await
+    }
+
+    /// A house that mails by a server.
+    pub(crate) async fn mailing(by: &Post) -> Self {
+        let mut server = Server::new("localhost", "가게 <shop@example.com>");
+        server.port = Some(by.address.port());
+        server.authority = Some(by.authority.clone().into_bytes());
+        Self::furnished(alone(), Some(Mailer::new(server).unwrap())).await
+    }
+
+    async fn furnished(second_person: SecondPerson, mail: Option<Mailer>) -> Self {
         let sandbox = Sandbox::builder().start().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
@@ -79,7 +93,7 @@ impl House {
         let limits = sugi_api::Limits::default();
         let key = ApiKey::new("back end".parse().unwrap(), KEY);
         let api = Api::new(access.clone(), [key], limits);
-        let router = sugi_api::router(&api, Pages::new(&api).router());
+        let router = sugi_api::router(&api, Pages::with_mail(&api, mail).router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -18,7 +18,11 @@ mod html;
 mod http;
 mod keyin;
 mod live;
+mod mail;
 mod payment;
+#[path = "../../../sugi-mail/tests/it/post.rs"]
+#[allow(dead_code, reason = "the tests of mail use all of it")]
+mod post;
 mod receipt;
 mod search;
 mod wishes;

@@ -102,7 +102,7 @@ async fn anchor(args: Anchor) -> Result<(), Failure> {
             "installation": installation,
         }));
     } else {
-        print::data(&format!("{anchor}  {}  {installation}", print::time(at)));
+        print::data(&crate::anchor::line(anchor, at, &installation));
     }
     Ok(())
 }

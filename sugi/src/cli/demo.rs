@@ -106,6 +106,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         keys: vec![key],
         traces: None,
         buyer_days: None,
+        mailer: None,
+        anchor: None,
     };
     serve::serve(service, async |_: &Engine, _: &Api| {
         std::future::pending::<()>().await;

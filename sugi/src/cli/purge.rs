@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::{cli::Failure, house::Place, print, retention, unix_user};
+use crate::{cli::Failure, day, house::Place, print, retention, unix_user};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("age").args(["before", "older_than_days"]))]
@@ -35,10 +35,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             }
         };
     // Before tomorrow is everything there is. What is later is a slip.
-    if before
-        .yesterday()
-        .is_ok_and(|day| day > retention::today(now))
-    {
+    if before.yesterday().is_ok_and(|day| day > day::today(now)) {
         return Err(Failure::new(format!("--before {before} is too far ahead"))
             .hint("name tomorrow, today or an earlier day")
             .code(2));

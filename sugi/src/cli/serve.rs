@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use sugi_access::Access;
 use sugi_api::{Api, ApiKey, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
+use sugi_mail::Mailer;
 use sugi_pages::Pages;
 use tokio::{
     runtime::Handle,
@@ -12,9 +13,10 @@ use tokio::{
 };
 
 use crate::{
+    anchor,
     cli::{Failure, sandbox::until_stopped},
     config::Config,
-    print, retention,
+    house, print, retention,
     traces::Traces,
 };
 
@@ -45,6 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             "warning: no shop is configured, so nothing can be sold; [shop.NAME] in the file",
         );
     }
+    let mail = config.mail()?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     let door = config.door().await?;
     let scheme = if config.tls.is_some() {
@@ -54,12 +57,22 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     print::talk(&format!("listening on {scheme}://{}", door.local_addr()?));
     let access = Access::new(engine, Clock::real(), config.access_rules());
+    let anchor = match &mail {
+        Some((mailer, to)) if !to.is_empty() => Some(anchor::Post {
+            mailer: mailer.clone(),
+            to: to.clone(),
+            installation: house::installation(&config),
+        }),
+        _ => None,
+    };
     let service = Service {
         access,
         door,
         keys,
         traces: traces.as_ref(),
         buyer_days: config.buyer_days(),
+        mailer: mail.as_ref().map(|(mailer, _)| mailer.clone()),
+        anchor,
     };
     let served = serve(service, reload(args.config)).await;
     if let Some(traces) = traces {
@@ -77,6 +90,10 @@ pub(crate) struct Service<'a> {
     pub(crate) traces: Option<&'a Traces>,
     /// How many days buyers are kept; for ever, if not said.
     pub(crate) buyer_days: Option<u32>,
+    /// What slips are mailed by, if anything.
+    pub(crate) mailer: Option<Mailer>,
+    /// Who mails the day's anchor, if anybody.
+    pub(crate) anchor: Option<anchor::Post>,
 }
 
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
@@ -91,6 +108,8 @@ pub(crate) async fn serve(
         keys,
         traces,
         buyer_days,
+        mailer,
+        anchor,
     } = service;
     let engine = access.engine().clone();
     if engine.store().is_sole() {
@@ -101,7 +120,7 @@ pub(crate) async fn serve(
     }
     let limits = Limits::default();
     let api = Api::new(access.clone(), keys, limits);
-    let router = sugi_api::router(&api, Pages::new(&api).router());
+    let router = sugi_api::router(&api, Pages::with_mail(&api, mailer).router());
     let router = match traces {
         Some(traces) => traces.around(router),
         None => router,
@@ -114,11 +133,19 @@ pub(crate) async fn serve(
     tokio::join!(
         sugi_api::serve(door, router, limits, told()),
         engine.run(told()),
-        async {
-            if let Some(days) = buyer_days {
-                retention::run(&access, days, told()).await;
-            }
-        },
+        Box::pin(async {
+            let forget = async {
+                if let Some(days) = buyer_days {
+                    retention::run(&access, days, told()).await;
+                }
+            };
+            let mail = async {
+                if let Some(anchor) = &anchor {
+                    anchor.run(&access, told()).await;
+                }
+            };
+            tokio::join!(forget, mail);
+        }),
         async {
             tokio::select! {
                 () = until_stopped() => {}

@@ -11,8 +11,12 @@ mod bench;
 mod commands;
 mod demo;
 mod kill;
+mod mail;
 mod operators;
 mod pan_scan;
+#[path = "../../../sugi-mail/tests/it/post.rs"]
+#[allow(dead_code, reason = "the tests of mail use all of it")]
+mod post;
 mod purge;
 mod secrets;
 mod serve;

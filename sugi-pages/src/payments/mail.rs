@@ -1,0 +1,115 @@
+//! `POST /payments/{id}/mail`: the slip as a letter to the buyer.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Redirect,
+};
+use sugi_mail::{Letter, Mailer, SendError};
+use tokio::sync::OnceCell;
+
+use super::{
+    cancel::form_key,
+    detached, find,
+    notice::Notice,
+    receipt::{Slip, has_slip},
+};
+use crate::{Pages, form::Form, lang::Lang, trouble::Trouble, visitor::Visitor};
+
+/// How many forms are remembered, so that each is one letter.
+const FORMS_MAX: usize = 1_000;
+
+/// What became of the forms that were sent last. A form that comes twice waits for the same end.
+#[derive(Debug, Default)]
+pub(crate) struct Forms(Mutex<VecDeque<(String, Arc<OnceCell<Notice>>)>>);
+
+impl Forms {
+    fn of(&self, key: &str) -> Arc<OnceCell<Notice>> {
+        let mut forms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, form)) = forms.iter().find(|(known, _)| known == key) {
+            return Arc::clone(form);
+        }
+        if forms.len() == FORMS_MAX {
+            forms.pop_front();
+        }
+        let form = Arc::default();
+        forms.push_back((key.to_owned(), Arc::clone(&form)));
+        form
+    }
+}
+
+/// The slip for whoever reads mail in a browser: styles stand in it, because letters have no others.
+#[derive(Template)]
+#[template(path = "mail.html")]
+struct Page<'a> {
+    lang: Lang,
+    slip: &'a Slip,
+}
+
+pub(crate) async fn send(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Redirect, Trouble> {
+    let payment = find(&pages, &visitor, &id).await?;
+    let mailer = pages.0.mail.clone().ok_or(Trouble::NotFound)?;
+    if !has_slip(&payment) {
+        return Err(Trouble::NotFound);
+    }
+    let page = format!("/payments/{}/receipt", payment.id);
+    let notice = match form_key(&form) {
+        None => Notice::Used,
+        Some(key) => {
+            let lang = Lang::parse(form.get("lang")).unwrap_or(visitor.lang);
+            let letter = letter(
+                lang,
+                &Slip::of(&pages, lang, &payment),
+                form.get("to"),
+                &key,
+            );
+            let form = pages.0.mailed.of(&key);
+            // A letter that is on its way goes on, whoever closes the browser.
+            detached(async move { *form.get_or_init(|| mail(&mailer, letter)).await }).await?
+        }
+    };
+    Ok(Redirect::to(&format!("{page}?said={}", notice.code())))
+}
+
+fn letter(lang: Lang, slip: &Slip, to: &str, key: &str) -> Letter {
+    let lines = slip.lines.iter().chain(&slip.sums);
+    let lines = lines.map(|(name, text)| format!("{name}: {text}\n"));
+    let mut text = format!("{}\n{}\n\n", slip.w.title, slip.state);
+    if slip.test {
+        text = format!("{text}{}\n\n", slip.w.test);
+    }
+    text.extend(lines);
+    text = format!("{text}\n{}\n", slip.w.by_kcp);
+    Letter {
+        // A template that the compiler checked does not fail; the plain text says the same.
+        html: Page { lang, slip }.render().ok(),
+        id: Some(key.to_owned()),
+        ..Letter::text(to, slip.subject(), text)
+    }
+}
+
+async fn mail(mailer: &Mailer, letter: Letter) -> Notice {
+    match mailer.send(letter).await {
+        Ok(()) => Notice::Mailed,
+        Err(SendError::Address) => Notice::MailAddress,
+        Err(SendError::Busy) => Notice::MailBusy,
+        Err(SendError::NotSent(why)) => {
+            tracing::warn!(%why, "a slip was not mailed");
+            Notice::MailNot
+        }
+        Err(SendError::Unknown(why)) => {
+            tracing::warn!(%why, "a slip may have been mailed or not");
+            Notice::MailUnknown
+        }
+    }
+}

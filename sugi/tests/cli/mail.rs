@@ -1,0 +1,72 @@
+//! What the service mails.
+
+use std::fs;
+
+use crate::{
+    Desk, failure,
+    post::{Mood, Post},
+    serve::Service,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_days_anchor_is_mailed_and_holds_later() {
+    let post = Post::open(Mood::Good).await;
+    let desk = Desk::new().await;
+    desk.pay("A-1", "1004");
+    fs::write(desk.dir.path().join("authority.pem"), &post.authority).unwrap();
+    let port = post.address.port().to_string();
+    let env = [
+        ("SUGI_MAIL__SERVER", "localhost"),
+        ("SUGI_MAIL__PORT", &port),
+        ("SUGI_MAIL__AUTHORITY", "authority.pem"),
+        ("SUGI_MAIL__FROM", "sugi@example.com"),
+        ("SUGI_MAIL__ANCHOR_TO", "[\"kim@example.com\"]"),
+    ];
+    let service = Service::start_with(&desk, &env);
+    let letters = post.arrived(1).await;
+    drop(service);
+    assert_eq!(letters[0].to, ["<kim@example.com>"]);
+    let subject = "Subject: sugi audit anchor";
+    assert!(letters[0].body.contains(subject), "{}", letters[0].body);
+
+    // What was mailed is what `sugi audit anchor` would have printed.
+    let now = desk.json(&["audit", "anchor", "--json"], "");
+    let anchor = now["anchor"].as_str().unwrap();
+    desk.pay("A-2", "1004");
+    let holds = desk.json(&["verify", "--anchor", anchor, "--json"], "");
+    assert_eq!(holds["holds"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_section_that_contradicts_itself_stops_the_start() {
+    let desk = Desk::new().await;
+    let config = fs::read_to_string(desk.config()).unwrap();
+    for (mail, said) in [
+        (
+            "server = \"mail.example.com\"\nfrom = \"nobody\"",
+            "from is not an address",
+        ),
+        (
+            "server = \"mail.example.com\"\nfrom = \"a@example.com\"\nsecurity = \"none\"",
+            "in the clear",
+        ),
+        (
+            "server = \"localhost\"\nfrom = \"a@example.com\"\nuser = \"a\"",
+            "password_file",
+        ),
+        (
+            "server = \"localhost\"\nfrom = \"a@example.com\"\npassword = \"secret words\"",
+            "mail.user",
+        ),
+        (
+            "server = \"localhost\"\nfrom = \"a@example.com\"\nanchor_to = [\"kim\"]",
+            "anchor_to",
+        ),
+    ] {
+        fs::write(desk.config(), format!("{config}\n[mail]\n{mail}\n")).unwrap();
+        let (why, code) = failure(&desk.sugi(&["serve"], ""));
+        assert_eq!(code, 2, "{why}");
+        assert!(why.contains("mail") && why.contains(said), "{said}: {why}");
+        assert!(!why.contains("secret words"), "{why}");
+    }
+}
