@@ -242,7 +242,13 @@ impl Access {
         let mut wishes = Vec::with_capacity(found.len());
         for document in &found {
             let Some(wish) = read(document) else { continue };
-            if wish.state != WishState::Open || wish.waits(now) {
+            let stands = match (&wish.state, &wish.what) {
+                (WishState::Open, _) => wish.waits(now),
+                // What moves money is carried out, however late; a file is nobody's for ever.
+                (WishState::Confirmed { .. }, What::Export { .. }) => wish.is_confirmed(now),
+                _ => true,
+            };
+            if stands {
                 wishes.push(wish);
                 continue;
             }
@@ -339,6 +345,13 @@ impl Wish {
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> bool {
         self.state == WishState::Open && now.duration_since(self.at) < LIFE
+    }
+
+    /// Whether it was confirmed, and not so long ago that it may not be used any more.
+    #[must_use]
+    pub fn is_confirmed(&self, now: Timestamp) -> bool {
+        let fresh = |at: Timestamp| now.duration_since(at) < LIFE;
+        matches!(self.state, WishState::Confirmed { at, .. } if fresh(at))
     }
 }
 

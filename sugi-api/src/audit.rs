@@ -36,7 +36,7 @@ impl Who {
 /// An answer that shows more than its own page: it goes into the audit although nothing in its
 /// address names what was seen.
 #[derive(Debug, Clone)]
-pub struct Audited(pub &'static str);
+pub struct Audited(pub String);
 
 /// Writes down what was asked for and how it ended, before the answer goes out.
 pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
@@ -101,7 +101,7 @@ impl Open {
         }
         deed.actor = self.who.name();
         if let Some(Audited(what)) = seen.filter(|_| deed.subject.is_empty()) {
-            deed.subject = (*what).into();
+            deed.subject.clone_from(what);
         }
         if let Some(made) = response
             .headers()

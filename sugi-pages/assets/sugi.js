@@ -67,6 +67,30 @@
     live.addEventListener("error", () => { setTimeout(() => { $("#offline").hidden = live.readyState === 1; }, 3000); });
     addEventListener("pagehide", () => live.close());
   }
+  // An export goes on behind the page: a bar shows how far it is, if it takes longer than a moment.
+  for (const form of all("form[data-export]")) {
+    const making = $("[data-making]", form), bar = $("progress", making), said = $("span", making);
+    form.addEventListener("submit", () => {
+      const name = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      let field = form.elements.progress;
+      if (!field) { field = document.createElement("input"); field.type = "hidden"; field.name = "progress"; form.append(field); }
+      field.value = name;
+      let misses = 0;
+      const look = async () => {
+        const answer = await fetch("/day/export/" + name).catch(() => null);
+        const seen = answer?.ok ? await answer.json() : null;
+        if (!seen && ++misses > 5 || seen?.over || field.value !== name) { making.hidden = true; return; }
+        if (seen) {
+          making.hidden = false;
+          bar.max = seen.total || 1;
+          bar.value = seen.done;
+          said.textContent = form.dataset.progress.replace("{}", seen.total.toLocaleString()).replace("{}", seen.done.toLocaleString());
+        }
+        setTimeout(look, 500);
+      };
+      setTimeout(look, 700);
+    });
+  }
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
 })();
 

@@ -52,6 +52,7 @@ struct Inner {
     api: Api,
     keyin: keyin::Memory,
     streams: live::Streams,
+    exports: day::running::Exports,
     /// What slips are mailed with, if anything.
     mail: Option<Mailer>,
     mailed: payments::mail::Forms,
@@ -71,6 +72,7 @@ impl Pages {
             api: api.clone(),
             keyin: keyin::Memory::default(),
             streams: live::Streams::default(),
+            exports: day::running::Exports::default(),
             mail,
             mailed: payments::mail::Forms::default(),
         }))

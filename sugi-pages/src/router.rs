@@ -80,6 +80,7 @@ routes! {
     Gate::Operator => "/wishes/{id}" post(wishes::decide);
     Gate::Operator => "/day" get(day::show);
     Gate::Role(Role::Close) => "/day/export" post(day::export::export);
+    Gate::Role(Role::Close) => "/day/export/{name}" get(day::running::show);
     Gate::Operator => "/account" get(account::show);
     Gate::Operator => "/account/password" post(account::password);
     Gate::Operator => "/account/codes" get(account::codes) post(account::set_codes);

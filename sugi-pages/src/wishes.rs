@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::StatusCode;
+use jiff::Timestamp;
 use nhn_kcp::{Amount, CancelReason, Tno};
 use sugi_access::{Decision, What, Wish, WishError, WishState};
 use sugi_core::Payment;
@@ -293,20 +294,19 @@ fn row(
         may: visitor.operator().may(wish.what.role()),
         confirmed: matches!(wish.state, WishState::Confirmed { .. }),
         is_file: matches!(wish.what, What::Export { .. }),
-        fetch: fetch(visitor, &wish),
+        fetch: fetch(visitor, &wish, now),
         id: wish.id,
     }
 }
 
 /// The days of an export that was confirmed, for who asked.
-fn fetch(visitor: &Visitor, wish: &Wish) -> Option<(String, String)> {
+fn fetch(visitor: &Visitor, wish: &Wish, now: Timestamp) -> Option<(String, String)> {
     let What::Export { query } = &wish.what else {
         return None;
     };
     let mine = wish.by == visitor.operator().name;
-    let confirmed = matches!(wish.state, WishState::Confirmed { .. });
     let (from, until) = days(query)?;
-    (mine && confirmed).then(|| (from.into(), until.into()))
+    (mine && wish.is_confirmed(now)).then(|| (from.into(), until.into()))
 }
 
 /// The first and the last day of an export.

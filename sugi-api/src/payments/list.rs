@@ -132,7 +132,7 @@ pub(crate) async fn list(
     query: Result<Query, Problem>,
 ) -> Result<(Extension<Audited>, Json<Found>), Problem> {
     caller.may(Scope::Read)?;
-    let seen = Extension(Audited("payments"));
+    let seen = Extension(Audited("payments".into()));
     let Some(filter) = filter(query?, &caller.key)? else {
         let (payments, next) = (Vec::new(), None);
         return Ok((seen, Json(Found { payments, next })));

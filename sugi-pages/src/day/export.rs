@@ -12,13 +12,14 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
-use sugi_access::{What, WishState};
+use sugi_access::What;
 use sugi_api::Audited;
 use sugi_core::ShopId;
 use sugi_store::{Filter, GROUPS_MOST, StoreError, Summary};
 use tokio::sync::mpsc;
 
 use super::{
+    running::{Counter, Running},
     span::{Ask, Span},
     words::DayWords,
 };
@@ -76,6 +77,12 @@ pub(crate) async fn export(
         let most = write::grouped(ROWS_MOST);
         return refused(&pages, &visitor, &fill(w.e_many, &[&most])).await;
     }
+    // Before a confirmation is used up.
+    let me = &visitor.operator().name;
+    let Some(running) = pages.0.exports.begin(form.get("progress"), me, rows) else {
+        let page = said(&pages, &visitor, w.e_busy).await?;
+        return Ok((StatusCode::TOO_MANY_REQUESTS, page).into_response());
+    };
     match leave(&pages, &visitor, span, form.maybe("wish")).await? {
         Leave::Given => {}
         Leave::Asked => return Ok(Redirect::to("/wishes").into_response()),
@@ -91,11 +98,15 @@ pub(crate) async fn export(
         limit: Filter::MOST,
         ..Filter::default()
     };
-    let rows = read(pages.clone(), filter);
+    let rows = read(pages.clone(), filter, running.counter());
     let (body, name, mime) = match kind {
-        Kind::Csv => (csv(lang, w, rows), "csv", "text/csv; charset=utf-8"),
+        Kind::Csv => (
+            csv(lang, w, rows, running),
+            "csv",
+            "text/csv; charset=utf-8",
+        ),
         Kind::Xlsx => (
-            xlsx(lang, w, rows),
+            xlsx(lang, w, rows, running),
             "xlsx",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ),
@@ -111,7 +122,8 @@ pub(crate) async fn export(
             HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment")),
         ),
     ];
-    Ok((Extension(Audited("export")), headers, body).into_response())
+    let seen = Audited(format!("export {}..{}", span.from, span.until));
+    Ok((Extension(seen), headers, body).into_response())
 }
 
 /// Whether an export may go out.
@@ -146,8 +158,7 @@ async fn leave(
     };
     let wish = access.wish_of(wish).await?;
     let given = wish.filter(|wish| {
-        let confirmed = matches!(wish.state, WishState::Confirmed { .. });
-        confirmed && wish.what == what && wish.by == *me
+        wish.is_confirmed(access.clock().now()) && wish.what == what && wish.by == *me
     });
     match given {
         // Of two that fetch at once, one has used it up.
@@ -170,12 +181,13 @@ async fn said(pages: &Pages, visitor: &Visitor, why: &str) -> Result<Response, T
 type Rows = mpsc::Receiver<Result<Vec<Summary>, StoreError>>;
 
 /// Reads page after page, for as long as somebody takes them.
-fn read(pages: Pages, mut filter: Filter) -> Rows {
+fn read(pages: Pages, mut filter: Filter, counter: Counter) -> Rows {
     let (rows, taken) = mpsc::channel(PAGES_WAITING);
     tokio::spawn(async move {
         loop {
             let page = pages.access().engine().store().list(filter.clone()).await;
             let more = page.as_ref().is_ok_and(|page| page.more);
+            counter.read(page.as_ref().map_or(0, |page| page.payments.len()));
             filter.before = page
                 .as_ref()
                 .ok()
@@ -189,12 +201,13 @@ fn read(pages: Pages, mut filter: Filter) -> Rows {
     taken
 }
 
-fn csv(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
+fn csv(lang: Lang, w: &'static DayWords, rows: Rows, running: Running) -> Body {
     let head = [UTF8_MARK.as_bytes(), &line(headings(w).iter().copied())].concat();
     let stream =
-        futures_util::stream::unfold((Some(head), rows), move |(head, mut rows)| async move {
+        futures_util::stream::unfold((Some(head), rows, running), move |state| async move {
+            let (head, mut rows, running) = state;
             if let Some(head) = head {
-                return Some((Ok(Bytes::from(head)), (None, rows)));
+                return Some((Ok(Bytes::from(head)), (None, rows, running)));
             }
             // A file that breaks off must not look whole: an error ends the download as one.
             let page = rows.recv().await?;
@@ -204,7 +217,7 @@ fn csv(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
                     .map(|one| line(cells(lang, one).iter().map(|one| &**one)));
                 Bytes::from(lines.collect::<Vec<_>>().concat())
             });
-            Some((text.map_err(std::io::Error::other), (None, rows)))
+            Some((text.map_err(std::io::Error::other), (None, rows, running)))
         });
     Body::from_stream(stream)
 }
@@ -220,7 +233,7 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<u8> {
 
 /// A workbook is only whole when it is finished, so it is written to a file that nobody else sees and
 /// that is gone when it was sent.
-fn xlsx(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
+fn xlsx(lang: Lang, w: &'static DayWords, rows: Rows, running: Running) -> Body {
     let (chunks, sent) = mpsc::channel::<Result<Bytes, std::io::Error>>(PAGES_WAITING);
     tokio::task::spawn_blocking(move || {
         let failed = |why: &dyn std::fmt::Display| {
@@ -233,9 +246,9 @@ fn xlsx(lang: Lang, w: &'static DayWords, rows: Rows) -> Body {
             Err(why) => drop(chunks.blocking_send(Err(why))),
         }
     });
-    let stream = futures_util::stream::unfold(sent, |mut sent| async {
+    let stream = futures_util::stream::unfold((sent, running), |(mut sent, running)| async {
         let chunk = sent.recv().await?;
-        Some((chunk, sent))
+        Some((chunk, (sent, running)))
     });
     Body::from_stream(stream)
 }

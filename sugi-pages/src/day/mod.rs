@@ -2,6 +2,7 @@
 
 mod chart;
 pub(crate) mod export;
+pub(crate) mod running;
 mod span;
 mod sums;
 mod words;

@@ -105,7 +105,7 @@ pub(crate) async fn show(
         rows: rows.into_iter().map(|row| Row::of(lang, w, row)).collect(),
         older,
     };
-    Ok((Extension(Audited("payments")), html(&page)).into_response())
+    Ok((Extension(Audited("payments".into())), html(&page)).into_response())
 }
 
 /// A page of what matches, the newest first, and whether there is more.

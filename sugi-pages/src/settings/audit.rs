@@ -109,7 +109,7 @@ pub(crate) async fn show(
         ask,
         rows: rows.into_iter().map(Row::of).collect(),
     };
-    Ok((Extension(Audited("audit")), html(&page)).into_response())
+    Ok((Extension(Audited("audit".into())), html(&page)).into_response())
 }
 
 impl Ask {

@@ -271,7 +271,7 @@ async fn what_went_out_is_in_the_audit() {
         .unwrap();
     assert_eq!(exported.deed.actor, "operator:close");
     assert_eq!(exported.deed.outcome, "200");
-    assert_eq!(exported.deed.subject, "export");
+    assert_eq!(exported.deed.subject, "export 2026-03-05..2026-03-05");
 }
 
 /// A house where an export takes a second person, with somebody who may confirm.
@@ -370,6 +370,42 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
     assert_eq!(again.status, 409);
     assert!(problem(&again.text).unwrap().contains("fetched already"));
     assert_eq!(house.access.open_wishes().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_confirmed_export_is_not_good_for_ever() {
+    let (house, cookie) = house_of_two().await;
+    let ask = format!("{DAY}&as=csv");
+    house.form("/day/export", &cookie, &ask).await;
+    let wish = house.wish().await;
+    house.confirm(&wish).await;
+    house.clock.advance(jiff::SignedDuration::from_hours(24));
+    let cookie = house.english("close").await;
+    assert_eq!(house.fetch(&cookie, DAY, &wish).await.status, 409);
+    assert_eq!(house.access.open_wishes().await.unwrap(), []);
+    house.form("/day/export", &cookie, &ask).await;
+    assert_ne!(house.wish().await, wish, "it can be asked for again");
+}
+
+#[tokio::test]
+async fn who_exports_sees_how_far_it_is_and_nobody_else_does() {
+    let (house, cookie) = house(&sales(3)).await;
+    let name = "0123456789abcdef0123456789abcdef";
+    let form = format!("{DAY}&as=csv&progress={name}");
+    assert_eq!(house.download(&cookie, &form).await.csv().len(), 4);
+    let path = format!("/day/export/{name}");
+    let seen = house.page("GET", &path, &cookie).await;
+    assert_eq!(seen.status, 200, "{seen:?}");
+    assert_eq!(seen.json["done"], 3);
+    assert_eq!(seen.json["total"], 3);
+    let others = "administer".parse().unwrap();
+    let both = |one: &mut Operator| {
+        one.roles.insert(Role::Close);
+        Ok::<_, AccessError>(())
+    };
+    house.access.change_operator(&others, both).await.unwrap();
+    let other = house.english("administer").await;
+    assert_eq!(house.page("GET", &path, &other).await.status, 404);
 }
 
 #[tokio::test]
