@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use http::header;
+use nhn_kcp::Currency;
 use zeroize::Zeroizing;
 
 use crate::{Pages, trouble::Trouble};
@@ -84,21 +85,28 @@ impl Form {
     /// something else stands there: a sign or a point is never just left out of what is paid.
     pub(crate) fn amount(&self, name: &str) -> Result<Option<u64>, NoAmount> {
         let text: String = self.get(name).chars().map(narrow).collect();
-        let text = text.trim_start_matches('₩').trim_end_matches('원').trim();
+        grouped(text.trim_start_matches('₩').trim_end_matches('원').trim())
+    }
+
+    /// An amount in a currency's smallest unit. Dollars are written as they are said, with two digits of
+    /// cents behind a point or without: `12.34` and `12` are 1,234 and 1,200 cents.
+    pub(crate) fn money(&self, name: &str, currency: Currency) -> Result<Option<u64>, NoAmount> {
+        if currency == Currency::Krw {
+            return self.amount(name);
+        }
+        let text: String = self.get(name).chars().map(narrow).collect();
+        let text = text.trim_start_matches('$').trim();
         if text.is_empty() {
             return Ok(None);
         }
-        let mut groups = text.split(',');
-        let first = groups.next().unwrap_or_default();
-        let rest = groups.collect::<Vec<_>>();
-        let is_number = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
-        let grouped = rest.is_empty()
-            || (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3);
-        if !grouped || !is_number(first) || !rest.iter().all(|group| is_number(group)) {
-            return Err(NoAmount);
-        }
-        let digits = format!("{first}{}", rest.concat());
-        digits.parse().map(Some).map_err(|_| NoAmount)
+        let (dollars, cents) = text.split_once('.').unwrap_or((text, "00"));
+        let are_cents = cents.len() == 2 && cents.bytes().all(|b| b.is_ascii_digit());
+        let dollars = grouped(dollars)?.filter(|_| are_cents).ok_or(NoAmount)?;
+        let cents: u64 = cents.parse().map_err(|_| NoAmount)?;
+        let all = dollars
+            .checked_mul(100)
+            .and_then(|all| all.checked_add(cents));
+        all.map(Some).ok_or(NoAmount)
     }
 
     /// The digits of a field, whatever stands between them: full-width ones as the small ones that
@@ -117,6 +125,24 @@ impl Form {
 /// What stands in a field for an amount is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoAmount;
+
+/// A number with commas between its thousands, or without any; `None` if nothing stands there.
+fn grouped(text: &str) -> Result<Option<u64>, NoAmount> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let mut groups = text.split(',');
+    let first = groups.next().unwrap_or_default();
+    let rest = groups.collect::<Vec<_>>();
+    let is_number = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
+    let grouped = rest.is_empty()
+        || (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3);
+    if !grouped || !is_number(first) || !rest.iter().all(|group| is_number(group)) {
+        return Err(NoAmount);
+    }
+    let digits = format!("{first}{}", rest.concat());
+    digits.parse().map(Some).map_err(|_| NoAmount)
+}
 
 /// A full-width letter, as Korean keyboards write them, as the small one that it means.
 fn narrow(letter: char) -> char {
@@ -206,6 +232,29 @@ mod tests {
             assert!(Form::parse(bad.as_bytes()).is_none(), "{bad}");
         }
         assert!(Form::parse("a=1&".repeat(201).as_bytes()).is_none());
+    }
+
+    #[test]
+    fn dollars_are_said_with_cents_or_without() {
+        let cents = |text: &str| {
+            let form = Form::parse(format!("m={text}").as_bytes()).unwrap();
+            form.money("m", Currency::Usd)
+        };
+        for (text, good) in [
+            ("12.34", 1_234),
+            ("12", 1_200),
+            ("$1,234.05", 123_405),
+            ("0.05", 5),
+            ("１２．３４", 1_234),
+        ] {
+            assert_eq!(cents(text), Ok(Some(good)), "{text}");
+        }
+        assert_eq!(cents(""), Ok(None));
+        for bad in [
+            "12.3", "12.345", "12.", ".5", "12,34", "-1", "1.2.3", "x", "12원",
+        ] {
+            assert_eq!(cents(bad), Err(NoAmount), "{bad}");
+        }
     }
 
     #[test]

@@ -90,13 +90,14 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
     if !visitor.operator().may(Role::Cancel) {
         return Err(Notice::MayNot);
     }
-    let given = form.amount("amount").map_err(|NoAmount| Notice::Amount)?;
+    let money = payment.request.order.money;
+    let given = form.money("amount", money.currency);
+    let given = given.map_err(|NoAmount| Notice::Amount)?;
     let amount = given
         .map(Amount::new)
         .transpose()
         .map_err(|_| Notice::Amount)?;
     let moved = given.unwrap_or_else(|| left(payment));
-    let money = payment.request.order.money;
     if !visitor
         .operator()
         .may_move(moved, money.currency == Currency::Krw)

@@ -58,7 +58,9 @@ struct Page {
 
 /// What can be cancelled.
 struct CancelForm {
-    amount: u64,
+    amount: String,
+    /// What keys a telephone shows for it.
+    keys: &'static str,
     hint: String,
     whole_only: bool,
     parts: Option<nhn_kcp::TaxParts>,
@@ -220,7 +222,12 @@ impl CancelForm {
         let money = |amount| write::money(visitor.lang, amount, &currency);
         let above = pages.access().rules().second_person.cancel_above;
         Some(Self {
-            amount: *remaining,
+            amount: write::decimal(*remaining, &currency),
+            keys: if currency == "KRW" {
+                "numeric"
+            } else {
+                "decimal"
+            },
             hint: fill(w.cancel_hint, &[&money(*remaining)]),
             whole_only: !parts_taken || approval.partial_cancel == Some(false),
             parts: payment.tax_left(),

@@ -176,3 +176,32 @@ async fn what_may_not_be_cancelled_is_not_and_the_page_says_why() {
     );
     assert!(!page.contains(&format!("{doubt}/cancel")));
 }
+
+#[tokio::test]
+async fn dollars_are_cancelled_as_dollars() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let dollars = json!({ "currency": "USD" });
+    let paid = house.pay("A-1", 1_234, dollars).await;
+    assert_eq!(paid.json["state"], "approved", "{paid:?}");
+    let paid = format!("/payments/{}", paid.id());
+    let cancel = format!("{paid}/cancel");
+    assert!(kim.page(&paid).await.contains("value=\"12.34\""));
+    for bad in ["2.5", "12.35", "1234"] {
+        let key = kim.form_key(&paid).await;
+        let form = [("key", &*key), ("amount", bad), ("reason", "x")];
+        let page = kim.follow(&cancel, &form).await;
+        assert!(page.contains("취소된 것은 없습니다"), "{bad}: {page}");
+    }
+    let key = kim.form_key(&paid).await;
+    let part = [("key", &*key), ("amount", "2.50"), ("reason", "x")];
+    let page = kim.follow(&cancel, &part).await;
+    assert!(
+        page.contains("$2.50") && page.contains("value=\"9.84\""),
+        "{page}"
+    );
+    let key = kim.form_key(&paid).await;
+    let rest = [("key", &*key), ("amount", "$9.84"), ("reason", "x")];
+    kim.follow(&cancel, &rest).await;
+    assert_eq!(house.given_back("A-1"), [250, 984]);
+}
