@@ -122,15 +122,20 @@ impl House {
     }
 
     /// Takes a payment through the API, so that there is something to see.
-    pub(crate) fn sale(&self, order_no: &str) {
+    pub(crate) fn sale(&self, order_no: &str) -> Value {
+        self.sale_at("main", order_no)
+    }
+
+    /// The same at one of the demo's shops.
+    pub(crate) fn sale_at(&self, shop: &str, order_no: &str) -> Value {
         let sale = json!({
-            "shop": "main", "order_no": order_no, "amount": 150_000, "product": "테스트 상품, \"특가\" 🎁",
+            "shop": shop, "order_no": order_no, "amount": 150_000, "product": "테스트 상품, \"특가\" 🎁",
             "buyer": { "name": "홍길동", "phone": "01000000000" },
             "card": { "number": "4111111111111111", "expiry": "2030-12" },
         });
         let key = self.about["api_key"].as_str().unwrap();
         let headers = format!("authorization: Bearer {key}\r\nidempotency-key: {order_no}\r\n");
-        Self::ask(&self.about["url"], "POST", "/v1/payments", &headers, &sale);
+        Self::ask(&self.about["url"], "POST", "/v1/payments", &headers, &sale)
     }
 
     /// Asks the sandbox's control port.

@@ -4,6 +4,7 @@
 //! `target/screenshots`, to be looked at.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+mod after;
 mod every_page;
 mod house;
 mod key_in;
