@@ -1,11 +1,18 @@
 //! Where requests go, and the guard that keeps live shops and test shops apart.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use http::Uri;
 use http::uri::Scheme;
 
-use crate::tno::SiteCode;
+use crate::{
+    money::Amount,
+    order::OrderNo,
+    tno::{SiteCode, Tno},
+};
 
 /// Which server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +43,41 @@ impl Gateway {
             Self::Test => "https://stg-spl.kcp.co.kr",
             Self::Sandbox(url) => &url.0,
         }
+    }
+
+    /// Where KCP shows its own sales slip (카드 매출전표) of an approval to whoever has the link, as its
+    /// developer site documents it; `None` of a sandbox. It is for a person to open, not part of the API:
+    /// `order_no` is the number that KCP was told.
+    ///
+    /// ```
+    /// use nhn_kcp::{Gateway, Money};
+    /// let (tno, order) = ("26000000000001".parse()?, "A-1".parse()?);
+    /// let slip = Gateway::Production.slip_url(&tno, &order, Money::won(1004)?.amount);
+    /// let slip = slip.unwrap();
+    /// assert!(slip.starts_with("https://admin8.kcp.co.kr/"));
+    /// assert!(slip.ends_with("&tno=26000000000001&order_no=A-1&trade_mony=1004"));
+    /// # Ok::<(), nhn_kcp::Invalid>(())
+    /// ```
+    #[must_use]
+    pub fn slip_url(&self, tno: &Tno, order_no: &OrderNo, amount: Amount) -> Option<String> {
+        let host = match self {
+            Self::Production => "admin8.kcp.co.kr",
+            Self::Test => "testadmin8.kcp.co.kr",
+            Self::Sandbox(_) => return None,
+        };
+        // An order number may hold signs that mean something in an address.
+        let mut order = String::with_capacity(order_no.as_str().len());
+        for byte in order_no.as_str().bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                order.push(byte.into());
+            } else {
+                let _ = write!(order, "%{byte:02X}");
+            }
+        }
+        Some(format!(
+            "https://{host}/assist/bill.BillActionNew.do?cmd=card_bill&tno={tno}&order_no={order}&trade_mony={}",
+            amount.get()
+        ))
     }
 
     /// Whether a shop may be used with this server: a live one never with a server that is not KCP's

@@ -166,20 +166,28 @@ async fn carry_out(pages: &Pages, visitor: &Visitor, wish: Wish) -> Result<Respo
     let access = pages.access().clone();
     let said = detached(async move {
         let (said, outcome) = run(&access, &wish).await;
-        // What may have been written is asked for again; everything else has ended.
-        if said != Some("ledger") {
+        // What may have been written, or stands in the way for a while only, can be asked for again.
+        if !said.is_some_and(passes) {
             access.wish_done(&wish.id, outcome).await?;
         }
         Ok::<_, sugi_store::StoreError>(said)
     });
     Ok(to(&match said.await?? {
         None => back,
-        Some(said) => format!("{back}?said={said}"),
+        Some(said) => format!("{back}?said={}", said.code()),
     }))
 }
 
+/// Whether what stands in the way passes: then the wish stays confirmed, and whoever may presses again.
+fn passes(said: Notice) -> bool {
+    matches!(
+        said,
+        Notice::Ledger | Notice::Pending | Notice::TooEarly | Notice::UnknownShop
+    )
+}
+
 /// The notice to show, and the outcome in a word.
-async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<&'static str>, &'static str) {
+async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<Notice>, &'static str) {
     let key = Some(("wish".to_owned(), wish.id.clone()));
     let by = wish.by.clone();
     let notice = match &wish.what {
@@ -220,7 +228,7 @@ async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<&'static str>
                     note: note.clone(),
                     keep: *keep,
                 },
-                Some(Err(_)) => return (Some(Notice::Tno.code()), "refused"),
+                Some(Err(_)) => return (Some(Notice::Tno), "refused"),
             };
             let ask = ResolveAsk { what, by, key };
             let closed = access.engine().resolve(payment, ask).await;
@@ -230,7 +238,7 @@ async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<&'static str>
     };
     match notice {
         None => (None, "done"),
-        Some(notice) => (Some(notice.code()), "refused"),
+        Some(notice) => (Some(notice), "refused"),
     }
 }
 

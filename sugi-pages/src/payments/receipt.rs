@@ -49,6 +49,7 @@ words! {
         cancelled_at "취소일시" "Cancelled at"
         test "테스트 거래: 실제 결제가 아닙니다" "Test transaction: no real payment"
         by_kcp "전자지급결제대행: NHN KCP" "Payment gateway: NHN KCP"
+        kcp_slip "KCP 매출전표" "KCP's own slip"
         mail_title "이메일로 보내기" "Mail it"
         mail_to "받는 사람 이메일" "To which address"
         mail_hint "주소를 고객에게 다시 읽어 확인하십시오." "Read the address back to the caller."
@@ -67,6 +68,8 @@ struct Page {
     /// The notice tells of something that went wrong.
     bad: bool,
     mail: Option<MailForm>,
+    /// Where KCP shows its own.
+    kcp_slip: Option<String>,
 }
 
 /// What a letter with the slip can be sent by.
@@ -127,12 +130,20 @@ pub(crate) async fn show(
     let back = query.map(|Query(back)| back).unwrap_or_default();
     let notice = Notice::parse(&back.said);
     let buyer = payment.request.order.buyer.mail.as_ref();
+    let shops = pages.access().engine().shops();
+    let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
+    let kcp_slip = shop.zip(payment.approval()).and_then(|(shop, approval)| {
+        let order = &payment.request.order;
+        let gateway = shop.client.gateway();
+        gateway.slip_url(&approval.tno, &order.order_no, order.money.amount)
+    });
     let can_mail = pages.0.mail.is_some() && visitor.operator().may(Role::KeyIn);
     Ok(html(&Page {
         shell,
         back: format!("/payments/{}", payment.id),
         slip,
         notice: notice.map(|notice| notice.text(lang)),
+        kcp_slip,
         bad: notice.is_some_and(|notice| notice != Notice::Mailed),
         mail: can_mail.then(|| MailForm {
             key: clock::new_secret(),

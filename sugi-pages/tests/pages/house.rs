@@ -177,7 +177,7 @@ impl House {
     }
 }
 
-fn shop(name: &str, sandbox: &Sandbox) -> Shop {
+pub(crate) fn shop(name: &str, sandbox: &Sandbox) -> Shop {
     let ours = sandbox.credentials();
     let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
     let credentials = Credentials::from_pem(cert, key, &ours.key_password).unwrap();

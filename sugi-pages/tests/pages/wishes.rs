@@ -6,7 +6,7 @@ use sugi_core::{Actor, Status};
 
 use crate::{
     browser::Browser,
-    house::{House, alone},
+    house::{House, alone, shop},
 };
 
 /// A house where cancelling more than a hundred won takes two, and closing does.
@@ -233,6 +233,30 @@ async fn what_has_become_impossible_ends_and_says_why() {
     );
     house.settled(&paid).await;
     assert_eq!(house.given_back("A-1"), [1_000]);
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_for_a_while_does_not_end_a_wish() {
+    let house = house().await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "1000").await;
+    let wish = open(&house).await.remove(0);
+    // Its shop is taken out of the configuration, and comes back.
+    house.engine.set_shops([]);
+    let page = lee.follow(&wish, &CONFIRM).await;
+    assert!(page.contains("상점이 설정에 없습니다"), "{page}");
+    assert!(matches!(
+        state(&house, &wish).await,
+        WishState::Confirmed { .. }
+    ));
+    house.engine.set_shops([shop("main", &house.sandbox)]);
+    lee.follow(&wish, &AGAIN).await;
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [1_000]);
+    assert!(
+        matches!(state(&house, &wish).await, WishState::Done { outcome, .. } if outcome == "done")
+    );
 }
 
 #[tokio::test]
