@@ -16,7 +16,7 @@ pub(crate) use self::source::Trouble;
 use self::{
     digits::{Finder, Kind},
     source::Sink,
-    sqlite::Pages,
+    sqlite::{Pages, Piece},
 };
 
 /// What is looked for besides card numbers: texts that were used in a test and must be nowhere.
@@ -109,11 +109,8 @@ impl Search {
     }
 
     /// Looks through a file, or a folder with all that is in it. Archives are opened, databases of SQLite
-    /// taken apart.
-    ///
-    /// # Errors
-    /// What could not be read; a look that is not whole proves nothing.
-    pub(crate) fn path(&mut self, path: &Path) -> Result<(), Trouble> {
+    /// taken apart. What could not be looked through comes back: such a look proves nothing.
+    pub(crate) fn path(&mut self, path: &Path) -> Vec<Trouble> {
         source::walk(path, self)
     }
 
@@ -175,8 +172,12 @@ impl Sink for Search {
     fn take(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         let mut alone = Vec::new();
-        self.pages.take(bytes, &mut |at, value| {
-            let cards = Finder::all(value).into_iter();
+        self.pages.take(bytes, &mut |at, piece| {
+            let cards = match piece {
+                Piece::Value(value) => Finder::all(value),
+                Piece::Rest(rest) => Finder::beside_others(rest),
+            };
+            let cards = cards.into_iter();
             alone.extend(cards.map(|one| (at + one.at as u64, one.masked)));
         });
         for (at, masked) in alone {
@@ -212,7 +213,7 @@ mod tests {
 
     fn look_through(path: &Path, canaries: Canaries) -> Vec<Finding> {
         let mut search = Search::new(canaries);
-        search.path(path).unwrap();
+        assert!(search.path(path).is_empty());
         search.outcome().findings
     }
 
@@ -289,6 +290,14 @@ mod tests {
         packed.finish().unwrap()
     }
 
+    fn tar(name: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut packed = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        packed.append_data(&mut header, name, bytes).unwrap();
+        packed.into_inner().unwrap()
+    }
+
     fn zstd(bytes: &[u8]) -> Vec<u8> {
         zstd::encode_all(bytes, 1).unwrap()
     }
@@ -317,6 +326,8 @@ mod tests {
             (xz(&plain), " (unpacked)"),
             (zstd(&plain), " (unpacked)"),
             (zip("sheet.xml", &plain), ": sheet.xml"),
+            (tar("a", &plain), ": a"),
+            (gzip(&tar("a", &plain)), " (unpacked): a"),
             (members(gzip), " (unpacked)"),
             (members(xz), " (unpacked)"),
             (members(zstd), " (unpacked)"),
@@ -347,11 +358,47 @@ mod tests {
         ] {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(&file, bytes).unwrap();
-            let refused = Search::new(Canaries::default())
-                .path(file.path())
-                .unwrap_err();
+            let refused = Search::new(Canaries::default()).path(file.path());
+            let [refused] = &refused[..] else {
+                panic!("{refused:?}")
+            };
             assert!(refused.to_string().contains(why), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_hides_nothing_that_was_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
+        file("a.txt", CARD.as_bytes());
+        file("b.gz", &gzip(CARD.as_bytes())[..12]);
+        file("c.txt", CARD.as_bytes());
+        let mut search = Search::new(Canaries::default());
+        assert_eq!(search.path(dir.path()).len(), 1);
+        assert_eq!(search.outcome().findings.len(), 2);
+    }
+
+    #[test]
+    fn a_link_that_is_named_is_followed_and_one_that_is_found_is_not() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = there.path().join("log");
+        std::fs::write(&file, CARD).unwrap();
+        let link = here.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let found = look_through(&link, Canaries::default());
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].place,
+            link.display().to_string(),
+            "as it was named"
+        );
+        assert!(look_through(here.path(), Canaries::default()).is_empty());
+        let nothing = Search::new(Canaries::default()).path(Path::new("/dev/null"));
+        assert!(
+            nothing[0]
+                .to_string()
+                .contains("neither a file nor a folder")
+        );
     }
 
     /// A database with a card in a column of its own, between others' letters and digits: the bytes of
@@ -383,5 +430,46 @@ mod tests {
                 assert_eq!(in_file(&gzip(bytes)).len(), 1, "{insert} {file}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_value_any_more_is_found_and_hashes_are_not() {
+        let hash = "4111111111111111".repeat(4);
+        for sql in [
+            // Behind a column that goes on in other pages.
+            &*format!(
+                "insert into t values ('{}', '{CARD}', 'abc')",
+                "x".repeat(9_000)
+            ),
+            // Deleted, and not overwritten: beside what was deleted with it.
+            &format!(
+                "insert into t values ('abc', '{CARD}', 'def'), (1, 2, 3); delete from t where b = '{CARD}'"
+            ),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("x.db");
+            let db = rusqlite::Connection::open(&path).unwrap();
+            db.execute_batch(&format!(
+                "pragma secure_delete = off; create table t (a, b, c); {sql}"
+            ))
+            .unwrap();
+            drop(db);
+            let bytes = std::fs::read(&path).unwrap();
+            assert_eq!(in_file(&bytes).len(), 1, "{sql:.60}");
+            let packed = in_file(&gzip(&tar("backup/x.db", &bytes)));
+            assert_eq!(packed.len(), 1, "{sql:.60}");
+            assert_eq!(packed[0].0, " (unpacked): backup/x.db");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let db = rusqlite::Connection::open(dir.path().join("x.db")).unwrap();
+        db.execute_batch(&format!(
+            "pragma secure_delete = off; create table t (a, b, c);
+             insert into t values ('{}', '{hash}', 'pay_{}'), (1, 2, 3); delete from t where a <> 1",
+            "x".repeat(9_000),
+            &hash[..32]
+        ))
+        .unwrap();
+        drop(db);
+        assert!(look_through(dir.path(), Canaries::default()).is_empty());
     }
 }

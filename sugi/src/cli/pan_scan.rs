@@ -6,7 +6,7 @@ use crate::{
     cli::Failure,
     house::Place,
     print,
-    scan::{Canaries, Finding, Outcome, Search},
+    scan::{Canaries, Finding, Outcome, Search, Trouble},
 };
 
 #[derive(Debug, clap::Args)]
@@ -51,20 +51,25 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
     }
     places.extend(args.paths);
+    let mut troubles = Vec::new();
     for place in &places {
-        let here = search.path(place);
-        here.map_err(|why| Failure::new(why).code(2))?;
+        troubles.extend(search.path(place));
     }
     let outcome = search.outcome();
-    report(&outcome, args.json);
-    match outcome.findings.len() {
-        0 => Ok(()),
-        count => Err(Failure::new(format!("{count} finding(s)"))
+    report(&outcome, &troubles, args.json);
+    match (outcome.findings.len(), troubles.len()) {
+        (0, 0) => Ok(()),
+        (0, count) => Err(
+            Failure::new(format!("{count} place(s) could not be looked through"))
+                .hint("nothing is proved before they are")
+                .code(2),
+        ),
+        (count, _) => Err(Failure::new(format!("{count} finding(s)"))
             .hint("find out how they came there before you take them out")),
     }
 }
 
-fn report(outcome: &Outcome, json: bool) {
+fn report(outcome: &Outcome, troubles: &[Trouble], json: bool) {
     let Outcome {
         findings,
         looked_through,
@@ -72,7 +77,8 @@ fn report(outcome: &Outcome, json: bool) {
     } = outcome;
     if json {
         print::json(&serde_json::json!({
-            "clean": findings.is_empty(),
+            "clean": findings.is_empty() && troubles.is_empty(),
+            "not_looked_through": troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "findings": findings,
             "looked_through": looked_through,
             "bytes": bytes,
@@ -88,7 +94,10 @@ fn report(outcome: &Outcome, json: bool) {
         } = one;
         print::data(&format!("{place} at byte {offset}: {kind} {masked}"));
     }
-    if findings.is_empty() {
+    for trouble in troubles {
+        print::talk(&format!("not looked through: {trouble}"));
+    }
+    if findings.is_empty() && troubles.is_empty() {
         print::data("nothing that looks like a card number");
     }
     print::talk(&format!(

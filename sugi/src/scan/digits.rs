@@ -2,6 +2,10 @@
 
 /// How many digits the shortest card number has.
 const SHORTEST: usize = 13;
+/// And the longest.
+const LONGEST: usize = 19;
+/// How many hexadecimal digits the shortest hash or id has.
+const HASH: usize = 32;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,16 @@ pub(super) struct Found {
     pub(super) masked: String,
 }
 
+impl Found {
+    /// A row of at least thirteen digits.
+    fn of(at: usize, row: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(row);
+        let (first, last) = (&text[..6], &text[row.len() - 4..]);
+        let masked = format!("{first}{}{last}", "*".repeat(row.len() - 10));
+        Self { at, masked }
+    }
+}
+
 /// Bytes read as letters: each with where it begins. Full-width digits are the digits they mean.
 pub(super) struct Finder(Vec<(u8, usize)>);
 
@@ -46,6 +60,34 @@ impl Finder {
         }
         found.sort_by_key(|one| one.at);
         found.dedup_by_key(|one| one.at);
+        found
+    }
+
+    /// Card numbers whose neighbours are others' letters: where values stand one behind the other, and it is
+    /// not known where one ends. A long row of hexadecimal digits is a hash, whatever is in it.
+    pub(super) fn beside_others(bytes: &[u8]) -> Vec<Found> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let run = |from: usize, is: fn(&u8) -> bool| {
+                bytes[from..].iter().take_while(|byte| is(byte)).count()
+            };
+            let digits = run(at, u8::is_ascii_digit);
+            if digits == 0 {
+                at += 1;
+                continue;
+            }
+            let row = &bytes[at..at + digits];
+            let before = bytes[..at].iter().rev();
+            let before = before
+                .take(HASH)
+                .take_while(|byte| byte.is_ascii_hexdigit());
+            let around = before.count() + run(at, u8::is_ascii_hexdigit);
+            if around < HASH && (SHORTEST..=LONGEST).contains(&digits) && is_card(row) {
+                found.push(Found::of(at, row));
+            }
+            at += digits;
+        }
         found
     }
 
@@ -146,12 +188,7 @@ impl Finder {
                 if is_last && letter(end).is_ascii_alphanumeric() || !is_card(row) {
                     continue;
                 }
-                let text = String::from_utf8_lossy(row);
-                let (first, last) = (&text[..6], &text[length - 4..]);
-                found.push(Found {
-                    at: self.0[at + begin].1,
-                    masked: format!("{first}{}{last}", "*".repeat(length - 10)),
-                });
+                found.push(Found::of(self.0[at + begin].1, row));
             }
             at = end.max(at + 1);
         }

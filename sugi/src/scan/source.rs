@@ -1,8 +1,9 @@
 //! Where bytes come from: files, folders, and what is packed in them.
 
 use std::{
+    ffi::OsString,
     fs::File,
-    io::{self, BufReader, Cursor, Read, Seek as _},
+    io::{self, BufReader, Cursor, Read, Seek},
     path::Path,
 };
 
@@ -10,12 +11,12 @@ use std::{
 const PIECE: usize = 256 * 1024;
 /// The most that one packed thing may hold.
 const UNPACKED_MAX: u64 = 64 << 30;
-/// The largest archive of the kind that has to be read whole.
-const ZIP_MAX: u64 = 1 << 30;
+/// The largest zip inside of something else: it has to be read whole, into memory.
+const ZIP_MAX: u64 = 256 << 20;
 /// How often something may be packed: a log in an archive in a backup.
 const DEPTH_MAX: u8 = 4;
 /// How many bytes tell how something is packed.
-const MAGIC: usize = 6;
+const MAGIC: usize = 262;
 
 /// What could not be looked through.
 #[derive(Debug, thiserror::Error)]
@@ -32,39 +33,67 @@ pub(super) trait Sink {
     fn end(&mut self);
 }
 
-/// Gives a file's bytes to the sink, or those of every file in a folder, in the order of their names.
-/// Links are not followed: what they lead to is somewhere else.
-pub(super) fn walk(path: &Path, sink: &mut dyn Sink) -> Result<(), Trouble> {
-    let place = path.display().to_string();
-    let trouble = |why| Trouble {
-        place: place.clone(),
-        why,
+/// Gives the sink what was named: a file's bytes, or those of every file in a folder, in the order of
+/// their names. A link that was named leads where it leads; those in a folder are not followed, because
+/// what they lead to is somewhere else. What cannot be looked through is told at the end, and keeps
+/// nothing else from being looked through.
+pub(super) fn walk(path: &Path, sink: &mut dyn Sink) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    match std::fs::canonicalize(path) {
+        Ok(real) if real.is_dir() || real.is_file() => look(&real, path, sink, &mut troubles),
+        Ok(_) => troubles.push(Trouble {
+            place: path.display().to_string(),
+            why: io::Error::other("it is neither a file nor a folder"),
+        }),
+        Err(why) => troubles.push(Trouble {
+            place: path.display().to_string(),
+            why,
+        }),
+    }
+    troubles
+}
+
+/// Looks through what is at a path, and calls it by a name.
+fn look(path: &Path, name: &Path, sink: &mut dyn Sink, troubles: &mut Vec<Trouble>) {
+    let place = name.display().to_string();
+    let mut read = || -> io::Result<Option<Vec<OsString>>> {
+        let kind = path.symlink_metadata()?;
+        if kind.is_dir() {
+            let inside = std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()));
+            let mut inside = inside.collect::<io::Result<Vec<_>>>()?;
+            inside.sort();
+            return Ok(Some(inside));
+        }
+        if kind.is_file() {
+            file(path, &place, sink)?;
+        }
+        Ok(None)
     };
-    let kind = path.symlink_metadata().map_err(trouble)?;
-    if kind.is_dir() {
-        let mut inside: Vec<_> = std::fs::read_dir(path)
-            .and_then(Iterator::collect::<Result<_, _>>)
-            .map_err(trouble)?;
-        inside.sort_by_key(std::fs::DirEntry::path);
-        return inside
-            .iter()
-            .try_for_each(|entry| walk(&entry.path(), sink));
+    match read() {
+        Ok(None) => {}
+        Ok(Some(inside)) => {
+            for one in inside {
+                look(&path.join(&one), &name.join(&one), sink, troubles);
+            }
+        }
+        Err(why) => troubles.push(Trouble { place, why }),
     }
-    if !kind.is_file() {
-        return Ok(());
-    }
-    file(path, &place, sink).map_err(trouble)
 }
 
 fn file(path: &Path, place: &str, sink: &mut dyn Sink) -> io::Result<()> {
     let mut from = File::open(path)?;
-    // As it is: what stands in front of an archive or behind it belongs to nothing that is unpacked.
-    pour(&mut from, place, sink)?;
-    from.rewind()?;
     let mut begin = [0; MAGIC];
     let length = read_up_to(&mut from, &mut begin)?;
     from.rewind()?;
-    match Pack::of(&begin[..length]) {
+    let pack = Pack::of(&begin[..length]);
+    // As it is: what stands in front of an archive or behind it belongs to nothing that is unpacked. What
+    // is in a tar stands there in the clear, so that would be found twice.
+    if !matches!(pack, Some(Pack::Tar)) {
+        pour(&mut from, place, sink)?;
+        from.rewind()?;
+    }
+    match pack {
+        Some(Pack::Zip) => entries(BufReader::new(from), place, DEPTH_MAX - 1, sink),
         Some(pack) => unpack(pack, &mut BufReader::new(from), place, DEPTH_MAX, sink),
         None => Ok(()),
     }
@@ -77,6 +106,7 @@ enum Pack {
     Xz,
     Zstd,
     Zip,
+    Tar,
 }
 
 impl Pack {
@@ -86,6 +116,7 @@ impl Pack {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             [b'P', b'K', 3, 4, ..] => Some(Self::Zip),
+            _ if begin.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             _ => None,
         }
     }
@@ -122,19 +153,32 @@ fn unpack(
             let mut whole = Vec::new();
             from.take(ZIP_MAX + 1).read_to_end(&mut whole)?;
             if whole.len() as u64 > ZIP_MAX {
-                let what = "an archive of more than 1 GB; unpack it first";
+                let what = "a packed zip of more than 256 MB; unpack it first";
                 return Err(io::Error::other(what));
             }
-            let mut zip = zip::ZipArchive::new(Cursor::new(whole)).map_err(io::Error::other)?;
-            for n in 0..zip.len() {
-                let entry = zip.by_index(n).map_err(io::Error::other)?;
-                let name = entry.name().map_err(io::Error::other)?;
-                let place = format!("{place}: {name}");
+            entries(Cursor::new(whole), place, depth, sink)
+        }
+        Pack::Tar => {
+            for entry in tar::Archive::new(from).entries()? {
+                let entry = entry?;
+                let place = format!("{place}: {}", entry.path()?.display());
                 inside(&mut Bounded::new(entry), &place, depth, sink)?;
             }
             Ok(())
         }
     }
+}
+
+/// Looks through everything in a zip archive.
+fn entries(from: impl Read + Seek, place: &str, depth: u8, sink: &mut dyn Sink) -> io::Result<()> {
+    let mut zip = zip::ZipArchive::new(from).map_err(io::Error::other)?;
+    for n in 0..zip.len() {
+        let entry = zip.by_index(n).map_err(io::Error::other)?;
+        let name = entry.name().map_err(io::Error::other)?;
+        let place = format!("{place}: {name}");
+        inside(&mut Bounded::new(entry), &place, depth, sink)?;
+    }
+    Ok(())
 }
 
 /// Looks through what was unpacked, or unpacks it further.

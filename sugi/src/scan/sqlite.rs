@@ -6,7 +6,8 @@
 //! they go by, <https://sqlite.org/fileformat2.html> says how, and each value is handed out alone. Nothing
 //! is trusted: what does not read as a page is passed over, and was looked through as plain bytes anyway.
 //!
-//! Of a value that goes on in other pages its beginning is handed out; no card is as long as that.
+//! What is no value that is in use (the rest of a page, where a row was deleted; pages that are free, or in
+//! which a long row goes on) is handed out as it is.
 
 /// How a database begins.
 const DATABASE: &[u8; 16] = b"SQLite format 3\0";
@@ -16,6 +17,18 @@ const LOG_HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 /// What of a file has to be seen to know what it is.
 const HEADER: usize = 100;
+
+/// What of a page is handed out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Piece<'a> {
+    /// A value that is in use, alone.
+    Value(&'a [u8]),
+    /// Bytes in which values may stand one behind the other.
+    Rest(&'a [u8]),
+}
+
+/// Takes each piece, and where it begins in the file.
+type Taker<'t> = &'t mut dyn FnMut(u64, Piece<'_>);
 
 /// Takes pages apart as their bytes come by.
 #[derive(Debug, Default)]
@@ -41,8 +54,8 @@ enum Kind {
 }
 
 impl Pages {
-    /// Takes the next bytes of a file; `value` gets every value that is whole now and where it begins.
-    pub(super) fn take(&mut self, bytes: &[u8], value: &mut dyn FnMut(u64, &[u8])) {
+    /// Takes the next bytes of a file; `taker` gets what is in every page that is whole now.
+    pub(super) fn take(&mut self, bytes: &[u8], taker: Taker<'_>) {
         if matches!(self.kind, Kind::Other) {
             return;
         }
@@ -70,7 +83,7 @@ impl Pages {
                 at: at + header as u64,
                 usable: page.saturating_sub(reserved),
             };
-            body.values(is_first, value);
+            body.pieces(is_first, taker);
             done += header + page;
         }
         self.kept.drain(..done);
@@ -115,8 +128,8 @@ struct Body<'a> {
 }
 
 impl Body<'_> {
-    /// Hands out the values of every cell that reads as one.
-    fn values(&self, is_first: bool, value: &mut dyn FnMut(u64, &[u8])) {
+    /// Hands out the values of every cell that reads as one, and then what is in no cell.
+    fn pieces(&self, is_first: bool, taker: Taker<'_>) {
         // The first page begins with the file's header.
         let head = if is_first { HEADER } else { 0 };
         // What stands before a cell's record: its length, and the row's number or the child's page.
@@ -124,12 +137,14 @@ impl Body<'_> {
             Some(0x0d) => (head + 8, 0, true, true),
             Some(0x0a) => (head + 8, 0, false, false),
             Some(0x02) => (head + 12, 4, false, false),
-            _ => return,
+            _ => return taker(self.at, Piece::Rest(self.bytes)),
         };
         let count = self.bytes.get(head + 3..head + 5).map_or(0, number);
         let pointers = self.bytes.get(cells..).unwrap_or_default();
+        let mut used = vec![(0, (cells + 2 * count).min(self.bytes.len()))];
         for pointer in pointers.chunks_exact(2).take(count) {
-            let mut at = number(pointer) + before;
+            let begin = number(pointer);
+            let mut at = begin + before;
             let Some(length) = self.varint(&mut at) else {
                 continue;
             };
@@ -138,7 +153,19 @@ impl Body<'_> {
             }
             let here = self.local(length, is_table);
             let end = at.saturating_add(here).min(self.bytes.len());
-            self.record(at, end, value);
+            self.record(at, end, taker);
+            used.push((begin, end));
+        }
+        used.sort_unstable();
+        let mut last = 0;
+        for (begin, end) in used
+            .into_iter()
+            .chain([(self.bytes.len(), self.bytes.len())])
+        {
+            if let Some(rest) = self.bytes.get(last..begin).filter(|rest| !rest.is_empty()) {
+                taker(self.at + last as u64, Piece::Rest(rest));
+            }
+            last = last.max(end);
         }
     }
 
@@ -162,7 +189,7 @@ impl Body<'_> {
     }
 
     /// A record: the kinds of its values, then the values.
-    fn record(&self, from: usize, end: usize, value: &mut dyn FnMut(u64, &[u8])) {
+    fn record(&self, from: usize, end: usize, taker: Taker<'_>) {
         let mut kinds = from;
         let Some(length) = self.varint(&mut kinds) else {
             return;
@@ -195,10 +222,13 @@ impl Body<'_> {
             match (kind, <[u8; 8]>::try_from(bytes)) {
                 (5, _) if bytes.len() == 6 => {
                     let low = number(bytes).to_string();
-                    value(place, low.as_bytes());
+                    taker(place, Piece::Value(low.as_bytes()));
                 }
-                (6, Ok(bytes)) => value(place, i64::from_be_bytes(bytes).to_string().as_bytes()),
-                (12.., _) => value(place, bytes),
+                (6, Ok(bytes)) => {
+                    let whole = i64::from_be_bytes(bytes).to_string();
+                    taker(place, Piece::Value(whole.as_bytes()));
+                }
+                (12.., _) => taker(place, Piece::Value(bytes)),
                 _ => {}
             }
             at = next;
@@ -270,7 +300,11 @@ mod tests {
         let mut pages = Pages::default();
         let mut found = Vec::new();
         for piece in bytes.chunks(piece) {
-            pages.take(piece, &mut |at, value| found.push((at, value.to_vec())));
+            pages.take(piece, &mut |at, piece| {
+                if let Piece::Value(value) = piece {
+                    found.push((at, value.to_vec()));
+                }
+            });
         }
         found
     }
