@@ -6,6 +6,7 @@
 mod access;
 mod key;
 mod mail;
+mod readable;
 mod secret_file;
 mod shop;
 mod velocity;
@@ -13,6 +14,7 @@ mod velocity;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -158,6 +160,7 @@ impl Config {
             Failure::new(format!("{}: {why}", path.display())).code(2)
         };
         let mut table: toml::Table = text.parse().map_err(|why: toml::de::Error| failed(&why))?;
+        readable::check(path, &table).map_err(|why| failed(&why))?;
         for (name, value) in env.filter(|(name, _)| !NOT_KEYS.contains(&name.as_str())) {
             if let Some(key) = name.strip_prefix("SUGI_") {
                 overlay(&mut table, &key.to_ascii_lowercase(), &value)
@@ -216,7 +219,8 @@ impl Config {
                 std::fs::read(&path)
                     .map_err(|why| Failure::new(format!("{}: {why}", path.display())))
             };
-            let key = zeroize::Zeroizing::new(read(&tls.key)?);
+            let key = secret_file::read(&self.home.join(&tls.key));
+            let key = key.map_err(|why| Failure::new(format!("tls.key: {why}")).code(2))?;
             Ok::<_, Failure>(Tls::from_pem(&read(&tls.cert)?, &key)?)
         });
         let tls = tls.transpose()?;
@@ -304,7 +308,6 @@ const FIRST: &str = include_str!("config/first.toml");
 
 /// Makes a first `sugi.toml`, for its owner alone; `false` if there is one.
 pub(crate) fn write_first(path: &Path) -> Result<bool, Failure> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     let failed = |why: std::io::Error| Failure::new(format!("{}: {why}", path.display()));
     let mut options = std::fs::OpenOptions::new();
     match options.write(true).create_new(true).mode(0o600).open(path) {
@@ -328,7 +331,11 @@ pub(crate) fn write(path: &Path, config: &Config) -> Result<(), Failure> {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(failed(why)),
         _ => {}
     }
-    std::fs::write(path, format!("{OURS}\n{}", toml::to_string(config)?)).map_err(failed)
+    let text = format!("{OURS}\n{}", toml::to_string(config)?);
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = file.open(path).map_err(failed)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)
 }
 
 #[cfg(test)]

