@@ -13,7 +13,12 @@ use sugi_engine::{Engine, clock::Clock};
 use sugi_store::{Deed, StoreError};
 use tokio::sync::Semaphore;
 
-use crate::{auditor::Auditor, password::PasswordError, tries::Tries};
+use crate::{
+    auditor::Auditor,
+    passkey::{PasskeyError, PasskeySite},
+    password::PasswordError,
+    tries::Tries,
+};
 
 /// Passwords that are hashed at a time: each takes a core and 19 MiB for tens of milliseconds.
 const HASHES_AT_ONCE: usize = 2;
@@ -42,8 +47,10 @@ pub struct Rules {
     pub idle: SignedDuration,
     /// How long a session lives at most.
     pub longest: SignedDuration,
-    /// Whether every operator has to have a one-time code.
+    /// Whether every operator has to have a one-time code or a passkey.
     pub code_required: bool,
+    /// Where passkeys are good; nowhere, if not said.
+    pub passkeys: Option<PasskeySite>,
     /// What takes a second person.
     pub second_person: SecondPerson,
 }
@@ -60,13 +67,14 @@ pub struct SecondPerson {
 }
 
 impl Default for Rules {
-    /// A quarter of an hour idle, half a day at most, codes as each likes, and a second person for
-    /// closing by hand.
+    /// A quarter of an hour idle, half a day at most, codes as each likes, no passkeys, and a second
+    /// person for closing by hand.
     fn default() -> Self {
         Self {
             idle: SignedDuration::from_mins(15),
             longest: SignedDuration::from_hours(12),
             code_required: false,
+            passkeys: None,
             second_person: SecondPerson {
                 close: true,
                 cancel_above: None,
@@ -108,6 +116,9 @@ pub enum AccessError {
     /// The code is not the one of this moment.
     #[error("the code is not right; wait for the next one and check the clock of the telephone")]
     Code,
+    /// The passkey.
+    #[error(transparent)]
+    Passkey(PasskeyError),
     /// Nobody would be left who can administer.
     #[error("this is the last operator who can administer; give somebody else the role first")]
     LastAdministrator,

@@ -1,4 +1,4 @@
-//! Who may do what: operators and their roles, passwords and one-time codes, sessions, things that
+//! Who may do what: operators and their roles, passwords, one-time codes and passkeys, sessions, things that
 //! want a second person, and the audit of all of it.
 //!
 //! Nothing here moves money or knows HTTP. The pages ask who somebody is and what they may do, and
@@ -28,6 +28,7 @@ mod auditor;
 mod code;
 mod operator;
 mod operators;
+mod passkey;
 mod password;
 mod retention;
 mod session;
@@ -39,6 +40,10 @@ pub use access::{Access, AccessError, Origin, Rules, SecondPerson};
 pub use code::{Enrolment, RECOVERY_CODES};
 pub use operator::{Operator, Role};
 pub use operators::NewOperator;
+pub use passkey::{
+    NewPasskey, PASSKEY_ALGORITHMS, PASSKEY_NAME_CHARS_MAX, PASSKEY_PATIENCE, PASSKEYS_MAX,
+    Passkey, PasskeyError, PasskeyOffer, PasskeySite, ShownPasskey,
+};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordError};
 pub use session::{Cookie, Session};
 pub use sign_in::{SignIn, SignInError};

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sugi_core::{Actor, ShopId};
 
-use crate::{code::Codes, password::Hashed};
+use crate::{code::Codes, passkey::Passkey, password::Hashed, tries::wait_after};
 
 /// Something that an operator may be allowed to do. Looking at payments of one's shops is part of
 /// being an operator: who has no role looks only.
@@ -73,6 +73,13 @@ pub struct Operator {
     /// One-time codes, once they are set up.
     #[serde(default)]
     pub(crate) codes: Option<Codes>,
+    /// Passkeys, in the order in which they were added.
+    #[serde(default)]
+    pub(crate) passkeys: Vec<Passkey>,
+    /// What their passkeys know them by: chance, because an authenticator shows it to whoever has it in
+    /// hand. None before the first passkey.
+    #[serde(default)]
+    pub(crate) handle: Option<String>,
     /// Wrong tries since the last right one.
     #[serde(default)]
     pub(crate) failures: u32,
@@ -115,6 +122,16 @@ impl Operator {
         self.codes.as_ref().map_or(0, Codes::recovery_left)
     }
 
+    /// The passkeys, in the order in which they were added.
+    #[must_use]
+    pub fn passkeys(&self) -> &[Passkey] {
+        &self.passkeys
+    }
+
+    pub(crate) fn passkey(&self, id: &str) -> Option<&Passkey> {
+        self.passkeys.iter().find(|one| one.id == id)
+    }
+
     /// Until when no try to sign in is taken, if that is so at the time.
     #[must_use]
     pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
@@ -135,8 +152,23 @@ impl Operator {
         self.locked_until = None;
     }
 
+    /// Counts a wrong try to sign in.
+    pub(crate) fn wrong_try(&mut self, now: Timestamp) {
+        self.failures = self.failures.saturating_add(1);
+        self.locked_until = wait_after(self.failures, now);
+    }
+
     /// Takes their one-time codes away, for somebody who lost the telephone.
     pub fn forget_codes(&mut self) {
         self.codes = None;
+    }
+
+    /// Takes their passkeys away, for somebody who lost what they are on, and ends the sessions that may
+    /// be open there.
+    pub fn forget_passkeys(&mut self, now: Timestamp) {
+        self.passkeys.clear();
+        // What is left on the device names nobody any more.
+        self.handle = None;
+        self.end_sessions(now);
     }
 }

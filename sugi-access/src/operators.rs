@@ -81,6 +81,8 @@ impl Access {
             active: true,
             created_at: self.0.clock.now(),
             codes: None,
+            passkeys: Vec::new(),
+            handle: None,
             failures: 0,
             locked_until: None,
             sessions_from: None,
@@ -126,7 +128,12 @@ impl Access {
                 return Err(AccessError::LastAdministrator.into());
             }
             let written = store
-                .replace_document(DocumentKind::Operator, &document, "", &text(&after))
+                .replace_document(
+                    DocumentKind::Operator,
+                    &document,
+                    owner(&after),
+                    &text(&after),
+                )
                 .await?;
             if !written {
                 continue;
@@ -159,7 +166,12 @@ impl Access {
             again.active = before.active;
             again.roles.insert(Role::Administer);
             let written = store
-                .replace_document(DocumentKind::Operator, &document, "", &text(&again))
+                .replace_document(
+                    DocumentKind::Operator,
+                    &document,
+                    owner(&again),
+                    &text(&again),
+                )
                 .await?;
             if written {
                 return Ok(());
@@ -191,13 +203,18 @@ impl Access {
     }
 }
 
-fn read(document: &Document) -> Result<Operator, StoreError> {
+pub(crate) fn read(document: &Document) -> Result<Operator, StoreError> {
     serde_json::from_str(&document.body).map_err(|why| {
         // The parser's words name a place in the text, never what stands there.
         let what = format!("it is no operator: {:?} error", why.classify());
         let place = format!("operator {}", document.key);
         StoreError::from(Finding { place, what })
     })
+}
+
+/// What an operator is also found by.
+fn owner(operator: &Operator) -> &str {
+    operator.handle.as_deref().unwrap_or_default()
 }
 
 fn text(operator: &Operator) -> String {

@@ -69,6 +69,8 @@ pub struct Session {
     pub address: String,
     /// With what.
     pub agent: String,
+    /// Whether it was begun with a passkey, which is two factors at once.
+    pub with_passkey: bool,
 }
 
 /// As it is kept.
@@ -82,6 +84,8 @@ struct Kept {
     under: Option<Timestamp>,
     address: String,
     agent: String,
+    #[serde(default)]
+    with_passkey: bool,
 }
 
 impl Access {
@@ -91,6 +95,7 @@ impl Access {
         &self,
         operator: &Operator,
         from: &Origin,
+        with_passkey: bool,
     ) -> Result<Cookie, StoreError> {
         let store = self.0.engine.store();
         let now = self.0.clock.now();
@@ -112,6 +117,7 @@ impl Access {
             under: operator.sessions_from,
             address: from.address(),
             agent: from.agent.chars().take(200).collect(),
+            with_passkey,
         };
         let owner = operator.name.as_str();
         store
@@ -228,6 +234,7 @@ fn of(id: String, operator: Operator, kept: Kept) -> Session {
         seen_at: kept.seen_at,
         address: kept.address,
         agent: kept.agent,
+        with_passkey: kept.with_passkey,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     operator::Operator,
     password::PASSWORD_CHARS_MAX,
     session::Cookie,
-    tries::{Tries, wait_after},
+    tries::Tries,
 };
 
 /// The most characters of a name that nobody has that are remembered.
@@ -60,6 +60,15 @@ pub enum SignInError {
     /// The password was right, and a code is needed besides.
     #[error("a one-time code is needed")]
     CodeNeeded,
+    /// The password was right, and this installation wants the passkey that there is.
+    #[error("a passkey is needed; if it is lost, an administrator takes it away")]
+    PasskeyNeeded,
+    /// A passkey answered what it was not asked, or too late.
+    #[error("it took too long; try again")]
+    Stale,
+    /// A passkey has signed less often than before: somewhere there is a copy of it.
+    #[error("this passkey may have been copied; remove it and add another")]
+    Copied,
     /// Too many wrong tries of this name, or from this address.
     #[error("too many wrong tries; try again after {0}")]
     Held(Timestamp),
@@ -75,7 +84,13 @@ impl Access {
     /// [`SignInError`].
     pub async fn sign_in(&self, ask: SignIn, from: &Origin) -> Result<Cookie, SignInError> {
         let operator = self.show(ask, from).await?;
-        Ok(self.begin_session(&operator, from).await?)
+        // Where one factor is not enough, a password must not be the way around the other, nor let
+        // anybody set up codes of their own in its place.
+        let alone = self.0.rules.code_required && !operator.has_codes();
+        if alone && !operator.passkeys.is_empty() {
+            return Err(SignInError::PasskeyNeeded);
+        }
+        Ok(self.begin_session(&operator, from, false).await?)
     }
 
     /// Whether somebody is who they say they are, without a session: for what asks again.
@@ -92,7 +107,7 @@ impl Access {
         let name: String = name.chars().take(NAME_CHARS_MAX).collect();
         // Whoever may not sign in any more is nobody here.
         let known = known.filter(|operator| operator.active);
-        self.not_held(&name, known.as_ref(), from)?;
+        self.not_held(Some(&name), known.as_ref(), from)?;
         let too_long = ask.password.chars().count() > PASSWORD_CHARS_MAX;
         let password = if too_long {
             Zeroizing::default()
@@ -104,40 +119,44 @@ impl Access {
         // Tries are counted one after the other: of many that were made at once, as many count as
         // of those that are made in turn, and the rest is held before it is looked at.
         let _turn = self.0.counting.lock().await;
-        let now = self.not_held(&name, known.as_ref(), from)?;
+        let now = self.not_held(Some(&name), known.as_ref(), from)?;
         let counted = match &known {
             Some(known) => self.count(known, right, &ask.code, now).await,
             None => Err(SignInError::Wrong),
         };
         if matches!(counted, Err(SignInError::Wrong)) {
-            let mut tries = self.tries();
             if known.is_none() {
-                tries.wrong_name(&name, now);
+                self.tries().wrong_name(&name, now);
             }
-            if let Some(address) = from.address {
-                tries.wrong_from(address, now);
-            }
+            self.wrong_from(from, now);
         }
         counted
     }
 
     /// Whether a try is taken now; returns the time at which it is.
-    fn not_held(
+    pub(crate) fn not_held(
         &self,
-        name: &str,
+        name: Option<&str>,
         known: Option<&Operator>,
         from: &Origin,
     ) -> Result<Timestamp, SignInError> {
         let (now, tries) = (self.0.clock.now(), self.tries());
         let of_name = match known {
             Some(operator) => operator.locked_until(now),
-            None => tries.name_held(name, now),
+            None => name.and_then(|name| tries.name_held(name, now)),
         };
         let of_address = from.address;
         let of_address = of_address.and_then(|address| tries.address_held(address, now));
         match of_name.max(of_address) {
             Some(until) => Err(SignInError::Held(until)),
             None => Ok(now),
+        }
+    }
+
+    /// Counts a wrong try of an address.
+    pub(crate) fn wrong_from(&self, from: &Origin, now: Timestamp) {
+        if let Some(address) = from.address {
+            self.tries().wrong_from(address, now);
         }
     }
 
@@ -171,8 +190,7 @@ impl Access {
                 if password_right && code_right(operator) {
                     operator.unlock();
                 } else {
-                    operator.failures = operator.failures.saturating_add(1);
-                    operator.locked_until = wait_after(operator.failures, now);
+                    operator.wrong_try(now);
                 }
                 Ok(())
             })
@@ -223,7 +241,7 @@ mod tests {
         let now = access.clock().now();
         let counted = access.count(&shown, true, "", now).await;
         assert!(matches!(counted, Err(SignInError::Wrong)));
-        let cookie = access.begin_session(&shown, &from).await.unwrap();
+        let cookie = access.begin_session(&shown, &from, false).await.unwrap();
         assert!(access.session(&cookie).await.unwrap().is_none());
     }
 }

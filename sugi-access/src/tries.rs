@@ -11,9 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 /// Wrong tries that are free.
 const FREE: u32 = 5;
 /// The first wait; it doubles with every further wrong try.
-const FIRST: SignedDuration = SignedDuration::from_secs(30);
-/// The longest wait: long enough for guessing to be hopeless, short enough not to be a weapon.
-const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+const FIRST: SignedDuration = SignedDuration::from_mins(1);
+/// The longest wait, which the tenth wrong try has: long enough for guessing to be hopeless (and for PCI
+/// DSS 8.3.4), short enough not to be a weapon.
+const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 /// Wrong tries that an address has in a window.
 const PER_ADDRESS: u32 = 30;
 /// That window.
@@ -106,12 +107,20 @@ mod tests {
 
     #[test]
     fn waits_double_and_have_an_end() {
-        let waits: Vec<_> = [4, 5, 6, 7, 11, 4_000]
+        let waits: Vec<_> = [4, 5, 6, 7, 9, 10, 4_000]
             .map(|failures| wait_after(failures, at(0)).map(Timestamp::as_second))
             .into();
         assert_eq!(
             waits,
-            [None, Some(30), Some(60), Some(120), Some(900), Some(900)]
+            [
+                None,
+                Some(60),
+                Some(120),
+                Some(240),
+                Some(960),
+                Some(1_800),
+                Some(1_800)
+            ]
         );
     }
 

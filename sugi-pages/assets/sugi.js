@@ -243,3 +243,93 @@
     delete form.dataset.sent;
   }, true);
 })();
+
+// Passkeys: the browser makes and shows them for a script only.
+(() => {
+  const part = document.querySelector("[data-passkey]");
+  if (!part) return;
+  const says = part.dataset;
+  const note = document.querySelector("[data-passkey-note]");
+  const told = (text) => { if (note) { note.textContent = text; note.hidden = false; } };
+  if (location.hostname !== says.host) { told(note?.dataset.passkeyNote.replace("{}", says.host)); return; }
+  if (!window.PublicKeyCredential) { told(says.unsupported); return; }
+  part.hidden = false;
+
+  const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+  const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  const button = part.querySelector("button");
+  const problem = part.querySelector(".problem");
+  const refused = (why) => {
+    problem.textContent = why;
+    problem.hidden = false;
+    problem.focus();
+  };
+  // What the server says; nothing when it sent us elsewhere, or said why not.
+  const ask = async (path, fields) => {
+    const answer = await fetch(path, {
+      method: "POST", body: new URLSearchParams(fields), headers: { accept: "application/json" },
+    });
+    const elsewhere = answer.headers.get("location");
+    if (elsewhere) { location.href = elsewhere; return null; }
+    const said = await answer.json();
+    if (answer.ok) return said;
+    refused(said.text);
+    return null;
+  };
+  // What the device does; nothing when whoever sits there has changed their mind.
+  const device = async (what) => {
+    try {
+      return await what();
+    } catch (why) {
+      refused(why.name === "InvalidStateError" ? says.known : why.name === "NotSupportedError" ? says.unsupported : says.cancelled);
+      return null;
+    }
+  };
+
+  const add = async () => {
+    const fields = new URLSearchParams(new FormData(part));
+    const wanted = await ask(part.action, fields);
+    if (!wanted) return;
+    wanted.challenge = bytes(wanted.challenge);
+    wanted.user.id = bytes(wanted.user.id);
+    for (const known of wanted.excludeCredentials) known.id = bytes(known.id);
+    const made = await device(() => navigator.credentials.create({ publicKey: wanted }));
+    if (!made) return;
+    const said = await ask("/account/passkeys", {
+      name: fields.get("name"),
+      client_data: text(made.response.clientDataJSON),
+      authenticator_data: text(made.response.getAuthenticatorData()),
+    });
+    if (said) { part.reset(); location.replace(said.to); }
+  };
+  const enter = async () => {
+    const wanted = await ask("/sign-in/challenge", {});
+    if (!wanted) return;
+    wanted.challenge = bytes(wanted.challenge);
+    const shown = await device(() => navigator.credentials.get({ publicKey: wanted }));
+    if (!shown) return;
+    const said = await ask("/sign-in/passkey", {
+      credential: text(shown.rawId),
+      handle: shown.response.userHandle ? text(shown.response.userHandle) : "",
+      client_data: text(shown.response.clientDataJSON),
+      authenticator_data: text(shown.response.authenticatorData),
+      signature: text(shown.response.signature),
+      next: says.next,
+    });
+    if (said) location.replace(said.to);
+  };
+
+  const once = (what) => async (event) => {
+    // Sent by us, as often as it takes, and once at a time.
+    event.preventDefault();
+    event.stopPropagation();
+    if (button.disabled) return;
+    button.disabled = true;
+    problem.hidden = true;
+    await what().catch(() => refused(says.lost));
+    button.disabled = false;
+  };
+  if (says.passkey === "add") part.addEventListener("submit", once(add), true);
+  else button.addEventListener("click", once(enter));
+})();

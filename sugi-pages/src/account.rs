@@ -1,4 +1,4 @@
-//! `/account`: one's own password, one-time codes and sessions.
+//! `/account`: one's own password, one-time codes, passkeys and sessions.
 
 use askama::Template;
 use axum::{
@@ -8,11 +8,13 @@ use axum::{
 use http::StatusCode;
 use qrcode::{QrCode, render::svg};
 use sugi_access::{AccessError, PasswordError, SignIn, SignInError};
+use zeroize::Zeroizing;
 
 use crate::{
     Pages,
     form::Form,
     lang::{fill, words},
+    passkeys::own::Section,
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::Visitor,
@@ -47,6 +49,7 @@ words! {
         codes_on "사용 중입니다. 남은 복구 코드 {}개" "In use. {} recovery codes are left."
         codes_off "사용하지 않습니다." "Not in use."
         codes_needed "이 시스템은 일회용 코드를 요구합니다. 지금 설정하십시오." "This installation requires one-time codes. Set them up now."
+        or_passkey "또는 내 계정에서 패스키를 추가한 뒤 그 패스키로 다시 로그인하십시오." "Or add a passkey to your account, and sign in anew with it."
         set_up "설정하기" "Set up"
         set_up_anew "새로 설정하기" "Set up anew"
         scan "인증 앱으로 이 그림을 읽으십시오. 읽을 수 없으면 아래 글자를 입력하십시오." "Scan this with an authenticator app, or type the letters below into it."
@@ -73,6 +76,7 @@ struct Page {
     facts: Vec<(&'static str, String)>,
     codes: String,
     has_codes: bool,
+    passkeys: Section,
     sessions: Vec<SessionRow>,
 }
 
@@ -91,6 +95,7 @@ struct CodesPage {
     w: &'static AccountWords,
     problem: Option<&'static str>,
     needed: bool,
+    or_passkey: bool,
     has_codes: bool,
     secret: String,
     picture: String,
@@ -145,6 +150,7 @@ async fn page(
             w.codes_off.into()
         },
         has_codes: me.has_codes(),
+        passkeys: Section::of(pages, visitor),
         sessions: sessions.collect(),
     }))
 }
@@ -155,28 +161,51 @@ pub(crate) async fn password(
     form: Form,
 ) -> Result<Response, Trouble> {
     let (w, me) = (AccountWords::of(visitor.lang), visitor.operator());
-    let ask = SignIn {
-        name: me.name.to_string(),
-        password: form.secret("old"),
-        code: form.get("code").into(),
-    };
     let new = form.secret("new");
-    let problem = if *new == *form.secret("again") {
-        match pages.access().show(ask, &visitor.from).await {
-            Ok(_) => match pages.access().set_password(&me.name, new).await {
-                Ok(()) => return Ok(Redirect::to("/sign-in").into_response()),
-                Err(why) => said(&why, w)?,
-            },
-            Err(SignInError::Store(why)) => return Err(why.into()),
-            Err(SignInError::Held(_)) => w.e_held,
-            Err(SignInError::Wrong | SignInError::CodeNeeded) => w.e_old,
-        }
-    } else {
-        w.e_again
-    };
-    let mut response = page(&pages, &visitor, Some(problem)).await?;
+    if *new != *form.secret("again") {
+        return refused(&pages, &visitor, w.e_again).await;
+    }
+    let (old, code) = (form.secret("old"), form.get("code"));
+    if let Some(problem) = shown_again(&pages, &visitor, old, code).await? {
+        return refused(&pages, &visitor, problem).await;
+    }
+    match pages.access().set_password(&me.name, new).await {
+        Ok(()) => Ok(Redirect::to("/sign-in").into_response()),
+        Err(why) => refused(&pages, &visitor, said(&why, w)?).await,
+    }
+}
+
+/// The page, with what was not done.
+pub(crate) async fn refused(
+    pages: &Pages,
+    visitor: &Visitor,
+    problem: &'static str,
+) -> Result<Response, Trouble> {
+    let mut response = page(pages, visitor, Some(problem)).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
+}
+
+/// Asks once more who somebody is: whoever found an open screen must not lock its owner out. What is in
+/// the way, if anything is.
+pub(crate) async fn shown_again(
+    pages: &Pages,
+    visitor: &Visitor,
+    password: Zeroizing<String>,
+    code: &str,
+) -> Result<Option<&'static str>, Trouble> {
+    let w = AccountWords::of(visitor.lang);
+    let ask = SignIn {
+        name: visitor.operator().name.to_string(),
+        password,
+        code: code.into(),
+    };
+    match pages.access().show(ask, &visitor.from).await {
+        Ok(_) => Ok(None),
+        Err(SignInError::Store(why)) => Err(why.into()),
+        Err(SignInError::Held(_)) => Ok(Some(w.e_held)),
+        Err(_) => Ok(Some(w.e_old)),
+    }
 }
 
 pub(crate) async fn codes(
@@ -196,18 +225,8 @@ pub(crate) async fn set_codes(
     let secret = form.get("secret").to_owned();
     let code = form.digits("code");
     let name = &visitor.operator().name;
-    // Whoever found an open screen must not lock its owner out.
-    let ask = SignIn {
-        name: name.to_string(),
-        password: form.secret("password"),
-        code: form.get("present").into(),
-    };
-    let problem = match pages.access().show(ask, &visitor.from).await {
-        Ok(_) => None,
-        Err(SignInError::Store(why)) => return Err(why.into()),
-        Err(SignInError::Held(_)) => Some(w.e_held),
-        Err(SignInError::Wrong | SignInError::CodeNeeded) => Some(w.e_old),
-    };
+    let (password, present) = (form.secret("password"), form.get("present"));
+    let problem = shown_again(&pages, &visitor, password, present).await?;
     if problem.is_some() {
         let mut response = codes_page(&pages, &visitor, &secret, problem, Vec::new()).await?;
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
@@ -238,11 +257,14 @@ async fn codes_page(
         .access()
         .enrolment_url(&visitor.operator().name, secret);
     let rules = pages.access().rules();
+    let has_other = visitor.operator().has_codes() || visitor.session.with_passkey;
+    let needed = rules.code_required && !has_other && paper.is_empty();
     Ok(html(&CodesPage {
         shell,
         w,
         problem,
-        needed: rules.code_required && !visitor.operator().has_codes() && paper.is_empty(),
+        needed,
+        or_passkey: needed && rules.passkeys.is_some(),
         has_codes: visitor.operator().has_codes(),
         picture: picture(&url),
         secret: secret.into(),
@@ -274,6 +296,7 @@ pub(crate) fn said(why: &AccessError, w: &AccountWords) -> Result<&'static str, 
         AccessError::NameTaken(_)
         | AccessError::Unknown(_)
         | AccessError::LastAdministrator
+        | AccessError::Passkey(_)
         | AccessError::Busy => Err(Trouble::NotFound),
     }
 }

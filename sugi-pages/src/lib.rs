@@ -23,6 +23,7 @@ mod home;
 mod keyin;
 mod lang;
 mod live;
+mod passkeys;
 mod payments;
 mod router;
 mod say;

@@ -12,8 +12,8 @@ use sugi_access::Role;
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    Pages, account, assets, day, doubts, home, keyin, live, payments, settings, sign_in, trouble,
-    trouble::Trouble, wishes,
+    Pages, account, assets, day, doubts, home, keyin, live, passkeys, payments, settings, sign_in,
+    trouble, trouble::Trouble, wishes,
 };
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
@@ -65,6 +65,8 @@ macro_rules! routes {
 routes! {
     Gate::Anybody => "/assets/{name}" get(assets::get);
     Gate::Anybody => "/sign-in" get(sign_in::show) post(sign_in::enter);
+    Gate::Anybody => "/sign-in/challenge" post(passkeys::enter::challenge);
+    Gate::Anybody => "/sign-in/passkey" post(passkeys::enter::enter);
     Gate::Anybody => "/lang" post(sign_in::choose_lang);
     Gate::Operator => "/" get(home::home);
     Gate::Operator => "/sign-out" post(sign_in::leave);
@@ -84,6 +86,9 @@ routes! {
     Gate::Operator => "/account" get(account::show);
     Gate::Operator => "/account/password" post(account::password);
     Gate::Operator => "/account/codes" get(account::codes) post(account::set_codes);
+    Gate::Operator => "/account/passkeys" post(passkeys::own::add);
+    Gate::Operator => "/account/passkeys/begin" post(passkeys::own::begin);
+    Gate::Operator => "/account/passkeys/{id}" post(passkeys::own::remove);
     Gate::Operator => "/account/sessions/{id}" post(account::end_session);
     Gate::Role(Role::Administer) => "/settings" get(settings::show);
     Gate::Role(Role::Administer) => "/settings/audit" get(settings::audit::show);

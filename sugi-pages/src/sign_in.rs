@@ -13,6 +13,7 @@ use crate::{
     Pages, assets,
     form::Form,
     lang::{LANG_COOKIE, Lang, fill, words},
+    passkeys::PasskeyWords,
     shell::html,
     trouble::Trouble,
     visitor::{self, SESSION_COOKIE, Visitor, is_ours},
@@ -31,6 +32,7 @@ words! {
         enter "로그인" "Sign in"
         wrong "이름, 비밀번호 또는 코드가 올바르지 않습니다." "The name, the password or the code is not right."
         code_needed "비밀번호는 맞습니다. 비밀번호와 일회용 코드를 함께 입력하십시오." "The password is right. Enter it once more, together with your one-time code."
+        passkey_needed "비밀번호는 맞지만 이 시스템은 한 가지 더 요구합니다. 패스키로 로그인하십시오. 패스키를 잃었다면 관리자에게 알리십시오." "The password is right, and this installation requires more: sign in with your passkey. If it is lost, tell an administrator."
         held "여러 번 틀렸습니다. {} 이후에 다시 시도하십시오." "Too many wrong tries. Try again after {}."
         no_operator "아직 담당자가 없습니다. 서버에서 sugi init을 실행하십시오." "There is no operator yet. Run sugi init on the server."
     }
@@ -47,6 +49,9 @@ struct Page {
     name: String,
     problem: Option<String>,
     code_needed: bool,
+    p: &'static PasskeyWords,
+    /// The host where passkeys are good, and the script that shows them.
+    passkeys: Option<(String, &'static str)>,
 }
 
 /// Where to go after signing in.
@@ -57,9 +62,12 @@ pub(crate) struct Next {
 }
 
 impl Page {
-    fn new(lang: Lang, next: &str) -> Self {
+    fn new(pages: &Pages, lang: Lang, next: &str) -> Self {
+        let site = pages.access().rules().passkeys.as_ref();
         Self {
             lang,
+            p: PasskeyWords::of(lang),
+            passkeys: site.map(|site| (site.host.clone(), assets::script_path())),
             t: Common::of(lang),
             w: SignInWords::of(lang),
             style: assets::style_path(),
@@ -82,7 +90,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     let lang = Lang::of(&headers);
     let next = query.map(|Query(query)| query.next).unwrap_or_default();
-    let mut page = Page::new(lang, &next);
+    let mut page = Page::new(&pages, lang, &next);
     if pages.access().operators().await?.is_empty() {
         page.problem = Some(page.w.no_operator.into());
     }
@@ -100,7 +108,7 @@ pub(crate) async fn enter(
         password: form.secret("password"),
         code: form.get("code").into(),
     };
-    let mut page = Page::new(lang, form.get("next"));
+    let mut page = Page::new(&pages, lang, form.get("next"));
     if let Some(who) = parts.extensions.get::<sugi_api::Who>() {
         // A name that nobody has could be a password in the wrong field.
         let known = ask.name.parse().ok();
@@ -129,12 +137,13 @@ pub(crate) async fn enter(
             let status = match &why {
                 SignInError::Store(_) => return Err(Trouble::Ledger),
                 SignInError::Held(_) => StatusCode::TOO_MANY_REQUESTS,
-                SignInError::Wrong | SignInError::CodeNeeded => StatusCode::UNAUTHORIZED,
+                _ => StatusCode::UNAUTHORIZED,
             };
             page.problem = Some(match why {
                 SignInError::Held(until) => fill(page.w.held, &[&write::clock(until)]),
                 SignInError::CodeNeeded => page.w.code_needed.into(),
-                SignInError::Wrong | SignInError::Store(_) => page.w.wrong.into(),
+                SignInError::PasskeyNeeded => page.w.passkey_needed.into(),
+                _ => page.w.wrong.into(),
             });
             page.code_needed = status == StatusCode::UNAUTHORIZED;
             page.name = form.get("name").into();
@@ -181,7 +190,7 @@ pub(crate) async fn choose_lang(form: Form) -> Response {
         .into_response()
 }
 
-fn session_cookie(cookie: &Cookie) -> HeaderValue {
+pub(crate) fn session_cookie(cookie: &Cookie) -> HeaderValue {
     let text = format!(
         "{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict",
         cookie.reveal()

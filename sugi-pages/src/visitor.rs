@@ -54,8 +54,11 @@ impl FromRequestParts<Pages> for Visitor {
         if !may_come {
             return Err(Trouble::MayNot.into());
         }
-        // Until codes are set up nothing else can be done, where the installation wants them.
-        let needs_codes = pages.access().rules().code_required && !session.operator.has_codes();
+        // Until codes are set up nothing else can be done, where the installation wants them; a passkey
+        // is as good.
+        let needs_codes = pages.access().rules().code_required
+            && !session.operator.has_codes()
+            && !session.with_passkey;
         if needs_codes && !path.starts_with("/account") && !path.starts_with("/sign-out") {
             return Err(Redirect::to("/account/codes").into_response());
         }

@@ -1,4 +1,4 @@
-//! What people set up: operators, sessions, wishes. Each is one text that is replaced whole.
+//! What people set up: operators, sessions, wishes, challenges. Each is one text that is replaced whole.
 //!
 //! Races are decided as in the journal, by a number: a change names the version that it read, and
 //! of two that read the same one, the second is told so.
@@ -8,7 +8,7 @@ use crate::{error::StoreError, sql::access, store::Store, value::Cells};
 /// A kind of document: a table of its own in all but name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// An operator, by name.
+    /// An operator, by name; its owner is the handle that their passkeys know them by.
     Operator,
     /// A session, by the hash of its cookie; its owner is the operator.
     Session,
@@ -16,6 +16,8 @@ pub enum Kind {
     Wish,
     /// A day whose audit anchor was mailed, by its date; of several nodes one does it.
     Anchor,
+    /// Something for a passkey to sign, good once; its owner is what it was given out for.
+    Challenge,
 }
 
 impl Kind {
@@ -25,6 +27,7 @@ impl Kind {
             Self::Session => "session",
             Self::Wish => "wish",
             Self::Anchor => "anchor",
+            Self::Challenge => "challenge",
         }
     }
 }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sugi_access::Rules;
+use sugi_access::{PasskeySite, Rules};
 use sugi_api::{ApiKey, Door, Tls};
 use sugi_core::{Actor, ShopId};
 use sugi_engine::Shop;
@@ -177,6 +177,9 @@ impl Config {
             ));
         }
         config.access.check().map_err(|why| failed(&why))?;
+        config
+            .passkey_site(config.listen)
+            .map_err(|why| failed(&why))?;
         if let Some(retention) = &config.retention {
             retention.check().map_err(|why| failed(&why))?;
         }
@@ -253,9 +256,18 @@ impl Config {
             .unwrap_or_else(|| self.home.join("ledger"))
     }
 
-    /// What was decided about operators.
-    pub(crate) fn access_rules(&self) -> Rules {
-        self.access.rules()
+    /// What was decided about operators, for a service that listens there.
+    pub(crate) fn access_rules(&self, at: SocketAddr) -> Rules {
+        // It was checked when it was read, and another port breaks no rule.
+        self.access.rules(self.passkey_site(at).unwrap_or_default())
+    }
+
+    fn passkey_site(&self, at: SocketAddr) -> Result<Option<PasskeySite>, String> {
+        self.access.passkey_site(access::Listens {
+            at,
+            tls: self.tls.is_some(),
+            behind_proxy: self.behind_proxy,
+        })
     }
 
     /// The API keys, ready to be compared with.
@@ -380,29 +392,41 @@ mod tests {
 
     #[test]
     fn access_is_as_it_was_decided() {
-        let rules = parse(FILE, &[]).unwrap().access_rules();
-        assert_eq!(rules, Rules::default());
+        let rules = |config: Config| config.access_rules(config.listen);
+        let as_said = |passkeys: Option<PasskeySite>| Rules {
+            passkeys,
+            ..Rules::default()
+        };
+        let here = Some(PasskeySite {
+            host: "localhost".into(),
+            origins: vec!["http://localhost:8080".into()],
+        });
+        let by_default = rules(parse(FILE, &[]).unwrap());
+        assert_eq!(by_default, as_said(here));
+        let elsewhere = parse("listen = \"192.0.2.1:443\"", &[]).unwrap();
+        assert_eq!(rules(elsewhere), as_said(None));
         let file = "\
             access = { idle_minutes = 5, longest_hours = 8, code_required = true, \
             second_person = { close = false, cancel_above = 100_000 } }";
         let env = [("SUGI_ACCESS__SECOND_PERSON__EXPORT", "true")];
-        let rules = parse(file, &env).unwrap().access_rules();
-        assert_eq!(rules.idle.as_mins(), 5);
-        assert_eq!(rules.longest.as_hours(), 8);
-        assert!(rules.code_required);
-        let second = rules.second_person;
+        let rules = |text: &str, env: &[(&str, &str)]| rules(parse(text, env).unwrap());
+        let decided = rules(file, &env);
+        assert_eq!(decided.idle.as_mins(), 5);
+        assert_eq!(decided.longest.as_hours(), 8);
+        assert!(decided.code_required);
+        let second = decided.second_person;
         assert!(!second.close && second.export);
         assert_eq!(second.cancel_above, Some(100_000));
         for (name, value) in [
             ("SUGI_ACCESS__IDLE_MINUTES", "7"),
             ("SUGI_ACCESS__LONGEST_HOURS", "7"),
             ("SUGI_ACCESS__CODE_REQUIRED", "true"),
+            ("SUGI_ACCESS__PASSKEY_HOST", "pay.example.com"),
             ("SUGI_ACCESS__SECOND_PERSON__CLOSE", "false"),
             ("SUGI_ACCESS__SECOND_PERSON__CANCEL_ABOVE", "7"),
             ("SUGI_ACCESS__SECOND_PERSON__EXPORT", "true"),
         ] {
-            let rules = parse("", &[(name, value)]).unwrap().access_rules();
-            assert_ne!(rules, Rules::default(), "{name}");
+            assert_ne!(rules("", &[(name, value)]), by_default, "{name}");
         }
     }
 
@@ -455,6 +479,11 @@ mod tests {
                 "access = { idle_minutes = 61, longest_hours = 1 }".into(),
                 vec![],
                 "never be idle",
+            ),
+            (
+                FILE.into(),
+                vec![("SUGI_ACCESS__PASSKEY_HOST", "https://pay.example.com")],
+                "access.passkey_host",
             ),
             (
                 FILE.into(),

@@ -86,7 +86,11 @@ impl Place {
     pub(crate) async fn access(&self) -> Result<Access, Failure> {
         let config = self.config()?;
         let engine = Engine::new(config.store().await?, [], Clock::real());
-        Ok(Access::new(engine, Clock::real(), config.access_rules()))
+        Ok(Access::new(
+            engine,
+            Clock::real(),
+            config.access_rules(config.listen),
+        ))
     }
 
     /// The same for reading, beside a service that may be writing.
@@ -101,7 +105,11 @@ impl Place {
             store => store?,
         };
         let engine = Engine::new(store, [], Clock::real());
-        Ok(Access::new(engine, Clock::real(), config.access_rules()))
+        Ok(Access::new(
+            engine,
+            Clock::real(),
+            config.access_rules(config.listen),
+        ))
     }
 
     /// Which installation this is, in words that tell it from others: the machine, and where on it or

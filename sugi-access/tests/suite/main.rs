@@ -21,8 +21,10 @@ macro_rules! on_each_engine {
 }
 
 mod audit;
+mod authenticator;
 mod codes;
 mod operators;
+mod passkeys;
 mod session;
 mod sign_in;
 mod wishes;
@@ -76,6 +78,13 @@ impl House {
         }
     }
 
+    /// The same with rules of its own.
+    fn with(mut self, rules: Rules) -> Self {
+        let engine = self.access.engine().clone();
+        self.access = Access::new(engine, self.clock.clone(), rules);
+        self
+    }
+
     /// Access once more over the same ledger: of another node where there can be one.
     async fn another_access(&self) -> Access {
         let engine = match &self.place {
@@ -85,7 +94,7 @@ impl House {
                 Engine::new(store, [], self.clock.clone())
             }
         };
-        Access::new(engine, self.clock.clone(), Rules::default())
+        Access::new(engine, self.clock.clone(), self.access.rules().clone())
     }
 
     /// Does something to the ledger behind everybody's back.

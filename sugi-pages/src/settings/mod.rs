@@ -35,6 +35,7 @@ words! {
         inactive "중지" "inactive"
         locked "잠김" "locked"
         codes "2단계 인증" "One-time codes"
+        passkeys "패스키" "Passkeys"
         on "사용" "in use"
         off "미사용" "not in use"
         shops "상점" "Shops"
@@ -80,6 +81,7 @@ struct OperatorRow {
     state: &'static str,
     tone: &'static str,
     codes: &'static str,
+    passkeys: String,
 }
 
 struct ShopRow {
@@ -134,6 +136,7 @@ pub(crate) async fn show(
             None => "quiet",
         },
         codes: if one.has_codes() { w.on } else { w.off },
+        passkeys: one.passkeys().len().to_string(),
     });
     let operators = operators.collect();
     let mut shops = pages.access().engine().shops();

@@ -16,7 +16,7 @@ use crate::{
     Pages,
     account::AccountWords,
     form::{Form, NoAmount},
-    lang::words,
+    lang::{fill, words},
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::Visitor,
@@ -45,6 +45,8 @@ words! {
         end_sessions_lead "로그인된 모든 곳에서 바로 로그아웃됩니다." "They are signed out everywhere at once."
         forget_codes "일회용 코드 지우기 (휴대전화 분실)" "Take the one-time codes away (telephone lost)"
         forget_codes_lead "비밀번호만으로 로그인하게 되며 복구 코드도 쓸 수 없습니다. 본인인지 먼저 확인하십시오." "A password alone lets them in then, and their recovery codes are gone. Make sure first that it is they who ask."
+        forget_passkeys "패스키 지우기 (기기 분실)" "Take the passkeys away (device lost)"
+        forget_passkeys_lead "패스키 {}개가 지워지고 로그인된 모든 곳에서 로그아웃됩니다. 본인인지 먼저 확인하십시오." "Their passkeys, {} of them, let nobody in any more, and they are signed out everywhere. Make sure first that it is they who ask."
         sure "진행" "Do it"
         set_password "비밀번호 바꾸기" "Set the password"
         acts "그 밖에" "Besides"
@@ -70,6 +72,8 @@ struct Page {
     limit: String,
     active: bool,
     has_codes: bool,
+    /// The sentence about their passkeys, if they have any.
+    passkeys: Option<String>,
     locked: bool,
 }
 
@@ -153,6 +157,13 @@ pub(crate) async fn change(
             let change = |one: &mut Operator| {
                 one.forget_codes();
                 one.end_sessions(now);
+                Ok::<_, AccessError>(())
+            };
+            access.change_operator(name, change).await.map(drop)
+        }
+        "passkeys" => {
+            let change = |one: &mut Operator| {
+                one.forget_passkeys(now);
                 Ok::<_, AccessError>(())
             };
             access.change_operator(name, change).await.map(drop)
@@ -298,6 +309,10 @@ async fn page(
         limit: wanted.limit.clone(),
         active: wanted.active || operator.is_none(),
         has_codes: operator.is_some_and(Operator::has_codes),
+        passkeys: operator
+            .map(|one| one.passkeys().len())
+            .filter(|count| *count > 0)
+            .map(|count| fill(w.forget_passkeys_lead, &[&count.to_string()])),
         locked: operator.is_some_and(|one| one.locked_until(now).is_some()),
     }))
 }

@@ -44,7 +44,7 @@ impl House {
     }
 
     /// A new code, and time for it to be another than the last.
-    fn next_code(&self, secret: &str) -> String {
+    pub(crate) fn next_code(&self, secret: &str) -> String {
         self.clock.advance(SignedDuration::from_secs(30));
         self.app(secret)
     }

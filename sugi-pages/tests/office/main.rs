@@ -9,6 +9,9 @@
 
 mod account;
 mod audit;
+#[path = "../../../sugi-access/tests/suite/authenticator.rs"]
+#[allow(dead_code, reason = "the tests of access use all of it")]
+mod authenticator;
 mod codes;
 mod day;
 mod export;
@@ -22,5 +25,6 @@ mod http;
 mod ledger;
 mod operators;
 mod page;
+mod passkeys;
 mod settings;
 mod totals;

@@ -11,7 +11,7 @@ use std::{
 
 use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
 use serde_json::json;
-use sugi_access::{Access, NewOperator, Role, Rules};
+use sugi_access::{Access, NewOperator, Role};
 use sugi_api::{Api, ApiKey};
 use sugi_core::Actor;
 use sugi_engine::{
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let temporary = Temporary::unless(args.data.as_deref(), "demo")?;
     let dir = args.data.as_deref().unwrap_or(&temporary.dir);
     let listener = TcpListener::bind(args.listen).await?;
-    let demo = open(dir, &args).await?;
+    let demo = open(dir, &args, listener.local_addr()?).await?;
     // Programs that want a service want it empty; they tell their own stories.
     if args.once || !args.json {
         stories::tell(&demo).await?;
@@ -116,7 +116,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// A sandbox, and an engine whose shops are at it. Times are seconds, so that every story can be watched.
-async fn open(dir: &Path, args: &Args) -> Result<Demo, Failure> {
+async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> {
     let credentials = Credentials::read_or_generate(dir, TEST_SITE)?;
     let sandbox = Sandbox::builder()
         .order_lookup(true)
@@ -150,7 +150,7 @@ async fn open(dir: &Path, args: &Args) -> Result<Demo, Failure> {
     let config = Config::read(&path)?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     engine.recover().await?;
-    let access = Access::new(engine.clone(), Clock::real(), Rules::default());
+    let access = Access::new(engine.clone(), Clock::real(), config.access_rules(at));
     let password = Zeroizing::new(clock::new_secret()[..16].to_owned());
     for name in OPERATORS {
         let name: Actor = name.parse()?;

@@ -55,8 +55,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     } else {
         "http"
     };
-    print::talk(&format!("listening on {scheme}://{}", door.local_addr()?));
-    let access = Access::new(engine, Clock::real(), config.access_rules());
+    let at = door.local_addr()?;
+    print::talk(&format!("listening on {scheme}://{at}"));
+    let access = Access::new(engine, Clock::real(), config.access_rules(at));
     let anchor = match &mail {
         Some((mailer, to)) if !to.is_empty() => Some(anchor::Post {
             mailer: mailer.clone(),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use clap::Subcommand;
 use sugi_access::{AccessError, NewOperator, Operator, Role};
 use sugi_core::{Actor, ShopId};
+use sugi_engine::clock::Clock;
 
 pub(crate) use self::show::{as_json, roles_in_words};
 use crate::{
@@ -136,6 +137,13 @@ enum What {
         /// Who
         name: Actor,
     },
+    /// Take an operator's passkeys away, for somebody who lost what they are on; their sessions end
+    PasskeysReset {
+        #[command(flatten)]
+        common: Common,
+        /// Who
+        name: Actor,
+    },
 }
 
 /// A role as an argument.
@@ -212,6 +220,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
         What::CodesReset { common, name } => {
             change(&common, &name, "codes-reset", Operator::forget_codes).await
+        }
+        What::PasskeysReset { common, name } => {
+            let now = Clock::real().now();
+            let forget = |one: &mut Operator| one.forget_passkeys(now);
+            change(&common, &name, "passkeys-reset", forget).await
         }
     }
 }

@@ -26,10 +26,13 @@ pub(super) async fn list(common: &Common) -> Result<(), Failure> {
             shops_in_words(&operator.shops),
             limit_in_words(operator.amount_max),
             codes(operator),
+            operator.passkeys().len().to_string(),
         ]
     });
-    let head = ["name", "state", "roles", "shops", "limit", "codes"];
-    print::table(&head, &[4], rows);
+    let head = [
+        "name", "state", "roles", "shops", "limit", "codes", "passkeys",
+    ];
+    print::table(&head, &[4, 6], rows);
     Ok(())
 }
 
@@ -60,6 +63,7 @@ pub(super) async fn one(common: &Common, name: &Actor) -> Result<(), Failure> {
         ("shops", shops_in_words(&operator.shops)),
         ("limit", limit_in_words(operator.amount_max)),
         ("codes", codes(&operator)),
+        ("passkeys", passkeys(&operator)),
         ("since", print::time(operator.created_at)),
     ] {
         print::data(&format!("{what:<12} {value}"));
@@ -108,6 +112,7 @@ pub(crate) fn as_json(operator: &Operator) -> serde_json::Value {
         "amount_max": operator.amount_max,
         "has_codes": operator.has_codes(),
         "recovery_codes_left": operator.recovery_codes_left(),
+        "passkeys": operator.passkeys().len(),
         "created_at": operator.created_at,
     })
 }
@@ -128,6 +133,15 @@ fn codes(operator: &Operator) -> String {
         )
     } else {
         "no".into()
+    }
+}
+
+fn passkeys(operator: &Operator) -> String {
+    let names: Vec<_> = operator.passkeys().iter().map(|one| &*one.name).collect();
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
     }
 }
 

@@ -1,0 +1,210 @@
+//! Signing in with a passkey: no name, no password, no code.
+
+use jiff::Timestamp;
+use sugi_store::{Deed, DocumentKind, StoreError};
+
+use super::{
+    Passkey, PasskeyError, decoded, encoded, id_of,
+    response::{AuthenticatorData, Ceremony, Flaw, challenge_of, signed},
+};
+use crate::{
+    access::{Access, AccessError, Origin},
+    operator::Operator,
+    session::Cookie,
+    sign_in::SignInError,
+};
+
+/// What challenges to sign in are given out for. No session is named so.
+const PURPOSE: &str = "sign-in";
+
+/// What a browser hands over of a passkey that was shown. Bytes are base64url without padding.
+#[derive(Debug, Clone, Default)]
+pub struct ShownPasskey {
+    /// What its authenticator calls it.
+    pub credential: String,
+    /// The handle that names the operator.
+    pub handle: String,
+    /// What the browser says about what was asked for.
+    pub client_data: String,
+    /// What the authenticator says.
+    pub authenticator_data: String,
+    /// The signature over both.
+    pub signature: String,
+}
+
+/// A passkey that signed what it was asked to.
+struct Proved {
+    id: String,
+    key: String,
+    count: u32,
+}
+
+impl Access {
+    /// A challenge for whoever wants to sign in with a passkey.
+    ///
+    /// # Errors
+    /// [`PasskeyError::NotOffered`], or what the ledger says.
+    pub async fn challenge_to_sign_in(&self) -> Result<String, AccessError> {
+        self.passkey_site()?;
+        Ok(self.challenge(PURPOSE).await?)
+    }
+
+    /// The operator that a passkey names, whether it is theirs or not.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn operator_of_handle(&self, handle: &str) -> Result<Option<Operator>, StoreError> {
+        // Operators without passkeys have no handle, and none has another's spelling.
+        if decoded(handle).is_none_or(|bytes| bytes.len() != 32 || encoded(&bytes) != handle) {
+            return Ok(None);
+        }
+        let store = self.0.engine.store();
+        let found = store.documents_of(DocumentKind::Operator, handle).await?;
+        found.first().map(crate::operators::read).transpose()
+    }
+
+    /// Lets somebody in who shows a passkey, and begins a session.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub async fn sign_in_with_passkey(
+        &self,
+        shown: &ShownPasskey,
+        from: &Origin,
+    ) -> Result<Cookie, SignInError> {
+        let known = self.operator_of_handle(&shown.handle).await?;
+        // Whoever may not sign in any more is nobody here.
+        let known = known.filter(|operator| operator.active);
+        self.not_held(None, known.as_ref(), from)?;
+        let proved = match self.prove(known.as_ref(), shown).await? {
+            Err(flaw) => {
+                let operator = known.as_ref().map_or("-", |known| known.name.as_str());
+                tracing::warn!(operator, %flaw, "a passkey is refused");
+                None
+            }
+            Ok(proved) => Some(proved),
+        };
+        let _turn = self.0.counting.lock().await;
+        let now = self.not_held(None, known.as_ref(), from)?;
+        let counted = match &known {
+            Some(known) => self.count_passkey(known, proved.as_ref(), from, now).await,
+            None => Err(SignInError::Wrong),
+        };
+        if matches!(counted, Err(SignInError::Wrong | SignInError::Copied)) {
+            self.wrong_from(from, now);
+        }
+        let operator = counted?;
+        Ok(self.begin_session(&operator, from, true).await?)
+    }
+
+    /// Whether a passkey of somebody's was shown, and signed what this installation asked it to sign.
+    async fn prove(
+        &self,
+        known: Option<&Operator>,
+        shown: &ShownPasskey,
+    ) -> Result<Result<Proved, Flaw>, SignInError> {
+        let Ok(site) = self.passkey_site() else {
+            return Ok(Err(Flaw::Host));
+        };
+        let Some(client_data) = decoded(&shown.client_data) else {
+            return Ok(Err(Flaw::ClientData));
+        };
+        let challenge = match challenge_of(&client_data, Ceremony::Get, site) {
+            Ok(challenge) => challenge,
+            Err(flaw) => return Ok(Err(flaw)),
+        };
+        if !self.use_up(&challenge, PURPOSE).await? {
+            return Err(SignInError::Stale);
+        }
+        let prove = || {
+            let said = decoded(&shown.authenticator_data).ok_or(Flaw::AuthenticatorData)?;
+            let signature = decoded(&shown.signature).ok_or(Flaw::Signature)?;
+            let read = AuthenticatorData::read(&said)?;
+            read.check(site)?;
+            let id = id_of(&decoded(&shown.credential).ok_or(Flaw::Unknown)?);
+            let passkey = known.and_then(|known| known.passkey(&id));
+            let passkey = passkey.ok_or(Flaw::Unknown)?;
+            if read.made.is_some() {
+                return Err(Flaw::AuthenticatorData);
+            }
+            if read.copyable() != passkey.copyable {
+                return Err(Flaw::Copies);
+            }
+            let key = decoded(&passkey.key).ok_or(Flaw::Key)?;
+            if !signed(&key, &said, &client_data, &signature) {
+                return Err(Flaw::Signature);
+            }
+            Ok(Proved {
+                id,
+                key: passkey.key.clone(),
+                count: read.count,
+            })
+        };
+        Ok(prove())
+    }
+
+    /// Writes down how a try ended, with the passkey's count, in one write: of two that show the same
+    /// count at once, one gets in.
+    async fn count_passkey(
+        &self,
+        known: &Operator,
+        proved: Option<&Proved>,
+        from: &Origin,
+        now: Timestamp,
+    ) -> Result<Operator, SignInError> {
+        let operator = self
+            .change_operator(&known.name, |operator| {
+                if let Some(until) = operator.locked_until(now) {
+                    return Err(SignInError::Held(until));
+                }
+                // It may have been taken away since it was compared.
+                let right = proved.and_then(|proved| {
+                    let mut kept = operator.passkeys.iter_mut();
+                    let kept = kept.find(|one| one.id == proved.id && one.key == proved.key)?;
+                    (!went_back(kept, proved)).then_some((kept, proved))
+                });
+                if let Some((kept, proved)) = right {
+                    kept.count = proved.count;
+                    kept.used_at = Some(now);
+                    operator.unlock();
+                } else {
+                    operator.wrong_try(now);
+                }
+                Ok(())
+            })
+            .await?;
+        if operator.failures == 0 && operator.active {
+            return Ok(operator);
+        }
+        let copied = proved.and_then(|proved| {
+            let kept = operator.passkey(&proved.id)?;
+            went_back(kept, proved).then_some((kept, proved))
+        });
+        let Some((kept, proved)) = copied else {
+            return Err(SignInError::Wrong);
+        };
+        // Two devices count each for itself: one of them holds a copy that nobody should have.
+        self.note(Deed {
+            at: now,
+            actor: format!("operator:{}", operator.name),
+            action: "passkey".into(),
+            subject: proved.id.clone(),
+            outcome: format!("refused: count {} after {}", proved.count, kept.count),
+            origin: from.address(),
+        })
+        .await;
+        Err(SignInError::Copied)
+    }
+}
+
+/// Whether a passkey has signed less often than it had: then there are two of it. Those that do not count
+/// say 0 for ever.
+fn went_back(kept: &Passkey, proved: &Proved) -> bool {
+    (kept.count, proved.count) != (0, 0) && proved.count <= kept.count
+}
+
+impl From<PasskeyError> for AccessError {
+    fn from(why: PasskeyError) -> Self {
+        Self::Passkey(why)
+    }
+}

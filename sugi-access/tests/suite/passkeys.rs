@@ -1,0 +1,524 @@
+//! Passkeys: added, shown, refused, taken away.
+
+use sugi_access::{
+    Access, AccessError, Cookie, Operator, Origin, PASSKEYS_MAX, PasskeyError, Role, Rules,
+    Session, SignIn, SignInError,
+};
+use sugi_store::{DeedFilter, DocumentKind};
+
+use crate::{
+    House, PASSWORD, actor,
+    authenticator::{Authenticator, COPYABLE, PRESENT, VERIFIED, site},
+    minutes, seconds, together,
+};
+
+on_each_engine!(
+    a_passkey_lets_in_without_a_name_and_is_both_factors,
+    what_is_kept_of_a_passkey_opens_nothing,
+    a_challenge_is_good_once_on_all_nodes,
+    a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_for,
+    a_flood_of_challenges_makes_the_oldest_be_forgotten,
+    what_was_made_or_shown_elsewhere_is_refused,
+    a_passkey_of_somebody_else_is_refused,
+    a_count_that_does_not_grow_is_refused_and_in_the_audit,
+    of_two_that_show_one_count_at_once_one_gets_in,
+    wrong_passkeys_are_counted_like_wrong_passwords,
+    who_is_held_or_gone_is_not_let_in_by_a_passkey,
+    a_passkey_that_was_taken_away_opens_nothing,
+    passkeys_that_are_forgotten_take_their_sessions_with_them,
+    there_are_at_most_ten_and_none_twice,
+    a_passkeys_name_is_one,
+    where_one_factor_is_not_enough_a_password_is_no_way_around_a_passkey,
+    where_no_host_is_named_there_are_none,
+);
+
+fn rules() -> Rules {
+    Rules {
+        passkeys: Some(site()),
+        ..Rules::default()
+    }
+}
+
+fn with_passkeys(house: House) -> House {
+    house.with(rules())
+}
+
+impl House {
+    /// A session of somebody's, begun with the password.
+    async fn session(&self, name: &str) -> Session {
+        let cookie = self.enter(name, PASSWORD).await.unwrap();
+        self.access.session(&cookie).await.unwrap().unwrap()
+    }
+
+    /// Adds an operator with a passkey.
+    async fn add_with_passkey(&self, name: &str) -> Authenticator {
+        self.add(name, &[Role::KeyIn]).await;
+        self.add_passkey(&self.session(name).await).await
+    }
+
+    async fn add_passkey(&self, session: &Session) -> Authenticator {
+        let offer = self.access.begin_passkey(session).await.unwrap();
+        let made = Authenticator::new(&offer.handle);
+        let new = made.make(&offer.challenge);
+        self.access.add_passkey(session, new).await.unwrap();
+        made
+    }
+
+    /// Tries to sign in with a passkey.
+    async fn show(&self, passkey: &mut Authenticator) -> Result<Cookie, SignInError> {
+        let challenge = self.access.challenge_to_sign_in().await.unwrap();
+        let shown = passkey.show(&challenge);
+        let from = Origin::default();
+        self.access.sign_in_with_passkey(&shown, &from).await
+    }
+}
+
+fn is_wrong(outcome: &Result<Cookie, SignInError>) -> bool {
+    matches!(outcome, Err(SignInError::Wrong))
+}
+
+async fn a_passkey_lets_in_without_a_name_and_is_both_factors(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("김 대리").await;
+    house.pass(minutes(1));
+    let cookie = house.show(&mut passkey).await.unwrap();
+    let session = house.access.session(&cookie).await.unwrap().unwrap();
+    assert_eq!(session.operator.name, actor("김 대리"));
+    assert!(session.with_passkey);
+    assert!(!house.session("김 대리").await.with_passkey);
+    let operator = house.operator("김 대리").await;
+    let one = &operator.passkeys()[0];
+    assert_eq!(one.name, "laptop");
+    assert_eq!(one.used_at, Some(house.clock.now()));
+    assert_eq!(one.created_at, house.clock.now() - minutes(1));
+    // One of them that its owner's other devices share.
+    let session = house.session("김 대리").await;
+    let offer = house.access.begin_passkey(&session).await.unwrap();
+    assert_eq!(offer.known.len(), 1);
+    let mut shared = Authenticator::new(&offer.handle);
+    shared.flags |= COPYABLE;
+    let new = shared.make(&offer.challenge);
+    house.access.add_passkey(&session, new).await.unwrap();
+    assert!(house.show(&mut shared).await.is_ok());
+    // Which it stays.
+    shared.flags = PRESENT | VERIFIED;
+    assert!(is_wrong(&house.show(&mut shared).await));
+}
+
+async fn what_is_kept_of_a_passkey_opens_nothing(house: House) {
+    let house = with_passkeys(house);
+    let passkey = house.add_with_passkey("kim").await;
+    // The handle is chance, and says nothing of its owner.
+    assert_eq!(passkey.handle.len(), 43);
+    let other = house.add_with_passkey("lee").await;
+    assert_ne!(passkey.handle, other.handle);
+    let found = house.access.operator_of_handle(&passkey.handle).await;
+    assert_eq!(found.unwrap().unwrap().name, actor("kim"));
+    house.add("nobody's handle", &[]).await;
+    let spaced = format!("{} ", passkey.handle);
+    for handle in ["", "kim", &spaced, &"A".repeat(43), &passkey.handle[1..]] {
+        let found = house.access.operator_of_handle(handle).await.unwrap();
+        assert!(found.is_none(), "{handle}");
+    }
+    // Whoever knows all of it and has not the key.
+    assert!(is_wrong(&house.show(&mut passkey.impostor()).await));
+}
+
+async fn a_challenge_is_good_once_on_all_nodes(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    let other = house.another_access().await;
+    let from = Origin::default();
+    let challenge = house.access.challenge_to_sign_in().await.unwrap();
+    let shown = passkey.show(&challenge);
+    let nodes = [&house.access, &other];
+    let tries = (0..8).map(|n| nodes[n % 2].sign_in_with_passkey(&shown, &from));
+    let outcomes = together(tries).await;
+    let of = |outcome: fn(&Result<Cookie, SignInError>) -> bool| {
+        outcomes.iter().filter(|one| outcome(one)).count()
+    };
+    assert_eq!(of(Result::is_ok), 1);
+    assert_eq!(of(|one| matches!(one, Err(SignInError::Stale))), 7);
+    // What one node gave out another takes.
+    let challenge = other.challenge_to_sign_in().await.unwrap();
+    let shown = passkey.show(&challenge);
+    assert!(
+        house
+            .access
+            .sign_in_with_passkey(&shown, &from)
+            .await
+            .is_ok()
+    );
+}
+
+async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_for(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    house.add("lee", &[]).await;
+    let (kim, lee) = (house.session("kim").await, house.session("lee").await);
+    let (access, from) = (&house.access, Origin::default());
+    let is_stale =
+        |outcome: Result<Cookie, SignInError>| matches!(outcome, Err(SignInError::Stale));
+    for (after, good) in [(299, true), (300, false)] {
+        let challenge = access.challenge_to_sign_in().await.unwrap();
+        let offer = access.begin_passkey(&kim).await.unwrap();
+        house.pass(seconds(after));
+        let shown = passkey.show(&challenge);
+        let outcome = access.sign_in_with_passkey(&shown, &from).await;
+        assert_eq!(outcome.is_ok(), good);
+        assert_eq!(is_stale(outcome), !good);
+        let new = Authenticator::new(&offer.handle).make(&offer.challenge);
+        let added = access.add_passkey(&kim, new).await;
+        let stale = matches!(added, Err(AccessError::Passkey(PasskeyError::Stale)));
+        assert_eq!((added.is_ok(), stale), (good, !good));
+    }
+    // One to add with is none to sign in with, nor another session's.
+    let offer = access.begin_passkey(&kim).await.unwrap();
+    let shown = passkey.show(&offer.challenge);
+    assert!(is_stale(access.sign_in_with_passkey(&shown, &from).await));
+    let to_sign_in = access.challenge_to_sign_in().await.unwrap();
+    for (session, challenge) in [(&kim, &to_sign_in), (&lee, &offer.challenge)] {
+        let new = Authenticator::new(&offer.handle).make(challenge);
+        let added = access.add_passkey(session, new).await;
+        assert!(matches!(
+            added,
+            Err(AccessError::Passkey(PasskeyError::Stale))
+        ));
+    }
+    // None that nobody gave out.
+    for challenge in ["", "A", &"A".repeat(43), &"A".repeat(2_000)] {
+        let shown = passkey.show(challenge);
+        assert!(is_stale(access.sign_in_with_passkey(&shown, &from).await));
+    }
+    // Asking for too much is no wrong try: whoever holds the passkey still gets in.
+    assert!(house.show(&mut passkey).await.is_ok());
+}
+
+async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    let (access, from) = (&house.access, Origin::default());
+    let first = access.challenge_to_sign_in().await.unwrap();
+    house.pass(seconds(1));
+    let last = access.challenge_to_sign_in().await.unwrap();
+    house.pass(seconds(1));
+    for _ in 0..499 {
+        access.challenge_to_sign_in().await.unwrap();
+    }
+    let kept = access.engine().store().documents(DocumentKind::Challenge);
+    assert_eq!(kept.await.unwrap().len(), 500);
+    let outcome = access
+        .sign_in_with_passkey(&passkey.show(&first), &from)
+        .await;
+    assert!(matches!(outcome, Err(SignInError::Stale)));
+    let outcome = access
+        .sign_in_with_passkey(&passkey.show(&last), &from)
+        .await;
+    assert!(outcome.is_ok());
+    // What waited too long goes with the next that is asked for.
+    house.pass(minutes(5));
+    access.challenge_to_sign_in().await.unwrap();
+    let kept = access.engine().store().documents(DocumentKind::Challenge);
+    assert_eq!(kept.await.unwrap().len(), 1);
+}
+
+type Harm = fn(&mut Authenticator);
+
+async fn what_was_made_or_shown_elsewhere_is_refused(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    let session = house.session("kim").await;
+    let harms: [Harm; 5] = [
+        |one| one.origin = "https://pay.example.com.evil.example",
+        |one| one.host = "example.com",
+        |one| one.flags = PRESENT,
+        |one| one.flags = VERIFIED,
+        |one| one.flags |= 16,
+    ];
+    for (n, harm) in harms.into_iter().enumerate() {
+        let as_it_was = (passkey.origin, passkey.host, passkey.flags);
+        harm(&mut passkey);
+        assert!(is_wrong(&house.show(&mut passkey).await), "{n}");
+        (passkey.origin, passkey.host, passkey.flags) = as_it_was;
+        assert!(house.show(&mut passkey).await.is_ok(), "{n}");
+        let offer = house.access.begin_passkey(&session).await.unwrap();
+        let mut new = Authenticator::new(&offer.handle);
+        harm(&mut new);
+        let added = house
+            .access
+            .add_passkey(&session, new.make(&offer.challenge));
+        let refused = added.await.unwrap_err();
+        let why = AccessError::Passkey(PasskeyError::Refused).to_string();
+        assert_eq!(refused.to_string(), why, "{n}");
+    }
+    assert_eq!(house.operator("kim").await.passkeys().len(), 1);
+    // What is neither.
+    let from = Origin::default();
+    let nothing = sugi_access::ShownPasskey::default();
+    let outcome = house.access.sign_in_with_passkey(&nothing, &from).await;
+    assert!(is_wrong(&outcome));
+}
+
+async fn a_passkey_of_somebody_else_is_refused(house: House) {
+    let house = with_passkeys(house);
+    let mut kim = house.add_with_passkey("kim").await;
+    let mut lee = house.add_with_passkey("lee").await;
+    std::mem::swap(&mut kim.handle, &mut lee.handle);
+    assert!(is_wrong(&house.show(&mut kim).await));
+    assert!(is_wrong(&house.show(&mut lee).await));
+    std::mem::swap(&mut kim.handle, &mut lee.handle);
+    // The same id at another operator changes nothing for the first.
+    let session = house.session("lee").await;
+    let offer = house.access.begin_passkey(&session).await.unwrap();
+    let mut twin = kim.impostor();
+    twin.handle.clone_from(&offer.handle);
+    let new = twin.make(&offer.challenge);
+    house.access.add_passkey(&session, new).await.unwrap();
+    let name_of = async |cookie: Cookie| {
+        let session = house.access.session(&cookie).await.unwrap().unwrap();
+        session.operator.name.to_string()
+    };
+    let cookie = house.show(&mut kim).await.unwrap();
+    assert_eq!(name_of(cookie).await, "kim");
+    let cookie = house.show(&mut twin).await.unwrap();
+    assert_eq!(name_of(cookie).await, "lee");
+}
+
+async fn a_count_that_does_not_grow_is_refused_and_in_the_audit(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    passkey.count = 6;
+    assert!(house.show(&mut passkey).await.is_ok());
+    for before in [6, 5, 1] {
+        // The authenticator adds one.
+        passkey.count = before;
+        let outcome = house.show(&mut passkey).await;
+        assert!(matches!(outcome, Err(SignInError::Copied)), "{before}");
+    }
+    passkey.count = 0;
+    let outcome = house.show(&mut passkey).await;
+    assert!(
+        matches!(outcome, Err(SignInError::Copied)),
+        "it counted once"
+    );
+    passkey.count = 7;
+    assert!(house.show(&mut passkey).await.is_ok());
+    house.access.flush().await;
+    let filter = DeedFilter::default();
+    let rows = house.access.engine().store().deeds(&filter).await;
+    let rows: Vec<_> = rows.unwrap().into_iter().map(|row| row.deed).collect();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[3].outcome, "refused: count 7 after 7");
+    assert_eq!(rows[0].outcome, "refused: count 0 after 7");
+    let kim = house.operator("kim").await;
+    let id = &kim.passkeys()[0].id;
+    for row in rows {
+        assert_eq!((&*row.actor, &*row.action), ("operator:kim", "passkey"));
+        assert_eq!(&row.subject, id);
+    }
+}
+
+async fn of_two_that_show_one_count_at_once_one_gets_in(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    let (other, from) = (house.another_access().await, Origin::default());
+    let mut shown = Vec::new();
+    for _ in 0..2 {
+        let challenge = house.access.challenge_to_sign_in().await.unwrap();
+        passkey.count = 4;
+        shown.push(passkey.show(&challenge));
+    }
+    let nodes: [&Access; 2] = [&house.access, &other];
+    let tries = nodes.iter().zip(&shown);
+    let tries = tries.map(|(node, shown)| node.sign_in_with_passkey(shown, &from));
+    let outcomes = together(tries).await;
+    assert_eq!(outcomes.iter().filter(|one| one.is_ok()).count(), 1);
+}
+
+async fn wrong_passkeys_are_counted_like_wrong_passwords(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    let mut impostor = passkey.impostor();
+    for n in 0..5 {
+        assert!(is_wrong(&house.show(&mut impostor).await), "{n}");
+    }
+    for outcome in [
+        house.show(&mut passkey).await,
+        house.enter("kim", PASSWORD).await,
+    ] {
+        assert!(matches!(outcome, Err(SignInError::Held(_))), "{outcome:?}");
+    }
+    house.pass(minutes(1));
+    assert!(house.show(&mut passkey).await.is_ok());
+    // An address that tries whatever it finds is held, whoever it names.
+    let from = Origin {
+        address: Some("192.0.2.7".parse().unwrap()),
+        agent: String::new(),
+    };
+    for n in 0..31 {
+        let challenge = house.access.challenge_to_sign_in().await.unwrap();
+        let mut noise = Authenticator::new(&"A".repeat(43));
+        let shown = noise.show(&challenge);
+        let outcome = house.access.sign_in_with_passkey(&shown, &from).await;
+        let held = matches!(outcome, Err(SignInError::Held(_)));
+        assert_eq!((held, is_wrong(&outcome)), (n == 30, n < 30), "{n}");
+    }
+    // An empty name is another matter.
+    for _ in 0..5 {
+        let _ = house.enter("", PASSWORD).await;
+    }
+    assert!(house.show(&mut passkey).await.is_ok());
+}
+
+async fn who_is_held_or_gone_is_not_let_in_by_a_passkey(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    for _ in 0..5 {
+        let _ = house.enter("kim", "not the password").await;
+    }
+    let outcome = house.show(&mut passkey).await;
+    assert!(matches!(outcome, Err(SignInError::Held(_))));
+    house.pass(minutes(1));
+    assert!(house.show(&mut passkey).await.is_ok());
+    house.change("kim", |kim| kim.active = false).await.unwrap();
+    assert!(is_wrong(&house.show(&mut passkey).await));
+    house.change("kim", |kim| kim.active = true).await.unwrap();
+    assert!(house.show(&mut passkey).await.is_ok());
+}
+
+async fn a_passkey_that_was_taken_away_opens_nothing(house: House) {
+    let house = with_passkeys(house);
+    let mut first = house.add_with_passkey("kim").await;
+    let mut second = house.add_passkey(&house.session("kim").await).await;
+    assert_eq!(first.handle, second.handle);
+    let id = house.operator("kim").await.passkeys()[0].id.clone();
+    house.add("lee", &[]).await;
+    let remove = async |name: &str, id: &str| {
+        let removed = house.access.remove_passkey(&actor(name), id).await;
+        removed.unwrap()
+    };
+    assert!(!remove("lee", &id).await, "somebody else's");
+    assert!(!remove("kim", "nothing").await);
+    assert!(house.show(&mut first).await.is_ok());
+    assert!(remove("kim", &id).await);
+    assert!(!remove("kim", &id).await);
+    assert!(is_wrong(&house.show(&mut first).await));
+    assert!(house.show(&mut second).await.is_ok());
+}
+
+async fn passkeys_that_are_forgotten_take_their_sessions_with_them(house: House) {
+    let house = with_passkeys(house);
+    let mut passkey = house.add_with_passkey("kim").await;
+    let cookie = house.show(&mut passkey).await.unwrap();
+    let now = house.clock.now();
+    let change = |kim: &mut Operator| kim.forget_passkeys(now);
+    house.change("kim", change).await.unwrap();
+    assert!(!house.is_in(&cookie).await);
+    assert!(is_wrong(&house.show(&mut passkey).await));
+    let anew = house.add_passkey(&house.session("kim").await).await;
+    assert_ne!(anew.handle, passkey.handle, "what was lost names nobody");
+}
+
+async fn there_are_at_most_ten_and_none_twice(house: House) {
+    let house = with_passkeys(house);
+    let passkey = house.add_with_passkey("kim").await;
+    let session = house.session("kim").await;
+    let begin = async || house.access.begin_passkey(&session).await;
+    let offer = begin().await.unwrap();
+    let again = passkey.make(&offer.challenge);
+    let again = house.access.add_passkey(&session, again).await;
+    assert!(matches!(
+        again,
+        Err(AccessError::Passkey(PasskeyError::Refused))
+    ));
+    for _ in 2..PASSKEYS_MAX {
+        house.add_passkey(&session).await;
+    }
+    // Of more than fit that were begun before, one is added.
+    let offers = [begin().await.unwrap(), begin().await.unwrap()];
+    let adding = offers.map(|offer| {
+        let new = Authenticator::new(&offer.handle).make(&offer.challenge);
+        house.access.add_passkey(&session, new)
+    });
+    let added = together(adding).await;
+    assert_eq!(added.iter().filter(|one| one.is_ok()).count(), 1);
+    assert_eq!(house.operator("kim").await.passkeys().len(), PASSKEYS_MAX);
+    let more = begin().await;
+    assert!(matches!(
+        more,
+        Err(AccessError::Passkey(PasskeyError::TooMany))
+    ));
+}
+
+async fn a_passkeys_name_is_one(house: House) {
+    let house = with_passkeys(house);
+    house.add("kim", &[]).await;
+    let session = house.session("kim").await;
+    let name = async |name: &str| {
+        let offer = house.access.begin_passkey(&session).await.unwrap();
+        let mut new = Authenticator::new(&offer.handle).make(&offer.challenge);
+        new.name = name.into();
+        house.access.add_passkey(&session, new).await
+    };
+    for bad in ["", "  ", "a\nb", &"x".repeat(65)] {
+        let refused = name(bad).await;
+        assert!(matches!(
+            refused,
+            Err(AccessError::Passkey(PasskeyError::Name))
+        ));
+    }
+    name(&format!(" {} ", "키".repeat(64))).await.unwrap();
+    let kim = house.operator("kim").await;
+    assert_eq!(kim.passkeys()[0].name, "키".repeat(64));
+}
+
+async fn where_one_factor_is_not_enough_a_password_is_no_way_around_a_passkey(house: House) {
+    let house = house.with(Rules {
+        code_required: true,
+        ..rules()
+    });
+    let mut passkey = house.add_with_passkey("kim").await;
+    let refused = house.enter("kim", PASSWORD).await;
+    assert!(matches!(refused, Err(SignInError::PasskeyNeeded)));
+    // Which only whoever knows the password is told.
+    assert!(is_wrong(&house.enter("kim", "not the password").await));
+    let cookie = house.show(&mut passkey).await.unwrap();
+    // What asks again asks for the password all the same.
+    let ask = SignIn::new("kim", PASSWORD);
+    assert!(house.access.show(ask, &Origin::default()).await.is_ok());
+    assert!(house.is_in(&cookie).await);
+    let now = house.clock.now();
+    house
+        .change("kim", |kim| kim.forget_passkeys(now))
+        .await
+        .unwrap();
+    assert!(house.enter("kim", PASSWORD).await.is_ok());
+}
+
+async fn where_no_host_is_named_there_are_none(house: House) {
+    let with = with_passkeys(house);
+    let mut passkey = with.add_with_passkey("kim").await;
+    let challenge = with.access.challenge_to_sign_in().await.unwrap();
+    let house = with.with(Rules::default());
+    let asked = house.access.challenge_to_sign_in().await;
+    assert!(matches!(
+        asked,
+        Err(AccessError::Passkey(PasskeyError::NotOffered))
+    ));
+    let session = house.session("kim").await;
+    let begun = house.access.begin_passkey(&session).await;
+    assert!(matches!(
+        begun,
+        Err(AccessError::Passkey(PasskeyError::NotOffered))
+    ));
+    let new = passkey.make(&challenge);
+    let added = house.access.add_passkey(&session, new).await;
+    assert!(matches!(
+        added,
+        Err(AccessError::Passkey(PasskeyError::NotOffered))
+    ));
+    let shown = passkey.show(&challenge);
+    let from = Origin::default();
+    let outcome = house.access.sign_in_with_passkey(&shown, &from).await;
+    assert!(is_wrong(&outcome));
+}

@@ -1,0 +1,89 @@
+//! The way in with a passkey.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use serde_json::json;
+use sugi_access::{AccessError, PASSKEY_PATIENCE, ShownPasskey, SignInError};
+
+use super::{PasskeyWords, go_on, refused, said};
+use crate::{
+    Pages,
+    form::Form,
+    lang::{Lang, fill},
+    sign_in::{SignInWords, session_cookie},
+    visitor::{self, is_ours},
+    write,
+};
+
+/// Gives out what is to be signed.
+pub(crate) async fn challenge(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    let w = PasskeyWords::of(Lang::of(&headers));
+    let challenge = match pages.access().challenge_to_sign_in().await {
+        Ok(challenge) => challenge,
+        Err(AccessError::Passkey(why)) => return refused(StatusCode::NOT_FOUND, said(why, w)),
+        Err(why) => {
+            tracing::error!(%why, "the ledger failed a passkey");
+            return refused(StatusCode::SERVICE_UNAVAILABLE, w.e_ledger);
+        }
+    };
+    let site = pages.access().rules().passkeys.as_ref();
+    Json(json!({
+        "challenge": challenge,
+        "rpId": site.map(|site| &site.host),
+        "userVerification": "required",
+        "timeout": PASSKEY_PATIENCE.as_millis(),
+    }))
+    .into_response()
+}
+
+/// Lets somebody in who shows a passkey.
+pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) -> Response {
+    let w = PasskeyWords::of(Lang::of(&parts.headers));
+    let shown = ShownPasskey {
+        credential: form.get("credential").into(),
+        handle: form.get("handle").into(),
+        client_data: form.get("client_data").into(),
+        authenticator_data: form.get("authenticator_data").into(),
+        signature: form.get("signature").into(),
+    };
+    let access = pages.access();
+    if let Some(who) = parts.extensions.get::<sugi_api::Who>()
+        && let Ok(Some(known)) = access.operator_of_handle(&shown.handle).await
+    {
+        who.is(&format!("operator:{}", known.name));
+    }
+    let origin = visitor::origin(&parts);
+    let why = match access.sign_in_with_passkey(&shown, &origin).await {
+        Ok(cookie) => {
+            let next = Some(form.get("next")).filter(|next| is_ours(next));
+            let cookie = [(header::SET_COOKIE, session_cookie(&cookie))];
+            return (cookie, go_on(next.unwrap_or("/"))).into_response();
+        }
+        Err(why) => why,
+    };
+    let status = match &why {
+        SignInError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        SignInError::Held(_) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let text = match why {
+        SignInError::Store(why) => {
+            tracing::error!(%why, "the ledger failed a passkey");
+            w.e_ledger.into()
+        }
+        SignInError::Held(until) => {
+            let w = SignInWords::of(Lang::of(&parts.headers));
+            fill(w.held, &[&write::clock(until)])
+        }
+        SignInError::Stale => w.e_stale.into(),
+        SignInError::Copied => w.e_copied.into(),
+        SignInError::Wrong | SignInError::CodeNeeded | SignInError::PasskeyNeeded => {
+            w.e_wrong.to_owned()
+        }
+    };
+    refused(status, &text)
+}

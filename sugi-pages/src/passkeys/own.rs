@@ -1,0 +1,146 @@
+//! One's own passkeys: on the account page, with the same proof of who asks as one-time codes take.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+use sugi_access::{
+    AccessError, NewPasskey, PASSKEY_ALGORITHMS, PASSKEY_NAME_CHARS_MAX, PASSKEY_PATIENCE, Role,
+};
+
+use super::{PasskeyWords, go_on, refused, said};
+use crate::{Pages, account, form::Form, trouble::Trouble, visitor::Visitor, write};
+
+/// The part of the account page.
+pub(crate) struct Section {
+    pub(crate) w: &'static PasskeyWords,
+    pub(crate) rows: Vec<Row>,
+    /// The host where they are good; none, if they are not offered.
+    pub(crate) host: Option<String>,
+    /// Whoever looks can do something about that.
+    pub(crate) says_why_not: bool,
+    pub(crate) name_chars_max: usize,
+}
+
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) added: String,
+    pub(crate) used: String,
+}
+
+impl Section {
+    pub(crate) fn of(pages: &Pages, visitor: &Visitor) -> Self {
+        let w = PasskeyWords::of(visitor.lang);
+        let me = visitor.operator();
+        let host = pages.access().rules().passkeys.as_ref();
+        let fill = |text, at| crate::lang::fill(text, &[&write::time(at)]);
+        let rows = me.passkeys().iter().map(|one| Row {
+            id: one.id.clone(),
+            name: one.name.clone(),
+            added: fill(w.added, one.created_at),
+            used: one
+                .used_at
+                .map_or_else(|| w.unused.into(), |at| fill(w.used, at)),
+        });
+        Self {
+            w,
+            rows: rows.collect(),
+            host: host.map(|site| site.host.clone()),
+            says_why_not: host.is_none() && me.may(Role::Administer),
+            name_chars_max: PASSKEY_NAME_CHARS_MAX,
+        }
+    }
+
+    /// Whether there is anything to be seen or done.
+    pub(crate) fn shows(&self) -> bool {
+        self.host.is_some() || self.says_why_not || !self.rows.is_empty()
+    }
+}
+
+/// Tells the script what to make, once who asks has shown again who they are.
+pub(crate) async fn begin(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let w = PasskeyWords::of(visitor.lang);
+    let (password, code) = (form.secret("password"), form.get("code"));
+    if let Some(problem) = account::shown_again(&pages, &visitor, password, code).await? {
+        return Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, problem));
+    }
+    let offer = match pages.access().begin_passkey(&visitor.session).await {
+        Ok(offer) => offer,
+        Err(why) => return not_added(why, w),
+    };
+    let name = &visitor.operator().name;
+    let kind = |id: &str| json!({ "type": "public-key", "id": id });
+    let known: Vec<Value> = offer.known.iter().map(|id| kind(id)).collect();
+    let kinds = PASSKEY_ALGORITHMS.map(|alg| json!({ "type": "public-key", "alg": alg }));
+    Ok(Json(json!({
+        "challenge": offer.challenge,
+        "rp": {
+            "id": pages.access().rules().passkeys.as_ref().map(|site| &site.host),
+            "name": "sugi",
+        },
+        "user": { "id": offer.handle, "name": name, "displayName": name },
+        "pubKeyCredParams": kinds,
+        "excludeCredentials": known,
+        "authenticatorSelection": {
+            "residentKey": "required",
+            "requireResidentKey": true,
+            "userVerification": "required",
+        },
+        "attestation": "none",
+        "timeout": PASSKEY_PATIENCE.as_millis(),
+    }))
+    .into_response())
+}
+
+/// Takes what the script made.
+pub(crate) async fn add(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let new = NewPasskey {
+        name: form.get("name").into(),
+        client_data: form.get("client_data").into(),
+        authenticator_data: form.get("authenticator_data").into(),
+    };
+    match pages.access().add_passkey(&visitor.session, new).await {
+        Ok(()) => Ok(go_on("/account")),
+        Err(why) => not_added(why, PasskeyWords::of(visitor.lang)),
+    }
+}
+
+pub(crate) async fn remove(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let (password, code) = (form.secret("password"), form.get("code"));
+    let problem = account::shown_again(&pages, &visitor, password, code).await?;
+    if let Some(problem) = problem {
+        return account::refused(&pages, &visitor, problem).await;
+    }
+    let name = &visitor.operator().name;
+    match pages.access().remove_passkey(name, &id).await {
+        Ok(true) => Ok(Redirect::to("/account").into_response()),
+        Ok(false) => Err(Trouble::NotFound),
+        Err(AccessError::Store(why)) => Err(why.into()),
+        Err(_) => Err(Trouble::Ledger),
+    }
+}
+
+fn not_added(why: AccessError, w: &'static PasskeyWords) -> Result<Response, Trouble> {
+    match why {
+        AccessError::Passkey(why) => Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, said(why, w))),
+        AccessError::Store(why) => Err(why.into()),
+        _ => Ok(refused(StatusCode::SERVICE_UNAVAILABLE, w.e_ledger)),
+    }
+}
