@@ -11,13 +11,13 @@ use crate::house::{House, size};
 /// Over the wire, style and script included.
 const PAGE_BYTES_MAX: u64 = 60_000;
 
-fn axe() -> String {
+pub(crate) fn axe() -> String {
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/axe/axe.min.js");
     fs::read_to_string(place).expect("axe-core is not here; ./test installs it")
 }
 
 /// Looks at a page that is open.
-async fn look(browser: &WebDriver, axe: &str, name: &str) -> Vec<String> {
+pub(crate) async fn look(browser: &WebDriver, axe: &str, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     let sizes = r#"
         const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
@@ -29,7 +29,8 @@ async fn look(browser: &WebDriver, axe: &str, name: &str) -> Vec<String> {
         found.push(format!("{name}: {bytes} bytes"));
     }
     for (address, _) in &sizes {
-        if !address.starts_with("http://127.0.0.1:") && !address.starts_with("data:") {
+        let ours = ["http://127.0.0.1:", "http://localhost:", "data:"];
+        if !ours.iter().any(|ours| address.starts_with(ours)) {
             found.push(format!("{name}: asks {address}"));
         }
     }
@@ -49,7 +50,7 @@ async fn look(browser: &WebDriver, axe: &str, name: &str) -> Vec<String> {
     found
 }
 
-async fn picture(browser: &WebDriver, name: &str) {
+pub(crate) async fn picture(browser: &WebDriver, name: &str) {
     let dir = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../target/screenshots"

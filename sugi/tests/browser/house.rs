@@ -62,10 +62,25 @@ impl House {
         format!("{}{path}", self.about["url"].as_str().unwrap())
     }
 
+    /// The same by the name of this machine, which is what passkeys are good at.
+    pub(crate) fn at_localhost(&self, path: &str) -> String {
+        self.at(path).replace("127.0.0.1", "localhost")
+    }
+
+    pub(crate) fn password(&self) -> &str {
+        self.about["operator"]["password"].as_str().unwrap()
+    }
+
     /// A browser in a language, signed in.
     pub(crate) async fn browser(&self, lang: &str) -> WebDriver {
         let browser = self.stranger(lang).await;
         browser.goto(self.at("/sign-in")).await.unwrap();
+        self.sign_in(&browser).await;
+        browser
+    }
+
+    /// Signs in with the password, on the page that asks for it.
+    pub(crate) async fn sign_in(&self, browser: &WebDriver) {
         for field in ["name", "password"] {
             let text = self.about["operator"][field].as_str().unwrap();
             let field = browser.find(By::Id(field)).await.unwrap();
@@ -73,8 +88,7 @@ impl House {
         }
         let enter = browser.find(By::Css("button.button")).await.unwrap();
         enter.click().await.unwrap();
-        self.until(&browser, By::Id("keyin")).await;
-        browser
+        self.until(browser, By::Id("keyin")).await;
     }
 
     /// A browser that nobody has signed in at.

@@ -8,3 +8,4 @@ mod after;
 mod every_page;
 mod house;
 mod key_in;
+mod passkeys;
