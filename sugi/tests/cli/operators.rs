@@ -177,6 +177,7 @@ fn operators_are_added_and_changed_and_the_audit_tells() {
     assert_eq!(change(&["remove", "lee"])["active"], false);
     assert_eq!(change(&["unlock", "lee"])["active"], true);
     assert_eq!(change(&["codes-reset", "lee"])["has_codes"], false);
+    assert_eq!(change(&["passkeys-reset", "lee"])["passkeys"], 0);
     change(&["password", "lee", "--password-stdin"]);
     let shown = office.json(&["user", "show", "lee", "--json"]);
     assert_eq!(
@@ -205,6 +206,7 @@ fn operators_are_added_and_changed_and_the_audit_tells() {
             "user lock",
             "user unlock",
             "user codes-reset",
+            "user passkeys-reset",
             "user password",
         ]
     );
