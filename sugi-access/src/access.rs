@@ -17,6 +17,7 @@ use crate::{
     auditor::Auditor,
     passkey::{PasskeyError, PasskeySite},
     password::PasswordError,
+    seal::Secret,
     tries::Tries,
 };
 
@@ -51,6 +52,8 @@ pub struct Rules {
     pub code_required: bool,
     /// Where passkeys are good; nowhere, if not said.
     pub passkeys: Option<PasskeySite>,
+    /// What seals the secrets of one-time codes; without it none can be set up.
+    pub secret: Option<Secret>,
     /// What takes a second person.
     pub second_person: SecondPerson,
 }
@@ -75,6 +78,7 @@ impl Default for Rules {
             longest: SignedDuration::from_hours(12),
             code_required: false,
             passkeys: None,
+            secret: None,
             second_person: SecondPerson {
                 close: true,
                 cancel_above: None,
@@ -116,6 +120,9 @@ pub enum AccessError {
     /// The code is not the one of this moment.
     #[error("the code is not right; wait for the next one and check the clock of the telephone")]
     Code,
+    /// There is nothing to seal the codes with.
+    #[error("one-time codes cannot be set up before access.secret_file names a secret")]
+    NoSecret,
     /// The passkey.
     #[error(transparent)]
     Passkey(PasskeyError),

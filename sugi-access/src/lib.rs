@@ -31,6 +31,7 @@ mod operators;
 mod passkey;
 mod password;
 mod retention;
+mod seal;
 mod session;
 mod sign_in;
 mod tries;
@@ -45,6 +46,7 @@ pub use passkey::{
     Passkey, PasskeyError, PasskeyOffer, PasskeySite, ShownPasskey,
 };
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordError};
+pub use seal::Secret;
 pub use session::{Cookie, Session};
 pub use sign_in::{SignIn, SignInError};
 pub use wish::{Decision, What, Wish, WishError, WishState};

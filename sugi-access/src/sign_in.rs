@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     access::{Access, AccessError, Origin},
+    code::Taken,
     operator::Operator,
     password::PASSWORD_CHARS_MAX,
     session::Cookie,
@@ -60,6 +61,10 @@ pub enum SignInError {
     /// The password was right, and a code is needed besides.
     #[error("a one-time code is needed")]
     CodeNeeded,
+    /// The password was right, and the codes were sealed with another secret, or with one that is not
+    /// there any more.
+    #[error("one-time codes cannot be read: access.secret is not there, or another than it was")]
+    Sealed,
     /// The password was right, and this installation wants the passkey that there is.
     #[error("a passkey is needed; if it is lost, an administrator takes it away")]
     PasskeyNeeded,
@@ -183,14 +188,18 @@ impl Access {
                 if password_right && operator.has_codes() && code.trim().is_empty() {
                     return Err(SignInError::CodeNeeded);
                 }
-                let code_right = |operator: &mut Operator| match &mut operator.codes {
-                    Some(codes) => codes.take(code, now),
-                    None => true,
+                let taken = match &mut operator.codes {
+                    Some(codes) if password_right => {
+                        let secret = self.0.rules.secret.as_ref();
+                        codes.take(&known.name, secret, code, now)
+                    }
+                    _ => Taken::Right,
                 };
-                if password_right && code_right(operator) {
-                    operator.unlock();
-                } else {
-                    operator.wrong_try(now);
+                match taken {
+                    // Nobody guessed wrong.
+                    Taken::Sealed => return Err(SignInError::Sealed),
+                    Taken::Right if password_right => operator.unlock(),
+                    Taken::Right | Taken::Wrong => operator.wrong_try(now),
                 }
                 Ok(())
             })

@@ -45,6 +45,8 @@ words! {
         e_guessable "추측하기 쉬운 비밀번호입니다. 이름을 넣거나 같은 글자를 반복하지 마십시오." "This is too easy to guess. Leave your name out, and do not repeat letters."
         e_common "널리 쓰여 가장 먼저 시도되는 비밀번호입니다." "This is one of the passwords that are tried first."
         e_code "코드가 맞지 않습니다. 다음 코드를 기다리고 휴대전화의 시각을 확인하십시오." "The code is not right. Wait for the next one, and check the clock of the telephone."
+        e_sealed "일회용 코드를 확인할 수 없습니다. 관리자가 서버의 access.secret_file을 되돌려야 합니다. 복구 코드는 쓸 수 있습니다." "Your code cannot be checked: an administrator has to put the server's access.secret_file back. A recovery code is good meanwhile."
+        no_secret "일회용 코드를 설정할 수 없습니다. 관리자가 sugi.toml의 [access]에 secret_file을 적고 sugi init을 실행한 뒤 서비스를 다시 시작해야 합니다." "One-time codes cannot be set up: an administrator has to name a secret_file in [access] of sugi.toml, run sugi init and start the service anew."
         codes "일회용 코드 (2단계 인증)" "One-time codes"
         codes_on "사용 중입니다. 남은 복구 코드 {}개" "In use. {} recovery codes are left."
         codes_off "사용하지 않습니다." "Not in use."
@@ -76,6 +78,7 @@ struct Page {
     facts: Vec<(&'static str, String)>,
     codes: String,
     has_codes: bool,
+    can_set_codes: bool,
     passkeys: Section,
     sessions: Vec<SessionRow>,
 }
@@ -94,8 +97,9 @@ struct CodesPage {
     shell: Shell,
     w: &'static AccountWords,
     problem: Option<&'static str>,
-    needed: bool,
-    or_passkey: bool,
+    /// They are required: what else would do, if anything.
+    needed: Option<&'static str>,
+    can_set: bool,
     has_codes: bool,
     secret: String,
     picture: String,
@@ -150,6 +154,7 @@ async fn page(
             w.codes_off.into()
         },
         has_codes: me.has_codes(),
+        can_set_codes: pages.access().rules().secret.is_some(),
         passkeys: Section::of(pages, visitor),
         sessions: sessions.collect(),
     }))
@@ -204,6 +209,7 @@ pub(crate) async fn shown_again(
         Ok(_) => Ok(None),
         Err(SignInError::Store(why)) => Err(why.into()),
         Err(SignInError::Held(_)) => Ok(Some(w.e_held)),
+        Err(SignInError::Sealed) => Ok(Some(w.e_sealed)),
         Err(_) => Ok(Some(w.e_old)),
     }
 }
@@ -235,9 +241,12 @@ pub(crate) async fn set_codes(
     match pages.access().set_codes(name, &secret, &code).await {
         Ok(paper) => codes_page(&pages, &visitor, "", None, paper).await,
         Err(AccessError::Store(why)) => Err(why.into()),
-        Err(_) => {
-            let mut response =
-                codes_page(&pages, &visitor, &secret, Some(w.e_code), Vec::new()).await?;
+        Err(why) => {
+            let problem = Some(match why {
+                AccessError::NoSecret => w.no_secret,
+                _ => w.e_code,
+            });
+            let mut response = codes_page(&pages, &visitor, &secret, problem, Vec::new()).await?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }
@@ -258,13 +267,14 @@ async fn codes_page(
         .enrolment_url(&visitor.operator().name, secret);
     let rules = pages.access().rules();
     let has_other = visitor.operator().has_codes() || visitor.session.with_passkey;
+    let other = rules.passkeys.as_ref().map_or("", |_| w.or_passkey);
     let needed = rules.code_required && !has_other && paper.is_empty();
     Ok(html(&CodesPage {
         shell,
         w,
         problem,
-        needed,
-        or_passkey: needed && rules.passkeys.is_some(),
+        needed: needed.then_some(other),
+        can_set: rules.secret.is_some(),
         has_codes: visitor.operator().has_codes(),
         picture: picture(&url),
         secret: secret.into(),
@@ -292,6 +302,7 @@ pub(crate) fn said(why: &AccessError, w: &AccountWords) -> Result<&'static str, 
         AccessError::Password(PasswordError::Guessable) => Ok(w.e_guessable),
         AccessError::Password(PasswordError::Common) => Ok(w.e_common),
         AccessError::Code => Ok(w.e_code),
+        AccessError::NoSecret => Ok(w.no_secret),
         AccessError::Store(why) => Err(why.clone().into()),
         AccessError::NameTaken(_)
         | AccessError::Unknown(_)

@@ -33,6 +33,7 @@ words! {
         wrong "이름, 비밀번호 또는 코드가 올바르지 않습니다." "The name, the password or the code is not right."
         code_needed "비밀번호는 맞습니다. 비밀번호와 일회용 코드를 함께 입력하십시오." "The password is right. Enter it once more, together with your one-time code."
         passkey_needed "비밀번호는 맞지만 이 시스템은 한 가지 더 요구합니다. 패스키로 로그인하십시오. 패스키를 잃었다면 관리자에게 알리십시오." "The password is right, and this installation requires more: sign in with your passkey. If it is lost, tell an administrator."
+        sealed "비밀번호는 맞지만 일회용 코드를 확인할 수 없습니다. 관리자가 서버의 access.secret_file을 되돌려야 합니다. 복구 코드는 쓸 수 있습니다." "The password is right, and your code cannot be checked: an administrator has to put the server's access.secret_file back. A recovery code is good meanwhile."
         held "여러 번 틀렸습니다. {} 이후에 다시 시도하십시오." "Too many wrong tries. Try again after {}."
         no_operator "아직 담당자가 없습니다. 서버에서 sugi init을 실행하십시오." "There is no operator yet. Run sugi init on the server."
     }
@@ -137,12 +138,14 @@ pub(crate) async fn enter(
             let status = match &why {
                 SignInError::Store(_) => return Err(Trouble::Ledger),
                 SignInError::Held(_) => StatusCode::TOO_MANY_REQUESTS,
+                SignInError::Sealed => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::UNAUTHORIZED,
             };
             page.problem = Some(match why {
                 SignInError::Held(until) => fill(page.w.held, &[&write::clock(until)]),
                 SignInError::CodeNeeded => page.w.code_needed.into(),
                 SignInError::PasskeyNeeded => page.w.passkey_needed.into(),
+                SignInError::Sealed => page.w.sealed.into(),
                 _ => page.w.wrong.into(),
             });
             page.code_needed = status == StatusCode::UNAUTHORIZED;

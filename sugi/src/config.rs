@@ -135,7 +135,10 @@ impl Config {
             retention: None,
             mail: None,
             home: PathBuf::new(),
-            access: AccessConfig::default(),
+            access: AccessConfig {
+                secret_file: Some(access::SECRET_FILE.into()),
+                ..AccessConfig::default()
+            },
             shop,
             key,
         }
@@ -262,6 +265,24 @@ impl Config {
         self.access.rules(self.passkey_site(at).unwrap_or_default())
     }
 
+    /// The same with the secret of the installation, for whoever lets operators in.
+    pub(crate) fn access_rules_with_secret(&self, at: SocketAddr) -> Result<Rules, Failure> {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let secret = self.access.secret(&self.home, credentials.as_deref());
+        let hint = "`sugi init` makes the file that access.secret_file names, if there is none";
+        let secret = secret.map_err(|why| Failure::new(why).hint(hint).code(2))?;
+        Ok(Rules {
+            secret,
+            ..self.access_rules(at)
+        })
+    }
+
+    /// Makes the secret of the installation, if its file is named and is not there. `true` if it was made.
+    pub(crate) fn make_secret(&self) -> Result<bool, Failure> {
+        let failed = |why| Failure::new(format!("access.secret_file: {why}"));
+        self.access.make_secret(&self.home).map_err(failed)
+    }
+
     fn passkey_site(&self, at: SocketAddr) -> Result<Option<PasskeySite>, String> {
         self.access.passkey_site(access::Listens {
             at,
@@ -335,7 +356,7 @@ pub(crate) fn write_first(path: &Path) -> Result<bool, Failure> {
 /// The first line of a file that sugi wrote and may write again.
 const OURS: &str = "# Written by sugi for its sandbox. Take this line out, and the file is yours.";
 
-/// Writes a `sugi.toml`, unless somebody has made the file theirs.
+/// Writes a `sugi.toml` and the secret beside it, unless somebody has made the file theirs.
 pub(crate) fn write(path: &Path, config: &Config) -> Result<(), Failure> {
     let failed = |why: std::io::Error| Failure::new(format!("{}: {why}", path.display()));
     match std::fs::read_to_string(path) {
@@ -347,7 +368,9 @@ pub(crate) fn write(path: &Path, config: &Config) -> Result<(), Failure> {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = file.open(path).map_err(failed)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
+    let home = path.parent().unwrap_or(Path::new("."));
+    config.access.make_secret(home).map_err(failed).map(drop)
 }
 
 #[cfg(test)]
@@ -455,6 +478,11 @@ mod tests {
             (
                 FILE.into(),
                 vec![("SUGI_SHOP__MAIN__KEY_PASSWORD_FILE", "pw")],
+                "one of them",
+            ),
+            (
+                "access = { secret_file = \"x\" }".into(),
+                vec![("SUGI_ACCESS__SECRET", "changeit")],
                 "one of them",
             ),
             (FILE.into(), vec![("SUGI_DATA__X", "1")], "SUGI_DATA__X"),

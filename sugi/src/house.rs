@@ -74,6 +74,11 @@ impl Place {
         Ok(self.config()?.buyer_days())
     }
 
+    /// Makes the installation's secret, if its file is named and is not there. `true` if it was made.
+    pub(crate) fn make_secret(&self) -> Result<bool, Failure> {
+        self.config()?.make_secret()
+    }
+
     /// The configuration's file.
     pub(crate) fn file(&self) -> PathBuf {
         match &self.data {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sugi_store::{Deed, DocumentKind, StoreError};
 
 use super::{
-    Passkey, PasskeyError, decoded, encoded, id_of,
+    Passkey, PasskeyError, decoded, id_of,
     response::{AuthenticatorData, Ceremony, Flaw, challenge_of, signed},
 };
 use crate::{
@@ -54,8 +54,8 @@ impl Access {
     /// # Errors
     /// What the ledger says.
     pub async fn operator_of_handle(&self, handle: &str) -> Result<Option<Operator>, StoreError> {
-        // Operators without passkeys have no handle, and none has another's spelling.
-        if decoded(handle).is_none_or(|bytes| bytes.len() != 32 || encoded(&bytes) != handle) {
+        // Operators without passkeys have none, which is not to be asked for.
+        if decoded(handle).is_none_or(|bytes| bytes.len() != 32) {
             return Ok(None);
         }
         let store = self.0.engine.store();
@@ -206,5 +206,76 @@ fn went_back(kept: &Passkey, proved: &Proved) -> bool {
 impl From<PasskeyError> for AccessError {
     fn from(why: PasskeyError) -> Self {
         Self::Passkey(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sugi_engine::{Engine, clock::Clock};
+    use sugi_store::Store;
+
+    use super::*;
+    use crate::{NewOperator, Rules};
+
+    /// Another node holds the name, or takes the passkey away, after it was proved and before it counts.
+    #[tokio::test]
+    async fn what_happens_meanwhile_on_another_node_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
+        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
+        let access = Access::new(engine, clock, Rules::default());
+        let (now, from) = (access.clock().now(), Origin::default());
+        let new = NewOperator::new(
+            "kim".parse().unwrap(),
+            BTreeSet::new(),
+            "correct horse battery",
+        );
+        let name = access.add_operator(new).await.unwrap().name;
+        let passkey = Passkey {
+            id: "a".into(),
+            name: "laptop".into(),
+            created_at: now,
+            used_at: None,
+            credential: String::new(),
+            key: "key".into(),
+            count: 0,
+            copyable: false,
+        };
+        let proved = Proved {
+            id: "a".into(),
+            key: "key".into(),
+            count: 0,
+        };
+        let change = async |change: fn(&mut Operator, Passkey)| {
+            let changed = access.change_operator(&name, |one| {
+                change(one, passkey.clone());
+                Ok::<_, AccessError>(())
+            });
+            changed.await.unwrap()
+        };
+        let known = change(|kim, passkey| kim.passkeys = vec![passkey]).await;
+        let count = async || {
+            access
+                .count_passkey(&known, Some(&proved), &from, now)
+                .await
+        };
+        assert!(count().await.is_ok());
+        change(|kim, _| (0..5).for_each(|_| kim.wrong_try(Timestamp::UNIX_EPOCH))).await;
+        assert!(matches!(count().await, Err(SignInError::Held(_))));
+        change(|kim, _| kim.unlock()).await;
+        assert!(count().await.is_ok());
+        change(|kim, _| kim.passkeys.clear()).await;
+        assert!(matches!(count().await, Err(SignInError::Wrong)));
+        // Nor is another of the same name the one that was proved.
+        let other = |kim: &mut Operator, mut passkey: Passkey| {
+            passkey.key = "other".into();
+            kim.passkeys = vec![passkey];
+        };
+        change(other).await;
+        assert!(matches!(count().await, Err(SignInError::Wrong)));
+        change(|kim, passkey| (kim.passkeys, kim.active) = (vec![passkey], false)).await;
+        assert!(matches!(count().await, Err(SignInError::Wrong)));
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use sugi_access::{
-    Access, AccessError, Cookie, Enrolment, Operator, Origin, RECOVERY_CODES, Role, SignIn,
+    Access, AccessError, Cookie, Enrolment, Operator, Origin, RECOVERY_CODES, Role, Rules, SignIn,
     SignInError,
 };
 use totp_rs::{Builder, Secret};
 
-use crate::{House, PASSWORD, actor, seconds, together};
+use crate::{House, PASSWORD, actor, seconds, secret, together};
 
 on_each_engine!(
     codes_are_kept_once_one_was_typed_in,
@@ -17,6 +17,8 @@ on_each_engine!(
     a_code_is_good_once_even_when_two_show_it_at_once,
     recovery_codes_are_good_once_each,
     codes_can_be_taken_away,
+    a_copy_of_the_ledger_makes_no_codes,
+    codes_need_the_secret_that_they_were_sealed_with,
 );
 
 /// The code of this moment.
@@ -187,4 +189,62 @@ async fn codes_can_be_taken_away(house: House) {
     let old = house.enter_with("kim", &paper[0]).await;
     assert!(matches!(old, Err(SignInError::Wrong)));
     assert!(house.enter_with("kim", &new_paper[0]).await.is_ok());
+}
+
+async fn a_copy_of_the_ledger_makes_no_codes(house: House) {
+    let (phone, _) = with_codes(&house, "kim").await;
+    let store = house.access.engine().store();
+    let kept = store.documents(sugi_store::DocumentKind::Operator).await;
+    let kept = format!("{kept:?}");
+    assert!(kept.contains("sealed") && !kept.contains(&phone));
+    // What is sealed for one opens nothing for another.
+    let (other, _) = with_codes(&house, "lee").await;
+    let sealed = async |name: &str| {
+        let kept = store.document(sugi_store::DocumentKind::Operator, name);
+        let body = kept.await.unwrap().unwrap().body;
+        let operator: serde_json::Value = serde_json::from_str(&body).unwrap();
+        operator["codes"]["sealed"].as_str().unwrap().to_owned()
+    };
+    let (of_kim, of_lee) = (sealed("kim").await, sealed("lee").await);
+    house.harm(&format!(
+        "update document set body = replace(body, '{of_kim}', '{of_lee}') where kind = 'operator' and key = 'kim'"
+    ));
+    house.pass(seconds(30));
+    let outcome = house.enter_with("kim", &code(&house, &other)).await;
+    assert!(matches!(outcome, Err(SignInError::Sealed)), "{outcome:?}");
+}
+
+async fn codes_need_the_secret_that_they_were_sealed_with(house: House) {
+    let (phone, paper) = with_codes(&house, "kim").await;
+    for (n, ours) in [None, Some(secret("2"))].into_iter().enumerate() {
+        let rules = Rules {
+            secret: ours,
+            ..Rules::default()
+        };
+        let other = house.another_access().await;
+        let other = Access::new(other.engine().clone(), house.clock.clone(), rules);
+        let enter = async |password: &str, code: &str| {
+            let ask = SignIn::new("kim", password).with_code(code);
+            other.sign_in(ask, &Origin::default()).await
+        };
+        // Told to whoever knows the password, and no wrong try.
+        for _ in 0..6 {
+            let outcome = enter(PASSWORD, &code(&house, &phone)).await;
+            assert!(matches!(outcome, Err(SignInError::Sealed)), "{outcome:?}");
+        }
+        let wrong = enter("not the password", &code(&house, &phone)).await;
+        assert!(matches!(wrong, Err(SignInError::Wrong)));
+        assert!(enter(PASSWORD, &paper[n]).await.is_ok());
+    }
+    house.pass(seconds(30));
+    assert!(house.enter_with("kim", &code(&house, &phone)).await.is_ok());
+    let name = actor("kim");
+    let none = Access::new(
+        house.access.engine().clone(),
+        house.clock.clone(),
+        Rules::default(),
+    );
+    let Enrolment { secret, .. } = none.enrol(&name);
+    let refused = none.set_codes(&name, &secret, &code(&house, &secret)).await;
+    assert!(matches!(refused, Err(AccessError::NoSecret)));
 }

@@ -31,7 +31,8 @@ mod wishes;
 
 use jiff::{SignedDuration, Timestamp};
 use sugi_access::{
-    Access, AccessError, Cookie, NewOperator, Operator, Origin, Role, Rules, SignIn, SignInError,
+    Access, AccessError, Cookie, NewOperator, Operator, Origin, Role, Rules, Secret, SignIn,
+    SignInError,
 };
 use sugi_core::Actor;
 use sugi_engine::{Engine, clock::Clock};
@@ -70,7 +71,7 @@ impl House {
     fn of(place: Place, store: Store) -> Self {
         let clock = Clock::by_hand(Timestamp::from_second(1_800_000_000).unwrap());
         let engine = Engine::new(store, [], clock.clone());
-        let access = Access::new(engine, clock.clone(), Rules::default());
+        let access = Access::new(engine, clock.clone(), rules());
         Self {
             place,
             clock,
@@ -155,6 +156,18 @@ impl House {
     async fn is_in(&self, cookie: &Cookie) -> bool {
         self.access.session(cookie).await.unwrap().is_some()
     }
+}
+
+/// As an installation is that `sugi init` made.
+fn rules() -> Rules {
+    Rules {
+        secret: Some(secret("1")),
+        ..Rules::default()
+    }
+}
+
+fn secret(digit: &str) -> Secret {
+    Secret::parse(&digit.repeat(64)).unwrap()
 }
 
 fn actor(name: &str) -> Actor {

@@ -1,6 +1,6 @@
 //! Operators as they are kept and changed.
 
-use sugi_access::{AccessError, NewOperator, Operator, PasswordError, Role, Rules};
+use sugi_access::{AccessError, NewOperator, Operator, PasswordError, Role};
 use sugi_core::{Actor, ShopId};
 
 use crate::{House, PASSWORD, actor, together};
@@ -145,7 +145,7 @@ async fn a_role_a_shop_and_a_limit_hold(house: House) {
     }
     let lee = house.add("lee", &[]).await;
     assert!(lee.may_use(&"other".parse().unwrap()) && lee.may_move(u64::MAX, false));
-    assert_eq!(house.access.rules(), &Rules::default());
+    assert_eq!(house.access.rules(), &crate::rules());
 }
 
 async fn what_does_not_read_is_named_and_not_shown(house: House) {

@@ -381,7 +381,10 @@ async fn who_is_held_or_gone_is_not_let_in_by_a_passkey(house: House) {
     house.pass(minutes(1));
     assert!(house.show(&mut passkey).await.is_ok());
     house.change("kim", |kim| kim.active = false).await.unwrap();
+    house.pass(seconds(1));
     assert!(is_wrong(&house.show(&mut passkey).await));
+    let used_at = house.operator("kim").await.passkeys()[0].used_at;
+    assert_eq!(used_at, Some(house.clock.now() - seconds(1)));
     house.change("kim", |kim| kim.active = true).await.unwrap();
     assert!(house.show(&mut passkey).await.is_ok());
 }

@@ -81,9 +81,7 @@ pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) 
         }
         SignInError::Stale => w.e_stale.into(),
         SignInError::Copied => w.e_copied.into(),
-        SignInError::Wrong | SignInError::CodeNeeded | SignInError::PasskeyNeeded => {
-            w.e_wrong.to_owned()
-        }
+        _ => w.e_wrong.to_owned(),
     };
     refused(status, &text)
 }

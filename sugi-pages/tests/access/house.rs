@@ -1,11 +1,11 @@
 //! The whole service over loopback HTTP: sandbox, ledger, API and pages, with a clock that is moved by
 //! hand, and an operator for every role.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Mutex, time::Duration};
 
 use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
-use sugi_access::{Access, NewOperator, Role, Rules};
+use sugi_access::{Access, NewOperator, Role, Rules, Secret};
 use sugi_api::{Api, ApiKey, Scope};
 use sugi_core::Policy;
 use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
@@ -25,7 +25,7 @@ pub(crate) struct House {
     /// A payment that was approved.
     pub(crate) payment: String,
     dir: tempfile::TempDir,
-    _stop: oneshot::Sender<()>,
+    stops: Mutex<Vec<oneshot::Sender<()>>>,
     _sandbox: Sandbox,
 }
 
@@ -41,8 +41,18 @@ impl House {
         Self::with(Rules::default()).await
     }
 
-    /// The same with rules of its own.
+    /// The same with rules of its own, and a secret as `sugi init` makes one.
     pub(crate) async fn with(rules: Rules) -> Self {
+        let secret = Secret::parse(&"1".repeat(64)).unwrap();
+        Self::with_only(Rules {
+            secret: Some(secret),
+            ..rules
+        })
+        .await
+    }
+
+    /// The same with these rules and nothing besides.
+    pub(crate) async fn with_only(rules: Rules) -> Self {
         let sandbox = Sandbox::builder().start().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::by_hand(Clock::real().now());
@@ -53,15 +63,7 @@ impl House {
             let new = NewOperator::new(name.parse().unwrap(), roles, PASSWORD);
             access.add_operator(new).await.unwrap();
         }
-        let limits = sugi_api::Limits::default();
-        let api = Api::new(access.clone(), keys(), limits);
-        let router = sugi_api::router(&api, Pages::new(&api).router());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(sugi_api::serve(listener, router, limits, async {
-            let _ = stopped.await;
-        }));
+        let (address, stop) = serve(&access).await;
         let mut house = Self {
             address,
             engine,
@@ -69,7 +71,7 @@ impl House {
             clock,
             payment: String::new(),
             dir,
-            _stop: stop,
+            stops: Mutex::new(vec![stop]),
             _sandbox: sandbox,
         };
         let sale = serde_json::json!({
@@ -126,11 +128,32 @@ impl House {
         format!("{}; sugi-lang=en", self.sign_in(name).await)
     }
 
+    /// Serves another access beside, for as long as the house stands.
+    pub(crate) async fn beside(&self, access: Access) -> SocketAddr {
+        let (address, stop) = serve(&access).await;
+        self.stops.lock().unwrap().push(stop);
+        address
+    }
+
     /// Does something to the ledger behind everybody's back.
     pub(crate) fn harm(&self, sql: &str) {
         let db = rusqlite::Connection::open(self.dir.path().join("sugi.db")).unwrap();
         db.execute_batch(sql).unwrap();
     }
+}
+
+/// The service of an access, and what stops it when it is dropped.
+async fn serve(access: &Access) -> (SocketAddr, oneshot::Sender<()>) {
+    let limits = sugi_api::Limits::default();
+    let api = Api::new(access.clone(), keys(), limits);
+    let router = sugi_api::router(&api, Pages::new(&api).router());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    tokio::spawn(sugi_api::serve(listener, router, limits, async {
+        let _ = stopped.await;
+    }));
+    (address, stop)
 }
 
 /// One key for each scope, named and spelt as it.

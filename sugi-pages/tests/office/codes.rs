@@ -1,7 +1,7 @@
 //! One-time codes: set up on the page, asked for at the door.
 
 use jiff::SignedDuration;
-use sugi_access::Rules;
+use sugi_access::{Access, Rules};
 use totp_rs::{Builder, Secret};
 
 use crate::{
@@ -216,4 +216,68 @@ impl House {
         assert_eq!(self.set_codes(cookie, &secret, "").await.status, 200);
         secret
     }
+}
+
+#[tokio::test]
+async fn without_a_secret_none_are_set_up_and_the_page_says_what_to_do() {
+    let house = House::with_only(Rules::default()).await;
+    let cookie = house.english("looker").await;
+    for path in ["/account", "/account/codes"] {
+        let page = house.page("GET", path, &cookie).await.text;
+        assert!(
+            page.contains("an administrator has to name a secret_file"),
+            "{path}"
+        );
+        assert!(!page.contains("href=\"/account/codes\"") && value(&page, "secret").is_none());
+    }
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let refused = house.set_codes(&cookie, secret, "").await;
+    assert_eq!(refused.status, 422);
+    let why = problem(&refused.text).unwrap();
+    assert!(why.starts_with("One-time codes cannot be set up"), "{why}");
+    assert_eq!(house.enter("").await.status, 303, "none was set up");
+}
+
+#[tokio::test]
+async fn codes_that_another_secret_sealed_are_said_to_be_so() {
+    let house = House::new().await;
+    let cookie = house.english("looker").await;
+    let secret = house.offered(&cookie).await;
+    let paper = paper(&house.set_codes(&cookie, &secret, "").await.text);
+    let rules = Rules {
+        secret: Some(sugi_access::Secret::parse(&"2".repeat(64)).unwrap()),
+        ..Rules::default()
+    };
+    let other = Access::new(house.engine.clone(), house.clock.clone(), rules);
+    let other = house.beside(other).await;
+    let form = |code: &str| {
+        format!(
+            "name=looker&password={}&code={code}",
+            PASSWORD.replace(' ', "+")
+        )
+    };
+    let post = async |path: &str, form: &str| {
+        crate::http::Request::new(other, "POST", path)
+            .header("cookie", &cookie)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form)
+            .send()
+            .await
+    };
+    let refused = post("/sign-in", &form(&house.next_code(&secret))).await;
+    assert_eq!(refused.status, 503);
+    let why = problem(&refused.text).unwrap();
+    assert!(why.contains("your code cannot be checked"), "{why}");
+    let old = format!(
+        "old={}&code=000000&new=x&again=x",
+        PASSWORD.replace(' ', "+")
+    );
+    let refused = post("/account/password", &old).await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        problem(&refused.text)
+            .unwrap()
+            .starts_with("Your code cannot be checked")
+    );
+    assert_eq!(post("/sign-in", &form(&paper[0])).await.status, 303);
 }

@@ -150,7 +150,11 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     let config = Config::read(&path)?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     engine.recover().await?;
-    let access = Access::new(engine.clone(), Clock::real(), config.access_rules(at));
+    let access = Access::new(
+        engine.clone(),
+        Clock::real(),
+        config.access_rules_with_secret(at)?,
+    );
     let password = Zeroizing::new(clock::new_secret()[..16].to_owned());
     for name in OPERATORS {
         let name: Actor = name.parse()?;

@@ -43,6 +43,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             file.display()
         ));
     }
+    if args.place.make_secret()? {
+        print::talk(
+            "the secret of the one-time codes is made; keep it, and keep it apart from the ledger",
+        );
+    }
     let access = args.place.access().await?;
     let operators = access.operators().await?;
     let mut administrators = operators.iter().filter(|one| one.may(Role::Administer));

@@ -56,8 +56,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         "http"
     };
     let at = door.local_addr()?;
+    let access = Access::new(engine, Clock::real(), config.access_rules_with_secret(at)?);
     print::talk(&format!("listening on {scheme}://{at}"));
-    let access = Access::new(engine, Clock::real(), config.access_rules(at));
     let anchor = match &mail {
         Some((mailer, to)) if !to.is_empty() => Some(anchor::Post {
             mailer: mailer.clone(),

@@ -1,10 +1,19 @@
 //! `[access]`: what an installation has decided about its operators.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use sugi_access::{PasskeySite, Rules, SecondPerson};
+use sugi_access::{PasskeySite, Rules, SecondPerson, Secret};
+use sugi_engine::clock;
+
+use super::secret_file;
+
+/// Where the secret is in a configuration that sugi makes.
+pub(super) const SECRET_FILE: &str = "access-secret";
 
 /// The longest that anything here may be: a session is no way to stay signed in for ever.
 const IDLE_MINUTES_MAX: u32 = 24 * 60;
@@ -24,6 +33,12 @@ pub(crate) struct AccessConfig {
     /// there and nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) passkey_host: Option<String>,
+    /// What seals the secrets of one-time codes in the ledger: 64 hexadecimal digits, for the environment.
+    #[serde(skip_serializing)]
+    pub(crate) secret: Option<String>,
+    /// A file with that; relative to the configuration. Not in the ledger, and not beside its copies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secret_file: Option<PathBuf>,
     pub(crate) second_person: SecondPersonConfig,
 }
 
@@ -49,6 +64,8 @@ impl Default for AccessConfig {
             longest_hours: whole(rules.longest.as_hours()),
             code_required: rules.code_required,
             passkey_host: None,
+            secret: None,
+            secret_file: None,
             second_person: SecondPersonConfig::default(),
         }
     }
@@ -83,7 +100,66 @@ impl AccessConfig {
         if u64::from(self.idle_minutes) > u64::from(self.longest_hours) * 60 {
             return Err("access.idle_minutes is longer than access.longest_hours; a session would never be idle".into());
         }
+        if self.secret.is_some() && self.secret_file.is_some() {
+            return Err("give access.secret or access.secret_file, one of them".into());
+        }
         Ok(())
+    }
+
+    /// The installation's secret, if there is one.
+    pub(super) fn secret(
+        &self,
+        home: &Path,
+        credentials: Option<&Path>,
+    ) -> Result<Option<Secret>, String> {
+        if let Some(text) = &self.secret {
+            let secret = Secret::parse(text);
+            return secret
+                .map(Some)
+                .map_err(|why| format!("access.secret {why}"));
+        }
+        let Some(file) = &self.secret_file else {
+            return Ok(None);
+        };
+        let at = |why| format!("access.secret_file: {why}");
+        let file = secret_file::place(home, file, credentials).map_err(at)?;
+        let text = secret_file::read(&file).map_err(at)?;
+        let text = std::str::from_utf8(&text).unwrap_or_default();
+        let secret = Secret::parse(text);
+        secret
+            .map(Some)
+            .map_err(|why| at(format!("what stands in {} {why}", file.display())))
+    }
+
+    /// Makes the file of the secret, for its owner alone, if one is named and there is none. `true` if it
+    /// was made.
+    pub(super) fn make_secret(&self, home: &Path) -> std::io::Result<bool> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let Some(file) = self
+            .secret_file
+            .as_ref()
+            .filter(|file| !secret_file::is_credential(file))
+        else {
+            return Ok(false);
+        };
+        let mut options = std::fs::OpenOptions::new();
+        let made = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(home.join(file));
+        match made {
+            Ok(mut made) => {
+                let text = zeroize::Zeroizing::new(format!(
+                    "{}\n",
+                    *zeroize::Zeroizing::new(clock::new_secret())
+                ));
+                std::io::Write::write_all(&mut made, text.as_bytes())?;
+                made.sync_all().map(|()| true)
+            }
+            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(why) => Err(why),
+        }
     }
 
     pub(super) fn rules(&self, passkeys: Option<PasskeySite>) -> Rules {
@@ -97,6 +173,7 @@ impl AccessConfig {
             longest: SignedDuration::from_hours(self.longest_hours.into()),
             code_required: self.code_required,
             passkeys,
+            secret: None,
             second_person: SecondPerson {
                 close,
                 cancel_above,
@@ -335,5 +412,60 @@ mod tests {
         }
         let why = site(Some("localhost"), "192.0.2.1:80", false, true).unwrap_err();
         assert!(why.contains("this machine alone"), "{why}");
+    }
+
+    /// Where `sugi init` and `sugi serve` would find a secret.
+    fn with_file(home: &Path, file: &str) -> Result<Option<Secret>, String> {
+        let config = AccessConfig {
+            secret_file: Some(file.into()),
+            ..AccessConfig::default()
+        };
+        config.make_secret(home).map_err(|why| why.to_string())?;
+        config.secret(home, Some(home))
+    }
+
+    #[test]
+    fn a_secret_is_made_once_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let made = with_file(dir.path(), "secret").unwrap().unwrap();
+        let file = dir.path().join("secret");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = with_file(dir.path(), "secret").unwrap().unwrap();
+        assert!(made == again, "what is sealed would be lost");
+        let other = with_file(dir.path(), "other").unwrap().unwrap();
+        assert!(made != other);
+        // What systemd hands over is nobody's to make.
+        assert!(with_file(dir.path(), "credential:nothing").is_err());
+        let handed = with_file(dir.path(), "credential:secret").unwrap().unwrap();
+        assert!(made == handed);
+        assert_eq!(AccessConfig::default().secret(dir.path(), None), Ok(None));
+    }
+
+    #[test]
+    fn a_secret_that_is_none_is_refused_and_not_repeated() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("secret");
+        std::fs::write(&file, "changeit").unwrap();
+        for (mode, named) in [(0o600, "64 hexadecimal digits"), (0o644, "chmod o-rwx")] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let why = with_file(dir.path(), "secret").unwrap_err();
+            assert!(
+                why.starts_with("access.secret_file: ") && why.contains(named),
+                "{why}"
+            );
+            assert!(!why.contains("changeit"), "{why}");
+        }
+        let config = AccessConfig {
+            secret: Some("changeit".into()),
+            ..AccessConfig::default()
+        };
+        let why = config.secret(dir.path(), None).unwrap_err();
+        assert_eq!(
+            why,
+            "access.secret is 64 hexadecimal digits of chance, as `sugi init` makes them"
+        );
     }
 }

@@ -29,6 +29,12 @@ pub(crate) fn place(
     Ok(folder.join(name))
 }
 
+/// Whether it is systemd that hands a file over.
+pub(crate) fn is_credential(path: &Path) -> bool {
+    path.to_str()
+        .is_some_and(|path| path.starts_with(CREDENTIAL))
+}
+
 /// Reads a secret, unless everybody can.
 pub(crate) fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = file.display();

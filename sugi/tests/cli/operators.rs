@@ -96,6 +96,11 @@ fn the_first_set_up_makes_a_configuration_and_an_administrator_once() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
+    let secret = office.0.path().join("access-secret");
+    let mode = std::fs::metadata(&secret).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let sealed_with = std::fs::read_to_string(&secret).unwrap();
+    assert_eq!(sealed_with.trim().len(), 64);
     let why = office.refused(&["init", "--name", "kim"]);
     assert!(why.contains("--password-stdin"), "{why}");
     let (why, code) =
@@ -104,18 +109,17 @@ fn the_first_set_up_makes_a_configuration_and_an_administrator_once() {
     assert_eq!(office.lines(&["user", "list", "--json"]).len(), 0);
 
     // What somebody has made of the file stays.
-    std::fs::write(
-        office.config(),
-        format!("{first}\n[access]\nidle_minutes = 5\n"),
-    )
-    .unwrap();
+    let theirs = first.replace("# idle_minutes = 15 ", "idle_minutes = 5 ");
+    assert_ne!(first, theirs);
+    std::fs::write(office.config(), &theirs).unwrap();
     let made = office.json(&["init", "--name", "kim", "--password-stdin", "--json"]);
     assert_eq!(
         made["roles"],
         serde_json::json!(["key_in", "cancel", "close", "administer"])
     );
     let kept = std::fs::read_to_string(office.config()).unwrap();
-    assert!(kept.ends_with("idle_minutes = 5\n"));
+    assert_eq!(kept, theirs);
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), sealed_with);
     let why = office.refused(&["init", "--name", "lee", "--password-stdin"]);
     assert!(
         why.contains("already: kim") && why.contains("sugi user password"),
