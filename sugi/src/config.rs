@@ -271,10 +271,14 @@ impl Config {
         let secret = self.access.secret(&self.home, credentials.as_deref());
         let hint = "`sugi init` makes the file that access.secret_file names, if there is none";
         let secret = secret.map_err(|why| Failure::new(why).hint(hint).code(2))?;
-        Ok(Rules {
-            secret,
-            ..self.access_rules(at)
-        })
+        let rules = self.access_rules(at);
+        if rules.code_required && secret.is_none() && rules.passkeys.is_none() {
+            let what =
+                "access.code_required asks for one-time codes or passkeys, and nobody can have any";
+            let hint = "name a secret_file in [access] and run `sugi init`, or set passkey_host";
+            return Err(Failure::new(what).hint(hint).code(2));
+        }
+        Ok(Rules { secret, ..rules })
     }
 
     /// Makes the secret of the installation, if its file is named and is not there. `true` if it was made.
@@ -450,6 +454,22 @@ mod tests {
             ("SUGI_ACCESS__SECOND_PERSON__EXPORT", "true"),
         ] {
             assert_ne!(rules("", &[(name, value)]), by_default, "{name}");
+        }
+    }
+
+    #[test]
+    fn codes_are_not_required_where_nobody_can_have_any() {
+        let file = "listen = \"192.0.2.1:443\"\naccess = { code_required = true }";
+        let secret = ("SUGI_ACCESS__SECRET", "abcd".repeat(16));
+        let host = ("SUGI_ACCESS__PASSKEY_HOST", "pay.example.com".to_owned());
+        for (env, good) in [(None, false), (Some(secret), true), (Some(host), true)] {
+            let env: Vec<_> = env
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            let config = parse(file, &env).unwrap();
+            let rules = config.access_rules_with_secret(config.listen);
+            assert_eq!(rules.is_ok(), good, "{env:?}");
         }
     }
 
