@@ -6,6 +6,7 @@
 mod access;
 mod key;
 mod mail;
+mod passkeys;
 mod readable;
 mod secret_file;
 mod shop;
@@ -288,7 +289,7 @@ impl Config {
     }
 
     fn passkey_site(&self, at: SocketAddr) -> Result<Option<PasskeySite>, String> {
-        self.access.passkey_site(access::Listens {
+        self.access.passkey_site(passkeys::Listens {
             at,
             tls: self.tls.is_some(),
             behind_proxy: self.behind_proxy,
@@ -415,62 +416,6 @@ mod tests {
         assert_eq!(shop.cert, Path::new("/etc/sugi/splCert.pem"));
         assert_eq!(shop.velocity.sales_per_bin, 8);
         assert!((shop.seconds.quiet - 7.0).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn access_is_as_it_was_decided() {
-        let rules = |config: Config| config.access_rules(config.listen);
-        let as_said = |passkeys: Option<PasskeySite>| Rules {
-            passkeys,
-            ..Rules::default()
-        };
-        let here = Some(PasskeySite {
-            host: "localhost".into(),
-            origins: vec!["http://localhost:8080".into()],
-        });
-        let by_default = rules(parse(FILE, &[]).unwrap());
-        assert_eq!(by_default, as_said(here));
-        let elsewhere = parse("listen = \"192.0.2.1:443\"", &[]).unwrap();
-        assert_eq!(rules(elsewhere), as_said(None));
-        let file = "\
-            access = { idle_minutes = 5, longest_hours = 8, code_required = true, \
-            second_person = { close = false, cancel_above = 100_000 } }";
-        let env = [("SUGI_ACCESS__SECOND_PERSON__EXPORT", "true")];
-        let rules = |text: &str, env: &[(&str, &str)]| rules(parse(text, env).unwrap());
-        let decided = rules(file, &env);
-        assert_eq!(decided.idle.as_mins(), 5);
-        assert_eq!(decided.longest.as_hours(), 8);
-        assert!(decided.code_required);
-        let second = decided.second_person;
-        assert!(!second.close && second.export);
-        assert_eq!(second.cancel_above, Some(100_000));
-        for (name, value) in [
-            ("SUGI_ACCESS__IDLE_MINUTES", "7"),
-            ("SUGI_ACCESS__LONGEST_HOURS", "7"),
-            ("SUGI_ACCESS__CODE_REQUIRED", "true"),
-            ("SUGI_ACCESS__PASSKEY_HOST", "pay.example.com"),
-            ("SUGI_ACCESS__SECOND_PERSON__CLOSE", "false"),
-            ("SUGI_ACCESS__SECOND_PERSON__CANCEL_ABOVE", "7"),
-            ("SUGI_ACCESS__SECOND_PERSON__EXPORT", "true"),
-        ] {
-            assert_ne!(rules("", &[(name, value)]), by_default, "{name}");
-        }
-    }
-
-    #[test]
-    fn codes_are_not_required_where_nobody_can_have_any() {
-        let file = "listen = \"192.0.2.1:443\"\naccess = { code_required = true }";
-        let secret = ("SUGI_ACCESS__SECRET", "abcd".repeat(16));
-        let host = ("SUGI_ACCESS__PASSKEY_HOST", "pay.example.com".to_owned());
-        for (env, good) in [(None, false), (Some(secret), true), (Some(host), true)] {
-            let env: Vec<_> = env
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))
-                .collect();
-            let config = parse(file, &env).unwrap();
-            let rules = config.access_rules_with_secret(config.listen);
-            assert_eq!(rules.is_ok(), good, "{env:?}");
-        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ macro_rules! on_each_engine {
 
 mod audit;
 mod authenticator;
+mod challenges;
 mod codes;
 mod operators;
 mod passkeys;
