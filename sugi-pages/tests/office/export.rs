@@ -228,7 +228,7 @@ async fn too_much_for_one_file_is_refused() {
              last4, actor, created_at, updated_at)
          with recursive up(n) as (select 1 union all select n + 1 from up where n < 200000)
          select 'pay_f' || printf('%031x', n), 1, '', 'declined', shop, order_no, ordr_idxx, amount, 0, currency,
-             last4, actor, created_at, updated_at from up, payment where id like 'pay_0%1'",
+             last4, actor, created_at, updated_at from up, payment where id like 'pay_0000%1'",
     );
     for kind in ["csv", "xlsx"] {
         let answer = house
