@@ -251,7 +251,7 @@
   const says = part.dataset;
   const note = document.querySelector("[data-passkey-note]");
   const told = (text) => { if (note) { note.textContent = text; note.hidden = false; } };
-  if (location.hostname !== says.host) { told(note?.dataset.passkeyNote.replace("{}", says.host)); return; }
+  if (!says.origins.split(" ").includes(location.origin)) { told(note?.dataset.passkeyNote); return; }
   if (!window.PublicKeyCredential) { told(says.unsupported); return; }
   part.hidden = false;
 

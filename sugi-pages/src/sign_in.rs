@@ -51,7 +51,7 @@ struct Page {
     problem: Option<String>,
     code_needed: bool,
     p: &'static PasskeyWords,
-    /// The host where passkeys are good, and the script that shows them.
+    /// Where passkeys are good, and the script that shows them.
     passkeys: Option<(String, &'static str)>,
 }
 
@@ -68,7 +68,7 @@ impl Page {
         Self {
             lang,
             p: PasskeyWords::of(lang),
-            passkeys: site.map(|site| (site.host.clone(), assets::script_path())),
+            passkeys: site.map(|site| (site.origins.join(" "), assets::script_path())),
             t: Common::of(lang),
             w: SignInWords::of(lang),
             style: assets::style_path(),

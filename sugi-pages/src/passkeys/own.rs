@@ -18,8 +18,8 @@ use crate::{Pages, account, form::Form, trouble::Trouble, visitor::Visitor, writ
 pub(crate) struct Section {
     pub(crate) w: &'static PasskeyWords,
     pub(crate) rows: Vec<Row>,
-    /// The host where they are good; none, if they are not offered.
-    pub(crate) host: Option<String>,
+    /// Where they are good, and the sentence for who is elsewhere; none, if they are not offered.
+    pub(crate) offered: Option<(String, String)>,
     /// Whoever looks can do something about that.
     pub(crate) says_why_not: bool,
     pub(crate) name_chars_max: usize,
@@ -36,7 +36,7 @@ impl Section {
     pub(crate) fn of(pages: &Pages, visitor: &Visitor) -> Self {
         let w = PasskeyWords::of(visitor.lang);
         let me = visitor.operator();
-        let host = pages.access().rules().passkeys.as_ref();
+        let site = pages.access().rules().passkeys.as_ref();
         let fill = |text, at| crate::lang::fill(text, &[&write::time(at)]);
         let rows = me.passkeys().iter().map(|one| Row {
             id: one.id.clone(),
@@ -49,15 +49,19 @@ impl Section {
         Self {
             w,
             rows: rows.collect(),
-            host: host.map(|site| site.host.clone()),
-            says_why_not: host.is_none() && me.may(Role::Administer),
+            offered: site.map(|site| {
+                let at = site.origins.first().map_or("", String::as_str);
+                let elsewhere = crate::lang::fill(w.elsewhere, &[at]);
+                (site.origins.join(" "), elsewhere)
+            }),
+            says_why_not: site.is_none() && me.may(Role::Administer),
             name_chars_max: PASSKEY_NAME_CHARS_MAX,
         }
     }
 
     /// Whether there is anything to be seen or done.
     pub(crate) fn shows(&self) -> bool {
-        self.host.is_some() || self.says_why_not || !self.rows.is_empty()
+        self.offered.is_some() || self.says_why_not || !self.rows.is_empty()
     }
 }
 

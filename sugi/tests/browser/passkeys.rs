@@ -143,7 +143,7 @@ async fn at_another_address_there_is_no_way_to_try_and_the_page_says_where_there
     let note = house.until(&browser, note).await;
     assert_eq!(
         note.text().await.unwrap(),
-        "Passkeys can be used at localhost only."
+        format!("Passkeys can be used at {} only.", house.at_localhost(""))
     );
     let form = browser.find(By::Css("[data-passkey]")).await.unwrap();
     assert!(!form.is_displayed().await.unwrap());
