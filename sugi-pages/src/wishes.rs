@@ -19,7 +19,10 @@ use crate::{
     Pages,
     form::Form,
     lang::{Lang, fill, words},
-    payments::{detached, notice::Notice},
+    payments::{
+        detached,
+        notice::{self, Notice},
+    },
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::Visitor,
@@ -156,7 +159,7 @@ async fn carry_out(pages: &Pages, visitor: &Visitor, wish: Wish) -> Result<Respo
     {
         return Ok(to("/wishes"));
     }
-    let back = match &wish.what {
+    let page = match &wish.what {
         What::Cancel { payment, .. } | What::Close { payment, .. } => {
             format!("/payments/{payment}")
         }
@@ -172,10 +175,7 @@ async fn carry_out(pages: &Pages, visitor: &Visitor, wish: Wish) -> Result<Respo
         }
         Ok::<_, sugi_store::StoreError>(said)
     });
-    Ok(to(&match said.await?? {
-        None => back,
-        Some(said) => format!("{back}?said={}", said.code()),
-    }))
+    Ok(notice::back(&page, said.await??).into_response())
 }
 
 /// Whether what stands in the way passes: then the wish stays confirmed, and whoever may presses again.

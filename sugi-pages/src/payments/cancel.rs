@@ -11,7 +11,10 @@ use sugi_access::{Role, What, WishState};
 use sugi_core::{Payment, State as Stands};
 use sugi_engine::CancelAsk;
 
-use super::{detached, find, notice::Notice};
+use super::{
+    detached, find,
+    notice::{Notice, back},
+};
 use crate::{
     Pages,
     form::{Form, NoAmount},
@@ -34,10 +37,7 @@ pub(crate) async fn cancel(
         Ok(ask) => begin(&pages, &visitor, payment, ask).await?,
         Err(notice) => Some(notice),
     };
-    Ok(Redirect::to(&match notice {
-        None => page,
-        Some(notice) => format!("{page}?said={}", notice.code()),
-    }))
+    Ok(back(&page, notice))
 }
 
 /// Cancels, or asks a second person to. `None`: it is on its way, and the page tells how it ends.

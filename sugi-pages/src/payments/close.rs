@@ -12,7 +12,7 @@ use sugi_engine::{Resolution, ResolveAsk};
 use super::{
     cancel::{form_key, wished},
     detached, find,
-    notice::Notice,
+    notice::{Notice, back},
 };
 use crate::{Pages, form::Form, trouble::Trouble, visitor::Visitor};
 
@@ -31,10 +31,7 @@ pub(crate) async fn close(
         Ok(ask) => begin(&pages, &visitor, payment.id, ask).await?,
         Err(notice) => Some(notice),
     };
-    Ok(Redirect::to(&match notice {
-        None => page,
-        Some(notice) => format!("{page}?said={}", notice.code()),
-    }))
+    Ok(back(&page, notice))
 }
 
 async fn begin(

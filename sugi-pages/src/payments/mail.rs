@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::{
     cancel::form_key,
     detached, find,
-    notice::Notice,
+    notice::{Notice, back},
     receipt::{Slip, has_slip},
 };
 use crate::{Pages, form::Form, lang::Lang, trouble::Trouble, visitor::Visitor};
@@ -78,7 +78,7 @@ pub(crate) async fn send(
             detached(async move { *form.get_or_init(|| mail(&mailer, letter)).await }).await?
         }
     };
-    Ok(Redirect::to(&format!("{page}?said={}", notice.code())))
+    Ok(back(&page, Some(notice)))
 }
 
 fn letter(lang: Lang, slip: &Slip, to: &str, key: &str) -> Letter {

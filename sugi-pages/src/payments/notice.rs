@@ -1,6 +1,7 @@
 //! What became of something that was sent from a payment's page, carried back to it in its address as
 //! one of these words. Whatever else stands there says nothing.
 
+use axum::response::Redirect;
 use sugi_engine::{CancelError, ResolveError};
 use sugi_store::StoreError;
 
@@ -17,7 +18,7 @@ macro_rules! notices {
                 match code { $($code => Some(Self::$name),)* _ => None }
             }
 
-            pub(crate) fn code(self) -> &'static str {
+            fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
@@ -54,6 +55,14 @@ notices! {
     MailNot "mail-not" "메일 서버가 받지 않아 보내지 못했습니다. 주소를 확인하고 다시 보내거나 관리자에게 알리십시오." "The mail server did not take it. Check the address and send it again, or tell an administrator."
     MailUnknown "mail-unknown" "메일 서버가 끝까지 답하지 않아 보내졌는지 알 수 없습니다. 고객에게 받았는지 확인하십시오." "The mail server did not answer to the end, so it may have gone out. Ask the caller before you send it again."
     Ledger "ledger" "원장에 쓰지 못했습니다. 아래 처리 내역을 보고, 기록되지 않았으면 다시 시도하십시오." "The ledger could not be written. Look at what happened below, and try again if it is not there."
+}
+
+/// Back to a page, with a notice if there is something to say.
+pub(crate) fn back(page: &str, notice: Option<Notice>) -> Redirect {
+    match notice {
+        None => Redirect::to(page),
+        Some(notice) => Redirect::to(&format!("{page}?said={}", notice.code())),
+    }
 }
 
 impl From<&CancelError> for Notice {
