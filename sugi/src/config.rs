@@ -4,6 +4,7 @@
 //! `key_password` of `[shop.main]`. The environment wins over the file.
 
 mod access;
+mod file;
 mod key;
 mod mail;
 mod passkeys;
@@ -15,7 +16,6 @@ mod velocity;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -29,6 +29,7 @@ use sugi_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 pub(crate) use self::access::AccessConfig;
+pub(crate) use self::file::{write, write_first};
 pub(crate) use self::key::{Hashes, KeyConfig};
 use self::mail::MailConfig;
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
@@ -327,11 +328,11 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) -> Result<(), &'stat
             value,
         )
     } else {
-        // `30` and `true` are what they look like; everything else is text, and so is every password.
+        // `30` and `true` are what they look like; everything else is text, and so is every secret.
         let parsed: Option<toml::Value> = format!("v = {value}")
             .parse::<toml::Table>()
             .ok()
-            .filter(|_| !key.ends_with("password"))
+            .filter(|_| !key.ends_with("password") && key != "secret")
             .and_then(|mut t| t.remove("v"));
         table.insert(
             key.into(),
@@ -339,43 +340,6 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) -> Result<(), &'stat
         );
         Ok(())
     }
-}
-
-/// What a `sugi.toml` begins as.
-const FIRST: &str = include_str!("config/first.toml");
-
-/// Makes a first `sugi.toml`, for its owner alone; `false` if there is one.
-pub(crate) fn write_first(path: &Path) -> Result<bool, Failure> {
-    let failed = |why: std::io::Error| Failure::new(format!("{}: {why}", path.display()));
-    let mut options = std::fs::OpenOptions::new();
-    match options.write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            std::io::Write::write_all(&mut file, FIRST.as_bytes()).map_err(failed)?;
-            Ok(true)
-        }
-        Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(why) => Err(failed(why)),
-    }
-}
-
-/// The first line of a file that sugi wrote and may write again.
-const OURS: &str = "# Written by sugi for its sandbox. Take this line out, and the file is yours.";
-
-/// Writes a `sugi.toml` and the secret beside it, unless somebody has made the file theirs.
-pub(crate) fn write(path: &Path, config: &Config) -> Result<(), Failure> {
-    let failed = |why: std::io::Error| Failure::new(format!("{}: {why}", path.display()));
-    match std::fs::read_to_string(path) {
-        Ok(text) if !text.starts_with(OURS) => return Ok(()),
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(failed(why)),
-        _ => {}
-    }
-    let text = format!("{OURS}\n{}", toml::to_string(config)?);
-    let mut options = std::fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = file.open(path).map_err(failed)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
-    let home = path.parent().unwrap_or(Path::new("."));
-    config.access.make_secret(home).map_err(failed).map(drop)
 }
 
 #[cfg(test)]
@@ -420,10 +384,10 @@ mod tests {
 
     #[test]
     fn the_first_file_reads_as_it_is_and_with_all_of_it() {
-        let first = parse(FIRST, &[]).unwrap();
+        let first = parse(file::FIRST, &[]).unwrap();
         assert_eq!(first.ledger(), Path::new("/etc/sugi/ledger"));
         assert!(first.shop.is_empty() && first.key.is_empty());
-        let settings = FIRST.lines().filter_map(|line| {
+        let settings = file::FIRST.lines().filter_map(|line| {
             let setting = line.strip_prefix("# ").unwrap_or(line);
             let is_setting = setting.starts_with('[') || setting.contains(" = ");
             (is_setting && !setting.starts_with("database")).then_some(setting)
