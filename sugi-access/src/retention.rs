@@ -1,9 +1,12 @@
 //! Who bought is not kept for ever.
 
-use jiff::civil::Date;
+use jiff::{SignedDuration, civil::Date};
 use sugi_store::{Deed, Store, StoreError};
 
 use crate::Access;
+
+/// How far behind what was taken away before it is looked every night, for what was not settled then.
+const BEHIND: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 impl Access {
     /// Takes away who bought what was asked for before a day in Korea, and returns of how many
@@ -13,8 +16,28 @@ impl Access {
     /// # Errors
     /// What the ledger says. What was taken away by then is gone; begun again it goes on from there.
     pub async fn forget_buyers(&self, before: Date, by: &str) -> Result<u64, StoreError> {
+        self.forget_buyers_since(None, before, by).await
+    }
+
+    /// The same for whoever does it every night: what was done before is not walked again, but for a year
+    /// of it, in which something may have been in doubt.
+    ///
+    /// # Errors
+    /// As [`forget_buyers`](Self::forget_buyers).
+    pub async fn forget_more_buyers(&self, before: Date, by: &str) -> Result<u64, StoreError> {
+        let done = self.engine().store().buyers_forgotten().await?;
+        let since = done.map(|day| day.min(before).saturating_sub(BEHIND));
+        self.forget_buyers_since(since, before, by).await
+    }
+
+    async fn forget_buyers_since(
+        &self,
+        since: Option<Date>,
+        before: Date,
+        by: &str,
+    ) -> Result<u64, StoreError> {
         let store = self.engine().store();
-        if !store.keeps_buyers(before).await? {
+        if !store.keeps_buyers(since, before).await? {
             return Ok(0);
         }
         let deed = |outcome: String| Deed {
@@ -26,7 +49,7 @@ impl Access {
             origin: "-".into(),
         };
         self.write_down(deed("begun".into())).await?;
-        let taken = store.forget_buyers(before).await?;
+        let taken = store.forget_buyers(since, before).await?;
         self.write_down(deed(format!("{taken} payments"))).await?;
         Ok(taken)
     }

@@ -22,30 +22,48 @@ impl Store {
         format!("{SUBJECT}{day}")
     }
 
-    /// Whether a buyer is kept of a settled payment that was asked for before a day in Korea.
+    /// The newest day before which buyers were taken away, if they ever were.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn keeps_buyers(&self, before: Date) -> Result<bool, StoreError> {
-        let found = stretch(&self.engine, beginning(before)?, (i64::MIN, ""), 1).await?;
+    pub async fn buyers_forgotten(&self) -> Result<Option<Date>, StoreError> {
+        forgotten(&self.engine).await
+    }
+
+    /// Whether a buyer is kept of a settled payment that was asked for before a day in Korea. Days before
+    /// `since` are not looked at.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keeps_buyers(
+        &self,
+        since: Option<Date>,
+        before: Date,
+    ) -> Result<bool, StoreError> {
+        let since = first_moment(since)?;
+        let found = stretch(&self.engine, beginning(before)?, (since, ""), 1).await?;
         Ok(!found.is_empty())
     }
 
     /// Takes away who bought what was asked for before a day in Korea: name, mail and phone, in the
     /// journals and in what is made of them. What is not settled keeps its buyer. Returns how many
-    /// payments lost theirs; begun again it goes on where it ended.
+    /// payments lost theirs; begun again it goes on where it ended. Days before `since` are not looked at.
     ///
     /// # Errors
     /// [`StoreError::Failed`] when the audit does not tell of it yet (a buyer that is gone and that
     /// nobody owns up to is what [`verify`](Self::verify) names); what the database says.
-    pub async fn forget_buyers(&self, before: Date) -> Result<u64, StoreError> {
+    pub async fn forget_buyers(
+        &self,
+        since: Option<Date>,
+        before: Date,
+    ) -> Result<u64, StoreError> {
         if forgotten(&self.engine).await? < Some(before) {
             let why = "the audit does not tell of it; write that down first".into();
             return Err(StoreError::Failed { why });
         }
         let end = beginning(before)?;
         let mut taken = 0;
-        let mut last = (i64::MIN, String::new());
+        let mut last = (first_moment(since)?, String::new());
         loop {
             let found = stretch(&self.engine, end, (last.0, &last.1), STRETCH).await?;
             let Some(newest) = found.last() else {
@@ -72,6 +90,12 @@ pub(crate) async fn forgotten(engine: &Engine) -> Result<Option<Date>, StoreErro
         what: format!("`{SUBJECT}` is not followed by a day"),
     })?;
     Ok(Some(day))
+}
+
+/// The first moment of a day, or before all of them.
+fn first_moment(since: Option<Date>) -> Result<i64, StoreError> {
+    let since = since.map(beginning).transpose()?;
+    Ok(since.map_or(i64::MIN, Timestamp::as_microsecond))
 }
 
 /// When a day begins in Korea.

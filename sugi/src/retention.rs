@@ -58,7 +58,7 @@ async fn night(access: &Access, days: u32) -> Timestamp {
     let Ok(before) = before(now, days) else {
         return Timestamp::MAX;
     };
-    match access.forget_buyers(before, "sugi").await {
+    match access.forget_more_buyers(before, "sugi").await {
         Ok(taken) => {
             if taken > 0 {
                 tracing::info!(

@@ -139,7 +139,7 @@ async fn a_key_knows_its_buyer_until_they_are_taken_away() {
     };
     let end = store.audit_anchor().await.unwrap();
     store.audit(end, &[deed]).await.unwrap().unwrap();
-    assert_eq!(store.forget_buyers(tomorrow).await.unwrap(), 1);
+    assert_eq!(store.forget_buyers(None, tomorrow).await.unwrap(), 1);
     assert!(matches!(pay("홍길동").await, Ok(Outcome::Replayed(_))));
     house.agrees().await;
 }

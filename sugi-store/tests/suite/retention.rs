@@ -44,14 +44,20 @@ async fn buyers_go_and_the_proof_stays(mut house: House) {
     }
     let before = house.store().load(&id(1)).await.unwrap().unwrap();
     assert!(before.payment.request.order.buyer.name.is_some());
-    assert!(house.store().keeps_buyers(AFTER).await.unwrap());
+    assert!(house.store().keeps_buyers(None, AFTER).await.unwrap());
     // Of the day itself nothing is taken.
     let day = AFTER.yesterday().unwrap();
-    assert!(!house.store().keeps_buyers(day).await.unwrap());
+    assert!(!house.store().keeps_buyers(None, day).await.unwrap());
 
     own_up(&house, AFTER).await;
-    assert_eq!(house.store().forget_buyers(AFTER).await.unwrap(), 101);
-    assert_eq!(house.store().forget_buyers(AFTER).await.unwrap(), 0);
+    let store = house.store();
+    assert_eq!(store.buyers_forgotten().await.unwrap(), Some(AFTER));
+    // Of what is older than what is looked at, nothing is taken.
+    assert!(!store.keeps_buyers(Some(AFTER), AFTER).await.unwrap());
+    assert_eq!(store.forget_buyers(Some(AFTER), AFTER).await.unwrap(), 0);
+    assert!(store.keeps_buyers(Some(day), AFTER).await.unwrap());
+    assert_eq!(house.store().forget_buyers(None, AFTER).await.unwrap(), 101);
+    assert_eq!(house.store().forget_buyers(None, AFTER).await.unwrap(), 0);
 
     house.store().verify().await.unwrap();
     let after = house.store().load(&id(1)).await.unwrap().unwrap();
@@ -91,7 +97,7 @@ async fn what_is_not_settled_keeps_its_buyer(house: House) {
     house.then(&book, Event::Lost(lost)).await.unwrap();
     house.pay(2, "A-2").await.unwrap();
     own_up(&house, AFTER).await;
-    assert_eq!(house.store().forget_buyers(AFTER).await.unwrap(), 0);
+    assert_eq!(house.store().forget_buyers(None, AFTER).await.unwrap(), 0);
     for n in 1..=2 {
         let book = house.store().load(&id(n)).await.unwrap().unwrap();
         assert!(book.payment.request.order.buyer.name.is_some());
@@ -104,7 +110,7 @@ async fn a_buyer_that_nobody_owns_up_to_is_missed(house: House) {
         house.then(&book, declined()).await.unwrap();
     }
     own_up(&house, AFTER).await;
-    house.store().forget_buyers(AFTER).await.unwrap();
+    house.store().forget_buyers(None, AFTER).await.unwrap();
     house.store().verify().await.unwrap();
     // The audit is made to tell of an earlier day only.
     let subject = format!(
@@ -126,7 +132,7 @@ async fn nothing_is_taken_that_the_audit_does_not_tell_of(house: House) {
     let book = house.pay(1, "A-1").await.unwrap();
     house.then(&book, declined()).await.unwrap();
     own_up(&house, date(2027, 1, 15)).await;
-    let refused = house.store().forget_buyers(AFTER).await.unwrap_err();
+    let refused = house.store().forget_buyers(None, AFTER).await.unwrap_err();
     assert!(refused.to_string().contains("audit"), "{refused}");
     let book = house.store().load(&id(1)).await.unwrap().unwrap();
     assert!(book.payment.request.order.buyer.name.is_some());
