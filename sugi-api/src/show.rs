@@ -1,6 +1,7 @@
 //! A payment as the API shows it, for programs of our own that show payments as well: the same
 //! words everywhere.
 
+use nhn_kcp::Currency;
 use serde_json::Value;
 use sugi_core::{Event, Payment};
 use sugi_store::{Entry, Summary};
@@ -25,10 +26,10 @@ pub fn summary(summary: Summary) -> Value {
     json(&Line::of(summary))
 }
 
-/// What happened, in a sentence.
+/// What happened to a payment in this currency, in a sentence.
 #[must_use]
-pub fn event(event: &Event) -> String {
-    history::tell(event)
+pub fn event(event: &Event, currency: Currency) -> String {
+    history::tell(event, currency)
 }
 
 fn json(view: &impl serde::Serialize) -> Value {

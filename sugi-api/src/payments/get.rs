@@ -49,10 +49,11 @@ pub(crate) async fn get(
 impl Detail {
     pub(crate) fn of(payment: &Payment, journal: &[Entry]) -> Self {
         // What was written between the two reads is told next time.
+        let currency = payment.request.order.money.currency;
         let told = journal.iter().filter(|entry| entry.seq <= payment.seq);
         Self {
             payment: View::of(payment),
-            history: told.map(Happening::of).collect(),
+            history: told.map(|entry| Happening::of(entry, currency)).collect(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A payment's journal in plain words.
 
 use jiff::Timestamp;
+use nhn_kcp::{Amount, Currency, Money};
 use serde::Serialize;
 use sugi_core::{Event, Live, Mode, Source, VoidReason};
 use sugi_store::Entry;
@@ -24,18 +25,22 @@ pub(crate) struct Happening {
 }
 
 impl Happening {
-    pub(crate) fn of(entry: &Entry) -> Self {
+    pub(crate) fn of(entry: &Entry, currency: Currency) -> Self {
         Self {
             seq: entry.seq,
             at: entry.at,
             event: entry.event.name(),
-            text: tell(&entry.event),
+            text: tell(&entry.event, currency),
         }
     }
 }
 
-/// What happened, in a sentence.
-pub(crate) fn tell(event: &Event) -> String {
+/// What happened to a payment in this currency, in a sentence.
+pub(crate) fn tell(event: &Event, currency: Currency) -> String {
+    let money = |units| match Amount::new(units) {
+        Ok(amount) => Money { amount, currency }.to_string(),
+        Err(_) => format!("0 {currency}"),
+    };
     match event {
         Event::Requested(request) => {
             format!(
@@ -77,8 +82,10 @@ pub(crate) fn tell(event: &Event) -> String {
                     remaining,
                 } => {
                     format!(
-                        "found it, tno {}, with {remaining} left of {}",
-                        approval.tno, approval.amount
+                        "found it, tno {}, with {} left of {}",
+                        approval.tno,
+                        money(*remaining),
+                        money(approval.amount.get())
                     )
                 }
                 Live::Absent => "did not find it".into(),
@@ -102,24 +109,48 @@ pub(crate) fn tell(event: &Event) -> String {
                 .map_or_else(String::new, |tax| format!(" ({tax})"));
             format!(
                 "{} asked to cancel {}{parts}: {}",
-                order.by, order.amount, order.reason
+                order.by,
+                money(order.amount.get()),
+                order.reason
             )
         }
         Event::CancelSent(Mode::Full) => "The cancel of all of it is being sent to KCP.".into(),
         Event::CancelSent(Mode::Partial {
             amount, remaining, ..
         }) => {
+            let (amount, remaining) = (money(amount.get()), money(remaining.get()));
             format!("The cancel of {amount} out of {remaining} is being sent to KCP.")
         }
-        Event::CancelDone { remaining } => format!("The cancel took effect; {remaining} is left."),
+        Event::CancelDone { remaining } => {
+            format!("The cancel took effect; {} is left.", money(*remaining))
+        }
         Event::CancelRefused { refusal, .. } => format!(
             "KCP refused the cancel: {} {}",
             refusal.code, refusal.message
         ),
         Event::CancelFailed { remaining, .. } => {
+            let remaining = money(*remaining);
             format!("The cancel did not take effect; KCP's books show {remaining} left.")
         }
         Event::CancelLost { why } => format!("The cancel's answer was lost: {why}."),
         Event::CancelNotSent { why } => format!("The cancel was not sent: {why}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_told_in_its_currency() {
+        let left = |remaining, currency| tell(&Event::CancelDone { remaining }, currency);
+        assert_eq!(
+            left(123_456, Currency::Usd),
+            "The cancel took effect; 1,234.56 USD is left."
+        );
+        assert_eq!(
+            left(0, Currency::Krw),
+            "The cancel took effect; 0 KRW is left."
+        );
     }
 }

@@ -58,7 +58,7 @@ async fn a_part_says_how_it_divides_and_the_rest_follows() {
     assert_eq!(house.left("A-1"), 0);
     let told = house.get(&format!("/v1/payments/{id}")).await.text;
     assert!(
-        told.contains("cancel 320 (200 supply, 20 VAT, 100 tax-free)"),
+        told.contains("cancel 320 KRW (200 supply, 20 VAT, 100 tax-free)"),
         "{told}"
     );
 }

@@ -16,13 +16,13 @@ pub(crate) struct Happening {
 }
 
 pub(crate) fn of(lang: Lang, payment: &Payment, journal: &[Entry]) -> Vec<Happening> {
-    let currency = payment.request.order.money.currency.to_string();
-    let money = |amount| write::money(lang, amount, &currency);
+    let currency = payment.request.order.money.currency;
+    let money = |amount| write::money(lang, amount, currency.as_str());
     let tell = |entry: &Entry| Happening {
         at: write::time(entry.at),
         text: match lang {
             Lang::Ko => korean(&entry.event, &money),
-            Lang::En => sugi_api::show::event(&entry.event),
+            Lang::En => sugi_api::show::event(&entry.event, currency),
         },
     };
     journal.iter().map(tell).collect()

@@ -86,7 +86,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             "{:>3}  {}  {}",
             entry.seq,
             print::time(entry.at),
-            sugi_api::show::event(&entry.event)
+            sugi_api::show::event(&entry.event, money.currency)
         ));
     }
     Ok(())
