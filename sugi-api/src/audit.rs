@@ -38,6 +38,10 @@ impl Who {
 #[derive(Debug, Clone)]
 pub struct Audited(pub String);
 
+/// An answer that shows nothing of anybody, whatever its address names: a look at it is no deed.
+#[derive(Debug, Clone, Copy)]
+pub struct Unaudited;
+
 /// Writes down what was asked for and how it ended, before the answer goes out.
 pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let who = Who::default();
@@ -96,7 +100,9 @@ impl Open {
     fn answered(&mut self, response: &Response) -> Option<Deed> {
         let mut deed = self.deed.take()?;
         let (status, seen) = (response.status(), response.extensions().get::<Audited>());
-        if self.is_look && seen.is_none() && deed.subject.is_empty() && !is_refusal(status) {
+        let shows_nothing = response.extensions().get::<Unaudited>().is_some()
+            || seen.is_none() && deed.subject.is_empty();
+        if self.is_look && shows_nothing && !is_refusal(status) {
             return None;
         }
         deed.actor = self.who.name();

@@ -49,7 +49,7 @@ use sugi_access::Access;
 use sugi_engine::{Engine, clock::Clock};
 use tokio::sync::Semaphore;
 
-pub use audit::{Audited, Who};
+pub use audit::{Audited, Unaudited, Who};
 pub use body::{BODY_BYTES_MAX, read_body};
 pub use document::document;
 pub use door::{Door, Tls, TlsError};

@@ -9,10 +9,11 @@ use std::{
 };
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use serde_json::{Value, json};
+use sugi_api::Unaudited;
 use sugi_core::Actor;
 
 use crate::{Pages, trouble::Trouble, visitor::Visitor};
@@ -101,14 +102,15 @@ pub(crate) async fn show(
     State(pages): State<Pages>,
     visitor: Visitor,
     Path(name): Path<String>,
-) -> Result<Json<Value>, Trouble> {
+) -> Result<(Extension<Unaudited>, Json<Value>), Trouble> {
     let found = pages.0.exports.find(&name, &visitor.operator().name);
     let one = found.ok_or(Trouble::NotFound)?;
-    Ok(Json(json!({
+    let far = json!({
         "done": one.done.load(Ordering::Relaxed),
         "total": one.total,
         "over": one.over.load(Ordering::Relaxed),
-    })))
+    });
+    Ok((Extension(Unaudited), Json(far)))
 }
 
 #[cfg(test)]

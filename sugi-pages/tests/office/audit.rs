@@ -65,6 +65,24 @@ async fn the_newest_comes_first_and_looking_is_a_deed() {
 }
 
 #[tokio::test]
+async fn how_the_pages_look_is_no_deed() {
+    let (house, cookie) = house().await;
+    let page = house.page("GET", "/payments", &cookie).await;
+    let names = between(&page.text, "=\"/assets/", "\"");
+    assert_eq!(names.len(), 2, "{names:?}");
+    for name in names {
+        let path = format!("/assets/{name}");
+        assert_eq!(house.page("GET", &path, "").await.status, 200);
+    }
+    let found = rows(&audit(&house, &cookie, "").await);
+    assert!(
+        found.iter().any(|(_, row)| row.contains("GET /payments"))
+            && !found.iter().any(|(_, row)| row.contains("assets")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
 async fn it_is_found_by_who_and_by_what() {
     let (house, cookie) = house().await;
     note(&house, "operator:김 대리", "pay_1").await;
