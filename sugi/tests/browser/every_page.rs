@@ -1,23 +1,110 @@
-//! Every page, in both languages, on a telephone and on a desk: light enough, nothing from elsewhere,
-//! nothing that axe finds, and a picture of it to be looked at.
+//! Every page, in both languages, on a telephone and on a desk, light, dark and on paper: small enough,
+//! nothing from elsewhere, nothing that axe finds, and a picture of it to be looked at.
 
 use std::{fs, path::Path};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::house::{House, size};
+use crate::house::{House, keys};
 
 /// Over the wire, style and script included.
 const PAGE_BYTES_MAX: u64 = 60_000;
+
+/// How a page is looked at.
+#[derive(Clone, Copy)]
+struct View {
+    name: &'static str,
+    width: u64,
+    scheme: &'static str,
+    media: &'static str,
+}
+
+const DESK: View = View::new("1440", 1_440, "light", "screen");
+
+const VIEWS: [View; 4] = [
+    View::new("390", 390, "light", "screen"),
+    DESK,
+    View::new("dark", 1_440, "dark", "screen"),
+    // A4 without its margins. Who works in the dark prints on white paper all the same.
+    View::new("paper", 734, "dark", "print"),
+];
+
+impl View {
+    const fn new(
+        name: &'static str,
+        width: u64,
+        scheme: &'static str,
+        media: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            width,
+            scheme,
+            media,
+        }
+    }
+
+    /// Looks at the page that is open in this way, all of it at once.
+    async fn at(self, browser: &WebDriver) {
+        let scheme = json!([{ "name": "prefers-color-scheme", "value": self.scheme }]);
+        let media = json!({ "media": self.media, "features": scheme });
+        let tools = browser.cdp();
+        let media = tools.send_raw("Emulation.setEmulatedMedia", media).await;
+        media.unwrap();
+        let mut height = 800;
+        for _ in 0..2 {
+            let size = json!({
+                "width": self.width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+            });
+            let set = tools.send_raw("Emulation.setDeviceMetricsOverride", size);
+            set.await.unwrap();
+            let tall = "return document.documentElement.scrollHeight + 40";
+            let tall = browser.execute(tall, vec![]).await.unwrap();
+            height = tall.json().as_u64().unwrap().clamp(800, 6_000);
+        }
+    }
+}
 
 pub(crate) fn axe() -> String {
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/axe/axe.min.js");
     fs::read_to_string(place).expect("axe-core is not here; ./test installs it")
 }
 
-/// Looks at a page that is open.
+/// Looks at a page that is open in every way; whatever is wrong with it.
 pub(crate) async fn look(browser: &WebDriver, axe: &str, name: &str) -> Vec<String> {
+    let mut found = weigh(browser, name).await;
+    // The script gets in through the driver, past the policy that the page has.
+    browser.execute(axe, vec![]).await.unwrap();
+    for view in VIEWS {
+        let name = format!("{name}-{}", view.name);
+        view.at(browser).await;
+        if view.media == "screen" {
+            found.extend(violations(browser, &name).await);
+        }
+        let wide = "return document.documentElement.scrollWidth > innerWidth";
+        if browser.execute(wide, vec![]).await.unwrap().json() == &Value::Bool(true) {
+            found.push(format!("{name}: wider than the window"));
+        }
+        let cut = "return [...document.querySelectorAll('.scroll')].some((one) => one.scrollWidth > one.clientWidth)";
+        if browser.execute(cut, vec![]).await.unwrap().json() == &Value::Bool(true) {
+            found.push(format!("{name}: a table is cut off"));
+        }
+        let ground =
+            "return getComputedStyle(document.body).backgroundColor === 'rgb(255, 255, 255)'";
+        let white = browser.execute(ground, vec![]).await.unwrap();
+        if view.media == "print" && white.json() != &Value::Bool(true) {
+            found.push(format!("{name}: is no white paper"));
+        }
+        picture(browser, &name).await;
+    }
+    // Nobody can click on paper.
+    DESK.at(browser).await;
+    found
+}
+
+/// What the page and all that it asks for weigh, and where it comes from.
+async fn weigh(browser: &WebDriver, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     let sizes = r#"
         const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
@@ -34,23 +121,22 @@ pub(crate) async fn look(browser: &WebDriver, axe: &str, name: &str) -> Vec<Stri
             found.push(format!("{name}: asks {address}"));
         }
     }
-    // The script gets in through the driver, past the policy that the page has.
-    browser.execute(axe, vec![]).await.unwrap();
+    found
+}
+
+/// What axe finds.
+async fn violations(browser: &WebDriver, name: &str) -> Vec<String> {
     let run = r#"
         const done = arguments[arguments.length - 1];
         axe.run(document, { resultTypes: ["violations"] }).then((all) => done(all.violations.map((one) =>
             one.id + ": " + one.nodes.map((node) => node.html.slice(0, 160)).join(" | "))));"#;
     let violations = browser.execute_async(run, vec![]).await.unwrap();
     let violations: Vec<String> = serde_json::from_value(violations.json().clone()).unwrap();
-    found.extend(violations.into_iter().map(|what| format!("{name}: {what}")));
-    let wide = "return document.documentElement.scrollWidth > innerWidth";
-    if browser.execute(wide, vec![]).await.unwrap().json() == &Value::Bool(true) {
-        found.push(format!("{name}: wider than the window"));
-    }
-    found
+    let violations = violations.into_iter();
+    violations.map(|what| format!("{name}: {what}")).collect()
 }
 
-pub(crate) async fn picture(browser: &WebDriver, name: &str) {
+async fn picture(browser: &WebDriver, name: &str) {
     let dir = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../target/screenshots"
@@ -60,62 +146,95 @@ pub(crate) async fn picture(browser: &WebDriver, name: &str) {
     fs::write(dir.join(format!("{name}.png")), png).unwrap();
 }
 
-/// The whole page on one picture.
-async fn as_tall_as_it_is(browser: &WebDriver, width: u32) {
-    size(browser, width, 900).await;
-    let tall = "return document.documentElement.scrollHeight + 40";
-    let tall = browser.execute(tall, vec![]).await.unwrap();
-    let tall = tall.json().as_u64().unwrap().clamp(900, 6_000);
-    size(browser, width, u32::try_from(tall).unwrap()).await;
+/// Something of everything: sales, one that is given back in part, one that was declined, and one that
+/// stays in doubt and waits for a second person to close it. Where each of them is.
+async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)> {
+    let page = |sale: &Value| format!("/payments/{}", sale["id"].as_str().unwrap());
+    let sale = page(&house.sale("P-1"));
+    let part = house.sale("P-2");
+    house.cancel(&part, 50_000);
+    let number = kcp_sandbox::magic_card(99, "CC61").unwrap();
+    let card = json!({ "card": { "number": number, "expiry": "2030-12" } });
+    let declined = page(&house.pay("P-3", &card));
+    house.fault("lose_answer");
+    let elsewhere = json!({ "shop": "no-lookup", "amount": 1_234_567 });
+    let doubt = page(&house.pay("P-4", &elsewhere));
+    browser.goto(house.at(&doubt)).await.unwrap();
+    for (field, text) in [("tno", "26000000000001"), ("note", "KCP 상점관리자")] {
+        let field = house.until(browser, By::Id(field)).await;
+        field.send_keys(text).await.unwrap();
+    }
+    let close = browser.find(By::Css("form[action$='/close'] .button"));
+    close.await.unwrap().click().await.unwrap();
+    house.until(browser, By::Css(".notice[role=alert]")).await;
+    vec![
+        ("receipt", format!("{sale}/receipt")),
+        ("receipt-part", format!("{}/receipt", page(&part))),
+        ("payment", sale),
+        ("payment-part", page(&part)),
+        ("payment-declined", declined),
+        ("payment-doubt", doubt),
+    ]
 }
 
-async fn pages(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)> {
-    let mut pages: Vec<_> = [
-        ("keyin", "/keyin"),
-        ("payments", "/payments"),
-        ("doubts", "/doubts"),
-        ("wishes", "/wishes"),
-        ("day", "/day"),
-        ("settings", "/settings"),
-        ("audit", "/settings/audit"),
-        ("account", "/account"),
-    ]
-    .map(|(name, path)| (name, path.to_owned()))
-    .into();
-    browser.goto(house.at("/payments")).await.unwrap();
-    let link = browser
-        .find(By::Css("main a[href^='/payments/pay_']"))
-        .await;
-    let payment = link.unwrap().attr("href").await.unwrap().unwrap();
-    pages.push(("receipt", format!("{payment}/receipt")));
-    pages.push(("payment", payment));
-    pages
+/// What else there is to see, by name.
+const PAGES: [(&str, &str); 12] = [
+    ("keyin", "/keyin"),
+    ("payments", "/payments"),
+    ("doubts", "/doubts"),
+    ("wishes", "/wishes"),
+    ("day", "/day"),
+    ("settings", "/settings"),
+    ("operator", "/settings/operators/demo2"),
+    ("add-operator", "/settings/add-operator"),
+    ("audit", "/settings/audit"),
+    ("account", "/account"),
+    ("codes", "/account/codes"),
+    ("nothing", "/payments/nothing"),
+];
+
+/// The page to key in at, when something was wrong; and the keys that there are.
+async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -> Vec<String> {
+    browser.goto(house.at("/keyin")).await.unwrap();
+    for (field, text) in [
+        ("amount", "1234567"),
+        ("card", "4111111111111111"),
+        ("expiry", "1220"),
+        ("holder", "951399"),
+        ("password", "00"),
+    ] {
+        let field = house.until(browser, By::Id(field)).await;
+        field.send_keys(text).await.unwrap();
+    }
+    browser
+        .find(By::Id("charge"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    house.until(browser, By::Css("#expiry[aria-invalid]")).await;
+    let mut found = look(browser, axe, &format!("keyin-wrong-{lang}")).await;
+    browser.goto(house.at("/day")).await.unwrap();
+    keys(browser, "?").await;
+    house.until(browser, By::Css("#keys[open]")).await;
+    found.extend(look(browser, axe, &format!("keys-{lang}")).await);
+    found
 }
 
 async fn every_page_in(lang: &str) {
     let (house, axe) = (House::new().await, axe());
-    let mut found = Vec::new();
     let browser = house.stranger(lang).await;
     browser.goto(house.at("/sign-in")).await.unwrap();
-    found.extend(look(&browser, &axe, &format!("sign-in-{lang}")).await);
-    for width in [390, 1_440] {
-        as_tall_as_it_is(&browser, width).await;
-        picture(&browser, &format!("sign-in-{lang}-{width}")).await;
+    let mut found = look(&browser, &axe, &format!("sign-in-{lang}")).await;
+    house.sign_in(&browser).await;
+    let mut pages = scene(&house, &browser).await;
+    pages.extend(PAGES.map(|(name, path)| (name, path.to_owned())));
+    for (name, path) in pages {
+        browser.goto(house.at(&path)).await.unwrap();
+        found.extend(look(&browser, &axe, &format!("{name}-{lang}")).await);
     }
-    browser.quit().await.unwrap();
-    let browser = house.browser(lang).await;
-    for order in 1..=3 {
-        house.sale(&format!("P-{lang}-{order}"));
-    }
-    for (name, path) in pages(&house, &browser).await {
-        for width in [390, 1_440] {
-            browser.goto(house.at(&path)).await.unwrap();
-            as_tall_as_it_is(&browser, width).await;
-            let name = format!("{name}-{lang}-{width}");
-            found.extend(look(&browser, &axe, &name).await);
-            picture(&browser, &name).await;
-        }
-    }
+    found.extend(in_between(&house, &browser, &axe, lang).await);
     browser.quit().await.unwrap();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -135,21 +135,38 @@ impl House {
         self.control("POST", "/faults", &fault);
     }
 
-    /// Takes a payment through the API, so that there is something to see.
+    /// Takes a payment through the API, so that there is something to see; returns it.
     pub(crate) fn sale(&self, order_no: &str) -> Value {
-        self.sale_at("main", order_no)
+        self.pay(order_no, &json!({}))
     }
 
-    /// The same at one of the demo's shops.
-    pub(crate) fn sale_at(&self, shop: &str, order_no: &str) -> Value {
-        let sale = json!({
-            "shop": shop, "order_no": order_no, "amount": 150_000, "product": "테스트 상품, \"특가\" 🎁",
+    /// The same, with other fields than most sales have.
+    pub(crate) fn pay(&self, order_no: &str, other: &Value) -> Value {
+        let mut sale = json!({
+            "shop": "main", "order_no": order_no, "amount": 150_000, "product": "테스트 상품, \"특가\" 🎁",
             "buyer": { "name": "홍길동", "phone": "01000000000" },
             "card": { "number": "4111111111111111", "expiry": "2030-12" },
         });
+        for (name, value) in other.as_object().unwrap() {
+            sale[name] = value.clone();
+        }
+        self.api("/v1/payments", order_no, &sale)
+    }
+
+    /// Gives a part of a sale back through the API.
+    pub(crate) fn cancel(&self, sale: &Value, amount: u64) {
+        let path = format!(
+            "/v1/payments/{}/cancellations",
+            sale["id"].as_str().unwrap()
+        );
+        let part = json!({ "amount": amount, "reason": "고객 변심" });
+        self.api(&path, "part", &part);
+    }
+
+    fn api(&self, path: &str, once: &str, body: &Value) -> Value {
         let key = self.about["api_key"].as_str().unwrap();
-        let headers = format!("authorization: Bearer {key}\r\nidempotency-key: {order_no}\r\n");
-        Self::ask(&self.about["url"], "POST", "/v1/payments", &headers, &sale)
+        let headers = format!("authorization: Bearer {key}\r\nidempotency-key: {once}\r\n");
+        Self::ask(&self.about["url"], "POST", path, &headers, body)
     }
 
     /// Asks the sandbox's control port.
@@ -206,6 +223,6 @@ pub(crate) async fn keys(browser: &WebDriver, text: &str) -> usize {
 }
 
 /// Makes the window so large.
-pub(crate) async fn size(browser: &WebDriver, width: u32, height: u32) {
+async fn size(browser: &WebDriver, width: u32, height: u32) {
     browser.set_window_rect(0, 0, width, height).await.unwrap();
 }

@@ -4,8 +4,10 @@
 //! `target/screenshots`, to be looked at.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
-mod after;
+mod cancel;
 mod every_page;
 mod house;
 mod key_in;
+mod lang;
 mod passkeys;
+mod search;

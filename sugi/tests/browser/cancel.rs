@@ -1,0 +1,86 @@
+//! Money given back by hand, part by part, until nothing is left.
+
+use thirtyfour::{Key, prelude::*};
+
+use crate::house::House;
+
+/// Writes an amount over the one that stands there, and why; then sends it, twice if so.
+async fn give_back(browser: &WebDriver, amount: &str, twice: bool) {
+    let field = browser.find(By::Id("cancel-amount")).await.unwrap();
+    field.send_keys(Key::Control + "a").await.unwrap();
+    field.send_keys(amount).await.unwrap();
+    let reason = browser.find(By::Id("reason")).await.unwrap();
+    reason.send_keys("고객 변심").await.unwrap();
+    let button = browser.find(By::Css("#acts .danger")).await.unwrap();
+    let chain = browser.action_chain();
+    let chain = if twice {
+        chain.double_click_element(&button)
+    } else {
+        chain.click_element(&button)
+    };
+    chain.perform().await.unwrap();
+}
+
+/// What stands beside a name.
+fn fact(name: &str, text: &str) -> By {
+    By::XPath(format!(
+        "//*[@id='facts']//dt[.='{name}']/following-sibling::dd[1][.='{text}']"
+    ))
+}
+
+/// What is left of the only sale, and how many times something was given back, as KCP has it.
+fn at_kcp(house: &House) -> (u64, usize) {
+    let books = house.books();
+    let [sale] = books.as_slice() else {
+        panic!("{books:?}");
+    };
+    let cancels = sale["cancels"].as_array().unwrap().len();
+    (sale["remaining"].as_u64().unwrap(), cancels)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_is_given_back_part_by_part_until_nothing_is_left() {
+    let house = House::new().await;
+    let browser = house.browser("ko").await;
+    let sale = house.sale("C-1");
+    let page = house.at(&format!("/payments/{}", sale["id"].as_str().unwrap()));
+    browser.goto(&page).await.unwrap();
+    // More than there is.
+    give_back(&browser, "150001", false).await;
+    let notice = house.until(&browser, By::Css(".notice[role=alert]")).await;
+    assert_eq!(
+        notice.text().await.unwrap(),
+        "남은 금액보다 많습니다. 취소된 것은 없습니다."
+    );
+    assert_eq!(at_kcp(&house), (150_000, 0));
+    // A part, with a double click.
+    give_back(&browser, "50,000", true).await;
+    house.until(&browser, fact("남은 금액", "100,000원")).await;
+    assert_eq!(at_kcp(&house), (100_000, 1));
+    let hint = browser.find(By::Id("cancel-hint")).await.unwrap();
+    let hint = hint.text().await.unwrap();
+    assert!(hint.starts_with("남은 금액 100,000원."), "{hint}");
+    // As much as there was at first is more than what is left now.
+    give_back(&browser, "150000", false).await;
+    house.until(&browser, By::Css(".notice[role=alert]")).await;
+    assert_eq!(at_kcp(&house), (100_000, 1));
+    // Another part; the page of what became of it, once more, gives nothing back.
+    give_back(&browser, "30000", false).await;
+    house.until(&browser, fact("남은 금액", "70,000원")).await;
+    browser.refresh().await.unwrap();
+    house.until(&browser, fact("남은 금액", "70,000원")).await;
+    assert_eq!(at_kcp(&house), (70_000, 2));
+    // What stands in the form is all that is left.
+    let reason = browser.find(By::Id("reason")).await.unwrap();
+    reason.send_keys("나머지" + Key::Enter).await.unwrap();
+    house.until(&browser, fact("남은 금액", "0원")).await;
+    assert_eq!(at_kcp(&house), (0, 3));
+    let said = browser.find(By::Css(".result h1")).await.unwrap();
+    assert_eq!(said.text().await.unwrap(), "취소되었습니다");
+    let form = browser.find_all(By::Css("#acts form")).await.unwrap();
+    assert!(
+        form.is_empty(),
+        "nothing is left, and there is a form for it"
+    );
+    browser.quit().await.unwrap();
+}

@@ -1,0 +1,70 @@
+//! The search box: whatever a caller can name, typed in as they say it.
+
+use serde_json::json;
+use thirtyfour::{Key, prelude::*};
+
+use crate::house::{House, keys};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
+    let house = House::new().await;
+    let browser = house.browser("ko").await;
+    let ours = house.sale("S-1");
+    let other = json!({
+        "amount": 2_000,
+        "buyer": { "name": "김철수", "phone": "010-9999-8888" },
+        "card": { "number": "5555555555554444", "expiry": "2030-12" },
+    });
+    let other = house.pay("S-2", &other);
+    let text = |payment: &serde_json::Value, pointer: &str| {
+        let text = payment.pointer(pointer).unwrap().as_str().unwrap();
+        text.to_owned()
+    };
+    let enter = char::from(Key::Enter).to_string();
+    browser.goto(house.at("/payments")).await.unwrap();
+    house
+        .until(&browser, By::XPath("//*[@id='list'][count(.//tbody/tr)=2]"))
+        .await;
+    // By turns, so that what is looked for never stands there already.
+    for (n, typed) in [
+        "S-1".to_owned(),
+        "S-2".into(),
+        "홍길동".into(),
+        "김철수".into(),
+        "010-0000-0000".into(),
+        "01099998888".into(),
+        "1111".into(),
+        "4444".into(),
+        text(&ours, "/approval/app_no"),
+        text(&other, "/approval/app_no"),
+        text(&ours, "/tno"),
+        text(&other, "/tno"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        // The box has the focus at first; later a key goes there, and what stood in it is typed over.
+        if n > 0 {
+            keys(&browser, "/").await;
+        }
+        keys(&browser, typed).await;
+        keys(&browser, &enter).await;
+        let order = ["S-1", "S-2"][n % 2];
+        let row = format!("//*[@id='list'][count(.//tbody/tr)=1]//a[.='{order}']");
+        house.until(&browser, By::XPath(row)).await;
+        let typed_in = browser.find(By::Id("q")).await.unwrap();
+        assert_eq!(typed_in.prop("value").await.unwrap().as_ref(), Some(typed));
+    }
+    // Nobody has this one, and the page says so.
+    keys(&browser, "/").await;
+    keys(&browser, &format!("없는 사람{enter}")).await;
+    let empty = house.until(&browser, By::Css("#list > .notice")).await;
+    assert_eq!(empty.text().await.unwrap(), "조건에 맞는 결제가 없습니다.");
+    // A payment's own name leads to its page.
+    keys(&browser, "/").await;
+    keys(&browser, &format!("{}{enter}", text(&other, "/id"))).await;
+    house.until(&browser, By::Id("facts")).await;
+    let address = browser.current_url().await.unwrap();
+    assert_eq!(address.path(), format!("/payments/{}", text(&other, "/id")));
+    browser.quit().await.unwrap();
+}
