@@ -18,7 +18,7 @@ words! {
         settings "설정" "Settings"
         sign_out "로그아웃" "Sign out"
         skip "본문으로 건너뛰기" "Skip to the content"
-        doubt_alarm "확인되지 않은 결제 {}건: 다시 결제하지 마십시오" "{} payments in doubt: do not charge again"
+        doubt_alarm "확인되지 않은 결제 {}건: 다시 결제하지 마십시오" "{} in doubt: do not charge again"
         doubt_since "{} 전부터" "for {}"
         doubt_look "확인하기" "Look"
         test_mode "테스트 상점: 실제 돈이 움직이지 않습니다" "Test shop: no real money moves"
@@ -67,7 +67,7 @@ pub(crate) fn role(lang: Lang, role: Role) -> &'static str {
     match role {
         Role::KeyIn => lang.pick("카드 결제", "Key cards in"),
         Role::Cancel => lang.pick("결제 취소", "Cancel payments"),
-        Role::Close => lang.pick("확인 필요 종결, 내보내기", "Close doubts, export"),
+        Role::Close => lang.pick("확인 필요 종결·내보내기", "Close doubts and export"),
         Role::Administer => lang.pick("관리", "Administer"),
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Chart {
     pub(crate) width: u64,
     pub(crate) height: u64,
     pub(crate) base: u64,
+    /// Where the highest bar ends.
+    pub(crate) head: u64,
     pub(crate) bars: Vec<Bar>,
     /// The highest bar's amount.
     pub(crate) top: String,
@@ -33,6 +35,8 @@ pub(crate) struct Bar {
     pub(crate) name: String,
     /// Not every name has room.
     pub(crate) label: bool,
+    /// On a small screen, this one has none either.
+    pub(crate) between: bool,
     pub(crate) amount: String,
 }
 
@@ -72,6 +76,7 @@ impl Chart {
                 middle: at * room + room / 2,
                 name,
                 label: at.is_multiple_of(every),
+                between: !at.is_multiple_of(2 * every),
                 amount: write::money(lang, *value, "KRW"),
             }
         };
@@ -80,6 +85,7 @@ impl Chart {
             width: WIDTH,
             height: HEIGHT,
             base: HEIGHT - FOOT,
+            head: HEAD,
             bars: values.iter().enumerate().map(bar).collect(),
             top: write::money(lang, most, "KRW"),
         })

@@ -126,7 +126,7 @@ fn totals(lang: Lang, w: &'static DayWords, sums: &Sums) -> Vec<(&'static str, S
         totals.push((w.cancelled, count(all.cancels), money(all.cancelled)));
         totals.push((w.net, String::new(), money(all.net())));
         totals.push((w.declined, count(all.declined), money(all.declined_amount)));
-        totals.push((w.undone, count(all.undone), String::new()));
+        totals.push((w.undone, count(all.undone), money(all.undone_amount)));
         totals.push((w.doubt, count(all.doubts), money(all.doubt_amount)));
         totals.push((w.on_the_way, count(all.open), money(all.open_amount)));
     }

@@ -18,6 +18,7 @@ pub(crate) struct Line {
     pub(crate) declined_amount: u64,
     /// Reversed, or proved not to have happened.
     pub(crate) undone: u64,
+    pub(crate) undone_amount: u64,
     pub(crate) doubts: u64,
     pub(crate) doubt_amount: u64,
     /// Not answered yet.
@@ -44,7 +45,10 @@ impl Line {
                 self.declined += group.count;
                 self.declined_amount += group.amount;
             }
-            Status::Reversed | Status::Void => self.undone += group.count,
+            Status::Reversed | Status::Void => {
+                self.undone += group.count;
+                self.undone_amount += group.amount;
+            }
             Status::InDoubt | Status::Reversing => {
                 self.doubts += group.count;
                 self.doubt_amount += group.amount;

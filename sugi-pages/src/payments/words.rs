@@ -7,7 +7,7 @@ words! {
     ListWords {
         title "결제 내역" "Payments"
         search "검색" "Search"
-        search_hint "주문번호, 이름, 전화, 카드 끝 4자리, 승인번호, 거래번호" "Order, name, phone, last 4, approval no., tno"
+        search_hint "주문번호, 구매자 이름, 전화번호, 카드 끝 4자리, 승인번호, 거래번호로 찾습니다." "Finds order numbers, names, phone numbers, the last 4 digits of a card, approval numbers and KCP numbers."
         shop "상점" "Shop"
         state "상태" "State"
         from "부터" "From"
@@ -60,7 +60,7 @@ words! {
         when "요청 시각" "Asked at"
         doubt "기술 정보" "Technical detail"
         tno_seen "깨진 응답에 보인 거래번호" "A number in the broken answer"
-        looks "KCP 조회 {}회, 결과 없음" "{} looks at KCP brought nothing"
+        looks "KCP 조회 {}회, 결과 없음" "Looks at KCP that brought nothing: {}"
         story "처리 내역" "What happened"
         receipt "영수증" "Receipt"
         again "새 결제" "New payment"

@@ -106,14 +106,11 @@ async fn what_is_open_is_said_before_anything_is_compared() {
     assert!(close(&cookie).await.starts_with(done));
     ledger::write(house.engine.store(), &[sent]).await;
     let open = close(&cookie).await;
-    assert!(
-        open.starts_with("1 payments are still on their way."),
-        "{open}"
-    );
+    assert!(open.starts_with("Still on their way: 1."), "{open}");
     ledger::write(house.engine.store(), &[doubt]).await;
     let open = close(&cookie).await;
     assert!(
-        open.starts_with("1 payments in doubt: do not charge again"),
+        open.starts_with("1 in doubt: do not charge again"),
         "{open}"
     );
     let what = What::Cancel {
@@ -125,10 +122,7 @@ async fn what_is_open_is_said_before_anything_is_compared() {
     let by = "cancel".parse().unwrap();
     house.access.wish(what, &by).await.unwrap();
     let open = close(&house.english("close").await).await;
-    assert!(
-        open.contains("1 requests wait for a second person"),
-        "{open}"
-    );
+    assert!(open.contains("Waiting for a second person: 1"), "{open}");
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ async fn one_by_one(house: &House, from: Timestamp) -> BTreeMap<&'static str, (u
                 add("Net", 0, one.amount - one.cancelled);
             }
             Status::Declined => add("Declined", 1, one.amount),
-            Status::Reversed | Status::Void => add("Reversed or void", 1, 0),
+            Status::Reversed | Status::Void => add("Reversed or void", 1, one.amount),
             Status::InDoubt | Status::Reversing => add("In doubt", 1, one.amount),
             Status::Requested | Status::Approving => add("On their way", 1, one.amount),
         }
