@@ -50,7 +50,7 @@ pub use chain::Hash;
 pub use document::{DOCUMENTS_MOST, Document, Kind as DocumentKind};
 pub use error::{CreateError, Finding, StoreError};
 pub use lease::Lease;
-pub use list::{Filter, Page, Summary};
+pub use list::{Filter, Page, Summary, Text};
 pub use report::{GROUPS_MOST, Group};
 pub use store::{Key, Opening, Store};
 pub use tally::Tally;

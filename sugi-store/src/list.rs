@@ -9,7 +9,8 @@ use sugi_core::{PaymentId, ShopId, Status};
 
 use crate::{
     error::{Finding, StoreError},
-    value::Cells,
+    sql,
+    value::{Cells, Value},
 };
 
 /// Which payments to list. Everything that is set must hold; texts must match exactly.
@@ -19,16 +20,16 @@ pub struct Filter {
     pub shops: Vec<ShopId>,
     /// Only in these states; empty means all.
     pub statuses: Vec<Status>,
-    /// The merchant's order number.
-    pub order_no: Option<String>,
+    /// Only with one of these order numbers of the merchant's; empty means all.
+    pub order_nos: Vec<String>,
     /// KCP's transaction number.
     pub tno: Option<String>,
     /// The card company's approval number.
     pub app_no: Option<String>,
     /// The card's last four digits.
     pub last4: Option<String>,
-    /// The buyer's name.
-    pub buyer_name: Option<String>,
+    /// Only of one of these buyers, by name; empty means all.
+    pub buyer_names: Vec<String>,
     /// The buyer's phone, digits only.
     pub buyer_phone: Option<String>,
     /// Created at or after.
@@ -44,6 +45,35 @@ pub struct Filter {
 impl Filter {
     /// The largest page.
     pub const MOST: usize = 200;
+}
+
+/// What of payments can be looked for by its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text {
+    /// [`Filter::order_nos`].
+    OrderNo,
+    /// [`Filter::buyer_names`].
+    BuyerName,
+}
+
+impl Text {
+    /// The most texts with one beginning that are told. Each of them is a stretch of an index to look
+    /// through, and whoever meets more has typed too little.
+    pub const MOST: usize = 25;
+
+    /// The texts that begin so, in their order, one more than the most: from each to the next an index
+    /// is entered anew, so a name that a million payments have costs as much as one that a single one has.
+    pub(crate) fn to_sql(self, beginning: &str) -> (String, Vec<Value<'static>>) {
+        let column = match self {
+            Self::OrderNo => "order_no",
+            Self::BuyerName => "buyer_name",
+        };
+        // Texts sort by their bytes, and this character is behind all others.
+        let end = format!("{beginning}\u{10ffff}");
+        let most = i64::try_from(Self::MOST).unwrap_or(i64::MAX) + 1;
+        let values = vec![beginning.to_owned().into(), end.into(), most.into()];
+        (sql::BEGINNING.replace("{column}", column), values)
+    }
 }
 
 /// A page of payments.

@@ -127,6 +127,15 @@ pub(crate) const BEFORE: &str = "\
 {time} <= (select created_at from payment where id = {id})
 and (created_at < (select created_at from payment where id = {id}) or id < {id})";
 
+/// The texts of a column between two others, each once, in their order.
+pub(crate) const BEGINNING: &str = "\
+with recursive found (word, n) as (
+    select min({column}), cast(1 as bigint) from payment where {column} >= $1 and {column} < $2
+    union all
+    select (select min({column}) from payment where {column} > found.word and {column} < $2), n + 1
+    from found where word is not null and n < $3)
+select word from found where word is not null";
+
 /// Payments in doubt, the oldest doubt first: by an index that holds nothing else.
 pub(crate) const DOUBTS: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,

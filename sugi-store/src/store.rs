@@ -10,7 +10,7 @@ use crate::{
     book::{Book, Draft, Entry},
     error::{CreateError, Finding, StoreError},
     job::{Verdict, Write},
-    list::{Filter, Page, Summary},
+    list::{Filter, Page, Summary, Text},
     postgres::Postgres,
     record::{self, RawEntry, Row},
     sql,
@@ -315,6 +315,17 @@ impl Store {
     pub async fn list(&self, filter: Filter) -> Result<Page, StoreError> {
         let (sql, values) = filter.to_sql();
         Page::read(&self.engine.rows(sql, values).await?, &filter)
+    }
+
+    /// The texts that payments have and that begin so, in the order of their bytes: up to [`Text::MOST`],
+    /// and one more if there are more.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn beginning(&self, text: Text, beginning: &str) -> Result<Vec<String>, StoreError> {
+        let (sql, values) = text.to_sql(beginning);
+        let rows = self.engine.rows(sql, values).await?;
+        rows.iter().map(|row| row.text(0)).collect()
     }
 
     /// Up to `limit` payments in doubt, the oldest doubt first.

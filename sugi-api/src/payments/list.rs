@@ -164,8 +164,8 @@ fn filter(mut query: Query, key: &ApiKey) -> Result<Option<Filter>, Problem> {
             .map_err(|_| bad("before", "must be `next` of a page"))
     });
     let mut filter = Filter {
-        order_no: query.one("order_no")?,
-        buyer_name: query.one("buyer_name")?,
+        order_nos: query.one("order_no")?.into_iter().collect(),
+        buyer_names: query.one("buyer_name")?.into_iter().collect(),
         buyer_phone: query.one("buyer_phone")?,
         app_no: query.one("app_no")?,
         last4: query.one("last4")?.map(digits("last4", 4)).transpose()?,

@@ -12,7 +12,10 @@ use sugi_api::Audited;
 use sugi_core::{PaymentId, Status};
 use sugi_store::{Filter, StoreError, Summary};
 
-use super::{search, words::ListWords};
+use super::{
+    search::{self, Begun},
+    words::ListWords,
+};
 use crate::{
     Pages,
     lang::{Lang, fill},
@@ -46,6 +49,7 @@ struct Page {
     shops: Vec<String>,
     states: Vec<(&'static str, &'static str)>,
     problem: bool,
+    too_many: bool,
     rows: Vec<Row>,
     older: Option<String>,
     narrowed: bool,
@@ -86,8 +90,10 @@ pub(crate) async fn show(
         .collect();
     shops.sort();
     let filter = filter(&ask, &visitor);
+    let begun = Begun::of(pages.access().engine().store(), &ask.q).await?;
+    let too_many = begun.too_many;
     let (rows, more) = match &filter {
-        Some(filter) => find(&pages, &ask.q, filter).await?,
+        Some(filter) => find(&pages, &ask.q, begun, filter).await?,
         None => (Vec::new(), false),
     };
     let last = rows.last().map(|last| last.id.to_string());
@@ -96,6 +102,7 @@ pub(crate) async fn show(
         shell,
         w,
         problem: filter.is_none(),
+        too_many,
         states: Status::ALL
             .map(|status| (status.as_str(), words::state(lang, status)))
             .into(),
@@ -112,11 +119,12 @@ pub(crate) async fn show(
 async fn find(
     pages: &Pages,
     text: &str,
+    begun: Begun,
     filter: &Filter,
 ) -> Result<(Vec<Summary>, bool), StoreError> {
     let mut found = Vec::new();
     let mut more = false;
-    for filter in search::alternatives(text, filter) {
+    for filter in search::alternatives(text, begun, filter) {
         let page = pages.access().engine().store().list(filter).await?;
         more |= page.more;
         found.extend(page.payments);

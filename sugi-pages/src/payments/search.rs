@@ -1,10 +1,42 @@
 //! One search box for everything that a caller can name: what was typed says by its form what it can
 //! be, and each of those is looked up by an index of its own.
 
-use sugi_store::Filter;
+use sugi_store::{Filter, Store, StoreError, Text};
+
+/// What begins with what was typed: a caller tells the beginning, and a long number is typed in part.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    orders: Vec<String>,
+    names: Vec<String>,
+    /// More than are looked through. Then only what is named whole is found.
+    pub(crate) too_many: bool,
+}
+
+impl Begun {
+    pub(crate) async fn of(store: &Store, text: &str) -> Result<Self, StoreError> {
+        let text = text.trim();
+        let mut begun = Self::default();
+        if text.is_empty() {
+            return Ok(begun);
+        }
+        let named = [
+            (Text::OrderNo, &mut begun.orders),
+            (Text::BuyerName, &mut begun.names),
+        ];
+        for (what, found) in named {
+            *found = store.beginning(what, text).await?;
+            if found.len() > Text::MOST {
+                begun.too_many = true;
+                // The whole text is the first that begins with it.
+                found.retain(|one| one == text);
+            }
+        }
+        Ok(begun)
+    }
+}
 
 /// What a text can be, each as a filter over `base`. Nothing typed is everything.
-pub(crate) fn alternatives(text: &str, base: &Filter) -> Vec<Filter> {
+pub(crate) fn alternatives(text: &str, begun: Begun, base: &Filter) -> Vec<Filter> {
     let text = text.trim();
     if text.is_empty() {
         return vec![base.clone()];
@@ -13,16 +45,20 @@ pub(crate) fn alternatives(text: &str, base: &Filter) -> Vec<Filter> {
     let is_number = text
         .chars()
         .all(|c| c.is_ascii_digit() || matches!(c, '-' | ' ' | '+'));
-    let mut found = vec![
-        Filter {
-            order_no: Some(text.into()),
+    let mut found = Vec::new();
+    // Of no order and nobody would be of all.
+    if !begun.orders.is_empty() {
+        found.push(Filter {
+            order_nos: begun.orders,
             ..base.clone()
-        },
-        Filter {
-            buyer_name: Some(text.into()),
+        });
+    }
+    if !begun.names.is_empty() {
+        found.push(Filter {
+            buyer_names: begun.names,
             ..base.clone()
-        },
-    ];
+        });
+    }
     if text.len() <= 12 && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
         found.push(Filter {
             app_no: Some(text.into()),
@@ -72,13 +108,18 @@ mod tests {
     use super::*;
 
     fn fields(text: &str) -> Vec<String> {
-        let found = alternatives(text, &Filter::default());
+        let begun = Begun {
+            orders: vec![text.trim().into()],
+            names: vec![format!("{}!", text.trim())],
+            too_many: false,
+        };
+        let found = alternatives(text, begun, &Filter::default());
         let mut named: Vec<String> = found
             .into_iter()
             .map(|filter| {
                 let named = [
-                    ("order", filter.order_no),
-                    ("name", filter.buyer_name),
+                    ("order", filter.order_nos.first().cloned()),
+                    ("name", filter.buyer_names.first().cloned()),
                     ("app_no", filter.app_no),
                     ("last4", filter.last4),
                     ("tno", filter.tno),
@@ -94,10 +135,10 @@ mod tests {
 
     #[test]
     fn what_was_typed_says_what_it_can_be() {
-        assert_eq!(fields(" 홍길동 "), ["name 홍길동", "order 홍길동"]);
+        assert_eq!(fields(" 홍길동 "), ["name 홍길동!", "order 홍길동"]);
         assert_eq!(
             fields("1111"),
-            ["app_no 1111", "last4 1111", "name 1111", "order 1111"]
+            ["app_no 1111", "last4 1111", "name 1111!", "order 1111"]
         );
         assert!(fields("26000000000001").contains(&"tno 26000000000001".into()));
         for typed in ["01012345678", "010-1234-5678", "010 1234 5678"] {
@@ -106,6 +147,7 @@ mod tests {
                 assert!(found.contains(&phone.into()), "{typed}: {found:?}");
             }
         }
-        assert_eq!(alternatives("", &Filter::default()).len(), 1);
+        let nothing = |text| alternatives(text, Begun::default(), &Filter::default()).len();
+        assert_eq!((nothing(""), nothing("홍길동")), (1, 0));
     }
 }

@@ -7,7 +7,7 @@ words! {
     ListWords {
         title "결제 내역" "Payments"
         search "검색" "Search"
-        search_hint "주문번호, 구매자 이름, 전화번호, 카드 끝 4자리, 승인번호, 거래번호로 찾습니다." "Finds order numbers, names, phone numbers, the last 4 digits of a card, approval numbers and KCP numbers."
+        search_hint "주문번호나 구매자 이름(앞부분만도 됩니다), 전화번호, 카드 끝 4자리, 승인번호, 거래번호로 찾습니다." "Finds order numbers and names by their beginning, phone numbers, the last 4 digits of a card, approval numbers and KCP numbers."
         shop "상점" "Shop"
         state "상태" "State"
         from "부터" "From"
@@ -21,6 +21,7 @@ words! {
         card "카드" "Card"
         by "담당자" "By"
         empty "조건에 맞는 결제가 없습니다." "No payment matches."
+        too_many "이렇게 시작하는 주문번호나 이름이 너무 많아 모두 찾지 않았습니다. 더 입력하십시오." "Too many order numbers or names begin like this, so not all were looked for. Type more of it."
         older "이전 결제 보기" "Older payments"
         cancelled "취소 {}" "cancelled {}"
         bad_day "날짜는 2026-11-23처럼 입력하십시오." "Write a day as 2026-11-23."

@@ -52,7 +52,8 @@ async fn whatever_a_caller_can_name_finds_the_payment() {
         ("from=2020-01-01&until=2099-12-31", [true, true]),
         ("until=2020-01-01", [false, false]),
         ("from=2020-01-01&q=B-2", [false, true]),
-        ("q=A", [false, false]),
+        ("q=A", [true, false]),
+        ("q=-1", [false, false]),
         ("state=nonsense&before=nonsense", [true, true]),
     ] {
         let page = kim.page(&format!("/payments?{query}")).await;
@@ -64,6 +65,51 @@ async fn whatever_a_caller_can_name_finds_the_payment() {
         page.contains("role=\"alert\"") && !page.contains(">A-1</a>"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn a_beginning_finds_what_goes_on_from_it() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let sale = async |order: &str, name: &str| {
+        let buyer = json!({ "buyer": { "name": name } });
+        assert_eq!(house.pay(order, 1_004, buyer).await.status, 201);
+    };
+    sale("A-10", "홍길동").await;
+    sale("A-2", "홍길순").await;
+    sale("B-1", "홍길동").await;
+    for n in 0..30 {
+        sale(&format!("C-{n}"), &format!("김{n}")).await;
+    }
+    sale("C", "김").await;
+    let shown = async |typed: &str| {
+        let page = kim.page(&format!("/payments?q={}", encoded(typed))).await;
+        let orders: Vec<_> = page
+            .split("<td data-label=\"주문번호\">")
+            .skip(1)
+            .map(|cell| {
+                let (_, name) = cell.split_once('>').unwrap();
+                name.split('<').next().unwrap().to_owned()
+            })
+            .collect();
+        (orders, page.contains("더 입력하십시오"))
+    };
+    for (typed, orders, too_many) in [
+        ("A-", vec!["A-2", "A-10"], false),
+        ("A-1", vec!["A-10"], false),
+        ("홍", vec!["B-1", "A-2", "A-10"], false),
+        ("홍길동", vec!["B-1", "A-10"], false),
+        ("길동", vec![], false),
+        ("%", vec![], false),
+        ("C-29", vec!["C-29"], false),
+        // What is named whole is found among too many.
+        ("C", vec!["C"], true),
+        ("김", vec!["C"], true),
+        ("C-", vec![], true),
+    ] {
+        let expected: Vec<_> = orders.into_iter().map(str::to_owned).collect();
+        assert_eq!(shown(typed).await, (expected, too_many), "{typed}");
+    }
 }
 
 #[tokio::test]

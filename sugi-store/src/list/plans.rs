@@ -2,7 +2,7 @@
 
 use sugi_core::Status;
 
-use super::Filter;
+use super::{Filter, Text};
 use crate::{Store, sql, store::Engine, value::Value};
 
 /// A ledger with many payments: of two shops that sell side by side, an old one that has closed, and
@@ -52,7 +52,8 @@ impl Many {
     async fn ways(&self, (sql, values): (String, Vec<Value<'static>>)) -> Vec<String> {
         let (explain, column) = match self.store.engine {
             Engine::Sqlite(_) => ("explain query plan", 3),
-            Engine::Postgres(_) => ("explain", 0),
+            // What a recursive step does is told only once it ran.
+            Engine::Postgres(_) => ("explain (analyze, timing off)", 0),
         };
         let rows = self.store.engine.rows(format!("{explain} {sql}"), values);
         let rows = rows.await.unwrap();
@@ -83,11 +84,15 @@ impl Many {
             ..page()
         };
         let text = |text: &str| Some(text.to_owned());
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
         let at = |n: u32| {
             let us = FIRST + u64::from(n) * 10 * SECOND;
             jiff::Timestamp::from_microsecond(us.try_into().unwrap()).ok()
         };
         let n = self.n;
+        let orders: Vec<_> = (0..Text::MOST)
+            .map(|at| format!("A-{}", n / 2 + u32::try_from(at).unwrap()))
+            .collect();
         let id = |n: u32| format!("pay_{n:032}").parse().ok();
         vec![
             ("all", "payment_created", page()),
@@ -161,8 +166,27 @@ impl Many {
                 "an order",
                 "payment_order",
                 Filter {
-                    order_no: text(&format!("A-{}", n / 2)),
+                    order_nos: texts(&[&format!("A-{}", n / 2)]),
                     ..page()
+                },
+            ),
+            (
+                "several orders",
+                "payment_order",
+                Filter {
+                    order_nos: orders.clone(),
+                    before: id(n / 3),
+                    from: at(1),
+                    ..page()
+                },
+            ),
+            (
+                "several orders of a shop in a state",
+                "payment_order",
+                Filter {
+                    order_nos: orders,
+                    statuses: vec![Status::Approved],
+                    ..shops(&["main", "new"])
                 },
             ),
             (
@@ -218,7 +242,7 @@ impl Many {
                 "a name",
                 "payment_name_created",
                 Filter {
-                    buyer_name: text("name 7919"),
+                    buyer_names: texts(&["name 7919"]),
                     ..page()
                 },
             ),
@@ -226,15 +250,24 @@ impl Many {
                 "a name that many have",
                 "payment_name_created",
                 Filter {
-                    buyer_name: text("name 0"),
+                    buyer_names: texts(&["name 0"]),
                     ..page()
+                },
+            ),
+            (
+                "several names, one of which many have",
+                "payment_name_created",
+                Filter {
+                    buyer_names: texts(&["name 0", "name 1", "name 2", "nobody"]),
+                    before: id(n / 3),
+                    ..shops(&["main"])
                 },
             ),
             (
                 "an order of a shop in a state",
                 "payment_order",
                 Filter {
-                    order_no: text(&format!("A-{}", n / 2)),
+                    order_nos: texts(&[&format!("A-{}", n / 2)]),
                     statuses: vec![Status::Approved],
                     from: at(1),
                     ..shops(&["main", "second", "new"])
@@ -305,6 +338,32 @@ async fn every_list_is_found_by_the_index_that_is_made_for_it() {
             let is_found = ways.iter().any(|way| uses(way, index));
             assert!(is_found && ways.iter().all(is_right), "{what}: {ways:?}");
         }
+    }
+}
+
+/// However many begin so, and however many have one of them.
+#[tokio::test]
+async fn texts_are_found_by_their_beginning_by_an_index() {
+    for many in [Many::sqlite(20_000), Many::postgres(20_000).await] {
+        for (text, beginning, index) in [
+            (Text::OrderNo, "A-", "payment_order"),
+            (Text::OrderNo, "A-1234", "payment_order"),
+            (Text::BuyerName, "name", "payment_name_created"),
+        ] {
+            let ways = many.ways(text.to_sql(beginning)).await;
+            let by_index = |way: &String| way.split_whitespace().any(|word| word == index);
+            assert!(
+                ways.len() == 2 && ways.iter().all(by_index),
+                "{text:?} {beginning}: {ways:?}"
+            );
+        }
+        let found = many.store.beginning(Text::BuyerName, "name 77").await;
+        let found = found.unwrap();
+        let right = |name: &String| name.starts_with("name 77");
+        assert!(
+            found.len() == Text::MOST + 1 && found.iter().all(right) && found.is_sorted(),
+            "{found:?}"
+        );
     }
 }
 

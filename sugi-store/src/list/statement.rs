@@ -40,11 +40,12 @@ impl Filter {
         if self.few().iter().any(|(_, text)| text.is_some()) {
             return vec![Stretch::new()];
         }
-        let mut many = self.many().into_iter();
-        if let Some((column, text)) =
-            many.find_map(|(column, text)| Some((column, text.as_deref()?)))
-        {
-            return vec![vec![(column, text)]];
+        let mut texts = self.texts().into_iter();
+        if let Some((column, mut texts)) = texts.find(|(_, texts)| !texts.is_empty()) {
+            // One that is named twice is asked for once.
+            texts.sort_unstable();
+            texts.dedup();
+            return texts.into_iter().map(|text| vec![(column, text)]).collect();
         }
         // The index of shops has the states before them.
         let statuses: &[Status] = match (self.shops.as_slice(), self.statuses.as_slice()) {
@@ -92,10 +93,8 @@ impl Filter {
         }
         let shops = self.shops.iter().map(ShopId::as_str).collect();
         let statuses = self.statuses.iter().map(|status| status.as_str()).collect();
-        let rest = self
-            .many()
-            .map(|(column, text)| (column, text.as_deref().into_iter().collect()));
-        for (column, texts) in rest
+        for (column, texts) in self
+            .texts()
             .into_iter()
             .chain([("shop", shops), ("status", statuses)])
         {
@@ -128,20 +127,18 @@ impl Filter {
     }
 
     /// What finds one payment, or a few.
-    fn few(&self) -> [(&'static str, &Option<String>); 3] {
-        [
-            ("order_no", &self.order_no),
-            ("tno", &self.tno),
-            ("app_no", &self.app_no),
-        ]
+    fn few(&self) -> [(&'static str, &Option<String>); 2] {
+        [("tno", &self.tno), ("app_no", &self.app_no)]
     }
 
-    /// What many payments may have in common: each has an index that goes on with the time.
-    fn many(&self) -> [(&'static str, &Option<String>); 3] {
+    /// What several payments have in common, the fewest first. Each text is a stretch of an index of its
+    /// own: of an order's few payments, or of as many as there may be, and then it goes on with the time.
+    fn texts(&self) -> [(&'static str, Vec<&str>); 4] {
         [
-            ("last4", &self.last4),
-            ("buyer_name", &self.buyer_name),
-            ("buyer_phone", &self.buyer_phone),
+            ("order_no", lent(&self.order_nos)),
+            ("last4", lent(&self.last4)),
+            ("buyer_name", lent(&self.buyer_names)),
+            ("buyer_phone", lent(&self.buyer_phone)),
         ]
     }
 }
@@ -162,6 +159,10 @@ fn time(stretch: &Stretch) -> &'static str {
     } else {
         "created_at + 0"
     }
+}
+
+fn lent<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
+    texts.into_iter().map(String::as_str).collect()
 }
 
 /// Parameters, in the order of their first appearance.
@@ -195,7 +196,7 @@ mod tests {
     fn filters_become_parameters() {
         let filter = Filter {
             statuses: vec![Status::Approved, Status::InDoubt],
-            order_no: Some("A' or 1=1".into()),
+            order_nos: vec!["A' or 1=1".into()],
             from: Some(Timestamp::UNIX_EPOCH),
             limit: 10_000,
             ..Filter::default()
@@ -203,7 +204,7 @@ mod tests {
         let (sql, values) = filter.to_sql();
         assert!(
             sql.contains(
-                "where order_no = $1 and status || '' in ($2, $3) and created_at >= $4 order by"
+                "where order_no = $1 and status || '' in ($2, $3) and created_at + 0 >= $4 order by"
             ),
             "{sql}"
         );

@@ -1,12 +1,13 @@
 //! Payments are found by what people have in their hands.
 
 use sugi_core::{Event, Lost, Status};
-use sugi_store::{Draft, Filter, Opening, Unsettled};
+use sugi_store::{Draft, Filter, Opening, Text, Unsettled};
 
 use crate::{House, approved, at, declined, id, request};
 
 on_each_engine!(
     by_state_order_number_card_and_approval,
+    by_what_texts_begin_with,
     page_by_page_without_gap_or_repeat,
     page_by_page_through_several_shops_and_states,
     what_is_open_is_counted_by_shop_state_and_currency,
@@ -118,7 +119,7 @@ async fn by_state_order_number_card_and_approval(house: House) {
     );
     assert_eq!(
         found(Filter {
-            order_no: some("A-3"),
+            order_nos: vec!["A-3".into()],
             ..Filter::default()
         })
         .await,
@@ -152,7 +153,7 @@ async fn by_state_order_number_card_and_approval(house: House) {
     );
     assert_eq!(
         found(Filter {
-            buyer_name: some("홍길동, \"고객\" 🙂"),
+            buyer_names: vec!["홍길동, \"고객\" 🙂".into()],
             ..Filter::default()
         })
         .await
@@ -169,11 +170,63 @@ async fn by_state_order_number_card_and_approval(house: House) {
     );
     assert_eq!(
         found(Filter {
-            order_no: some("' or 1=1 --"),
+            order_nos: vec!["' or 1=1 --".into()],
             ..Filter::default()
         })
         .await,
         []
+    );
+}
+
+async fn by_what_texts_begin_with(house: House) {
+    let orders = ["A-1", "A-10", "A-11", "a-1", "A-2", "z-1", "A-1%", "A-1_"];
+    for (n, order) in (1..).zip(orders) {
+        house.pay(n, order).await.unwrap();
+    }
+    let store = house.store();
+    for (beginning, expected) in [
+        ("A-1", vec!["A-1", "A-1%", "A-10", "A-11", "A-1_"]),
+        ("A-1%", vec!["A-1%"]),
+        ("a", vec!["a-1"]),
+        ("z", vec!["z-1"]),
+        (
+            "",
+            vec!["A-1", "A-1%", "A-10", "A-11", "A-1_", "A-2", "a-1", "z-1"],
+        ),
+        ("A-3", vec![]),
+        ("-1", vec![]),
+        ("' or 1=1 --", vec![]),
+    ] {
+        let found = store.beginning(Text::OrderNo, beginning).await.unwrap();
+        assert_eq!(found, expected, "{beginning}");
+    }
+    // Whoever has the name is told once.
+    let names = store.beginning(Text::BuyerName, "홍길").await.unwrap();
+    assert_eq!(names, ["홍길동, \"고객\" 🙂"]);
+    // And what begins so is found page by page, the newest first.
+    let (mut seen, mut before) = (Vec::new(), None);
+    for _ in 0..3 {
+        let filter = Filter {
+            order_nos: store.beginning(Text::OrderNo, "A-1").await.unwrap(),
+            before,
+            limit: 2,
+            ..Filter::default()
+        };
+        let page = store.list(filter).await.unwrap();
+        seen.extend(page.payments.iter().map(|payment| payment.id.clone()));
+        assert_eq!(page.more, seen.len() < 5);
+        before = page.payments.last().map(|payment| payment.id.clone());
+    }
+    assert_eq!(seen, [id(8), id(7), id(3), id(2), id(1)]);
+    let most = u32::try_from(Text::MOST).unwrap();
+    for n in 0..=most + 1 {
+        house.pay(100 + n, &format!("B-{n:03}")).await.unwrap();
+    }
+    let many = store.beginning(Text::OrderNo, "B-").await.unwrap();
+    assert_eq!(
+        many.len(),
+        Text::MOST + 1,
+        "one more says that there are more"
     );
 }
 

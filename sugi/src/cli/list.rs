@@ -43,7 +43,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let filter = Filter {
         shops: args.shop.into_iter().collect(),
         statuses: args.state,
-        order_no: args.order,
+        order_nos: args.order.into_iter().collect(),
         tno: args.tno,
         app_no: args.app_no,
         last4: args.last4,
