@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
-use sugi_access::Role;
+use sugi_access::{Role, Wish};
 use sugi_store::StoreError;
 
 use crate::{
@@ -41,6 +41,8 @@ pub(crate) struct Shell {
     pub(crate) links: Vec<Link>,
     /// A sentence about doubts, and the oldest of them.
     pub(crate) alarm: Option<Alarm>,
+    /// What waits for a second person.
+    pub(crate) wishes: Vec<Wish>,
     pub(crate) path: String,
     /// How far the payment is that the page shows, for whatever keeps it fresh.
     pub(crate) seen: String,
@@ -139,6 +141,7 @@ impl Shell {
             operator: visitor.operator().name.to_string(),
             links,
             alarm,
+            wishes,
             path: visitor.path.clone(),
             seen: String::new(),
             test: !shops.is_empty() && shops.iter().all(test),

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use sugi_access::Role;
+use sugi_access::{Role, What, Wish, WishState};
 use sugi_core::{Kind, Payment, Status, todo::may_attest_absence};
 use sugi_engine::clock;
 
@@ -48,6 +48,8 @@ struct Page {
     cancel: Option<CancelForm>,
     close: Option<CloseForm>,
     cancelling: Option<String>,
+    /// Something that was asked for here waits for a second person.
+    waits: Option<&'static str>,
     receipt: bool,
     may_key_in: bool,
     /// The page is worth looking at again soon.
@@ -88,7 +90,6 @@ pub(crate) async fn show(
     let cancelling = cancelling(lang, w, &payment);
     let back = query.map(|Query(back)| back).unwrap_or_default();
     Ok(html(&Page {
-        shell,
         w,
         said: say::of(lang, &payment),
         state: words::state(lang, payment.status()),
@@ -99,12 +100,24 @@ pub(crate) async fn show(
         close: CloseForm::of(&pages, &visitor, w, &payment),
         settling: !is_settled(payment.status()) || cancelling.is_some(),
         cancelling,
+        waits: (shell.wishes.iter())
+            .any(|wish| waits(wish, &payment))
+            .then_some(w.waits),
+        shell,
         receipt: receipt::has_slip(&payment),
         // Not while this one may have charged the caller.
         may_key_in: visitor.operator().may(Role::KeyIn) && is_settled(payment.status()),
         key: clock::new_secret(),
         id: payment.id.to_string(),
     }))
+}
+
+fn waits(wish: &Wish, payment: &Payment) -> bool {
+    let about = match &wish.what {
+        What::Cancel { payment, .. } | What::Close { payment, .. } => Some(payment),
+        What::Export { .. } => None,
+    };
+    about == Some(&payment.id) && matches!(wish.state, WishState::Open)
 }
 
 fn is_settled(status: Status) -> bool {

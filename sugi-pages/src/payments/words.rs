@@ -76,6 +76,7 @@ words! {
         cancel_go "취소하기" "Cancel it"
         cancel_two "{} 넘는 취소는 다른 담당자의 결재를 받아야 합니다." "Cancelling more than {} takes a second person."
         whole_only "이 결제는 전액만 취소할 수 있습니다." "This payment can only be cancelled whole."
+        waits "다른 담당자의 결재를 기다리는 요청이 있습니다." "Something that was asked for here waits for a second person."
         cancelling "취소를 처리하고 있습니다: {}" "A cancellation is on its way: {}"
         close_title "확인하여 종결" "Close the doubt"
         close_lead "KCP 상점관리자나 고객의 카드 문자에서 이 주문의 거래를 찾으십시오." "Look for this order on KCP's partner site, or in the caller's message from the card company."

@@ -52,6 +52,14 @@ async fn what_one_asks_for_another_confirms_and_then_it_happens() {
     ask(&mut kim, &paid, "400").await;
     house.settled(&paid).await;
     assert_eq!(house.given_back("A-1"), [0; 0], "nobody confirmed it");
+    // Whoever looks at the payment later is told, until it is decided.
+    let waits = "결재를 기다리는 요청이 있습니다";
+    assert!(lee.page(&paid).await.contains(waits));
+    let other = house.approved("A-2", 1_004).await;
+    assert!(
+        !lee.page(&other).await.contains(waits),
+        "it is about another"
+    );
     let wish = open(&house).await.remove(0);
     let page = lee.page("/wishes").await;
     for text in ["400원 취소", "고객 변심", "kim", "주문 A-1", &paid, &wish] {
@@ -70,6 +78,7 @@ async fn what_one_asks_for_another_confirms_and_then_it_happens() {
         page.contains("kim 담당자가 400원 취소를 요청했습니다"),
         "{page}"
     );
+    assert!(!page.contains(waits), "it was decided: {page}");
     assert!(
         lee.page("/wishes")
             .await
