@@ -165,7 +165,7 @@ impl Access {
         }
     }
 
-    fn tries(&self) -> MutexGuard<'_, Tries> {
+    pub(crate) fn tries(&self) -> MutexGuard<'_, Tries> {
         self.0.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -17,6 +17,8 @@ const FIRST: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 /// Wrong tries that an address has in a window.
 const PER_ADDRESS: u32 = 30;
+/// Challenges that an address may ask for in a window, to sign in with a passkey.
+const ASKED_PER_ADDRESS: u32 = 60;
 /// That window.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// Names and addresses that are remembered.
@@ -33,6 +35,7 @@ pub(crate) fn wait_after(failures: u32, now: Timestamp) -> Option<Timestamp> {
 pub(crate) struct Tries {
     names: HashMap<String, Count>,
     addresses: HashMap<IpAddr, Count>,
+    asked: HashMap<IpAddr, Count>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -67,17 +70,28 @@ impl Tries {
     }
 
     pub(crate) fn wrong_from(&mut self, address: IpAddr, now: Timestamp) {
-        make_room(&mut self.addresses);
-        let fresh = Count {
-            failures: 0,
-            at: now,
-        };
-        let count = self.addresses.entry(place(address)).or_insert(fresh);
-        if now.duration_since(count.at) >= WINDOW {
-            *count = fresh;
-        }
-        count.failures = count.failures.saturating_add(1);
+        count(&mut self.addresses, address, now);
     }
+
+    /// Whether an address may ask for one more challenge; then it is counted.
+    pub(crate) fn may_ask(&mut self, address: IpAddr, now: Timestamp) -> bool {
+        count(&mut self.asked, address, now) <= ASKED_PER_ADDRESS
+    }
+}
+
+/// Counts something that an address did in a window; how often that is now.
+fn count(counts: &mut HashMap<IpAddr, Count>, address: IpAddr, now: Timestamp) -> u32 {
+    make_room(counts);
+    let fresh = Count {
+        failures: 0,
+        at: now,
+    };
+    let count = counts.entry(place(address)).or_insert(fresh);
+    if now.duration_since(count.at) >= WINDOW {
+        *count = fresh;
+    }
+    count.failures = count.failures.saturating_add(1);
+    count.failures
 }
 
 /// An IPv6 network is one place: whoever has one address there has all of them.

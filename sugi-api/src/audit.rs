@@ -38,7 +38,8 @@ impl Who {
 #[derive(Debug, Clone)]
 pub struct Audited(pub String);
 
-/// An answer that shows nothing of anybody, whatever its address names: a look at it is no deed.
+/// An answer that shows nothing of anybody and changes nothing, whatever its address names: asking for it
+/// is no deed.
 #[derive(Debug, Clone, Copy)]
 pub struct Unaudited;
 
@@ -100,9 +101,10 @@ impl Open {
     fn answered(&mut self, response: &Response) -> Option<Deed> {
         let mut deed = self.deed.take()?;
         let (status, seen) = (response.status(), response.extensions().get::<Audited>());
-        let shows_nothing = response.extensions().get::<Unaudited>().is_some()
-            || seen.is_none() && deed.subject.is_empty();
-        if self.is_look && shows_nothing && !is_refusal(status) {
+        let is_unaudited = response.extensions().get::<Unaudited>().is_some();
+        let shows_nothing = is_unaudited || seen.is_none() && deed.subject.is_empty();
+        let is_deed = !self.is_look && !is_unaudited;
+        if !is_deed && shows_nothing && !is_refusal(status) {
             return None;
         }
         deed.actor = self.who.name();

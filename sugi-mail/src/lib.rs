@@ -48,7 +48,7 @@ pub enum Security {
 }
 
 /// The server that takes the mail.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Server {
     /// Its name.
     pub host: String,
@@ -62,6 +62,13 @@ pub struct Server {
     pub from: String,
     /// An authority to trust besides the browsers', PEM.
     pub authority: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The login holds a password.
+        write!(f, "Server {{ host: {:?}, .. }}", self.host)
+    }
 }
 
 impl Server {
@@ -213,6 +220,9 @@ impl Mailer {
     /// # Errors
     /// [`SendError`], which says whether it may have gone out.
     pub async fn send(&self, letter: Letter) -> Result<(), SendError> {
+        let to = letter.to.trim().to_owned();
+        // A server's words mostly quote whom a letter is to, and words end up in logs.
+        let words = |why: &dyn std::error::Error| words(why).replace(&to, "…");
         let message = self.message(letter)?;
         let _room = self.0.room.try_acquire().map_err(|_| SendError::Busy)?;
         let too_long = || "it took too long".to_owned();

@@ -22,12 +22,13 @@ impl Store {
         format!("{SUBJECT}{day}")
     }
 
-    /// The newest day before which buyers were taken away, if they ever were.
+    /// The newest day before which all buyers were taken away, if they ever were: what was begun and broke
+    /// off is to be done again.
     ///
     /// # Errors
     /// What the database says.
     pub async fn buyers_forgotten(&self) -> Result<Option<Date>, StoreError> {
-        forgotten(&self.engine).await
+        newest(&self.engine, sql::access::AUDIT_NEWEST_DONE).await
     }
 
     /// Whether a buyer is kept of a settled payment that was asked for before a day in Korea. Days before
@@ -78,8 +79,12 @@ impl Store {
 
 /// The newest day before which the audit says that buyers were taken away.
 pub(crate) async fn forgotten(engine: &Engine) -> Result<Option<Date>, StoreError> {
+    newest(engine, sql::access::AUDIT_NEWEST).await
+}
+
+async fn newest(engine: &Engine, sql: &'static str) -> Result<Option<Date>, StoreError> {
     let values = vec![SUBJECT.into(), format!("{SUBJECT}\u{7f}").into()];
-    let rows = engine.rows(sql::access::AUDIT_NEWEST, values).await?;
+    let rows = engine.rows(sql, values).await?;
     let newest = rows.first().map(|row| row.maybe_text(0)).transpose()?;
     let Some(subject) = newest.flatten() else {
         return Ok(None);
@@ -152,5 +157,5 @@ fn statements(found: Vec<Kept>) -> Vec<(String, Vec<Value<'static>>)> {
     let gone = found
         .into_iter()
         .flat_map(|kept| [kept.id.into(), aside::gone(&kept.aside).into()]);
-    vec![(journal, gone.collect()), (projection, ids)]
+    vec![(projection, ids), (journal, gone.collect())]
 }

@@ -65,14 +65,20 @@ where p.created_at < $1 and p.created_at >= $2 and (p.created_at > $2 or p.id > 
     and j.aside is not null and j.aside not like 'sha256:%'
 order by p.created_at, p.id limit $4";
 
-/// Leaves the digests of what stands aside in its place; `{rows}` is payments and digests.
+/// The projection of payments without their buyers, if they are settled still; `{rows}` is as many as
+/// there are. It comes first: from here on nobody else can reopen them.
+pub(crate) const FORGET_BUYER: &str = "\
+update payment set buyer_name = null, buyer_phone = null
+where id in ({rows}) and status not in ('requested', 'approving', 'in_doubt', 'reversing')";
+
+/// Leaves the digests of what stands aside in its place, where the projection has let go of it; `{rows}`
+/// is payments and digests.
 pub(crate) const FORGET_ASIDE: &str = "\
 with gone (payment, digest) as (values {rows})
-update journal set aside = gone.digest from gone where journal.payment = gone.payment and journal.seq = 1";
-
-/// The projection of payments without their buyers; `{rows}` is as many as there are.
-pub(crate) const FORGET_BUYER: &str =
-    "update payment set buyer_name = null, buyer_phone = null where id in ({rows})";
+update journal set aside = gone.digest from gone
+where journal.payment = gone.payment and journal.seq = 1 and exists (select 1 from payment as p
+    where p.id = gone.payment and p.buyer_name is null and p.buyer_phone is null
+        and p.status not in ('requested', 'approving', 'in_doubt', 'reversing'))";
 
 /// When the next thing is due.
 pub(crate) const NEXT_DUE: &str = "select min(due_at) from payment where due_at is not null";
@@ -202,6 +208,7 @@ pub(crate) const READS: &[&str] = &[
     access::AUDIT_BELOW,
     access::AUDIT_STRAYS,
     access::AUDIT_NEWEST,
+    access::AUDIT_NEWEST_DONE,
 ];
 
 /// All statements that write one thing. Like those that read they are prepared when the store

@@ -77,11 +77,12 @@ async fn night(access: &Access, days: u32) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
     use nhn_kcp::{MaskedCard, Money, Order};
     use sugi_access::Rules;
     use sugi_core::{Event, Kind, PaymentId, Refusal, Request};
     use sugi_engine::{Engine, clock::Clock};
-    use sugi_store::{DeedFilter, Draft, Opening, Store};
+    use sugi_store::{Deed, DeedFilter, Draft, Opening, Store};
 
     use super::*;
 
@@ -145,6 +146,24 @@ mod tests {
             clock.advance(next.duration_since(clock.now()));
         }
         access.engine().store().verify().await.unwrap();
+        // One that broke off years ago is taken up where it was begun, not where the next night is.
+        let third = declined(&access, 3).await;
+        let of_all = Store::buyers_before(date(2027, 12, 1));
+        access
+            .write_down(Deed {
+                at: clock.now(),
+                actor: "sugi".into(),
+                action: "purge".into(),
+                subject: of_all,
+                outcome: "begun".into(),
+                origin: "-".into(),
+            })
+            .await
+            .unwrap();
+        clock.advance(SignedDuration::from_hours(500 * 24));
+        night(&access, 2).await;
+        assert!(!has_buyer(&access, &third).await, "it was never finished");
+        access.engine().store().verify().await.unwrap();
         let all = DeedFilter::default();
         let told = access.engine().store().deeds(&all).await.unwrap();
         let told: Vec<_> = told
@@ -156,7 +175,10 @@ mod tests {
             told,
             [
                 "buyers before 2026-11-27 begun",
-                "buyers before 2026-11-27 1 payments"
+                "buyers before 2026-11-27 1 payments",
+                "buyers before 2027-12-01 begun",
+                "buyers before 2028-04-11 begun",
+                "buyers before 2028-04-11 2 payments"
             ]
         );
     }

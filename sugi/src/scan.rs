@@ -353,6 +353,8 @@ mod tests {
         let broken = zip("a", plain);
         for (bytes, why) in [
             (deep, "packed more than"),
+            (b"BZh91AY&SY".to_vec(), "not opened here"),
+            (gzip(b"Rar!\x1a\x07"), "not opened here"),
             (cut[..cut.len() - 9].to_vec(), ""),
             (broken[..broken.len() / 2].to_vec(), ""),
         ] {

@@ -23,14 +23,23 @@ impl Access {
         let store = self.0.engine.store();
         let now = self.0.clock.now();
         let all = store.documents(DocumentKind::Challenge).await?;
-        let mut all: Vec<(Option<Timestamp>, &str)> = all
+        // Those for one purpose push out none that are for another: whoever may ask without being signed
+        // in is in nobody's way who is.
+        let mut all: Vec<(bool, Option<Timestamp>, &str)> = all
             .iter()
-            .map(|one| (one.body.parse().ok(), one.key.as_str()))
+            .map(|one| {
+                (
+                    one.owner != purpose,
+                    one.body.parse().ok(),
+                    one.key.as_str(),
+                )
+            })
             .collect();
         // The oldest first; what does not read as a time, before them.
         all.sort_unstable();
-        let over = (all.len() + 1).saturating_sub(MOST);
-        for (n, (given, key)) in all.into_iter().enumerate() {
+        let alike = all.iter().filter(|(other, ..)| !other).count();
+        let over = (alike + 1).saturating_sub(MOST);
+        for (n, (_, given, key)) in all.into_iter().enumerate() {
             if n < over || !given.is_some_and(|given| lives(given, now)) {
                 store.remove_document(DocumentKind::Challenge, key).await?;
             }

@@ -43,9 +43,17 @@ impl Access {
     /// A challenge for whoever wants to sign in with a passkey.
     ///
     /// # Errors
-    /// [`PasskeyError::NotOffered`], or what the ledger says.
-    pub async fn challenge_to_sign_in(&self) -> Result<String, AccessError> {
+    /// [`PasskeyError::NotOffered`]; [`AccessError::Busy`] when that address asks too often; or what the
+    /// ledger says.
+    pub async fn challenge_to_sign_in(&self, from: &Origin) -> Result<String, AccessError> {
         self.passkey_site()?;
+        // Nobody has signed in yet, and each of these is written down.
+        let now = self.0.clock.now();
+        if let Some(address) = from.address
+            && !self.tries().may_ask(address, now)
+        {
+            return Err(AccessError::Busy);
+        }
         Ok(self.challenge(PURPOSE).await?)
     }
 

@@ -19,7 +19,11 @@ async fn a_challenge_is_good_once_on_all_nodes(house: House) {
     let mut passkey = house.add_with_passkey("kim").await;
     let other = house.another_access().await;
     let from = Origin::default();
-    let challenge = house.access.challenge_to_sign_in().await.unwrap();
+    let challenge = house
+        .access
+        .challenge_to_sign_in(&Origin::default())
+        .await
+        .unwrap();
     let shown = passkey.show(&challenge);
     let nodes = [&house.access, &other];
     let tries = (0..8).map(|n| nodes[n % 2].sign_in_with_passkey(&shown, &from));
@@ -30,7 +34,10 @@ async fn a_challenge_is_good_once_on_all_nodes(house: House) {
     assert_eq!(of(Result::is_ok), 1);
     assert_eq!(of(|one| matches!(one, Err(SignInError::Stale))), 7);
     // What one node gave out another takes.
-    let challenge = other.challenge_to_sign_in().await.unwrap();
+    let challenge = other
+        .challenge_to_sign_in(&Origin::default())
+        .await
+        .unwrap();
     let shown = passkey.show(&challenge);
     assert!(
         house
@@ -50,7 +57,10 @@ async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_fo
     let is_stale =
         |outcome: Result<Cookie, SignInError>| matches!(outcome, Err(SignInError::Stale));
     for (after, good) in [(299, true), (300, false)] {
-        let challenge = access.challenge_to_sign_in().await.unwrap();
+        let challenge = access
+            .challenge_to_sign_in(&Origin::default())
+            .await
+            .unwrap();
         let offer = access.begin_passkey(&kim).await.unwrap();
         house.pass(seconds(after));
         let shown = passkey.show(&challenge);
@@ -66,7 +76,10 @@ async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_fo
     let offer = access.begin_passkey(&kim).await.unwrap();
     let shown = passkey.show(&offer.challenge);
     assert!(is_stale(access.sign_in_with_passkey(&shown, &from).await));
-    let to_sign_in = access.challenge_to_sign_in().await.unwrap();
+    let to_sign_in = access
+        .challenge_to_sign_in(&Origin::default())
+        .await
+        .unwrap();
     for (session, challenge) in [(&kim, &to_sign_in), (&lee, &offer.challenge)] {
         let new = Authenticator::new(&offer.handle).make(challenge);
         let added = access.add_passkey(session, new).await;
@@ -88,12 +101,21 @@ async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(house: House) {
     let house = with_passkeys(house);
     let mut passkey = house.add_with_passkey("kim").await;
     let (access, from) = (&house.access, Origin::default());
-    let first = access.challenge_to_sign_in().await.unwrap();
+    let first = access
+        .challenge_to_sign_in(&Origin::default())
+        .await
+        .unwrap();
     house.pass(seconds(1));
-    let last = access.challenge_to_sign_in().await.unwrap();
+    let last = access
+        .challenge_to_sign_in(&Origin::default())
+        .await
+        .unwrap();
     house.pass(seconds(1));
     for _ in 0..499 {
-        access.challenge_to_sign_in().await.unwrap();
+        access
+            .challenge_to_sign_in(&Origin::default())
+            .await
+            .unwrap();
     }
     let kept = access.engine().store().documents(DocumentKind::Challenge);
     assert_eq!(kept.await.unwrap().len(), 500);
@@ -107,7 +129,10 @@ async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(house: House) {
     assert!(outcome.is_ok());
     // What waited too long goes with the next that is asked for.
     house.pass(minutes(5));
-    access.challenge_to_sign_in().await.unwrap();
+    access
+        .challenge_to_sign_in(&Origin::default())
+        .await
+        .unwrap();
     let kept = access.engine().store().documents(DocumentKind::Challenge);
     assert_eq!(kept.await.unwrap().len(), 1);
 }
@@ -118,7 +143,11 @@ async fn of_two_that_show_one_count_at_once_one_gets_in(house: House) {
     let (other, from) = (house.another_access().await, Origin::default());
     let mut shown = Vec::new();
     for _ in 0..2 {
-        let challenge = house.access.challenge_to_sign_in().await.unwrap();
+        let challenge = house
+            .access
+            .challenge_to_sign_in(&Origin::default())
+            .await
+            .unwrap();
         passkey.count = 4;
         shown.push(passkey.show(&challenge));
     }

@@ -62,7 +62,11 @@ impl House {
 
     /// Tries to sign in with a passkey.
     pub(crate) async fn show(&self, passkey: &mut Authenticator) -> Result<Cookie, SignInError> {
-        let challenge = self.access.challenge_to_sign_in().await.unwrap();
+        let challenge = self
+            .access
+            .challenge_to_sign_in(&Origin::default())
+            .await
+            .unwrap();
         let shown = passkey.show(&challenge);
         let from = Origin::default();
         self.access.sign_in_with_passkey(&shown, &from).await
@@ -237,7 +241,11 @@ async fn wrong_passkeys_are_counted_like_wrong_passwords(house: House) {
         agent: String::new(),
     };
     for n in 0..31 {
-        let challenge = house.access.challenge_to_sign_in().await.unwrap();
+        let challenge = house
+            .access
+            .challenge_to_sign_in(&Origin::default())
+            .await
+            .unwrap();
         let mut noise = Authenticator::new(&"A".repeat(43));
         let shown = noise.show(&challenge);
         let outcome = house.access.sign_in_with_passkey(&shown, &from).await;
@@ -382,9 +390,13 @@ async fn where_one_factor_is_not_enough_a_password_is_no_way_around_a_passkey(ho
 async fn where_no_host_is_named_there_are_none(house: House) {
     let with = with_passkeys(house);
     let mut passkey = with.add_with_passkey("kim").await;
-    let challenge = with.access.challenge_to_sign_in().await.unwrap();
+    let challenge = with
+        .access
+        .challenge_to_sign_in(&Origin::default())
+        .await
+        .unwrap();
     let house = with.with(Rules::default());
-    let asked = house.access.challenge_to_sign_in().await;
+    let asked = house.access.challenge_to_sign_in(&Origin::default()).await;
     assert!(matches!(
         asked,
         Err(AccessError::Passkey(PasskeyError::NotOffered))

@@ -27,6 +27,7 @@ async fn a_letter_arrives_over_tls_with_all_that_is_in_it() {
     let post = Post::open(Mood::Good).await;
     let mut server = server(&post);
     server.login = Some(("shop".into(), "geheim".to_owned().into()));
+    assert!(!format!("{server:?}").contains("geheim"));
     Mailer::new(server).unwrap().send(letter()).await.unwrap();
     let [arrived] = &post.arrived(1).await[..] else {
         panic!("more than one letter")
@@ -73,6 +74,8 @@ async fn a_failure_tells_whether_the_letter_may_be_out() {
         let unknown = matches!(sent, Err(SendError::Unknown(_)));
         assert!(sent.is_err() && unknown == may_be_out, "{mood:?}: {sent:?}");
         assert_eq!(post.letters().len(), usize::from(may_be_out));
+        let said = sent.unwrap_err().to_string();
+        assert!(!said.contains("kim@"), "{said}");
     }
     // Nobody is there.
     let post = Post::open(Mood::Good).await;

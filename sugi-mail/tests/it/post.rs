@@ -133,7 +133,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 letter.login = line.rsplit(' ').next().map(ToOwned::to_owned);
                 b"235 welcome\r\n"
             }
-            "RCPT" if mood == Mood::NoSuchMailbox => b"550 no such mailbox\r\n",
+            "RCPT" if mood == Mood::NoSuchMailbox => {
+                b"550 <kim@example.com> is no mailbox here\r\n"
+            }
             "RCPT" => {
                 letter.to.push(line["RCPT TO:".len()..].to_owned());
                 b"250 ok\r\n"

@@ -1,11 +1,11 @@
 //! The way in with a passkey.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{StatusCode, header, request::Parts};
 use serde_json::json;
 use sugi_access::{AccessError, PASSKEY_PATIENCE, ShownPasskey, SignInError};
 
@@ -20,24 +20,28 @@ use crate::{
 };
 
 /// Gives out what is to be signed.
-pub(crate) async fn challenge(State(pages): State<Pages>, headers: HeaderMap) -> Response {
-    let w = PasskeyWords::of(Lang::of(&headers));
-    let challenge = match pages.access().challenge_to_sign_in().await {
+pub(crate) async fn challenge(State(pages): State<Pages>, parts: Parts) -> Response {
+    let w = PasskeyWords::of(Lang::of(&parts.headers));
+    let from = visitor::origin(&parts);
+    let challenge = match pages.access().challenge_to_sign_in(&from).await {
         Ok(challenge) => challenge,
         Err(AccessError::Passkey(why)) => return refused(StatusCode::NOT_FOUND, said(why, w)),
+        Err(AccessError::Busy) => return refused(StatusCode::TOO_MANY_REQUESTS, w.e_often),
         Err(why) => {
             tracing::error!(%why, "the ledger failed a passkey");
             return refused(StatusCode::SERVICE_UNAVAILABLE, w.e_ledger);
         }
     };
     let site = pages.access().rules().passkeys.as_ref();
-    Json(json!({
+    // Nobody is let in by it, and whoever finds the page can ask: it is no deed.
+    let nothing = Extension(sugi_api::Unaudited);
+    let challenge = Json(json!({
         "challenge": challenge,
         "rpId": site.map(|site| &site.host),
         "userVerification": "required",
         "timeout": PASSKEY_PATIENCE.as_millis(),
-    }))
-    .into_response()
+    }));
+    (nothing, challenge).into_response()
 }
 
 /// Lets somebody in who shows a passkey.

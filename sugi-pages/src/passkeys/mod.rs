@@ -44,6 +44,7 @@ words! {
         e_refused "이 패스키는 받을 수 없습니다. 다른 기기를 쓰거나 관리자에게 알리십시오." "This passkey is not taken. Use another device, or tell an administrator."
         e_wrong "이 패스키로 로그인할 수 없습니다. 비밀번호로 로그인하거나 관리자에게 알리십시오." "This passkey lets nobody in. Sign in with your password, or tell an administrator."
         e_copied "이 패스키가 복제되었을 수 있어 거부했습니다. 관리자에게 알리고 패스키를 새로 만드십시오." "This passkey may have been copied, so it was refused. Tell an administrator, and make a new one."
+        e_often "너무 자주 요청했습니다. 잠시 후 다시 시도하거나 비밀번호로 로그인하십시오." "Asked too often. Try again in a while, or sign in with your password."
         e_ledger "원장을 읽거나 쓸 수 없습니다. 잠시 후 다시 시도하십시오." "The ledger cannot be used now. Try again later."
     }
 }

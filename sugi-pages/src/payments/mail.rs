@@ -26,20 +26,34 @@ const FORMS_MAX: usize = 1_000;
 
 /// What became of the forms that were sent last. A form that comes twice waits for the same end.
 #[derive(Debug, Default)]
-pub(crate) struct Forms(Mutex<VecDeque<(String, Arc<OnceCell<Notice>>)>>);
+pub(crate) struct Forms(Mutex<VecDeque<Sent>>);
+
+/// A form that was sent.
+#[derive(Debug)]
+struct Sent {
+    key: String,
+    /// What it asked for: sent again, it asks for the same.
+    asks: String,
+    end: Arc<OnceCell<Notice>>,
+}
 
 impl Forms {
-    fn of(&self, key: &str) -> Arc<OnceCell<Notice>> {
+    /// Where a form's end is to be found; `None` when its key asked for something else before.
+    fn of(&self, key: &str, asks: String) -> Option<Arc<OnceCell<Notice>>> {
         let mut forms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, form)) = forms.iter().find(|(known, _)| known == key) {
-            return Arc::clone(form);
+        if let Some(known) = forms.iter().find(|known| known.key == key) {
+            return (known.asks == asks).then(|| Arc::clone(&known.end));
         }
         if forms.len() == FORMS_MAX {
             forms.pop_front();
         }
-        let form = Arc::default();
-        forms.push_back((key.to_owned(), Arc::clone(&form)));
-        form
+        let end = Arc::default();
+        forms.push_back(Sent {
+            key: key.to_owned(),
+            asks,
+            end: Arc::clone(&end),
+        });
+        Some(end)
     }
 }
 
@@ -73,9 +87,15 @@ pub(crate) async fn send(
                 form.get("to"),
                 &key,
             );
-            let form = pages.0.mailed.of(&key);
-            // A letter that is on its way goes on, whoever closes the browser.
-            detached(async move { *form.get_or_init(|| mail(&mailer, letter)).await }).await?
+            let asks = format!("{} {} {}", payment.id, lang.code(), letter.to);
+            match pages.0.mailed.of(&key, asks) {
+                None => Notice::Used,
+                // A letter that is on its way goes on, whoever closes the browser.
+                Some(end) => {
+                    detached(async move { *end.get_or_init(|| mail(&mailer, letter)).await })
+                        .await?
+                }
+            }
         }
     };
     Ok(back(&page, Some(notice)))

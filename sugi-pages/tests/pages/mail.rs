@@ -55,6 +55,10 @@ async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("4111111111111111"));
+    // The same form for somebody else is another letter, and not this form's to send.
+    let page = kim.follow(&send, &form(&key, "lee@example.com")).await;
+    assert!(page.contains("이미 요청한 것과 다릅니다"), "{page}");
+    assert_eq!(post.letters().len(), 1);
     // A page that was opened anew sends a letter of its own.
     let key = kim.form_key(&slip).await;
     kim.follow(&send, &form(&key, "hong@example.com")).await;

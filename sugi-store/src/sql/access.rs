@@ -44,6 +44,10 @@ pub(crate) const AUDIT_BELOW: &str = "select seq from audit where seq < 1 order 
 pub(crate) const AUDIT_NEWEST: &str =
     "select max(subject) from audit where subject >= $1 and subject < $2";
 
+/// The same of what was done, and not only begun.
+pub(crate) const AUDIT_NEWEST_DONE: &str =
+    "select max(subject) from audit where subject >= $1 and subject < $2 and outcome <> 'begun'";
+
 /// The audit, the newest first; `{and}` is made of the filters that are set.
 pub(crate) const DEEDS: &str = "\
 select seq, at, actor, action, subject, outcome, origin, hash from audit

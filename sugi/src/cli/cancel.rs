@@ -51,6 +51,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         by: "cli".parse()?,
         key: args.key.map(|key| ("cli".into(), key)),
     };
+    deed::noted(&engine, "cancel", args.payment.as_str(), "begun").await;
     let asked = engine.cancel(&args.payment, ask).await;
     let outcome = if asked.is_ok() { "asked" } else { "refused" };
     deed::noted(&engine, "cancel", args.payment.as_str(), outcome).await;

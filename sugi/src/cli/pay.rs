@@ -105,9 +105,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         from: None,
         key: args.key.map(|key| ("cli".into(), key)),
     };
+    // Before, because a command can be ended while it waits; and after, how it went.
+    let order = sale.order.order_no.to_string();
+    deed::noted(&engine, "pay", &order, "begun").await;
     let begun = engine.pay(sale).await;
     if begun.is_err() {
-        deed::noted(&engine, "pay", "", "refused").await;
+        deed::noted(&engine, "pay", &order, "refused").await;
     }
     let payment = match begun.map_err(explain)? {
         Outcome::Begun(ticket) => {

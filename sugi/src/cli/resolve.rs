@@ -58,6 +58,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         by: "cli".parse()?,
         key: args.key.map(|key| ("cli".into(), key)),
     };
+    deed::noted(&engine, "resolve", args.payment.as_str(), "begun").await;
     let told = engine.resolve(&args.payment, ask).await;
     let outcome = if told.is_ok() { "taken" } else { "refused" };
     deed::noted(&engine, "resolve", args.payment.as_str(), outcome).await;

@@ -70,7 +70,8 @@ impl Finder {
         let mut at = 0;
         while at < bytes.len() {
             let run = |from: usize, is: fn(&u8) -> bool| {
-                bytes[from..].iter().take_while(|byte| is(byte)).count()
+                let run = bytes[from..].iter().take_while(|byte| is(byte));
+                run.take(HASH).count()
             };
             let digits = run(at, u8::is_ascii_digit);
             if digits == 0 {

@@ -107,6 +107,8 @@ enum Pack {
     Zstd,
     Zip,
     Tar,
+    /// In a way that is not unpacked here: bzip2, 7z, rar, lz4, compress.
+    Other,
 }
 
 impl Pack {
@@ -116,6 +118,11 @@ impl Pack {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             [b'P', b'K', 3, 4, ..] => Some(Self::Zip),
+            [b'B', b'Z', b'h', ..]
+            | [b'7', b'z', 0xbc, 0xaf, ..]
+            | [b'R', b'a', b'r', b'!', ..]
+            | [0x04, 0x22, 0x4d, 0x18, ..]
+            | [0x1f, 0x9d, ..] => Some(Self::Other),
             _ if begin.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             _ => None,
         }
@@ -157,6 +164,10 @@ fn unpack(
                 return Err(io::Error::other(what));
             }
             entries(Cursor::new(whole), place, depth, sink)
+        }
+        Pack::Other => {
+            let what = "it is packed in a way that is not opened here; unpack it first";
+            Err(io::Error::other(what))
         }
         Pack::Tar => {
             for entry in tar::Archive::new(from).entries()? {

@@ -263,11 +263,15 @@ async fn what_commands_do_is_in_the_audit_and_no_card_gets_into_a_text() {
     assert_eq!(
         told,
         [
+            "pay A-1 begun",
             "pay it approved",
-            "pay  refused",
+            "pay A-1 begun",
+            "pay A-1 refused",
+            "cancel it begun",
             "cancel it asked",
+            "resolve it begun",
             "resolve it refused"
         ]
     );
-    assert_eq!(desk.json(&["verify", "--json"], "")["audit_rows"], 4);
+    assert_eq!(desk.json(&["verify", "--json"], "")["audit_rows"], 8);
 }
