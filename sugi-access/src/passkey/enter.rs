@@ -83,7 +83,9 @@ impl Access {
         let known = self.operator_of_handle(&shown.handle).await?;
         // Whoever may not sign in any more is nobody here.
         let known = known.filter(|operator| operator.active);
-        self.not_held(None, known.as_ref(), from)?;
+        // What holds a name is against guessing, and nobody guesses a signature: wrong passwords, which
+        // anybody can type in, keep nobody out who has a passkey. An address is held all the same.
+        self.not_held(None, None, from)?;
         let proved = match self.prove(known.as_ref(), shown).await? {
             Err(flaw) => {
                 let operator = known.as_ref().map_or("-", |known| known.name.as_str());
@@ -93,7 +95,7 @@ impl Access {
             Ok(proved) => Some(proved),
         };
         let _turn = self.0.counting.lock().await;
-        let now = self.not_held(None, known.as_ref(), from)?;
+        let now = self.not_held(None, None, from)?;
         let counted = match &known {
             Some(known) => self.count_passkey(known, proved.as_ref(), from, now).await,
             None => Err(SignInError::Wrong),
@@ -160,48 +162,40 @@ impl Access {
         from: &Origin,
         now: Timestamp,
     ) -> Result<Operator, SignInError> {
-        let operator = self
+        let proved = proved.ok_or(SignInError::Wrong)?;
+        let entered = self
             .change_operator(&known.name, |operator| {
-                if let Some(until) = operator.locked_until(now) {
-                    return Err(SignInError::Held(until));
+                if !operator.active {
+                    return Err(SignInError::Wrong);
                 }
                 // It may have been taken away since it was compared.
-                let right = proved.and_then(|proved| {
-                    let mut kept = operator.passkeys.iter_mut();
-                    let kept = kept.find(|one| one.id == proved.id && one.key == proved.key)?;
-                    (!went_back(kept, proved)).then_some((kept, proved))
-                });
-                if let Some((kept, proved)) = right {
-                    kept.count = proved.count;
-                    kept.used_at = Some(now);
-                    operator.unlock();
-                } else {
-                    operator.wrong_try(now);
+                let mut kept = operator.passkeys.iter_mut();
+                let kept = kept.find(|one| one.id == proved.id && one.key == proved.key);
+                let kept = kept.ok_or(SignInError::Wrong)?;
+                if went_back(kept, proved) {
+                    return Err(SignInError::Copied);
                 }
+                kept.count = proved.count;
+                kept.used_at = Some(now);
                 Ok(())
             })
-            .await?;
-        if operator.failures == 0 && operator.active {
-            return Ok(operator);
+            .await;
+        if matches!(entered, Err(SignInError::Copied)) {
+            // Two devices count each for itself: one of them holds a copy that nobody should have.
+            let kept = self.operator(&known.name).await?;
+            let kept = kept.as_ref().and_then(|kept| kept.passkey(&proved.id));
+            let before = kept.map_or(0, |kept| kept.count);
+            self.note(Deed {
+                at: now,
+                actor: format!("operator:{}", known.name),
+                action: "passkey".into(),
+                subject: proved.id.clone(),
+                outcome: format!("refused: count {} after {before}", proved.count),
+                origin: from.address(),
+            })
+            .await;
         }
-        let copied = proved.and_then(|proved| {
-            let kept = operator.passkey(&proved.id)?;
-            went_back(kept, proved).then_some((kept, proved))
-        });
-        let Some((kept, proved)) = copied else {
-            return Err(SignInError::Wrong);
-        };
-        // Two devices count each for itself: one of them holds a copy that nobody should have.
-        self.note(Deed {
-            at: now,
-            actor: format!("operator:{}", operator.name),
-            action: "passkey".into(),
-            subject: proved.id.clone(),
-            outcome: format!("refused: count {} after {}", proved.count, kept.count),
-            origin: from.address(),
-        })
-        .await;
-        Err(SignInError::Copied)
+        entered
     }
 }
 
@@ -227,7 +221,7 @@ mod tests {
     use super::*;
     use crate::{NewOperator, Rules};
 
-    /// Another node holds the name, or takes the passkey away, after it was proved and before it counts.
+    /// Another node takes the passkey or its owner away after it was proved and before it counts.
     #[tokio::test]
     async fn what_happens_meanwhile_on_another_node_counts() {
         let dir = tempfile::tempdir().unwrap();
@@ -270,10 +264,10 @@ mod tests {
                 .await
         };
         assert!(count().await.is_ok());
+        // What holds the name for passwords stays, and is not in the way.
         change(|kim, _| (0..5).for_each(|_| kim.wrong_try(Timestamp::UNIX_EPOCH))).await;
-        assert!(matches!(count().await, Err(SignInError::Held(_))));
-        change(|kim, _| kim.unlock()).await;
-        assert!(count().await.is_ok());
+        let entered = count().await.unwrap();
+        assert!(entered.locked_until(now).is_some());
         change(|kim, _| kim.passkeys.clear()).await;
         assert!(matches!(count().await, Err(SignInError::Wrong)));
         // Nor is another of the same name the one that was proved.

@@ -10,7 +10,9 @@ use axum::{
     extract::{Path, State},
     response::Redirect,
 };
+use sugi_core::Payment;
 use sugi_mail::{Letter, Mailer, SendError};
+use sugi_store::Deed;
 use tokio::sync::OnceCell;
 
 use super::{
@@ -87,18 +89,38 @@ pub(crate) async fn send(
                 form.get("to"),
                 &key,
             );
+            let told = Deed {
+                at: pages.access().clock().now(),
+                actor: format!("operator:{}", visitor.operator().name),
+                action: "mail slip".into(),
+                subject: payment.id.to_string(),
+                outcome: whom(&payment, &letter.to).into(),
+                origin: visitor.from.address(),
+            };
             let asks = format!("{} {} {}", payment.id, lang.code(), letter.to);
+            let access = pages.access().clone();
+            let send = Box::pin(async move {
+                access.note(told).await;
+                mail(&mailer, letter).await
+            });
             match pages.0.mailed.of(&key, asks) {
                 None => Notice::Used,
                 // A letter that is on its way goes on, whoever closes the browser.
-                Some(end) => {
-                    detached(async move { *end.get_or_init(|| mail(&mailer, letter)).await })
-                        .await?
-                }
+                Some(end) => detached(async move { *end.get_or_init(|| send).await }).await?,
             }
         }
     };
     Ok(back(&page, Some(notice)))
+}
+
+/// To whom a slip goes, for the audit: not the address, which is not to be kept for ever.
+fn whom(payment: &Payment, to: &str) -> &'static str {
+    let buyer = payment.request.order.buyer.mail.as_ref();
+    if buyer.is_some_and(|mail| mail.as_str().eq_ignore_ascii_case(to.trim())) {
+        "to the buyer's address"
+    } else {
+        "to another address"
+    }
 }
 
 fn letter(lang: Lang, slip: &Slip, to: &str, key: &str) -> Letter {

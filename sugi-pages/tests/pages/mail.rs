@@ -1,6 +1,7 @@
 //! The slip as a letter, by a real mail server on loopback.
 
 use serde_json::json;
+use sugi_store::DeedFilter;
 
 use crate::{
     house::House,
@@ -55,6 +56,15 @@ async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("4111111111111111"));
+    house.access.flush().await;
+    let of_it = DeedFilter {
+        subject: paid.strip_prefix("/payments/").map(Into::into),
+        ..DeedFilter::default()
+    };
+    let deeds = house.engine.store().deeds(&of_it).await.unwrap();
+    let told = deeds.iter().filter(|row| row.deed.action == "mail slip");
+    let told: Vec<_> = told.map(|row| &*row.deed.outcome).collect();
+    assert_eq!(told, ["to the buyer's address"], "once, as the letter");
     // The same form for somebody else is another letter, and not this form's to send.
     let page = kim.follow(&send, &form(&key, "lee@example.com")).await;
     assert!(page.contains("이미 요청한 것과 다릅니다"), "{page}");
