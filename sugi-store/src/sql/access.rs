@@ -40,13 +40,15 @@ select seq, at, actor, action, subject, outcome, origin, hash from audit where s
 /// Rows before the first: there are none, and the walk would not see one.
 pub(crate) const AUDIT_BELOW: &str = "select seq from audit where seq < 1 order by seq limit 1";
 
-/// The last subject of a stretch of subjects.
+/// The last subject of a stretch of subjects that were purged: whoever names an operator as a purge is
+/// named has purged nothing.
 pub(crate) const AUDIT_NEWEST: &str =
-    "select max(subject) from audit where subject >= $1 and subject < $2";
+    "select max(subject) from audit where subject >= $1 and subject < $2 and action = 'purge'";
 
 /// The same of what was done, and not only begun.
-pub(crate) const AUDIT_NEWEST_DONE: &str =
-    "select max(subject) from audit where subject >= $1 and subject < $2 and outcome <> 'begun'";
+pub(crate) const AUDIT_NEWEST_DONE: &str = "\
+select max(subject) from audit
+where subject >= $1 and subject < $2 and action = 'purge' and outcome <> 'begun'";
 
 /// The audit, the newest first; `{and}` is made of the filters that are set.
 pub(crate) const DEEDS: &str = "\

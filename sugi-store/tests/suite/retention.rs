@@ -18,10 +18,14 @@ const AFTER: Date = date(2027, 1, 16);
 
 /// Writes into the audit that buyers go.
 async fn own_up(house: &House, before: Date) {
+    write_down(house, before, "purge").await;
+}
+
+async fn write_down(house: &House, before: Date, action: &str) {
     let deed = Deed {
         at: at(50),
         actor: "cli:root".into(),
-        action: "purge".into(),
+        action: action.into(),
         subject: sugi_store::Store::buyers_before(before),
         outcome: "begun".into(),
         origin: "-".into(),
@@ -133,6 +137,8 @@ async fn nothing_is_taken_that_the_audit_does_not_tell_of(house: House) {
     let book = house.pay(1, "A-1").await.unwrap();
     house.then(&book, declined()).await.unwrap();
     own_up(&house, date(2027, 1, 15)).await;
+    // Whoever names an operator like a purge has purged nothing.
+    write_down(&house, AFTER, "user add").await;
     let refused = house.store().forget_buyers(None, AFTER).await.unwrap_err();
     assert!(refused.to_string().contains("audit"), "{refused}");
     let book = house.store().load(&id(1)).await.unwrap().unwrap();
