@@ -164,8 +164,14 @@ impl Config {
         let failed = |why: &dyn std::fmt::Display| {
             Failure::new(format!("{}: {why}", path.display())).code(2)
         };
-        let mut table: toml::Table = text.parse().map_err(|why: toml::de::Error| failed(&why))?;
+        // The parser's own words would show the line, and there may be a secret in it.
+        let mut table: toml::Table = text.parse().map_err(|why: toml::de::Error| {
+            let before = why.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            failed(&format!("line {line}: {}", why.message()))
+        })?;
         readable::check(path, &table).map_err(|why| failed(&why))?;
+        readable::are_texts(&table).map_err(|why| failed(&why))?;
         for (name, value) in env.filter(|(name, _)| !NOT_KEYS.contains(&name.as_str())) {
             if let Some(key) = name.strip_prefix("SUGI_") {
                 overlay(&mut table, &key.to_ascii_lowercase(), &value)
@@ -362,6 +368,23 @@ mod tests {
             .map(|(name, value)| ((*name).into(), (*value).into()));
         Config::parse(text, Path::new("/etc/sugi/sugi.toml"), env)
             .map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn a_mistake_beside_a_secret_does_not_show_it() {
+        for (line, said) in [
+            (
+                "key_password = 24681357",
+                "key_password must be a text in quotes",
+            ),
+            ("key_password = \"24681357", "line 8:"),
+            ("key_password = 24681357 words", "line 8:"),
+            ("key_password = \"24681357\" x", "line 8:"),
+        ] {
+            let why = parse(&FILE.replace("key_password = \"changeit\"", line), &[]);
+            let why = why.map(drop).unwrap_err();
+            assert!(why.contains(said) && !why.contains("24681357"), "{why}");
+        }
     }
 
     #[test]

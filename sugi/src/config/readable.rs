@@ -20,6 +20,20 @@ pub(super) fn check(path: &Path, table: &toml::Table) -> Result<(), String> {
     })
 }
 
+/// Refuses a secret that was written as a number: the words about a value of the wrong kind would quote it.
+pub(super) fn are_texts(table: &toml::Table) -> Result<(), String> {
+    table.iter().try_for_each(|(name, value)| match value {
+        toml::Value::Table(inner) => are_texts(inner),
+        toml::Value::String(_) => Ok(()),
+        _ if is_secret(name) => Err(format!("{name} must be a text in quotes")),
+        _ => Ok(()),
+    })
+}
+
+fn is_secret(name: &str) -> bool {
+    name.ends_with("password") || name == "secret"
+}
+
 /// The first secret of a table, by its key.
 fn secret(table: &toml::Table, above: &str) -> Option<String> {
     // The test shop's key is everybody's: KCP publishes it.
@@ -32,7 +46,7 @@ fn secret(table: &toml::Table, above: &str) -> Option<String> {
         match value {
             toml::Value::Table(inner) => secret(inner, &format!("{key}.")),
             toml::Value::String(_) if of_test_shop => None,
-            toml::Value::String(_) if name.ends_with("password") || name == "secret" => Some(key),
+            toml::Value::String(_) if is_secret(name) => Some(key),
             toml::Value::String(text) if name == "database" && has_password(text) => Some(key),
             _ => None,
         }
