@@ -1,7 +1,7 @@
 //! A payment together with the end of its chain, and what is about to be written behind it.
 
 use jiff::Timestamp;
-use sugi_core::{Event, Illegal, Payment, PaymentId, Status};
+use sugi_core::{Event, Glance, Illegal, News, Payment, PaymentId, Status};
 
 use crate::{
     aside::{self, Salt},
@@ -38,6 +38,8 @@ pub(crate) struct NewEntry {
     pub(crate) body: String,
     pub(crate) aside: Option<String>,
     pub(crate) hash: Hash,
+    /// What others hear of it.
+    pub(crate) news: Option<News>,
 }
 
 /// Rows to be written, checked by the fold, and the payment as it will be after them.
@@ -95,11 +97,16 @@ impl Draft {
     fn then(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let Book { payment, head } = self.after;
         let entry = NewEntry::of(&payment.id, head, payment.seq + 1, at, &event, None);
+        let before = Glance::at(&payment);
+        let payment = payment.evolve(at, event)?;
+        self.entries.push(NewEntry {
+            news: News::between(&before, &payment),
+            ..entry
+        });
         self.after = Book {
-            payment: payment.evolve(at, event)?,
+            payment,
             head: entry.hash,
         };
-        self.entries.push(entry);
         Ok(self)
     }
 
@@ -113,6 +120,12 @@ impl Draft {
     #[must_use]
     pub fn before(&self) -> Option<(Status, u64)> {
         self.before
+    }
+
+    /// What others hear of, by the rows that it is about.
+    pub(crate) fn news(&self) -> impl Iterator<Item = (&NewEntry, News)> {
+        let entries = self.entries.iter();
+        entries.filter_map(|entry| Some((entry, entry.news?)))
     }
 
     pub(crate) fn was_live(&self) -> bool {
@@ -146,6 +159,7 @@ impl NewEntry {
             body,
             aside,
             hash,
+            news: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What people set up: operators, sessions, wishes, challenges. Each is one text that is replaced whole.
+//! What people set up: operators, sessions, wishes, challenges, webhooks. Each is one text that is replaced whole.
 //!
 //! Races are decided as in the journal, by a number: a change names the version that it read, and
 //! of two that read the same one, the second is told so.
@@ -18,16 +18,19 @@ pub enum Kind {
     Anchor,
     /// Something for a passkey to sign, good once; its owner is what it was given out for.
     Challenge,
+    /// Where a merchant's own program wants to be told of events.
+    Webhook,
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
             Self::Session => "session",
             Self::Wish => "wish",
             Self::Anchor => "anchor",
             Self::Challenge => "challenge",
+            Self::Webhook => "webhook",
         }
     }
 }

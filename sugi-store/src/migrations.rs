@@ -24,6 +24,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
     ("0004 lists", include_str!("../migrations/0004_lists.sql")),
     ("0005 aside", include_str!("../migrations/0005_aside.sql")),
+    ("0006 news", include_str!("../migrations/0006_news.sql")),
 ];
 
 const TABLE: &str =

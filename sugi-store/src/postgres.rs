@@ -123,20 +123,30 @@ impl Postgres {
         statements: Vec<(String, Vec<Value<'static>>)>,
     ) -> Result<(), StoreError> {
         let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
-        // A connection of its own: one that is left in the middle of a transaction is closed with it.
-        let link = Link::open(&self.target, Role::Reader).await?;
-        link.command("begin").await?;
+        // A connection that is left in the middle of a transaction is not put back, so it is closed.
+        let link = self.begun().await?;
         for (sql, values) in &statements {
             link.rows(sql, values).await?;
         }
-        link.command("commit").await.map_err(|why| {
-            let why = link::words(&why);
-            if link.is_closed() {
-                StoreError::Unknown { why }
-            } else {
-                StoreError::Failed { why }
+        match link.command("commit").await {
+            Err(why) if link.is_closed() => Err(StoreError::Unknown {
+                why: link::words(&why),
+            }),
+            answer => self.keep(link, answer),
+        }
+    }
+
+    /// A connection with a transaction that has begun on it.
+    async fn begun(&self) -> Result<Link, StoreError> {
+        // A kept connection may have died since; nothing was asked of it yet.
+        while let Some(link) = self.kept() {
+            if link.command("begin").await.is_ok() {
+                return Ok(link);
             }
-        })
+        }
+        let link = Link::open(&self.target, Role::Reader).await?;
+        link.command("begin").await?;
+        Ok(link)
     }
 
     /// Puts a connection back for the next one. (One that is not put back is closed.)

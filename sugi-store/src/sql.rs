@@ -4,6 +4,7 @@
 //! their first appearance. Times are microseconds since 1970, hashes hexadecimal.
 
 pub(crate) mod access;
+pub(crate) mod news;
 
 /// A row of the journal. Nothing happens if its number is taken: somebody else was quicker.
 pub(crate) const APPEND: &str = "\
@@ -209,6 +210,16 @@ pub(crate) const READS: &[&str] = &[
     access::AUDIT_STRAYS,
     access::AUDIT_NEWEST,
     access::AUDIT_NEWEST_DONE,
+    news::OUTBOX,
+    news::LAST_EVENT,
+    news::EVENTS,
+    news::EVENT,
+    news::STRAY_EVENTS,
+    news::COUNT_EVENTS,
+    news::DUE_DELIVERIES,
+    news::DELIVERIES,
+    news::OPEN_DELIVERIES,
+    news::OPEN_COUNT,
 ];
 
 /// All statements that write one thing. Like those that read they are prepared when the store
@@ -225,6 +236,12 @@ pub(crate) const WRITES: &[&str] = &[
     access::ADD_DOCUMENT,
     access::REPLACE_DOCUMENT,
     access::REMOVE_DOCUMENT,
+    news::POST,
+    news::TAKE_DELIVERY,
+    news::END_DELIVERY,
+    news::ASK_AGAIN,
+    news::FORGET_DELIVERED,
+    news::FORGET_DELIVERIES,
 ];
 
 /// The writes again for a whole batch each, for PostgreSQL, where a statement costs a message and
@@ -297,6 +314,11 @@ insert into idempotency (scope, key, request, payment)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
 on conflict (scope, key) do nothing returning scope, key, payment";
 
+    /// [`super::news::POST`].
+    pub(crate) const POST: &str = "\
+insert into outbox (at, payment, seq, news, shop)
+select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[])";
+
     /// Takes back claims of the same transaction.
     pub(crate) const UNCLAIM_KEY: &str = "\
 delete from idempotency using unnest($1::text[], $2::text[]) as n (scope, key)
@@ -327,6 +349,7 @@ join journal j on j.payment = n.payment and j.seq = n.seq";
         UNCLAIM_ORDER,
         SET_ORDER_LIVE,
         CLAIM_KEY,
+        POST,
         UNCLAIM_KEY,
         HASHES,
         TRANSACTION,

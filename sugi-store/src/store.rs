@@ -5,6 +5,7 @@ use std::{borrow::Cow, path::Path};
 use jiff::Timestamp;
 use nhn_kcp::OrderNo;
 use sugi_core::{PaymentId, ShopId};
+use tokio::sync::Notify;
 
 use crate::{
     book::{Book, Draft, Entry},
@@ -24,6 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Store {
     pub(crate) engine: Engine,
+    /// Told when something was written that others hear of.
+    pub(crate) written: Notify,
 }
 
 /// What the ledger is kept in. All that differs is how rows are read and how writes are committed;
@@ -105,9 +108,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another process has it; anything the database says.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            engine: Engine::Sqlite(Sqlite::open(dir)?),
-        })
+        Ok(Self::over(Engine::Sqlite(Sqlite::open(dir)?)))
     }
 
     /// Opens the ledger in a folder for reading, beside a process that may be writing it.
@@ -115,9 +116,7 @@ impl Store {
     /// # Errors
     /// When there is none, or what the database says.
     pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            engine: Engine::Sqlite(Sqlite::open_to_read(dir)?),
-        })
+        Ok(Self::over(Engine::Sqlite(Sqlite::open_to_read(dir)?)))
     }
 
     /// Connects to the ledger in a PostgreSQL database, which several nodes may share, and brings
@@ -140,9 +139,7 @@ impl Store {
     /// # Errors
     /// When the server cannot be reached, is a standby, or its schema is newer than this program.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Ok(Self {
-            engine: Engine::Postgres(Postgres::connect(url).await?),
-        })
+        Ok(Self::over(Engine::Postgres(Postgres::connect(url).await?)))
     }
 
     /// Connects to the ledger in a PostgreSQL database for reading. Its schema stays as it is.
@@ -150,9 +147,13 @@ impl Store {
     /// # Errors
     /// When the server cannot be reached, or its schema is not the one that this program reads.
     pub async fn connect_to_read(url: &str) -> Result<Self, StoreError> {
-        Ok(Self {
-            engine: Engine::Postgres(Postgres::connect_to_read(url).await?),
-        })
+        let ledger = Postgres::connect_to_read(url).await?;
+        Ok(Self::over(Engine::Postgres(ledger)))
+    }
+
+    fn over(engine: Engine) -> Self {
+        let written = Notify::new();
+        Self { engine, written }
     }
 
     /// Whether nobody else can write to this ledger while it is open: true for SQLite opened for
@@ -211,6 +212,7 @@ impl Store {
         due_at: Option<Timestamp>,
     ) -> Result<Option<Book>, StoreError> {
         let row = Row::of(draft.after(), draft.head(), due_at);
+        let is_news = draft.news().next().is_some();
         let (verdict, book) = self
             .engine
             .write(Write {
@@ -219,7 +221,11 @@ impl Store {
                 opening: None,
             })
             .await?;
-        Ok(matches!(verdict, Verdict::Written).then_some(book))
+        let written = matches!(verdict, Verdict::Written);
+        if written && is_news {
+            self.written.notify_one();
+        }
+        Ok(written.then_some(book))
     }
 
     /// A payment, folded from its journal; the chain is checked on the way.

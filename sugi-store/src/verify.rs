@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     aside,
     error::{Finding, StoreError},
+    feed,
     record::{self, RawEntry, Row},
     retention, sql,
     store::Engine,
@@ -39,6 +40,7 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
         return Err(Finding::in_row(&orphan.text(0)?, orphan.int(1)?, what).into());
     }
     claims::walk(engine).await?;
+    feed::verify(engine).await?;
     Ok((payments, rows))
 }
 

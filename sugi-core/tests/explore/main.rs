@@ -14,6 +14,7 @@
 )]
 
 mod gateway;
+mod outside;
 mod people;
 mod samples;
 mod world;

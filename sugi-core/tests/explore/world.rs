@@ -9,7 +9,10 @@ use sugi_core::{
     todo::{self, Hands, Todo},
 };
 
-use crate::samples::{EACH, approved, at, policy, request};
+use crate::{
+    outside,
+    samples::{EACH, approved, at, policy, request},
+};
 
 /// What a walk allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,11 +134,13 @@ impl World {
     pub(crate) fn append(&mut self, event: Event) {
         self.is_true(&event);
         let at = self.at();
-        self.payment = self
-            .payment
-            .clone()
-            .evolve(at, event)
-            .unwrap_or_else(|why| panic!("{why}: {self:#?}"));
+        let payment = self.payment.clone().evolve(at, event);
+        self.turn(payment.unwrap_or_else(|why| panic!("{why}: {self:#?}")));
+    }
+
+    fn turn(&mut self, payment: Payment) {
+        outside::hears(&self.payment, &payment);
+        self.payment = payment;
     }
 
     /// An answer that comes when the payment may have moved on: what cannot have happened any more
@@ -147,7 +152,7 @@ impl World {
             Event::Approved(_) | Event::Lost(Lost { tno: Some(_), .. })
         );
         match self.payment.clone().evolve(at, event) {
-            Ok(payment) => self.payment = payment,
+            Ok(payment) => self.turn(payment),
             Err(Illegal::Known { .. }) => {}
             Err(why) => assert!(!precious, "the key to money was dropped: {why}: {self:#?}"),
         }

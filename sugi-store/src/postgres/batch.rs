@@ -148,7 +148,7 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Tro
     patiently(refuse(link, &new, &mut verdicts))
         .await
         .map_err(before_commit)?;
-    let why = match patiently(finish(link, &new, &further, &claimed)).await {
+    let why = match Box::pin(patiently(finish(link, &new, &further, &claimed))).await {
         Ok(()) if !link.warned() => return Ok(verdicts),
         Ok(()) => "the server warned while it committed".into(),
         Err(Some(why)) if is_refusal(&why) => return Err(Trouble::Undone(why)),
@@ -305,6 +305,8 @@ async fn finish(
             .map(|(_, write)| write.row.projected())
             .collect(),
     );
+    let told = made().chain(further.iter().map(|(_, write)| *write));
+    let told = columns(told.flat_map(news).collect());
     let live = further.iter().flat_map(|(_, write)| write.orders_touched());
     let live = columns(
         live.map(|(shop, order_no, ordr_idxx)| [shop.into(), order_no.into(), ordr_idxx.into()])
@@ -327,19 +329,20 @@ async fn finish(
         };
         link.command(command).await
     };
-    let (keys, orders, rows, opened, projected, live, committed) = tokio::join!(
+    let (keys, orders, rows, opened, projected, told, live, committed) = tokio::join!(
         biased;
         sent(many::UNCLAIM_KEY, &keys),
         sent(many::UNCLAIM_ORDER, &orders),
         sent(many::BEGIN, &rows),
         sent(many::OPEN, &opened),
         sent(many::PROJECT, &projected),
+        sent(many::POST, &told),
         sent(many::SET_ORDER_LIVE, &live),
         commit,
     );
     // After a refusal the server turns the commit into a rollback without a word, so the first
     // error counts, not the last.
-    for answer in [keys, orders, rows, opened, projected, live] {
+    for answer in [keys, orders, rows, opened, projected, told, live] {
         answer?;
     }
     committed
@@ -357,6 +360,15 @@ fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 6]> {
             entry.hash.to_hex().into(),
             (&entry.aside).into(),
         ]
+    })
+}
+
+/// What others hear of a write, in the order of [`many::POST`].
+fn news(write: &Write) -> impl Iterator<Item = [Value<'_>; 5]> {
+    write.draft.news().map(|(entry, news)| {
+        let (at, seq) = (entry.at.as_microsecond().into(), entry.seq.into());
+        let (id, shop) = ((&write.row.id).into(), (&write.row.shop).into());
+        [at, id, seq, news.as_str().into(), shop]
     })
 }
 

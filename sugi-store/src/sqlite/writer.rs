@@ -213,6 +213,11 @@ fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
             return Ok(false);
         }
     }
+    for (entry, news) in draft.news() {
+        let (at, shop) = (entry.at.as_microsecond(), &draft.after().request.shop);
+        let values = params![at, id, entry.seq, news.as_str(), shop.as_str()];
+        db.prepare_cached(sql::news::POST)?.execute(values)?;
+    }
     Ok(true)
 }
 

@@ -24,6 +24,7 @@ mod create;
 mod finding;
 mod flips;
 mod lease;
+mod news;
 mod postgres;
 mod retention;
 mod tamper;

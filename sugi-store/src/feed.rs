@@ -1,0 +1,213 @@
+//! What others are to hear of, in an order that stays.
+//!
+//! News is written into an outbox, in the transaction of the journal row that it is about: it cannot be
+//! lost, and nothing is told that did not happen. Transactions end in another order than they began, so
+//! whoever read on by their times would pass over the late ones. Therefore somebody gives out numbers
+//! afterwards, without a gap, and with the numbers the deliveries to those who want to be told. Of two
+//! nodes that number at once, one is refused by the number itself and reads again.
+
+use jiff::Timestamp;
+use sugi_core::{News, PaymentId, ShopId};
+
+use crate::{
+    error::{Finding, StoreError},
+    sql::news as sql,
+    store::{Engine, Store},
+    value::{Cells, Value},
+};
+
+/// Something that others hear of: a row of a journal, by what it means to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its number, from 1 and without a gap.
+    pub n: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// To which payment.
+    pub payment: PaymentId,
+    /// Which row of its journal it is.
+    pub seq: u32,
+    /// What it means.
+    pub news: News,
+    /// The payment's shop.
+    pub shop: ShopId,
+}
+
+/// How many events are numbered, or read, at most at a time.
+pub const EVENTS_MOST: u32 = 200;
+
+impl Store {
+    /// Waits until this process has written news. What other nodes write is not heard of here: look from
+    /// time to time as well.
+    pub async fn news_written(&self) {
+        self.written.notified().await;
+    }
+
+    /// Gives numbers to the oldest news that has none, at most [`EVENTS_MOST`], and makes a delivery of
+    /// each event to every webhook that `to` names for it. How many that were; 0 when there was none, or
+    /// when another node was quicker.
+    ///
+    /// # Errors
+    /// What the database says; only after [`StoreError::Unknown`] may something have been written.
+    pub async fn publish(
+        &self,
+        now: Timestamp,
+        to: impl Fn(&Event) -> Vec<String>,
+    ) -> Result<usize, StoreError> {
+        // Before the outbox: whoever numbers after this moment takes the first number that is given here,
+        // so that either they write what is written here, or one of both is refused.
+        let last = last_event(&self.engine).await?;
+        let found = self
+            .engine
+            .rows(sql::OUTBOX, vec![EVENTS_MOST.into()])
+            .await?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        let events = (last + 1..).zip(&found).map(|(n, row)| {
+            let n = n.into();
+            Event::read(&Cells([&[n], &row.0[..]].concat()))
+        });
+        let events = events.collect::<Result<Vec<_>, _>>()?;
+        match self.engine.run_all(statements(now, &events, to)).await {
+            Ok(()) => Ok(events.len()),
+            // A number that is taken fails the whole transaction. Whether it was that is seen from where
+            // the numbers stand now.
+            Err(why) if last_event(&self.engine).await? == last => Err(why),
+            Err(_) => Ok(0),
+        }
+    }
+
+    /// Events behind a number, in order: of at most [`EVENTS_MOST`] numbers.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn events(&self, behind: u64) -> Result<Vec<Event>, StoreError> {
+        let behind = signed(behind);
+        let until = behind.saturating_add(i64::from(EVENTS_MOST));
+        let values = vec![behind.into(), until.into()];
+        let found = self.engine.rows(sql::EVENTS, values).await?;
+        found.iter().map(Event::read).collect()
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn event(&self, n: u64) -> Result<Option<Event>, StoreError> {
+        let found = self.engine.rows(sql::EVENT, vec![signed(n).into()]).await?;
+        found.first().map(Event::read).transpose()
+    }
+
+    /// The last number that was given; 0 before the first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_event(&self) -> Result<u64, StoreError> {
+        Ok(u64::try_from(last_event(&self.engine).await?).unwrap_or(0))
+    }
+}
+
+/// That every event is of a row that is there, and that no number is missing.
+pub(crate) async fn verify(engine: &Engine) -> Result<(), StoreError> {
+    if let Some(row) = engine.rows(sql::STRAY_EVENTS, Vec::new()).await?.first() {
+        return Err(finding(row.int(0)?, "the journal row that it tells of is not there").into());
+    }
+    let last = last_event(engine).await?;
+    let counted = engine.rows(sql::COUNT_EVENTS, Vec::new()).await?;
+    match counted.first() {
+        Some(row) if (row.int(0)?, row.int(1)?) != (last, 1) => {
+            Err(finding(last, "not all numbers up to it are there").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn finding(n: i64, what: &str) -> Finding {
+    Finding {
+        place: format!("event {n}"),
+        what: what.into(),
+    }
+}
+
+async fn last_event(engine: &Engine) -> Result<i64, StoreError> {
+    let found = engine.rows(sql::LAST_EVENT, Vec::new()).await?;
+    found.first().map_or(Ok(0), |row| row.int(0))
+}
+
+/// The statements that number events and address them, as one transaction. Each takes what is still as it
+/// was read: what another node has numbered since is left alone, and its deliveries as well.
+fn statements(
+    now: Timestamp,
+    events: &[Event],
+    to: impl Fn(&Event) -> Vec<String>,
+) -> Vec<(String, Vec<Value<'static>>)> {
+    let place = |event: &Event| -> [Value<'static>; 3] {
+        let (at, payment) = (event.at.as_microsecond(), event.payment.to_string());
+        [at.into(), payment.into(), event.seq.into()]
+    };
+    let numbered = events.iter().map(|event| {
+        let [at, payment, seq] = place(event);
+        [signed(event.n).into(), at, payment, seq]
+    });
+    let now = now.as_microsecond();
+    let addressed = events.iter().flat_map(|event| {
+        to(event).into_iter().map(|webhook| {
+            let [_, payment, seq] = place(event);
+            [
+                webhook.into(),
+                signed(event.n).into(),
+                payment,
+                seq,
+                now.into(),
+            ]
+        })
+    });
+    let mut all = vec![
+        many(sql::NUMBER, numbered),
+        many(sql::TAKE_OUT, events.iter().map(place)),
+    ];
+    // In parts: there may be several webhooks for each event.
+    let addressed: Vec<_> = addressed.collect();
+    for part in addressed.chunks(EVENTS_MOST as usize) {
+        all.push(many(sql::ADDRESS, part.iter().cloned()));
+    }
+    all
+}
+
+/// A statement for as many rows as there are, in the place of `{rows}`.
+fn many<const N: usize>(
+    sql: &str,
+    rows: impl Iterator<Item = [Value<'static>; N]>,
+) -> (String, Vec<Value<'static>>) {
+    let mut values = Vec::new();
+    let mut marks = Vec::new();
+    for row in rows {
+        let at = values.len();
+        let numbers: Vec<_> = (at + 1..=at + N).map(|n| format!("${n}")).collect();
+        marks.push(format!("({})", numbers.join(", ")));
+        values.extend(row);
+    }
+    (sql.replace("{rows}", &marks.join(", ")), values)
+}
+
+pub(crate) fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+impl Event {
+    /// Number, time, payment, row, news and shop.
+    pub(crate) fn read(row: &Cells) -> Result<Self, StoreError> {
+        let n = row.int(0)?;
+        let bad = |what: &str| StoreError::from(finding(n, what));
+        let (news, shop) = (row.text(4)?, row.text(5)?);
+        Ok(Self {
+            n: u64::try_from(n).map_err(|_| bad("its number is negative"))?,
+            at: row.maybe_time(1)?.ok_or_else(|| bad("it has no time"))?,
+            payment: row.id(2)?,
+            seq: u32::try_from(row.int(3)?).map_err(|_| bad("its row is no row"))?,
+            news: news.parse().map_err(|()| bad("it is no news"))?,
+            shop: shop.parse().map_err(|_| bad("its shop is no shop"))?,
+        })
+    }
+}
