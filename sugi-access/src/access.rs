@@ -52,7 +52,7 @@ pub struct Rules {
     pub code_required: bool,
     /// Where passkeys are good; nowhere, if not said.
     pub passkeys: Option<PasskeySite>,
-    /// What seals the secrets of one-time codes; without it none can be set up.
+    /// What seals the secrets of one-time codes and webhooks; without it none can be set up.
     pub secret: Option<Secret>,
     /// What takes a second person.
     pub second_person: SecondPerson,

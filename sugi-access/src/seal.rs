@@ -1,5 +1,6 @@
-//! What of an operator has to be read again and must not be read by others: sealed, under a secret that is
-//! not in the ledger. So a copy of the ledger alone makes nobody's codes.
+//! What has to be read again and must not be read by others (what makes an operator's codes, what a webhook
+//! is signed with): sealed, under a secret that is not in the ledger. So a copy of the ledger alone makes
+//! nobody's codes.
 
 use std::fmt;
 
@@ -33,8 +34,10 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// Seals a text for one purpose and one owner; nobody else's opens it.
-    pub(crate) fn seal(&self, purpose: &str, owner: &str, text: &str) -> Option<String> {
+    /// Seals a text for one purpose and one owner; nobody else's opens it. None if the text is longer than
+    /// can be sealed.
+    #[must_use]
+    pub fn seal(&self, purpose: &str, owner: &str, text: &str) -> Option<String> {
         let nonce = clock::chance::<NONCE_LEN>();
         let mut sealed = text.as_bytes().to_vec();
         let (key, about) = (self.key(purpose)?, Aad::from(owner));
@@ -45,12 +48,8 @@ impl Secret {
 
     /// Opens what was sealed; none if it was with another secret, for another purpose or owner, or was
     /// changed.
-    pub(crate) fn open(
-        &self,
-        purpose: &str,
-        owner: &str,
-        sealed: &str,
-    ) -> Option<Zeroizing<String>> {
+    #[must_use]
+    pub fn open(&self, purpose: &str, owner: &str, sealed: &str) -> Option<Zeroizing<String>> {
         let sealed = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?);
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;

@@ -1,4 +1,4 @@
-//! Names of things: payments, cancels, shops and the people or programs that act.
+//! Names of things: payments, cancels, webhooks, shops and the people or programs that act.
 
 use std::{fmt, str::FromStr};
 
@@ -90,6 +90,12 @@ name! {
     /// What a person told of a payment in doubt, once: `res_` and 32 hexadecimal digits.
     ResolutionId, "resolution id", "write res_ and 32 lower-case hexadecimal digits",
     |text| text.strip_prefix("res_").is_some_and(is_hex_32)
+}
+
+name! {
+    /// A place where a merchant's own program is told of events: `wh_` and 32 hexadecimal digits.
+    WebhookId, "webhook id", "write wh_ and 32 lower-case hexadecimal digits",
+    |text| text.strip_prefix("wh_").is_some_and(is_hex_32)
 }
 
 name! {

@@ -30,7 +30,7 @@ mod undo;
 
 pub use doubt::Doubt;
 pub use event::{Approval, CancelOrder, Event, Live, Looked, Lost, Refusal, Source, VoidReason};
-pub use id::{Actor, BadName, CancelId, PaymentId, ResolutionId, ShopId};
+pub use id::{Actor, BadName, CancelId, PaymentId, ResolutionId, ShopId, WebhookId};
 pub use news::{Glance, News};
 pub use payment::{Illegal, Payment};
 pub use policy::Policy;

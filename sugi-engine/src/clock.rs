@@ -11,7 +11,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sugi_core::{CancelId, PaymentId};
+use sugi_core::{CancelId, PaymentId, WebhookId};
 use tokio::sync::Notify;
 
 /// A clock: the machine's, or one that a test moves by hand.
@@ -140,6 +140,12 @@ pub fn new_payment_id() -> PaymentId {
 #[must_use]
 pub fn new_cancel_id() -> CancelId {
     named("can_")
+}
+
+/// A new webhook's name: sorts by time.
+#[must_use]
+pub fn new_webhook_id() -> WebhookId {
+    named("wh_")
 }
 
 /// A name for this node that no other has.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, path::Path};
 
 use jiff::Timestamp;
 use nhn_kcp::OrderNo;
-use sugi_core::{PaymentId, ShopId};
+use sugi_core::{Payment, PaymentId, ShopId};
 use tokio::sync::Notify;
 
 use crate::{
@@ -234,6 +234,16 @@ impl Store {
     /// [`StoreError::Inconsistent`] when the journal was tampered with.
     pub async fn load(&self, id: &PaymentId) -> Result<Option<Book>, StoreError> {
         record::fold(id, self.raw_journal(id).await?)
+    }
+
+    /// A payment as it was after a row of its journal; as it is now, if it has no more rows.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn load_at(&self, id: &PaymentId, seq: u32) -> Result<Option<Payment>, StoreError> {
+        let mut rows = self.raw_journal(id).await?;
+        rows.truncate(usize::try_from(seq).unwrap_or(usize::MAX));
+        Ok(record::fold(id, rows)?.map(|book| book.payment))
     }
 
     /// A payment's journal, row by row, checked as [`load`](Self::load) checks it.

@@ -1,0 +1,31 @@
+//! Telling a merchant's own programs what became of a payment.
+//!
+//! What is news stands in the store's outbox, written with the journal row that it is about. Here it is
+//! numbered, and every *webhook* that wants it is told: one signed POST each, tried again for about three
+//! days until the other side takes it, from one node at a time. It may be told twice and out of order;
+//! it is not forgotten. The same events can be read in order at `/v1/events`.
+//!
+//! ```no_run
+//! # async fn run(access: sugi_access::Access) -> Result<(), Box<dyn std::error::Error>> {
+//! use sugi_webhooks::{Line, NewWebhook, Webhooks};
+//! let webhooks = Webhooks::new(access, Line::new(None)?);
+//! let new = NewWebhook::to("https://shop.example.com/sugi".parse()?, "kim".parse()?);
+//! let (webhook, secret, _) = webhooks.add(new).await?;
+//! println!("{} signs with {}", webhook.id, secret.as_str());
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod line;
+mod postman;
+mod sign;
+mod webhook;
+mod webhooks;
+
+pub use address::{Address, BadAddress};
+pub use line::{Answer, BadAuthority, Line};
+pub use postman::{LADDER, Render};
+pub use sign::{SigningSecret, signature};
+pub use webhook::{NewWebhook, Webhook};
+pub use webhooks::{WEBHOOKS_MOST, WebhookError, Webhooks};

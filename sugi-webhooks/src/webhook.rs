@@ -1,0 +1,101 @@
+//! A webhook as it is kept: where it is told, of what, and what it is signed with.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sugi_core::{Actor, News, ShopId, WebhookId};
+use sugi_store::Event;
+
+use crate::Address;
+
+/// A place where a merchant's own program is told of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Its name.
+    pub id: WebhookId,
+
+    /// Where it is told.
+    pub url: Address,
+    /// Of which news; empty means all.
+    #[serde(with = "words")]
+    pub news: BTreeSet<News>,
+    /// Of payments of which shops; empty means all.
+    pub shops: BTreeSet<ShopId>,
+    /// Who set it up.
+    pub by: Actor,
+    /// When.
+    pub created_at: Timestamp,
+    /// Its secret, sealed.
+    pub(crate) secret: String,
+    /// The secret before, sealed, and until when it is signed with as well.
+    pub(crate) before: Option<(String, Timestamp)>,
+}
+
+/// A webhook that is to be set up.
+#[derive(Debug, Clone)]
+pub struct NewWebhook {
+    /// Whose idempotency key asks for it, and the key: asked twice, it is set up once.
+    pub key: Option<(String, String)>,
+    /// Where it is to be told.
+    pub url: Address,
+    /// Of which news; empty means all.
+    pub news: BTreeSet<News>,
+    /// Of payments of which shops; empty means all.
+    pub shops: BTreeSet<ShopId>,
+    /// Who sets it up.
+    pub by: Actor,
+}
+
+impl NewWebhook {
+    /// One that is told of everything.
+    #[must_use]
+    pub fn to(url: Address, by: Actor) -> Self {
+        Self {
+            key: None,
+            url,
+            news: BTreeSet::new(),
+            shops: BTreeSet::new(),
+            by,
+        }
+    }
+}
+
+impl Webhook {
+    /// Whether it is told of an event.
+    #[must_use]
+    pub fn wants(&self, event: &Event) -> bool {
+        (self.news.is_empty() || self.news.contains(&event.news))
+            && (self.shops.is_empty() || self.shops.contains(&event.shop))
+    }
+
+    /// Whether it is the one that was asked for.
+    pub(crate) fn is_as_asked(&self, new: &NewWebhook) -> bool {
+        (&self.url, &self.news, &self.shops) == (&new.url, &new.news, &new.shops)
+    }
+}
+
+/// News by its words, so that a text that was kept reads for ever.
+mod words {
+    use serde::{Deserializer, Serializer, de::Error as _};
+
+    use super::{BTreeSet, Deserialize as _, News, Serialize as _};
+
+    pub(super) fn serialize<S: Serializer>(
+        news: &BTreeSet<News>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let words: Vec<_> = news.iter().map(|news| news.as_str()).collect();
+        words.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeSet<News>, D::Error> {
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let news = words.iter().map(|word| word.parse());
+        let news: Result<_, ()> = news.collect();
+        news.map_err(|()| D::Error::custom("not news"))
+    }
+}

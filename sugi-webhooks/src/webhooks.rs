@@ -1,0 +1,248 @@
+//! The webhooks of an installation: set up, listed, taken away.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use sugi_access::{Access, Secret};
+use sugi_core::WebhookId;
+use sugi_engine::clock;
+use sugi_store::{Document, DocumentKind, Finding, Store, StoreError};
+
+use crate::{Line, NewWebhook, SigningSecret, Webhook, postman::Tally};
+
+/// How many there can be: every event is looked at for each.
+pub const WEBHOOKS_MOST: usize = 32;
+/// How long the secret before is signed with as well, so that receivers can change in their own time.
+const BOTH: SignedDuration = SignedDuration::from_hours(24);
+/// What the installation's secret seals here.
+const PURPOSE: &str = "webhook";
+
+/// The webhooks, and the line that they are told by. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Webhooks(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) access: Access,
+    pub(crate) line: Line,
+    pub(crate) tally: Tally,
+}
+
+/// Something about a webhook could not be done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// There is nothing to seal its secret with.
+    #[error(
+        "a webhook has a secret, which is sealed: name a file in access.secret_file and run `sugi init`"
+    )]
+    NoSecret,
+    /// There are as many as there can be.
+    #[error("there are {WEBHOOKS_MOST} webhooks already; take one away first")]
+    TooMany,
+    /// The key was used for another one.
+    #[error("the key was used for another webhook")]
+    KeyReused,
+    /// There is none of that name.
+    #[error("there is no webhook {0}")]
+    Unknown(WebhookId),
+    /// Its secret was sealed with another secret than this installation has now.
+    #[error(
+        "its secret cannot be read: access.secret_file is not what it was; give it a new secret"
+    )]
+    Sealed,
+    /// Others changed it at the same time.
+    #[error("it is being changed by somebody else; try again")]
+    Busy,
+    /// The ledger.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Webhooks {
+    /// The webhooks of an installation.
+    #[must_use]
+    pub fn new(access: Access, line: Line) -> Self {
+        Self(Arc::new(Inner {
+            access,
+            line,
+            tally: Tally::default(),
+        }))
+    }
+
+    /// The installation's access.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.0.access.engine().store()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.access.clock().now()
+    }
+
+    /// All of them, by name, which is by age.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn all(&self) -> Result<Vec<Webhook>, StoreError> {
+        let found = self.store().documents(DocumentKind::Webhook).await?;
+        found.iter().map(read).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn get(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let found = self.store().document(DocumentKind::Webhook, id.as_str());
+        found.await?.as_ref().map(read).transpose()
+    }
+
+    /// Sets one up. It is told of what is numbered from now on. Its secret comes with it: it is kept sealed
+    /// and shown to nobody afterwards, save to whoever asks again with the same key. The third is whether
+    /// it was there already.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn add(
+        &self,
+        new: NewWebhook,
+    ) -> Result<(Webhook, SigningSecret, bool), WebhookError> {
+        let id = new.key.as_ref().map_or_else(
+            || Some(clock::new_webhook_id()),
+            |(scope, key)| named_by(scope, key),
+        );
+        let id = id.ok_or(WebhookError::Busy)?;
+        if let Some(there) = self.get(&id).await? {
+            return self.again(there, &new);
+        }
+        if self.all().await?.len() >= WEBHOOKS_MOST {
+            return Err(WebhookError::TooMany);
+        }
+        let secret = SigningSecret::new();
+        let webhook = Webhook {
+            secret: self.seal(&id, &secret)?,
+            before: None,
+            url: new.url.clone(),
+            news: new.news.clone(),
+            shops: new.shops.clone(),
+            by: new.by.clone(),
+            created_at: self.now(),
+            id,
+        };
+        let (name, text) = (webhook.id.as_str(), text(&webhook));
+        let kind = DocumentKind::Webhook;
+        if self.store().add_document(kind, name, "", &text).await? {
+            return Ok((webhook, secret, false));
+        }
+        // Somebody asked with the same key in the same moment.
+        match self.get(&webhook.id).await? {
+            Some(there) => self.again(there, &new),
+            None => Err(WebhookError::Busy),
+        }
+    }
+
+    fn again(
+        &self,
+        there: Webhook,
+        new: &NewWebhook,
+    ) -> Result<(Webhook, SigningSecret, bool), WebhookError> {
+        if !there.is_as_asked(new) {
+            return Err(WebhookError::KeyReused);
+        }
+        let secret = self.open(&there, &there.secret)?;
+        Ok((there, secret, true))
+    }
+
+    /// Gives one a new secret. For a day it signs with both.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn renew_secret(&self, id: &WebhookId) -> Result<SigningSecret, WebhookError> {
+        let kind = DocumentKind::Webhook;
+        let found = self.store().document(kind, id.as_str()).await?;
+        let unknown = || WebhookError::Unknown(id.clone());
+        let found = found.ok_or_else(unknown)?;
+        let (mut webhook, secret) = (read(&found)?, SigningSecret::new());
+        let sealed = self.seal(id, &secret)?;
+        let until = self.now().saturating_add(BOTH).unwrap_or(Timestamp::MAX);
+        webhook.before = Some((std::mem::replace(&mut webhook.secret, sealed), until));
+        let (store, text) = (self.store(), text(&webhook));
+        let replaced = store.replace_document(kind, &found, "", &text);
+        if replaced.await? {
+            Ok(secret)
+        } else {
+            Err(WebhookError::Busy)
+        }
+    }
+
+    /// Takes one away, and with it all that it was still to be told.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn remove(&self, id: &WebhookId) -> Result<(), StoreError> {
+        self.store().remove_webhook(id.as_str()).await
+    }
+
+    /// What a webhook signs with now: its secret, and for a day the one before.
+    pub(crate) fn secrets(&self, webhook: &Webhook) -> Result<Vec<SigningSecret>, WebhookError> {
+        let mut secrets = vec![self.open(webhook, &webhook.secret)?];
+        if let Some((before, until)) = &webhook.before
+            && *until > self.now()
+        {
+            // One that cannot be read any more is of no use to anybody.
+            secrets.extend(self.open(webhook, before).ok());
+        }
+        Ok(secrets)
+    }
+
+    fn sealing(&self) -> Result<&Secret, WebhookError> {
+        let secret = self.0.access.rules().secret.as_ref();
+        secret.ok_or(WebhookError::NoSecret)
+    }
+
+    fn seal(&self, id: &WebhookId, secret: &SigningSecret) -> Result<String, WebhookError> {
+        let sealed = self.sealing()?.seal(PURPOSE, id.as_str(), secret.as_str());
+        sealed.ok_or(WebhookError::NoSecret)
+    }
+
+    fn open(&self, webhook: &Webhook, sealed: &str) -> Result<SigningSecret, WebhookError> {
+        let opened = self.sealing()?.open(PURPOSE, webhook.id.as_str(), sealed);
+        opened
+            .and_then(SigningSecret::kept)
+            .ok_or(WebhookError::Sealed)
+    }
+}
+
+/// The name that a key decides, so that asking twice is asking once.
+fn named_by(scope: &str, key: &str) -> Option<WebhookId> {
+    let mut hash = Sha256::new();
+    for part in [scope, key] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut name = String::from("wh_");
+    for byte in &hash.finalize()[..16] {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name.parse().ok()
+}
+
+fn read(document: &Document) -> Result<Webhook, StoreError> {
+    serde_json::from_str(&document.body).map_err(|_| {
+        Finding {
+            place: format!("webhook {}", document.key),
+            what: "it is not one that this program writes".into(),
+        }
+        .into()
+    })
+}
+
+fn text(webhook: &Webhook) -> String {
+    // Texts, lists and a time: nothing that JSON could refuse.
+    serde_json::to_string(webhook).unwrap_or_default()
+}

@@ -1,0 +1,161 @@
+//! Setting webhooks up and taking them away.
+
+use sugi_webhooks::{Answer, BadAuthority, Line, NewWebhook, WEBHOOKS_MOST, WebhookError};
+
+use crate::{
+    house::{House, new},
+    receiver::Receiver,
+};
+
+const URL: &str = "https://shop.example.com/sugi";
+
+fn keyed(url: &str, key: &str) -> NewWebhook {
+    NewWebhook {
+        key: Some(("key:shop".into(), key.into())),
+        ..new(url)
+    }
+}
+
+#[tokio::test]
+async fn asked_twice_it_is_set_up_once() {
+    let house = House::new();
+    let (first, secret, again) = house.webhooks.add(keyed(URL, "k")).await.unwrap();
+    assert!(!again);
+    let (second, same, again) = house.webhooks.add(keyed(URL, "k")).await.unwrap();
+    assert_eq!((second, same, again), (first.clone(), secret, true));
+    let other = house.webhooks.add(keyed("https://example.com/", "k")).await;
+    assert!(matches!(other, Err(WebhookError::KeyReused)), "{other:?}");
+    house.webhooks.add(keyed(URL, "l")).await.unwrap();
+    let all = house.webhooks.all().await.unwrap();
+    assert_eq!(all.len(), 2);
+    assert!(all.contains(&first));
+    house.webhooks.remove(&first.id).await.unwrap();
+    assert_eq!(house.webhooks.get(&first.id).await.unwrap(), None);
+    assert_eq!(house.webhooks.all().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn its_secret_is_in_no_file() {
+    let house = House::new();
+    let (webhook, secret) = house.webhook(URL).await;
+    let next = house.webhooks.renew_secret(&webhook.id).await.unwrap();
+    for file in ["sugi.db", "sugi.db-wal"] {
+        let bytes = std::fs::read(house.dir.path().join(file)).unwrap();
+        for secret in [&secret, &next] {
+            let text = secret.as_str().trim_start_matches("whsec_").as_bytes();
+            assert!(
+                !bytes.windows(text.len()).any(|part| part == text),
+                "{file}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_its_secret_changes_it_signs_with_both() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let (webhook, old) = house.webhook(&receiver.url).await;
+    let new = house.webhooks.renew_secret(&webhook.id).await.unwrap();
+    let try_out = async || {
+        let webhook = house.webhooks.get(&webhook.id).await.unwrap().unwrap();
+        let answer = house.webhooks.try_out(&webhook).await;
+        assert_eq!(answer, Answer::Status(200));
+        receiver.got().pop().unwrap()
+    };
+    let got = try_out().await;
+    assert_eq!(
+        (got.signed_by(&new), got.signed_by(&old)),
+        (Some(0), Some(1))
+    );
+    assert!(
+        got.body.contains(r#""type":"webhook.test""#),
+        "{}",
+        got.body
+    );
+    house.advance(24 * 3_600);
+    let got = try_out().await;
+    assert_eq!((got.signed_by(&new), got.signed_by(&old)), (Some(0), None));
+}
+
+#[tokio::test]
+async fn without_a_secret_of_the_installation_there_is_none() {
+    let house = House::with(None, None);
+    let none = house.webhooks.add(new(URL)).await;
+    assert!(matches!(none, Err(WebhookError::NoSecret)), "{none:?}");
+    assert!(house.webhooks.all().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn there_are_only_so_many() {
+    let house = House::new();
+    for _ in 0..WEBHOOKS_MOST {
+        house.webhook(URL).await;
+    }
+    let more = house.webhooks.add(new(URL)).await;
+    assert!(matches!(more, Err(WebhookError::TooMany)), "{more:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_not_there_is_not_told() {
+    let house = House::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let (webhook, _) = house.webhook(&url).await;
+    let Answer::None(why) = house.webhooks.try_out(&webhook).await else {
+        panic!("somebody was there")
+    };
+    assert!(why.starts_with("not reached: "), "{why}");
+    assert_eq!(house.webhooks.tries(), (0, 1));
+}
+
+#[tokio::test]
+async fn with_tls_only_the_right_one_is_told() {
+    use std::sync::Arc;
+    use tokio_rustls::{TlsAcceptor, rustls};
+
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(server));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut part = [0; 4_096];
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"}") {
+                let n = stream.read(&mut part).await.unwrap();
+                seen.extend_from_slice(&part[..n]);
+            }
+            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+            let _ = stream.shutdown().await;
+        }
+    });
+    let url = format!("https://localhost:{port}/");
+    for (house, told) in [
+        (House::trusting(Some(made.cert.pem().as_bytes())), true),
+        (House::new(), false),
+    ] {
+        let (webhook, _) = house.webhook(&url).await;
+        let answer = house.webhooks.try_out(&webhook).await;
+        assert_eq!(answer == Answer::Status(204), told, "{answer}");
+        assert!(
+            told || answer.to_string().contains("certificate"),
+            "{answer}"
+        );
+    }
+    assert_eq!(Line::new(Some(b"no certificate")).err(), Some(BadAuthority));
+}

@@ -1,0 +1,237 @@
+//! Everything that happens is told, to whoever wants it, until it is taken.
+
+use std::collections::HashSet;
+
+use sugi_core::{Event, Lost, News};
+use sugi_store::{Delivery, DeliveryState};
+use sugi_webhooks::{LADDER, NewWebhook, Webhook};
+
+use crate::{
+    house::{House, approved, new, start},
+    receiver::Receiver,
+};
+
+async fn ended(house: &House, webhook: &Webhook, event: u64) -> Delivery {
+    let found = house.until(async |store| {
+        let told = store
+            .deliveries(webhook.id.as_str(), event + 1, false)
+            .await;
+        let told = told.unwrap().into_iter().find(|told| told.event.n == event);
+        told.filter(|told| told.state != DeliveryState::Waiting)
+    });
+    found.await
+}
+
+#[tokio::test]
+async fn what_happened_is_told_once_and_signed() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let (webhook, secret) = house.webhook(&receiver.url).await;
+    let _postman = house.postman();
+    house.sold("main", 1).await;
+    let got = receiver.told(1).await.remove(0);
+    assert_eq!(
+        (got.id.as_str(), got.body.as_str(), got.at),
+        ("evt_1", "1 payment.approved approved", start())
+    );
+    assert_eq!((got.signed_by(&secret), got.signatures.len()), (Some(0), 1));
+    let told = ended(&house, &webhook, 1).await;
+    assert_eq!(
+        (told.state, told.attempts, told.answer.as_deref()),
+        (DeliveryState::Delivered, 1, Some("200"))
+    );
+    house.advance(1_000_000);
+    house.declined("main", 2).await;
+    ended(&house, &webhook, 2).await;
+    assert_eq!(receiver.got().len(), 2);
+    assert_eq!(house.webhooks.tries(), (2, 0));
+}
+
+#[tokio::test]
+async fn whoever_does_not_take_it_is_told_again_later() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[500, 301]).await);
+    let (webhook, secret) = house.webhook(&receiver.url).await;
+    let _postman = house.postman();
+    house.sold("main", 1).await;
+    for (n, pause) in [(1, 5), (2, 300)] {
+        receiver.told(n).await;
+        let waits = house.until(async |store| {
+            let told = store
+                .deliveries(webhook.id.as_str(), 9, true)
+                .await
+                .unwrap();
+            let due = told.first()?.due_at?;
+            // In hand it is due a minute later, for others.
+            (due.duration_since(house.clock.now()).as_secs() == pause).then_some(())
+        });
+        waits.await;
+        house.advance(pause - 1);
+        let due = house
+            .store()
+            .due_deliveries(webhook.id.as_str(), house.clock.now(), 9);
+        assert!(due.await.unwrap().is_empty());
+        house.advance(1);
+    }
+    let got = receiver.told(3).await;
+    assert!(
+        got.iter()
+            .all(|got| got.id == "evt_1" && got.signed_by(&secret).is_some())
+    );
+    assert_eq!(got[2].at.duration_since(got[0].at).as_secs(), 305);
+    let told = ended(&house, &webhook, 1).await;
+    assert_eq!((told.state, told.attempts), (DeliveryState::Delivered, 3));
+    // Counted before they are written down.
+    assert_eq!(house.webhooks.tries(), (1, 2));
+}
+
+#[tokio::test]
+async fn after_days_it_is_given_up_and_can_be_asked_for_again() {
+    let tries = LADDER.len() + 1;
+    let (house, receiver) = (House::new(), Receiver::begin(&vec![503; tries]).await);
+    let (webhook, _) = house.webhook(&receiver.url).await;
+    let id = webhook.id.as_str();
+    let _postman = house.postman();
+    house.sold("main", 1).await;
+    for (n, pause) in (1..).zip(LADDER) {
+        receiver.told(n).await;
+        let waits = house.until(async |store| {
+            let told = store.deliveries(id, 9, true).await.unwrap();
+            (told.first()?.answer.is_some() && told[0].due_at? == house.clock.now() + pause)
+                .then_some(())
+        });
+        waits.await;
+        house.clock.advance(pause);
+    }
+    let told = ended(&house, &webhook, 1).await;
+    assert_eq!(
+        (told.state, told.answer.as_deref(), receiver.got().len()),
+        (DeliveryState::GivenUp, Some("503"), tries)
+    );
+    assert_eq!(house.store().undelivered(id).await.unwrap().given_up, 1);
+    house
+        .store()
+        .deliver_again(id, 1, house.clock.now())
+        .await
+        .unwrap();
+    house.advance(1);
+    receiver.told(tries + 1).await;
+    let told = ended(&house, &webhook, 1).await;
+    assert_eq!((told.state, told.attempts), (DeliveryState::Delivered, 1));
+}
+
+#[tokio::test]
+async fn each_hears_what_it_asked_for() {
+    let house = House::new();
+    let (declines, other) = (Receiver::begin(&[]).await, Receiver::begin(&[]).await);
+    let only_declines = NewWebhook {
+        news: [News::Declined].into(),
+        ..new(&declines.url)
+    };
+    let only_other = NewWebhook {
+        shops: ["other".parse().unwrap()].into(),
+        ..new(&other.url)
+    };
+    for new in [only_declines, only_other] {
+        house.webhooks.add(new).await.unwrap();
+    }
+    let _postman = house.postman();
+    house.sold("main", 1).await;
+    house.declined("main", 2).await;
+    house.sold("other", 3).await;
+    house.declined("other", 4).await;
+    let bodies = async |receiver: &Receiver| {
+        let got = receiver.told(2).await;
+        let bodies: HashSet<_> = got.into_iter().map(|got| got.body).collect();
+        bodies
+    };
+    let of = |bodies: [&str; 2]| bodies.map(ToOwned::to_owned).into();
+    assert_eq!(
+        bodies(&declines).await,
+        of(["2 payment.declined declined", "4 payment.declined declined"])
+    );
+    assert_eq!(
+        bodies(&other).await,
+        of(["3 payment.approved approved", "4 payment.declined declined"])
+    );
+}
+
+#[tokio::test]
+async fn who_does_not_answer_holds_up_nobody_else() {
+    let house = House::new();
+    let (silent, other) = (Receiver::begin(&[]).await, Receiver::begin(&[]).await);
+    silent.be_silent(true);
+    house.webhook(&silent.url).await;
+    house.webhook(&other.url).await;
+    let _postman = house.postman();
+    for n in 1..=20 {
+        house.sold("main", n).await;
+    }
+    assert_eq!(other.told(20).await.len(), 20);
+    // And no more at once than is good for it.
+    assert!(silent.got().len() <= 8);
+}
+
+#[tokio::test]
+async fn of_two_postmen_one_tells() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    house.webhook(&receiver.url).await;
+    let (_one, _other) = (house.postman(), house.postman());
+    for n in 1..=30 {
+        house.sold("main", n).await;
+    }
+    receiver.told(30).await;
+    house
+        .until(async |store| {
+            let all = store.deliveries("wh", 0, false).await.unwrap();
+            let webhook = &house.webhooks.all().await.unwrap()[0];
+            let open = store.undelivered(webhook.id.as_str()).await.unwrap();
+            (all.is_empty() && open.waiting == 0).then_some(())
+        })
+        .await;
+    let ids: HashSet<_> = receiver.got().into_iter().map(|got| got.id).collect();
+    assert_eq!((receiver.got().len(), ids.len()), (30, 30));
+}
+
+#[tokio::test]
+async fn what_a_postman_left_on_the_way_is_told_again() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let (webhook, _) = house.webhook(&receiver.url).await;
+    receiver.be_silent(true);
+    let postman = house.postman();
+    house.sold("main", 1).await;
+    receiver.told(1).await;
+    drop(postman);
+    receiver.be_silent(false);
+    let _postman = house.postman();
+    house.advance(61);
+    let got = receiver.told(2).await;
+    assert_eq!(got[0].id, got[1].id);
+    let told = ended(&house, &webhook, 1).await;
+    assert_eq!((told.state, told.attempts), (DeliveryState::Delivered, 2));
+}
+
+#[tokio::test]
+async fn it_tells_what_was_so_then() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let lost = Event::Lost(Lost {
+        why: "timed out".into(),
+        tno: None,
+        contradicts: false,
+    });
+    let doubt = house.then(house.begun("main", 1).await, lost).await;
+    // The answer comes late: nobody hears of it before it is decided what becomes of it.
+    let alive = house.then(doubt, approved(1)).await;
+    house.then(alive, Event::Kept).await;
+    house.webhook(&receiver.url).await;
+    let _postman = house.postman();
+    let mut bodies: Vec<_> = receiver
+        .told(2)
+        .await
+        .into_iter()
+        .map(|got| got.body)
+        .collect();
+    bodies.sort();
+    assert_eq!(
+        bodies,
+        ["1 payment.in_doubt in_doubt", "2 payment.approved approved"]
+    );
+}
