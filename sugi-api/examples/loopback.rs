@@ -7,11 +7,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
-use sugi_access::{Access, Rules};
+use sugi_access::{Access, Rules, Secret};
 use sugi_api::{Api, ApiKey, Limits};
 use sugi_core::Policy;
 use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop, VelocityRule, clock::Clock};
 use sugi_store::Store;
+use sugi_webhooks::{Line, Webhooks};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -57,8 +58,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Store::open(ledger.path())?, [shop], Clock::real());
     let key = ApiKey::new("tester".parse()?, "loopback");
     let limits = Limits::default();
-    let access = Access::new(engine.clone(), Clock::real(), Rules::default());
-    let router = sugi_api::router(&Api::new(access, [key], limits), axum::Router::new());
+    // What webhooks' secrets are sealed with. Nobody is told of anything here.
+    let rules = Rules {
+        secret: Some(Secret::parse(&"7".repeat(64))?),
+        ..Rules::default()
+    };
+    let access = Access::new(engine.clone(), Clock::real(), rules);
+    let webhooks = Webhooks::new(access, Line::new(None)?);
+    let router = sugi_api::router(&Api::new(webhooks, [key], limits), axum::Router::new());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     println!(

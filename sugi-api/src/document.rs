@@ -35,6 +35,7 @@ use crate::router::operations;
     )),
     tags(
         (name = "payments", description = "Take, find, cancel and resolve payments."),
+        (name = "events", description = "Hear what becomes of payments: read in order, or be told by webhooks."),
         (name = "shops", description = "The shops that payments are taken for."),
         (name = "service", description = "The service itself."),
     ),
@@ -49,7 +50,7 @@ impl Modify for ApiKeys {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
-                "An API key of this service. The scopes are `pay`, `cancel`, `resolve` and `read`.",
+                "An API key of this service. The scopes are `pay`, `cancel`, `resolve`, `read` and `webhooks`.",
             ));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(bearer.build()));
@@ -152,12 +153,24 @@ impl IntoResponses for WriteProblems {
     }
 }
 
-/// What an operation on one payment may answer beside that.
+/// What a POST without a body may answer beside that.
+pub(crate) struct KeyProblems;
+
+impl IntoResponses for KeyProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems([
+            (400, "`Idempotency-Key` is missing or wrong."),
+            (409, "It does not go with the state that things are in."),
+        ])
+    }
+}
+
+/// What an operation on one thing may answer beside that.
 pub(crate) struct PathProblems;
 
 impl IntoResponses for PathProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems([(404, "There is no such payment for this key.")])
+        problems([(404, "There is no such thing for this key.")])
     }
 }
 

@@ -22,13 +22,21 @@ pub enum Scope {
     Cancel,
     /// Close payments in doubt.
     Resolve,
-    /// Look at payments and shops.
+    /// Look at payments, events and shops.
     Read,
+    /// Set webhooks up.
+    Webhooks,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::Pay, Self::Cancel, Self::Resolve, Self::Read];
+    pub const ALL: [Self; 5] = [
+        Self::Pay,
+        Self::Cancel,
+        Self::Resolve,
+        Self::Read,
+        Self::Webhooks,
+    ];
 
     /// The scope in one word.
     #[must_use]
@@ -38,6 +46,7 @@ impl Scope {
             Self::Cancel => "cancel",
             Self::Resolve => "resolve",
             Self::Read => "read",
+            Self::Webhooks => "webhooks",
         }
     }
 }

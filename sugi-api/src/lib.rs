@@ -7,11 +7,11 @@
 //! so a caller who hangs up changes nothing but that nobody waits any more.
 //!
 //! ```no_run
-//! # async fn run(access: sugi_access::Access) -> std::io::Result<()> {
+//! # async fn run(webhooks: sugi_webhooks::Webhooks) -> std::io::Result<()> {
 //! use sugi_api::{Api, ApiKey, Limits};
 //! let key = ApiKey::new("back end".parse().expect("a name"), "a long random text");
 //! let limits = Limits::default();
-//! let router = sugi_api::router(&Api::new(access, [key], limits), axum::Router::new());
+//! let router = sugi_api::router(&Api::new(webhooks, [key], limits), axum::Router::new());
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! let stop = async { let _ = tokio::signal::ctrl_c().await; };
 //! sugi_api::serve(listener, router, limits, stop).await;
@@ -23,6 +23,7 @@ mod auth;
 mod body;
 mod document;
 mod door;
+mod events;
 mod health;
 mod idempotency;
 mod keys;
@@ -42,17 +43,20 @@ mod shops;
 pub mod show;
 mod text;
 mod velocity;
+mod webhooks;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use sugi_access::Access;
 use sugi_engine::{Engine, clock::Clock};
+use sugi_webhooks::Webhooks;
 use tokio::sync::Semaphore;
 
 pub use audit::{Audited, Unaudited, Who};
 pub use body::{BODY_BYTES_MAX, read_body};
 pub use document::document;
 pub use door::{Door, Tls, TlsError};
+pub use events::event_json;
 pub use keys::{ApiKey, Keys, Scope};
 pub use limits::Limits;
 pub use network::{BadNetwork, Network};
@@ -70,6 +74,7 @@ pub struct Api(pub(crate) Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) access: Access,
+    pub(crate) webhooks: Webhooks,
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     keys: RwLock<Arc<Keys>>,
@@ -81,15 +86,18 @@ pub(crate) struct Inner {
 }
 
 impl Api {
-    /// The API over an installation's access and its engine, for callers with one of these keys.
+    /// The API over an installation's webhooks, and with them its access and its engine, for callers with one
+    /// of these keys.
     #[must_use]
-    pub fn new(access: Access, keys: impl IntoIterator<Item = ApiKey>, limits: Limits) -> Self {
+    pub fn new(webhooks: Webhooks, keys: impl IntoIterator<Item = ApiKey>, limits: Limits) -> Self {
         let keys = RwLock::new(Arc::new(Keys::new(keys, limits.requests_per_key)));
         let (metrics, request_ids) = (metrics::Metrics::default(), request::Ids::new());
         let room = Arc::new(Semaphore::new(limits.requests));
+        let access = webhooks.access().clone();
         let (engine, clock) = (access.engine().clone(), access.clock().clone());
         Self(Arc::new(Inner {
             access,
+            webhooks,
             engine,
             clock,
             keys,
@@ -111,6 +119,12 @@ impl Api {
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.0.access
+    }
+
+    /// The webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.0.webhooks
     }
 
     /// The keys that are taken now.

@@ -1,10 +1,11 @@
 //! `/metrics`: what to watch, in Prometheus' text form, the most important first.
 //!
-//! Labels are route templates, statuses, states and, for a key that may read them, shops; never an id,
-//! an order or anything typed in.
+//! Labels are route templates, statuses, states and, for a key that may read them, shops and webhooks; never
+//! a payment, an order or anything typed in.
 
 mod shops;
 pub(crate) mod text;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,
@@ -111,6 +112,7 @@ pub(crate) async fn metrics(
         let may_see = |shop: &ShopId| caller.key.may_use(shop);
         shops::write(&mut text, &api.0.engine.counts(), &open, may_see);
         velocity::write(&mut text, &api, may_see);
+        webhooks::write(&mut text, &api, caller, api.0.clock.now()).await?;
     }
     api.0.metrics.write(&mut text);
     write_ledger(&mut text, api.0.engine.store().tally());

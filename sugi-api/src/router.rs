@@ -9,10 +9,10 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Api, audit, document, health, metrics, page,
+    Api, audit, document, events, health, metrics, page,
     payments::{cancel, create, get, list, resolve},
     problem::{Code, Problem},
-    request, shops,
+    request, shops, webhooks,
 };
 
 /// The operations with their part of the document.
@@ -30,6 +30,19 @@ fn keyed() -> OpenApiRouter<Api> {
         .routes(routes!(cancel::cancel))
         .routes(routes!(resolve::resolve))
         .routes(routes!(shops::list))
+        .routes(routes!(events::list::list))
+        .merge(webhooks())
+}
+
+/// Of those, what sets webhooks up.
+fn webhooks() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::create::create, webhooks::list::list))
+        .routes(routes!(webhooks::get::get, webhooks::remove::remove))
+        .routes(routes!(webhooks::secret::renew))
+        .routes(routes!(webhooks::try_out::try_out))
+        .routes(routes!(webhooks::deliveries::list))
+        .routes(routes!(webhooks::tell_again::tell_again))
 }
 
 /// What anybody may ask.

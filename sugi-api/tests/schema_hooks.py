@@ -20,6 +20,7 @@ BEYOND_SCHEMA_FIELDS = {
     "installment_months",  # 1 is none, and it must suit the amount
     "tax",  # must add up to the amount
     "outcome",  # must suit the tno
+    "url",  # https beyond this machine
 }
 
 
@@ -34,6 +35,9 @@ def before_call(ctx, case, kwargs):
         return
     if case.headers.get("Idempotency-Key"):
         case.headers["Idempotency-Key"] = f"schema-{number}"
+    # Whatever address it thought of, nobody beyond this machine is asked.
+    if isinstance(case.body, dict) and "url" in case.body:
+        case.body["url"] = "http://127.0.0.1:9/"
     # The shop that there is.
     if isinstance(case.body, dict) and "shop" in case.body:
         case.body["shop"] = "main"

@@ -15,7 +15,7 @@ use sugi_core::{Payment, WebhookId};
 use sugi_store::{DeliveryState, Due, Event, StoreError};
 use tokio::task::JoinHandle;
 
-use crate::{Answer, Webhook, Webhooks, line::Message, sign::signature};
+use crate::{Answer, Webhook, Webhooks, line::Message, sign::signature, webhooks::digits_of};
 
 /// How long after a try that was not taken the next one is made: as the Standard Webhooks specification
 /// proposes, for about three days.
@@ -66,6 +66,7 @@ impl Webhooks {
                 tokio::select! {
                     // Whoever writes news wakes it; other nodes cannot.
                     () = self.store().news_written() => {}
+                    () = self.0.asked.notified() => {}
                     () = self.0.access.clock().sleep_until(later) => {}
                 }
                 tokio::time::sleep(GATHER).await;
@@ -211,14 +212,16 @@ impl Webhooks {
         answer
     }
 
-    /// Tells a webhook something that did not happen, so that whoever set it up sees whether it works.
-    pub async fn try_out(&self, webhook: &Webhook) -> Answer {
+    /// Tells a webhook something that did not happen, so that whoever set it up sees whether it works. The
+    /// message's id is made of the key that asks.
+    pub async fn try_out(&self, webhook: &Webhook, key: &str) -> Answer {
+        let id = format!("test_{}", digits_of(webhook.id.as_str(), key));
         let body = serde_json::json!({
-            "id": "evt_0",
+            "id": id,
             "type": "webhook.test",
             "created_at": self.now().to_string(),
         });
-        self.send(webhook, "evt_0", body.to_string().into()).await
+        self.send(webhook, &id, body.to_string().into()).await
     }
 }
 

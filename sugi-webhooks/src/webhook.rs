@@ -31,6 +31,9 @@ pub struct Webhook {
     pub(crate) secret: String,
     /// The secret before, sealed, and until when it is signed with as well.
     pub(crate) before: Option<(String, Timestamp)>,
+    /// Which key asked for its secret, if it is not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) renewed_by: Option<String>,
 }
 
 /// A webhook that is to be set up.
@@ -68,6 +71,12 @@ impl Webhook {
     pub fn wants(&self, event: &Event) -> bool {
         (self.news.is_empty() || self.news.contains(&event.news))
             && (self.shops.is_empty() || self.shops.contains(&event.shop))
+    }
+
+    /// Whether it tells of no shop but these; empty means all. Whoever may use only those may see it.
+    #[must_use]
+    pub fn is_within(&self, shops: &BTreeSet<ShopId>) -> bool {
+        shops.is_empty() || !self.shops.is_empty() && self.shops.is_subset(shops)
     }
 
     /// Whether it is the one that was asked for.

@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 use sugi_access::{Access, Secret};
 use sugi_core::WebhookId;
 use sugi_engine::clock;
-use sugi_store::{Document, DocumentKind, Finding, Store, StoreError};
+use sugi_store::{Document, DocumentKind, Event, Finding, Store, StoreError};
+use tokio::sync::Notify;
 
 use crate::{Line, NewWebhook, SigningSecret, Webhook, postman::Tally};
 
@@ -27,6 +28,8 @@ pub(crate) struct Inner {
     pub(crate) access: Access,
     pub(crate) line: Line,
     pub(crate) tally: Tally,
+    /// Told when somebody asks for something to be told.
+    pub(crate) asked: Notify,
 }
 
 /// Something about a webhook could not be done. Nothing was changed.
@@ -67,6 +70,7 @@ impl Webhooks {
             access,
             line,
             tally: Tally::default(),
+            asked: Notify::new(),
         }))
     }
 
@@ -112,11 +116,9 @@ impl Webhooks {
         &self,
         new: NewWebhook,
     ) -> Result<(Webhook, SigningSecret, bool), WebhookError> {
-        let id = new.key.as_ref().map_or_else(
-            || Some(clock::new_webhook_id()),
-            |(scope, key)| named_by(scope, key),
-        );
-        let id = id.ok_or(WebhookError::Busy)?;
+        let named = new.key.as_ref().map(|(scope, key)| digits_of(scope, key));
+        let named = named.and_then(|digits| format!("wh_{digits}").parse().ok());
+        let id = named.unwrap_or_else(clock::new_webhook_id);
         if let Some(there) = self.get(&id).await? {
             return self.again(there, &new);
         }
@@ -127,6 +129,7 @@ impl Webhooks {
         let webhook = Webhook {
             secret: self.seal(&id, &secret)?,
             before: None,
+            renewed_by: None,
             url: new.url.clone(),
             news: new.news.clone(),
             shops: new.shops.clone(),
@@ -158,23 +161,34 @@ impl Webhooks {
         Ok((there, secret, true))
     }
 
-    /// Gives one a new secret. For a day it signs with both.
+    /// Gives one a new secret; for a day it signs with both. Asked again with the same key (whose it is, and
+    /// the key), it is that secret again. The second is whether it was.
     ///
     /// # Errors
     /// [`WebhookError`].
-    pub async fn renew_secret(&self, id: &WebhookId) -> Result<SigningSecret, WebhookError> {
+    pub async fn renew_secret(
+        &self,
+        id: &WebhookId,
+        by: Option<(&str, &str)>,
+    ) -> Result<(SigningSecret, bool), WebhookError> {
         let kind = DocumentKind::Webhook;
         let found = self.store().document(kind, id.as_str()).await?;
         let unknown = || WebhookError::Unknown(id.clone());
         let found = found.ok_or_else(unknown)?;
-        let (mut webhook, secret) = (read(&found)?, SigningSecret::new());
+        let mut webhook = read(&found)?;
+        let by = by.map(|(scope, key)| digits_of(scope, key));
+        if by.is_some() && webhook.renewed_by == by {
+            return Ok((self.open(&webhook, &webhook.secret)?, true));
+        }
+        let secret = SigningSecret::new();
         let sealed = self.seal(id, &secret)?;
         let until = self.now().saturating_add(BOTH).unwrap_or(Timestamp::MAX);
         webhook.before = Some((std::mem::replace(&mut webhook.secret, sealed), until));
+        webhook.renewed_by = by;
         let (store, text) = (self.store(), text(&webhook));
         let replaced = store.replace_document(kind, &found, "", &text);
         if replaced.await? {
-            Ok(secret)
+            Ok((secret, false))
         } else {
             Err(WebhookError::Busy)
         }
@@ -186,6 +200,18 @@ impl Webhooks {
     /// What the ledger says.
     pub async fn remove(&self, id: &WebhookId) -> Result<(), StoreError> {
         self.store().remove_webhook(id.as_str()).await
+    }
+
+    /// Has one told of an event as soon as can be, whatever became of that before.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn tell_again(&self, webhook: &Webhook, event: &Event) -> Result<(), StoreError> {
+        let (store, now) = (self.store(), self.now());
+        let asked = store.deliver_again(webhook.id.as_str(), event.n, now);
+        asked.await?;
+        self.0.asked.notify_one();
+        Ok(())
     }
 
     /// What a webhook signs with now: its secret, and for a day the one before.
@@ -218,18 +244,18 @@ impl Webhooks {
     }
 }
 
-/// The name that a key decides, so that asking twice is asking once.
-fn named_by(scope: &str, key: &str) -> Option<WebhookId> {
+/// 32 hexadecimal digits that whose key it is and the key decide, so that asking twice is asking once.
+pub(crate) fn digits_of(scope: &str, key: &str) -> String {
     let mut hash = Sha256::new();
     for part in [scope, key] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    let mut name = String::from("wh_");
+    let mut digits = String::with_capacity(32);
     for byte in &hash.finalize()[..16] {
-        let _ = write!(name, "{byte:02x}");
+        let _ = write!(digits, "{byte:02x}");
     }
-    name.parse().ok()
+    digits
 }
 
 fn read(document: &Document) -> Result<Webhook, StoreError> {

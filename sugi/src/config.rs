@@ -12,6 +12,7 @@ mod readable;
 mod secret_file;
 mod shop;
 mod velocity;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,7 @@ use sugi_core::{Actor, ShopId};
 use sugi_engine::Shop;
 use sugi_mail::Mailer;
 use sugi_store::{Store, StoreError};
+use sugi_webhooks::Line;
 use tokio::net::TcpListener;
 
 pub(crate) use self::access::AccessConfig;
@@ -33,6 +35,7 @@ pub(crate) use self::file::{write, write_first};
 pub(crate) use self::key::{Hashes, KeyConfig};
 use self::mail::MailConfig;
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
+use self::webhooks::WebhooksConfig;
 use crate::{cli::Failure, retention::RetentionConfig};
 
 /// Environment variables of sugi that are not keys of the file.
@@ -67,6 +70,9 @@ pub(crate) struct Config {
     /// What slips and anchors are mailed by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mail: Option<MailConfig>,
+    /// Whom the service believes when it tells others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) webhooks: Option<WebhooksConfig>,
     /// Where the file is.
     #[serde(skip)]
     pub(crate) home: PathBuf,
@@ -119,6 +125,13 @@ impl Config {
         Ok(Some((mailer, mail.anchor_to.clone())))
     }
 
+    /// What webhooks are told by.
+    pub(crate) fn line(&self) -> Result<Line, Failure> {
+        let webhooks = self.webhooks.clone().unwrap_or_default();
+        let line = webhooks.line(&self.home);
+        line.map_err(|why| Failure::new(why).code(2))
+    }
+
     /// How many days buyers are kept, if that was decided.
     pub(crate) fn buyer_days(&self) -> Option<u32> {
         self.retention.as_ref()?.buyer_days
@@ -136,6 +149,7 @@ impl Config {
             traces: None,
             retention: None,
             mail: None,
+            webhooks: None,
             home: PathBuf::new(),
             access: AccessConfig {
                 secret_file: Some(access::SECRET_FILE.into()),

@@ -6,11 +6,12 @@ use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, Sandbox};
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
-use sugi_access::{Access, Rules};
+use sugi_access::{Access, Rules, Secret};
 use sugi_api::{Api, ApiKey, Limits, Scope};
 use sugi_core::Policy;
 use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
 use sugi_store::Store;
+use sugi_webhooks::{Line, Webhooks};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::http::{Answer, Request};
@@ -89,8 +90,12 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let engine = Engine::new(store, [shop(&sandbox, &plan)], Clock::real());
-        let access = Access::new(engine.clone(), Clock::real(), Rules::default());
-        let api = Api::new(access.clone(), keys(), plan.limits);
+        let rules = Rules {
+            secret: Some(Secret::parse(&"7".repeat(64)).unwrap()),
+            ..Rules::default()
+        };
+        let access = Access::new(engine.clone(), Clock::real(), rules);
+        let api = Api::new(webhooks(&access), keys(), plan.limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -118,7 +123,7 @@ impl House {
     /// A second service over the same ledger: it remembers nothing of the first. Its address.
     pub(crate) async fn another_service(&self) -> std::net::SocketAddr {
         let limits = Plan::default().limits;
-        let api = Api::new(self.access.clone(), keys(), limits);
+        let api = Api::new(webhooks(&self.access), keys(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = sugi_api::router(&api, axum::Router::new());
@@ -216,6 +221,10 @@ impl House {
         self.stop.take().unwrap().send(()).unwrap();
         self.served.take().unwrap()
     }
+}
+
+fn webhooks(access: &Access) -> Webhooks {
+    Webhooks::new(access.clone(), Line::new(None).unwrap())
 }
 
 fn keys() -> Vec<ApiKey> {

@@ -11,6 +11,7 @@ use sugi_core::Policy;
 use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
 use sugi_pages::Pages;
 use sugi_store::Store;
+use sugi_webhooks::{Line, Webhooks};
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::http::{Answer, Request};
@@ -145,7 +146,7 @@ impl House {
 /// The service of an access, and what stops it when it is dropped.
 async fn serve(access: &Access) -> (SocketAddr, oneshot::Sender<()>) {
     let limits = sugi_api::Limits::default();
-    let api = Api::new(access.clone(), keys(), limits);
+    let api = Api::new(webhooks(access), keys(), limits);
     let router = sugi_api::router(&api, Pages::new(&api).router());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -154,6 +155,11 @@ async fn serve(access: &Access) -> (SocketAddr, oneshot::Sender<()>) {
         let _ = stopped.await;
     }));
     (address, stop)
+}
+
+/// Nobody is told of anything here.
+fn webhooks(access: &Access) -> Webhooks {
+    Webhooks::new(access.clone(), Line::new(None).unwrap())
 }
 
 /// One key for each scope, named and spelt as it.

@@ -13,6 +13,7 @@ use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock
 use sugi_mail::{Mailer, Server};
 use sugi_pages::Pages;
 use sugi_store::Store;
+use sugi_webhooks::{Line, Webhooks};
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
@@ -92,7 +93,11 @@ impl House {
         }
         let limits = sugi_api::Limits::default();
         let key = ApiKey::new("back end".parse().unwrap(), KEY);
-        let api = Api::new(access.clone(), [key], limits);
+        let api = Api::new(
+            Webhooks::new(access.clone(), Line::new(None).unwrap()),
+            [key],
+            limits,
+        );
         let router = sugi_api::router(&api, Pages::with_mail(&api, mail).router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -38,7 +38,11 @@ async fn asked_twice_it_is_set_up_once() {
 async fn its_secret_is_in_no_file() {
     let house = House::new();
     let (webhook, secret) = house.webhook(URL).await;
-    let next = house.webhooks.renew_secret(&webhook.id).await.unwrap();
+    let (next, _) = house
+        .webhooks
+        .renew_secret(&webhook.id, None)
+        .await
+        .unwrap();
     for file in ["sugi.db", "sugi.db-wal"] {
         let bytes = std::fs::read(house.dir.path().join(file)).unwrap();
         for secret in [&secret, &next] {
@@ -55,10 +59,16 @@ async fn its_secret_is_in_no_file() {
 async fn while_its_secret_changes_it_signs_with_both() {
     let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
     let (webhook, old) = house.webhook(&receiver.url).await;
-    let new = house.webhooks.renew_secret(&webhook.id).await.unwrap();
+    let renew = async |key| {
+        let by = Some(("key:shop", key));
+        house.webhooks.renew_secret(&webhook.id, by).await.unwrap()
+    };
+    let (new, again) = renew("k").await;
+    assert!(!again);
+    assert_eq!(renew("k").await, (new.clone(), true));
     let try_out = async || {
         let webhook = house.webhooks.get(&webhook.id).await.unwrap().unwrap();
-        let answer = house.webhooks.try_out(&webhook).await;
+        let answer = house.webhooks.try_out(&webhook, "k").await;
         assert_eq!(answer, Answer::Status(200));
         receiver.got().pop().unwrap()
     };
@@ -102,7 +112,7 @@ async fn whoever_is_not_there_is_not_told() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
     let (webhook, _) = house.webhook(&url).await;
-    let Answer::None(why) = house.webhooks.try_out(&webhook).await else {
+    let Answer::None(why) = house.webhooks.try_out(&webhook, "k").await else {
         panic!("somebody was there")
     };
     assert!(why.starts_with("not reached: "), "{why}");
@@ -150,7 +160,7 @@ async fn with_tls_only_the_right_one_is_told() {
         (House::new(), false),
     ] {
         let (webhook, _) = house.webhook(&url).await;
-        let answer = house.webhooks.try_out(&webhook).await;
+        let answer = house.webhooks.try_out(&webhook, "k").await;
         assert_eq!(answer == Answer::Status(204), told, "{answer}");
         assert!(
             told || answer.to_string().contains("certificate"),

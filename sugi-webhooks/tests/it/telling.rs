@@ -108,11 +108,10 @@ async fn after_days_it_is_given_up_and_can_be_asked_for_again() {
     );
     assert_eq!(house.store().undelivered(id).await.unwrap().given_up, 1);
     house
-        .store()
-        .deliver_again(id, 1, house.clock.now())
+        .webhooks
+        .tell_again(&webhook, &told.event)
         .await
         .unwrap();
-    house.advance(1);
     receiver.told(tries + 1).await;
     let told = ended(&house, &webhook, 1).await;
     assert_eq!((told.state, told.attempts), (DeliveryState::Delivered, 1));

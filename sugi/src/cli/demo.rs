@@ -18,6 +18,7 @@ use sugi_engine::{
     Engine,
     clock::{self, Clock},
 };
+use sugi_webhooks::Webhooks;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
@@ -50,7 +51,7 @@ const OPERATORS: [&str; 2] = ["demo", "demo2"];
 pub(crate) struct Demo {
     pub(crate) sandbox: Sandbox,
     pub(crate) engine: Engine,
-    access: Access,
+    webhooks: Webhooks,
     password: Zeroizing<String>,
     pub(crate) key: String,
     pub(crate) json: bool,
@@ -101,7 +102,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     let key = ApiKey::new("demo".parse()?, &demo.key);
     let service = serve::Service {
-        access: demo.access.clone(),
+        webhooks: demo.webhooks.clone(),
         door: listener.into(),
         keys: vec![key],
         traces: None,
@@ -169,7 +170,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     Ok(Demo {
         sandbox,
         engine,
-        access,
+        webhooks: Webhooks::new(access, config.line()?),
         password,
         key: clock::new_api_key(),
         json: args.json,

@@ -7,6 +7,7 @@ use sugi_api::{Api, ApiKey, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_mail::Mailer;
 use sugi_pages::Pages;
+use sugi_webhooks::Webhooks;
 use tokio::{
     runtime::Handle,
     signal::unix::{SignalKind, signal},
@@ -57,6 +58,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let at = door.local_addr()?;
     let access = Access::new(engine, Clock::real(), config.access_rules_with_secret(at)?);
+    let webhooks = Webhooks::new(access, config.line()?);
     print::talk(&format!("listening on {scheme}://{at}"));
     let anchor = match &mail {
         Some((mailer, to)) if !to.is_empty() => Some(anchor::Post {
@@ -67,7 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         _ => None,
     };
     let service = Service {
-        access,
+        webhooks,
         door,
         keys,
         traces: traces.as_ref(),
@@ -85,7 +87,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 /// What is served, and what is seen to meanwhile.
 pub(crate) struct Service<'a> {
-    pub(crate) access: Access,
+    pub(crate) webhooks: Webhooks,
     pub(crate) door: Door,
     pub(crate) keys: Vec<ApiKey>,
     pub(crate) traces: Option<&'a Traces>,
@@ -104,7 +106,7 @@ pub(crate) async fn serve(
     reload: impl AsyncFn(&Engine, &Api),
 ) -> Result<(), Failure> {
     let Service {
-        access,
+        webhooks,
         door,
         keys,
         traces,
@@ -112,6 +114,7 @@ pub(crate) async fn serve(
         mailer,
         anchor,
     } = service;
+    let access = webhooks.access().clone();
     let engine = access.engine().clone();
     if engine.store().is_sole() {
         let open = engine.recover().await?;
@@ -120,7 +123,7 @@ pub(crate) async fn serve(
         }
     }
     let limits = Limits::default();
-    let api = Api::new(access.clone(), keys, limits);
+    let api = Api::new(webhooks.clone(), keys, limits);
     let router = sugi_api::router(&api, Pages::with_mail(&api, mailer).router());
     let router = match traces {
         Some(traces) => traces.around(router),
@@ -145,7 +148,8 @@ pub(crate) async fn serve(
                     anchor.run(&access, told()).await;
                 }
             };
-            tokio::join!(forget, mail);
+            let tell = webhooks.run(sugi_api::event_json, told());
+            tokio::join!(forget, mail, tell);
         }),
         async {
             tokio::select! {

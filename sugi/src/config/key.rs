@@ -17,7 +17,7 @@ pub(crate) struct KeyConfig {
     /// The shops it may use; all if none is named.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) shops: BTreeSet<ShopId>,
-    /// What it may do, of `pay`, `cancel`, `resolve`, `read`; all if nothing is named.
+    /// What it may do, of `pay`, `cancel`, `resolve`, `read`, `webhooks`; all if nothing is named.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) scopes: BTreeSet<String>,
     /// From where it may be used, such as `10.0.0.0/8` or `::1`; from anywhere if nothing is named.
@@ -57,8 +57,8 @@ impl KeyConfig {
         let read = |hash: &String| from_hex(hash).ok_or_else(wrong);
         let scopes: Result<BTreeSet<Scope>, ()> =
             self.scopes.iter().map(|scope| scope.parse()).collect();
-        let scopes =
-            scopes.map_err(|()| failed(&"a scope is one of pay, cancel, resolve, read"))?;
+        let scopes = scopes
+            .map_err(|()| failed(&"a scope is one of pay, cancel, resolve, read, webhooks"))?;
         let scopes = if scopes.is_empty() {
             Scope::ALL.into()
         } else {

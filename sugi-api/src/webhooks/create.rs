@@ -1,0 +1,155 @@
+//! `POST /v1/webhooks`: have a program told of events.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header::LOCATION};
+use serde::{Deserialize, Serialize};
+use sugi_core::{News, ShopId};
+use sugi_webhooks::{Address, NewWebhook};
+use utoipa::ToSchema;
+
+use crate::{
+    Api,
+    auth::Caller,
+    body::Json,
+    detached,
+    document::{Problems, WriteProblems},
+    events::TypeWord,
+    idempotency::{self, IdempotencyKey},
+    keys::{ApiKey, Scope},
+    payments::list::ShopWord,
+    problem::{Code, Problem},
+    text::no_card_number,
+};
+
+use super::view::View;
+
+/// A webhook to be set up.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewWebhook, example = json!({
+    "url": "https://shop.example.com/sugi", "types": ["payment.approved", "payment.cancelled"]
+}))]
+pub(crate) struct New {
+    /// Where it is told: an address with `https://`; `http://` only on the service's own machine.
+    /// Without user and password: the signature proves who tells.
+    #[schema(max_length = 2048, pattern = "^https?://[!-~]+$")]
+    url: String,
+    /// Of which types of events; of all when left out or empty.
+    #[schema(value_type = Option<Vec<TypeWord>>, max_items = 32)]
+    types: Option<Vec<String>>,
+    /// Of payments of which shops; of all that the key may use when left out or empty.
+    #[schema(value_type = Option<Vec<ShopWord>>, max_items = 100)]
+    shops: Option<Vec<String>>,
+}
+
+/// A webhook with its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookWithSecret)]
+pub(crate) struct Made {
+    #[serde(flatten)]
+    webhook: View,
+    /// What its messages are signed with. It is shown this once.
+    #[schema(pattern = "^whsec_[A-Za-z0-9+/=]+$")]
+    secret: String,
+}
+
+/// Set a webhook up
+///
+/// It is told of everything that happens from now on, by signed POSTs of an `Event` each (Standard
+/// Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`). An answer of 2xx within 15 seconds
+/// takes it; otherwise it is told again, for about three days. It may be told twice and out of order:
+/// `id` and `number` tell.
+///
+/// The same `Idempotency-Key` with the same body sets up one webhook, and answers with its secret again.
+#[utoipa::path(
+    post, path = "/v1/webhooks", tag = "events", operation_id = "create_webhook",
+    params(
+        ("Idempotency-Key" = String, Header, description = "Your key for this request; kept as long as the webhook.",
+            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body(content = New, description = "Where, and of what.", content_type = "application/json"),
+    responses(
+        (status = 201, description = "Set up.", body = Made,
+            headers(("Location" = String, description = "The webhook's address."),
+                ("Idempotency-Replayed" = String, description = "`true` when the key asked for this before."))),
+        Problems, WriteProblems,
+    ),
+    security(("api_key" = ["webhooks"])),
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    key: Result<IdempotencyKey, Problem>,
+    body: Result<Json<New>, Problem>,
+) -> Result<Response, Problem> {
+    caller.may(Scope::Webhooks)?;
+    let (key, new) = (key?, body?.0);
+    let scope = caller.key.name.to_string();
+    let new = NewWebhook {
+        key: Some((scope, key.0)),
+        url: url(&new.url)?,
+        news: news(&new.types.unwrap_or_default())?,
+        shops: shops(&caller, &new.shops.unwrap_or_default())?,
+        by: caller.key.name.clone(),
+    };
+    let webhooks = api.0.webhooks.clone();
+    let made = detached(async move { Ok(webhooks.add(new).await?) });
+    let (webhook, secret, again) = made.await?;
+    let made = Made {
+        webhook: View::of(&webhook),
+        secret: secret.as_str().to_owned(),
+    };
+    let mut response = (StatusCode::CREATED, axum::Json(made)).into_response();
+    if let Ok(at) = HeaderValue::from_str(&format!("/v1/webhooks/{}", webhook.id)) {
+        response.headers_mut().insert(LOCATION, at);
+    }
+    Ok(if again {
+        idempotency::replayed(response)
+    } else {
+        response
+    })
+}
+
+fn url(text: &str) -> Result<Address, Problem> {
+    no_card_number("url", text)?;
+    text.parse().map_err(|why: sugi_webhooks::BadAddress| {
+        Problem::new(Code::InvalidValue, format!("url {why}"))
+            .field("url")
+            .rule(why.to_string())
+    })
+}
+
+fn news(words: &[String]) -> Result<BTreeSet<News>, Problem> {
+    let news = words.iter().map(|word| word.parse());
+    news.collect::<Result<_, ()>>().map_err(|()| {
+        let rule = "must be types of events; see /docs";
+        Problem::new(Code::InvalidValue, format!("types {rule}"))
+            .field("types")
+            .rule(rule)
+    })
+}
+
+/// The shops that are asked for; of a key that is for some shops, all of those if none is.
+fn shops(caller: &Caller, words: &[String]) -> Result<BTreeSet<ShopId>, Problem> {
+    let key: &ApiKey = &caller.key;
+    if words.is_empty() {
+        return Ok(key.shops.clone());
+    }
+    let shops = words.iter().map(|word| {
+        let rule = "must be 1 to 32 of a-z, 0-9, - and _ each";
+        let bad = || {
+            Problem::new(Code::InvalidValue, format!("shops {rule}"))
+                .field("shops")
+                .rule(rule)
+        };
+        let shop = word.parse().map_err(|_| bad())?;
+        caller.may_use(&shop).map_err(|why| why.field("shops"))?;
+        Ok(shop)
+    });
+    shops.collect()
+}

@@ -1,0 +1,65 @@
+//! Webhooks: what can be asked, one file per operation.
+
+pub(crate) mod create;
+pub(crate) mod deliveries;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod secret;
+pub(crate) mod tell_again;
+pub(crate) mod try_out;
+pub(crate) mod view;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use sugi_core::WebhookId;
+use sugi_webhooks::{Webhook, WebhookError};
+
+use crate::{
+    Api,
+    auth::Caller,
+    problem::{Code, Problem},
+};
+
+/// The `{id}` of an address, whatever it is. One that is no webhook's is not found.
+pub(crate) struct Id(WebhookId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        id.map_err(|_| unknown())?
+            .0
+            .parse()
+            .map(Self)
+            .map_err(|_| unknown())
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(Code::WebhookNotFound, "there is no webhook with this id")
+}
+
+/// A webhook that the caller may see. Those of other shops are not there for it.
+async fn find(api: &Api, caller: &Caller, id: &WebhookId) -> Result<Webhook, Problem> {
+    let found = api.0.webhooks.get(id).await?;
+    let mine = found.filter(|webhook| webhook.is_within(&caller.key.shops));
+    mine.ok_or_else(unknown)
+}
+
+impl From<WebhookError> for Problem {
+    fn from(why: WebhookError) -> Self {
+        let said = why.to_string();
+        match why {
+            WebhookError::NoSecret | WebhookError::Sealed => {
+                Self::new(Code::WebhookSecretUnreadable, said)
+            }
+            WebhookError::TooMany => Self::new(Code::TooManyWebhooks, said),
+            WebhookError::KeyReused => Self::new(Code::KeyReused, said).field("Idempotency-Key"),
+            WebhookError::Unknown(_) => unknown(),
+            WebhookError::Busy => Self::new(Code::WebhookBusy, said).retry_after(1),
+            WebhookError::Store(why) => why.into(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What became of payments, read in order.
+
+use serde_json::{Value, json};
+
+use crate::house::{House, KEY_OTHER_SHOP, KEY_PAY, PATIENCE, sale_with};
+
+/// Numbers what happened so far, as the service does from time to time.
+async fn publish(house: &House) {
+    let store = house.engine.store();
+    let now = "2026-11-26T00:00:00Z".parse().unwrap();
+    while store.publish(now, |_| Vec::new()).await.unwrap() > 0 {}
+}
+
+fn told(page: &Value) -> Vec<(u64, &str, &str)> {
+    let events = page["events"].as_array().unwrap().iter();
+    events
+        .map(|event| {
+            let number = event["number"].as_u64().unwrap();
+            assert_eq!(event["id"], format!("evt_{number}"));
+            (
+                number,
+                event["type"].as_str().unwrap(),
+                event["payment"]["order_no"].as_str().unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn whoever_reads_on_misses_nothing() {
+    let house = House::new().await;
+    let id = house.approved("A-1").await;
+    let part = json!({ "amount": 4, "reason": "bruised" });
+    assert_eq!(house.cancel(&id, "c1", &part).await.status, 201);
+    let declined = [(
+        "card.number",
+        json!(kcp_sandbox::magic_card(99, "CC61").unwrap()),
+    )];
+    let declined = sale_with("A-2", &declined);
+    house.post("/v1/payments", "k2", &declined).send().await;
+    publish(&house).await;
+    let first = house.get("/v1/events?limit=2").await;
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(
+        told(&first.json),
+        [
+            (1, "payment.approved", "A-1"),
+            (2, "payment.partially_cancelled", "A-1")
+        ]
+    );
+    // Each as it was then.
+    let of = |n: usize, field: &str| first.json["events"][n]["payment"][field].clone();
+    assert_eq!(
+        (of(0, "state"), of(0, "cancelled_amount")),
+        (json!("approved"), json!(0))
+    );
+    assert_eq!(of(1, "cancelled_amount"), json!(4));
+    assert_eq!(
+        (&first.json["next"], &first.json["more"]),
+        (&json!(2), &json!(true))
+    );
+    let rest = house.get("/v1/events?after=2").await.json;
+    assert_eq!(told(&rest), [(3, "payment.declined", "A-2")]);
+    assert_eq!((&rest["next"], &rest["more"]), (&json!(3), &json!(false)));
+    let end = house.get("/v1/events?after=3").await.json;
+    assert_eq!((told(&end).len(), &end["next"]), (0, &json!(3)));
+    let some = house
+        .get("/v1/events?type=payment.declined&type=payment.void")
+        .await;
+    assert_eq!(told(&some.json), [(3, "payment.declined", "A-2")]);
+}
+
+#[tokio::test]
+async fn nobody_hears_of_the_shops_of_others() {
+    let house = House::new().await;
+    house.approved("A-1").await;
+    publish(&house).await;
+    let ask = async |key: &str| {
+        let ask = house.ask("GET", "/v1/events");
+        ask.header("authorization", &format!("Bearer {key}"))
+            .send()
+            .await
+    };
+    let others = ask(KEY_OTHER_SHOP).await;
+    assert_eq!(
+        (
+            others.status,
+            told(&others.json).len(),
+            &others.json["next"]
+        ),
+        (200, 0, &json!(1))
+    );
+    ask(KEY_PAY).await.is_problem(403, "scope_missing");
+}
+
+#[tokio::test]
+async fn whoever_waits_is_answered_when_something_happens() {
+    let house = House::new().await;
+    let wait = house
+        .ask("GET", "/v1/events")
+        .header("prefer", "wait=30")
+        .send();
+    let sell = async {
+        house.approved("A-1").await;
+        publish(&house).await;
+    };
+    let both = async { tokio::join!(wait, sell) };
+    let (answer, ()) = tokio::time::timeout(PATIENCE, both).await.unwrap();
+    assert_eq!(told(&answer.json), [(1, "payment.approved", "A-1")]);
+    assert_eq!(answer.header("preference-applied"), Some("wait=30"));
+}
+
+#[tokio::test]
+async fn its_parameters_are_checked() {
+    let house = House::new().await;
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("after=-1", "after"),
+        ("after=+1", "after"),
+        ("after=18446744073709551615", "after"),
+        ("after=1&after=2", "after"),
+        ("type=payment.paid", "type"),
+        ("shop=main", "shop"),
+    ] {
+        house
+            .get(&format!("/v1/events?{query}"))
+            .await
+            .is_problem(400, "bad_parameter")
+            .of_field(field);
+    }
+}
