@@ -118,7 +118,8 @@ impl Open {
         {
             let made = made.to_str().unwrap_or_default();
             let last = made.rsplit('/').next().unwrap_or_default();
-            if last.parse::<sugi_core::PaymentId>().is_ok() {
+            let is_payment = last.parse::<sugi_core::PaymentId>().is_ok();
+            if is_payment || last.parse::<sugi_core::WebhookId>().is_ok() {
                 deed.subject = last.into();
             }
         }

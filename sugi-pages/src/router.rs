@@ -94,6 +94,8 @@ routes! {
     Gate::Role(Role::Administer) => "/settings/audit" get(settings::audit::show);
     Gate::Role(Role::Administer) => "/settings/add-operator" get(settings::operators::new) post(settings::operators::add);
     Gate::Role(Role::Administer) => "/settings/operators/{name}" get(settings::operators::show) post(settings::operators::change);
+    Gate::Role(Role::Administer) => "/settings/add-webhook" get(settings::webhooks::add::new) post(settings::webhooks::add::add);
+    Gate::Role(Role::Administer) => "/settings/webhooks/{id}" get(settings::webhooks::one::show) post(settings::webhooks::one::change);
     Gate::Operator => "/live" get(live::live);
 }
 

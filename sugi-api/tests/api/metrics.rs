@@ -72,6 +72,8 @@ async fn every_metric_that_is_served_is_documented_and_the_other_way_round() {
     house.fault(FaultKind::LoseAnswer);
     house.pay("A-2").await;
     house.get("/v1/payments/pay_1").await;
+    let url = json!({ "url": "https://shop.example.com/" });
+    house.post("/v1/webhooks", "w", &url).send().await;
     let served = served(&seen(&house, Some(KEY_READ)).await);
     let documented = documented();
     for (name, (kind, labels)) in &served {

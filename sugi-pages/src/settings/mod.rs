@@ -2,13 +2,16 @@
 
 pub(crate) mod audit;
 pub(crate) mod operators;
+pub(crate) mod webhooks;
 
 use askama::Template;
 use axum::{extract::State, response::Response};
+use http::StatusCode;
 use jiff::Timestamp;
 use sugi_api::ApiKey;
 use sugi_engine::Shop;
 
+use self::webhooks::WebhookWords;
 use crate::{
     Pages,
     lang::{Lang, fill, words},
@@ -70,6 +73,8 @@ struct Page {
     operators: Vec<OperatorRow>,
     shops: Vec<ShopRow>,
     keys: Vec<KeyRow>,
+    hooks: &'static WebhookWords,
+    webhooks: Vec<webhooks::Line>,
 }
 
 struct OperatorRow {
@@ -158,6 +163,8 @@ pub(crate) async fn show(
         operators,
         shops,
         keys,
+        hooks: WebhookWords::of(lang),
+        webhooks: webhooks::lines(&pages, &visitor).await?,
     }))
 }
 
@@ -205,4 +212,10 @@ pub(crate) fn roles_of(lang: Lang) -> Vec<(&'static str, &'static str)> {
     sugi_access::Role::ALL
         .map(|one| (one.as_str(), role(lang, one)))
         .into()
+}
+
+/// A page that shows again what was sent and not taken.
+fn refused(mut page: Response) -> Response {
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    page
 }

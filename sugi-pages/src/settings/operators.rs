@@ -7,11 +7,10 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Redirect, Response},
 };
-use http::StatusCode;
 use sugi_access::{AccessError, NewOperator, Operator, Role};
 use sugi_core::{Actor, ShopId};
 
-use super::roles_of;
+use super::{refused, roles_of};
 use crate::{
     Pages,
     account::AccountWords,
@@ -202,11 +201,6 @@ async fn find(pages: &Pages, name: &str) -> Result<Operator, Trouble> {
         .operator(&name)
         .await?
         .ok_or(Trouble::NotFound)
-}
-
-fn refused(mut page: Response) -> Response {
-    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    page
 }
 
 fn said(why: &AccessError, visitor: &Visitor) -> Result<&'static str, Trouble> {

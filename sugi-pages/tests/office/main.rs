@@ -28,3 +28,4 @@ mod page;
 mod passkeys;
 mod settings;
 mod totals;
+mod webhooks;

@@ -7,6 +7,38 @@ use crate::{
     html,
 };
 use sugi_access::SecondPerson;
+use sugi_store::DeliveryState;
+use sugi_webhooks::NewWebhook;
+
+impl House {
+    /// A webhook that has taken one event, has one to be told again, and was given up for one.
+    async fn webhook(&self) -> String {
+        let line = sugi_webhooks::Line::new(None).unwrap();
+        let webhooks = sugi_webhooks::Webhooks::new(self.access.clone(), line);
+        let url = "https://shop.example.com/sugi".parse().unwrap();
+        let new = NewWebhook::to(url, "kim".parse().unwrap());
+        let id = webhooks.add(new).await.unwrap().0.id.to_string();
+        self.approved("W-1", 1_004).await;
+        let (store, now) = (self.engine.store(), self.clock.now());
+        store.publish(now, |_| vec![id.clone()]).await.unwrap();
+        let due = store.due_deliveries(&id, now, 3).await.unwrap();
+        let later = now + jiff::SignedDuration::from_hours(1);
+        for (due, (state, at, answer)) in due.into_iter().zip([
+            (DeliveryState::Delivered, None, "200"),
+            (
+                DeliveryState::Waiting,
+                Some(later),
+                "no answer within 15 seconds",
+            ),
+            (DeliveryState::GivenUp, None, "500"),
+        ]) {
+            let mine = store.take_delivery(&id, due, now, later).await.unwrap();
+            let ended = store.end_delivery(&id, mine.unwrap(), now, state, at, answer);
+            assert!(ended.await.unwrap());
+        }
+        id
+    }
+}
 
 #[tokio::test]
 async fn every_page_is_whole_in_both_languages() {
@@ -22,6 +54,7 @@ async fn every_page_is_whole_in_both_languages() {
     let form = [("key", &*key), ("amount", "150000"), ("reason", "x")];
     kim.follow(&format!("{paid}/cancel"), &form).await;
     let doubt = house.in_doubt("A-2").await;
+    let webhook = house.webhook().await;
     let mut looked = 0;
     for route in ROUTES.iter().filter(|route| route.get) {
         if matches!(
@@ -32,6 +65,7 @@ async fn every_page_is_whole_in_both_languages() {
         }
         let of = |page: &str| {
             let path = route.path.replace("/payments/{id}", page);
+            let path = path.replace("/webhooks/{id}", &format!("/webhooks/{webhook}"));
             path.replace("{name}", "lee")
         };
         let receipt = route.path.ends_with("/receipt");

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, Operation, Sandbox};
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
-use sugi_access::{Access, NewOperator, Role, Rules, SecondPerson};
+use sugi_access::{Access, NewOperator, Role, Rules, SecondPerson, Secret};
 use sugi_api::{Api, ApiKey};
 use sugi_core::{Payment, Policy};
 use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
@@ -78,6 +78,7 @@ impl House {
         let clock = Clock::by_hand(Clock::real().now());
         let rules = Rules {
             second_person,
+            secret: Some(Secret::parse(&"1".repeat(64)).unwrap()),
             ..Rules::default()
         };
         let access = Access::new(engine.clone(), clock.clone(), rules);

@@ -150,6 +150,7 @@ async fn picture(browser: &WebDriver, name: &str) {
 /// stays in doubt and waits for a second person to close it. Where each of them is.
 async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)> {
     let page = |sale: &Value| format!("/payments/{}", sale["id"].as_str().unwrap());
+    let webhook = house.webhook();
     let sale = page(&house.sale("P-1"));
     let part = house.sale("P-2");
     house.cancel(&part, 50_000);
@@ -168,6 +169,7 @@ async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)
     close.await.unwrap().click().await.unwrap();
     house.until(browser, By::Css(".notice[role=alert]")).await;
     vec![
+        ("webhook", webhook),
         ("receipt", format!("{sale}/receipt")),
         ("receipt-part", format!("{}/receipt", page(&part))),
         ("payment", sale),
@@ -178,7 +180,7 @@ async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)
 }
 
 /// What else there is to see, by name.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 13] = [
     ("keyin", "/keyin"),
     ("payments", "/payments"),
     ("doubts", "/doubts"),
@@ -187,13 +189,14 @@ const PAGES: [(&str, &str); 12] = [
     ("settings", "/settings"),
     ("operator", "/settings/operators/demo2"),
     ("add-operator", "/settings/add-operator"),
+    ("add-webhook", "/settings/add-webhook"),
     ("audit", "/settings/audit"),
     ("account", "/account"),
     ("codes", "/account/codes"),
     ("nothing", "/payments/nothing"),
 ];
 
-/// The page to key in at, when something was wrong; and the keys that there are.
+/// The page to key in at, when something was wrong; a webhook's secret; and the keys that there are.
 async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -> Vec<String> {
     browser.goto(house.at("/keyin")).await.unwrap();
     for (field, text) in [
@@ -215,6 +218,17 @@ async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -
         .unwrap();
     house.until(browser, By::Css("#expiry[aria-invalid]")).await;
     let mut found = look(browser, axe, &format!("keyin-wrong-{lang}")).await;
+    browser
+        .goto(house.at("/settings/add-webhook"))
+        .await
+        .unwrap();
+    let url = browser.find(By::Id("url")).await.unwrap();
+    url.send_keys("https://shop.example.com/sugi")
+        .await
+        .unwrap();
+    keys(browser, "\u{e007}").await;
+    house.until(browser, By::Css("section code")).await;
+    found.extend(look(browser, axe, &format!("webhook-secret-{lang}")).await);
     browser.goto(house.at("/day")).await.unwrap();
     keys(browser, "?").await;
     house.until(browser, By::Css("#keys[open]")).await;

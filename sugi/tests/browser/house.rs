@@ -163,6 +163,13 @@ impl House {
         self.api(&path, "part", &part);
     }
 
+    /// Has nobody told of what happens, as a webhook that does not answer is; where it is to be seen.
+    pub(crate) fn webhook(&self) -> String {
+        let url = format!("http://127.0.0.1:{}/sugi", free_port());
+        let made = self.api("/v1/webhooks", "w", &json!({ "url": url }));
+        format!("/settings/webhooks/{}", made["id"].as_str().unwrap())
+    }
+
     fn api(&self, path: &str, once: &str, body: &Value) -> Value {
         let key = self.about["api_key"].as_str().unwrap();
         let headers = format!("authorization: Bearer {key}\r\nidempotency-key: {once}\r\n");

@@ -1,0 +1,165 @@
+//! `/settings/add-webhook`: one more of them, and its secret, once.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use sugi_api::Audited;
+use sugi_core::{News, ShopId};
+use sugi_engine::clock;
+use sugi_webhooks::{Address, NewWebhook};
+
+use super::{WebhookWords, address, name, said};
+use crate::{
+    Pages,
+    form::Form,
+    settings::refused,
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+};
+
+#[derive(Template)]
+#[template(path = "settings/add_webhook.html")]
+struct Page {
+    shell: Shell,
+    w: &'static WebhookWords,
+    problem: Option<&'static str>,
+    key: String,
+    url: String,
+    types: Vec<(&'static str, &'static str, bool)>,
+    shops: Vec<(String, bool)>,
+}
+
+#[derive(Template)]
+#[template(path = "settings/webhook_secret.html")]
+pub(super) struct SecretPage {
+    pub(super) shell: Shell,
+    pub(super) w: &'static WebhookWords,
+    pub(super) secret: String,
+    pub(super) url: String,
+    /// Whether there was one before, which is good for a day.
+    pub(super) both: bool,
+    pub(super) back: String,
+}
+
+/// What stands in the form.
+struct Wanted {
+    /// Made with the form, so that a form that is sent twice sets up one.
+    key: String,
+    url: String,
+    news: BTreeSet<News>,
+    shops: BTreeSet<ShopId>,
+}
+
+pub(crate) async fn new(State(pages): State<Pages>, visitor: Visitor) -> Result<Response, Trouble> {
+    let wanted = Wanted {
+        key: clock::new_webhook_id().to_string(),
+        url: String::new(),
+        news: BTreeSet::new(),
+        shops: BTreeSet::new(),
+    };
+    page(&pages, &visitor, wanted, None).await
+}
+
+pub(crate) async fn add(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let w = WebhookWords::of(visitor.lang);
+    let wanted = Wanted::of(&form)?;
+    let me = visitor.operator();
+    // Nobody has others told of what they may not see.
+    let shops = if wanted.shops.is_empty() {
+        me.shops.clone()
+    } else {
+        wanted.shops.clone()
+    };
+    if !shops.iter().all(|shop| me.may_use(shop)) {
+        return Err(Trouble::MayNot);
+    }
+    let url = match wanted.url.parse::<Address>() {
+        Ok(url) if !sugi_api::holds_card_number(&wanted.url, true) => url,
+        _ => {
+            let is_open = wanted.url.starts_with("http://");
+            let problem = if is_open { w.e_url_http } else { w.e_url_form };
+            let page = page(&pages, &visitor, wanted, Some(problem));
+            return Ok(refused(page.await?));
+        }
+    };
+    let new = NewWebhook {
+        key: Some((format!("operator:{}", me.name), wanted.key.clone())),
+        url,
+        news: wanted.news.clone(),
+        shops,
+        by: me.name.clone(),
+    };
+    match pages.0.api.webhooks().add(new).await {
+        Ok((webhook, secret, _)) => {
+            let shell = Shell::around(&pages, &visitor, Part::Settings, w.one).await?;
+            let page = html(&SecretPage {
+                shell,
+                w,
+                secret: secret.as_str().to_owned(),
+                url: webhook.url.to_string(),
+                both: false,
+                back: address(&webhook.id),
+            });
+            Ok((Extension(Audited(webhook.id.to_string())), page).into_response())
+        }
+        Err(why) => {
+            let problem = said(why, w)?;
+            let page = page(&pages, &visitor, wanted, Some(problem));
+            Ok(refused(page.await?))
+        }
+    }
+}
+
+impl Wanted {
+    /// What was sent. A type or a shop that reads as none is not left out: fewer can mean all.
+    fn of(form: &Form) -> Result<Self, Trouble> {
+        let news = form.all("type").into_iter().map(|word| word.parse().ok());
+        let shops = form.all("shop").into_iter().map(|shop| shop.parse().ok());
+        Ok(Self {
+            key: form.maybe("key").ok_or(Trouble::BadForm)?.into(),
+            url: form.get("url").into(),
+            news: news.collect::<Option<_>>().ok_or(Trouble::BadForm)?,
+            shops: shops.collect::<Option<_>>().ok_or(Trouble::BadForm)?,
+        })
+    }
+}
+
+async fn page(
+    pages: &Pages,
+    visitor: &Visitor,
+    wanted: Wanted,
+    problem: Option<&'static str>,
+) -> Result<Response, Trouble> {
+    let (lang, w) = (visitor.lang, WebhookWords::of(visitor.lang));
+    let shell = Shell::around(pages, visitor, Part::Settings, w.add).await?;
+    let shops = pages.access().engine().shops();
+    let mut shops: Vec<_> = shops
+        .iter()
+        .filter(|shop| visitor.operator().may_use(&shop.id))
+        .map(|shop| (shop.id.to_string(), wanted.shops.contains(&shop.id)))
+        .collect();
+    shops.sort();
+    let types = News::ALL.map(|news| {
+        let is_wanted = wanted.news.contains(&news);
+        (news.as_str(), name(lang, news), is_wanted)
+    });
+    Ok(html(&Page {
+        shell,
+        w,
+        problem,
+        key: wanted.key,
+        url: wanted.url,
+        types: types.into(),
+        shops,
+    }))
+}

@@ -1,0 +1,166 @@
+//! Webhooks: a merchant's own programs that are told of events, set up by whoever administers.
+
+pub(crate) mod add;
+pub(crate) mod one;
+
+use sugi_core::{News, Status, WebhookId};
+use sugi_store::{StoreError, Undelivered};
+use sugi_webhooks::{Webhook, WebhookError};
+
+use super::{names, or};
+use crate::{
+    Pages,
+    lang::{Lang, fill, words},
+    trouble::Trouble,
+    visitor::Visitor,
+    words::state,
+};
+
+words! {
+    /// Webhooks, wherever they are shown.
+    WebhookWords {
+        title "웹훅" "Webhooks"
+        one "웹훅" "Webhook"
+        lead "결제에 일어난 일을 상점의 프로그램에 서명하여 알립니다." "They tell your own programs, signed, what became of a payment."
+        add "웹훅 추가" "Add a webhook"
+        url "주소" "Address"
+        url_hint "https://로 시작하는 주소. http://는 이 서버 안에서만 쓸 수 있습니다." "It begins with https://; http:// is for this machine alone."
+        types "알릴 일" "Events"
+        types_hint "아무것도 고르지 않으면 모두 알립니다." "With none of them it is told of all."
+        all "모두" "All"
+        shops "상점" "Shops"
+        shops_hint "아무것도 고르지 않으면 볼 수 있는 모든 상점입니다." "With none of them it is all shops that you may use."
+        by "추가한 사람" "Set up by"
+        since "추가한 때" "Since"
+        state "상태" "State"
+        good "모두 전달됨" "all delivered"
+        waiting "{}건 대기" "{} waiting"
+        given_up "{}건 실패" "{} given up"
+        waiting_since "가장 오래 기다린 것: {} 전" "the oldest for {}"
+        cancel_refused "취소 안 됨" "Cancel refused"
+        save "추가" "Add"
+        secret "서명 비밀값" "Signing secret"
+        secret_lead "받는 프로그램이 서명을 확인할 때 씁니다. 지금만 보이니 옮겨 적으십시오." "Your program checks the signatures with it. It is shown now and never again: copy it there."
+        secret_both "지금부터 하루 동안은 이전 비밀값으로도 함께 서명합니다." "For a day from now messages are signed with the one before as well."
+        go_on "옮겨 적었습니다" "I have copied it"
+        test "시험 전송" "Send a test"
+        tested_good "시험 전송을 받았습니다. 응답 {}." "The test was taken: {}."
+        tested_bad "시험 전송을 받지 못했습니다: {}" "The test was not taken: {}"
+        renew "새 비밀값 만들기" "Make a new secret"
+        renew_lead "받는 프로그램에 새 비밀값을 하루 안에 옮겨야 합니다." "The new one has to be in your program within a day."
+        remove "웹훅 지우기" "Remove the webhook"
+        remove_lead "아직 전달하지 않은 것도 함께 지워집니다. 일어난 일은 /v1/events에 남습니다." "What it was not told of goes with it. The events themselves stay at /v1/events."
+        sure "진행" "Do it"
+        deliveries "최근 전달" "Deliveries"
+        open_only "전달 안 된 것만" "Only what is not delivered"
+        show_all "모두 보기" "Show all"
+        none "아직 없습니다." "There are none yet."
+        event "번호" "No."
+        what "일" "Event"
+        payment "결제" "Payment"
+        when "일어난 때" "When"
+        tries "시도" "Tries"
+        answer "마지막 응답" "Last answer"
+        delivered "전달됨" "delivered"
+        waits "{}에 다시" "again at {}"
+        soon "곧 전달" "soon"
+        failed "실패" "given up"
+        again "다시 보내기" "Tell again"
+        older "이전" "Older"
+        e_url_form "https://shop.example.com/sugi 같은 주소를 적으십시오. 사용자 이름이나 비밀번호는 넣을 수 없습니다." "Write an address like https://shop.example.com/sugi, without a user or password."
+        e_url_http "https://로 시작해야 합니다. http://는 이 서버 안에서만 쓸 수 있습니다." "It must begin with https://; http:// is for this machine alone."
+        e_no_secret "웹훅의 비밀값을 봉인할 수 없습니다. 관리자가 sugi.toml의 [access]에 secret_file을 적고 sugi init을 실행한 뒤 서비스를 다시 시작해야 합니다." "The secret of a webhook cannot be sealed: name a secret_file in [access] of sugi.toml, run sugi init and start the service anew."
+        e_sealed "비밀값을 읽을 수 없습니다. access.secret_file이 바뀌었습니다. 새 비밀값을 만드십시오." "Its secret cannot be read: access.secret_file is not what it was. Make a new secret."
+        e_many "웹훅이 너무 많습니다. 쓰지 않는 것을 먼저 지우십시오." "There are as many as there can be. Remove one that is not needed any more."
+        e_busy "다른 사람이 동시에 바꾸고 있습니다. 다시 시도하십시오." "Somebody else is changing it at the same time. Try again."
+    }
+}
+
+/// A webhook among others.
+pub(super) struct Line {
+    pub(super) href: String,
+    pub(super) url: String,
+    pub(super) types: String,
+    pub(super) shops: String,
+    pub(super) state: String,
+    pub(super) tone: &'static str,
+}
+
+/// The webhooks that somebody may see, the oldest first.
+pub(super) async fn lines(pages: &Pages, visitor: &Visitor) -> Result<Vec<Line>, StoreError> {
+    let (lang, w) = (visitor.lang, WebhookWords::of(visitor.lang));
+    let mut all = pages.0.api.webhooks().all().await?;
+    all.retain(|webhook| webhook.is_within(&visitor.operator().shops));
+    all.sort_by_key(|webhook| webhook.created_at);
+    let mut lines = Vec::with_capacity(all.len());
+    for webhook in all {
+        let store = pages.access().engine().store();
+        let open = store.undelivered(webhook.id.as_str()).await?;
+        let (state, tone) = standing(w, &open);
+        lines.push(Line {
+            href: address(&webhook.id),
+            types: types(lang, &webhook),
+            shops: shops(w, &webhook),
+            url: webhook.url.to_string(),
+            state,
+            tone,
+        });
+    }
+    Ok(lines)
+}
+
+fn address(id: &WebhookId) -> String {
+    format!("/settings/webhooks/{id}")
+}
+
+/// How far a webhook's deliveries are, and how that looks.
+fn standing(w: &WebhookWords, open: &Undelivered) -> (String, &'static str) {
+    let count = |words, n: u64| fill(words, &[&n.to_string()]);
+    match (open.waiting, open.given_up) {
+        (0, 0) => (w.good.into(), "good"),
+        (waiting, 0) => (count(w.waiting, waiting), "busy"),
+        (0, given_up) => (count(w.given_up, given_up), "bad"),
+        (waiting, given_up) => {
+            let both = [count(w.waiting, waiting), count(w.given_up, given_up)];
+            (both.join(", "), "bad")
+        }
+    }
+}
+
+fn types(lang: Lang, webhook: &Webhook) -> String {
+    let all = webhook.news.iter().map(|news| name(lang, *news));
+    or(names(all), WebhookWords::of(lang).all)
+}
+
+fn shops(w: &WebhookWords, webhook: &Webhook) -> String {
+    let all = webhook.shops.iter().map(sugi_core::ShopId::as_str);
+    or(names(all), w.all)
+}
+
+/// News in a word: the word of the state that it is about.
+fn name(lang: Lang, news: News) -> &'static str {
+    let status = match news {
+        News::Approved => Status::Approved,
+        News::Declined => Status::Declined,
+        News::InDoubt => Status::InDoubt,
+        News::Reversing => Status::Reversing,
+        News::Reversed => Status::Reversed,
+        News::PartiallyCancelled => Status::PartiallyCancelled,
+        News::Cancelled => Status::Cancelled,
+        News::Void => Status::Void,
+        News::CancelRefused => return WebhookWords::of(lang).cancel_refused,
+    };
+    state(lang, status)
+}
+
+/// What is said of something that could not be done.
+fn said(why: WebhookError, w: &WebhookWords) -> Result<&'static str, Trouble> {
+    match why {
+        WebhookError::NoSecret => Ok(w.e_no_secret),
+        WebhookError::Sealed => Ok(w.e_sealed),
+        WebhookError::TooMany => Ok(w.e_many),
+        WebhookError::Busy | WebhookError::KeyReused => Ok(w.e_busy),
+        WebhookError::Unknown(_) => Err(Trouble::NotFound),
+        WebhookError::Store(why) => Err(why.into()),
+    }
+}

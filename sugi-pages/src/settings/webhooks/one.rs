@@ -1,0 +1,213 @@
+//! `/settings/webhooks/{id}`: one of them, what it was told, and what can be done about it.
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use sugi_store::{DELIVERIES_MOST, Delivery, DeliveryState};
+use sugi_webhooks::Webhook;
+
+use super::{WebhookWords, add::SecretPage, address, name, said, shops, standing, types};
+use crate::{
+    Pages,
+    form::Form,
+    lang::{Lang, fill},
+    shell::{Part, Shell, html},
+    trouble::Trouble,
+    visitor::Visitor,
+    write,
+};
+
+#[derive(Template)]
+#[template(path = "settings/webhook.html")]
+struct Page {
+    shell: Shell,
+    w: &'static WebhookWords,
+    /// What was done, or could not be, and how that looks.
+    notice: Option<(String, &'static str)>,
+    address: String,
+    /// Made with the page, so that a form that is sent twice does one thing.
+    key: String,
+    facts: Vec<(&'static str, String)>,
+    state: String,
+    tone: &'static str,
+    only_open: bool,
+    lines: Vec<Line>,
+    older: Option<String>,
+}
+
+struct Line {
+    n: u64,
+    what: &'static str,
+    kind: &'static str,
+    payment: String,
+    when: String,
+    state: String,
+    tone: &'static str,
+    tries: u32,
+    answer: String,
+    can_again: bool,
+}
+
+/// Which deliveries to show.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ask {
+    open: Option<String>,
+    before: Option<u64>,
+}
+
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    query: Result<Query<Ask>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let webhook = find(&pages, &visitor, &id).await?;
+    let ask = query.map(|Query(ask)| ask).unwrap_or_default();
+    page(&pages, &visitor, &webhook, &ask, None).await
+}
+
+pub(crate) async fn change(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Trouble> {
+    let webhook = find(&pages, &visitor, &id).await?;
+    let w = WebhookWords::of(visitor.lang);
+    let (webhooks, key) = (pages.0.api.webhooks(), form.get("key"));
+    let notice = match form.get("act") {
+        "test" => {
+            let answer = webhooks.try_out(&webhook, key).await;
+            let (words, tone) = if answer.is_taken() {
+                (w.tested_good, "good")
+            } else {
+                (w.tested_bad, "bad")
+            };
+            (fill(words, &[&answer.to_string()]), tone)
+        }
+        "again" => {
+            let event = form.get("event").parse().map_err(|_| Trouble::BadForm)?;
+            let event = pages.access().engine().store().event(event).await?;
+            let wanted = event.filter(|event| webhook.wants(event));
+            let event = wanted.ok_or(Trouble::NotFound)?;
+            webhooks.tell_again(&webhook, &event).await?;
+            return Ok(Redirect::to(&address(&webhook.id)).into_response());
+        }
+        "secret" => {
+            let scope = format!("operator:{}", visitor.operator().name);
+            match webhooks
+                .renew_secret(&webhook.id, Some((&scope, key)))
+                .await
+            {
+                Ok((secret, _)) => {
+                    let shell = Shell::around(&pages, &visitor, Part::Settings, w.one).await?;
+                    return Ok(html(&SecretPage {
+                        shell,
+                        w,
+                        secret: secret.as_str().to_owned(),
+                        url: webhook.url.to_string(),
+                        both: true,
+                        back: address(&webhook.id),
+                    }));
+                }
+                Err(why) => (said(why, w)?.to_owned(), "bad"),
+            }
+        }
+        "remove" => {
+            webhooks.remove(&webhook.id).await?;
+            return Ok(Redirect::to("/settings").into_response());
+        }
+        _ => return Err(Trouble::BadForm),
+    };
+    page(&pages, &visitor, &webhook, &Ask::default(), Some(notice)).await
+}
+
+/// A webhook that the visitor may see: one that tells of no shop but theirs.
+async fn find(pages: &Pages, visitor: &Visitor, id: &str) -> Result<Webhook, Trouble> {
+    let id = id.parse().map_err(|_| Trouble::NotFound)?;
+    let found = pages.0.api.webhooks().get(&id).await?;
+    let mine = found.filter(|webhook| webhook.is_within(&visitor.operator().shops));
+    mine.ok_or(Trouble::NotFound)
+}
+
+async fn page(
+    pages: &Pages,
+    visitor: &Visitor,
+    webhook: &Webhook,
+    ask: &Ask,
+    notice: Option<(String, &'static str)>,
+) -> Result<Response, Trouble> {
+    let (lang, w) = (visitor.lang, WebhookWords::of(visitor.lang));
+    let shell = Shell::around(pages, visitor, Part::Settings, w.one).await?;
+    let store = pages.access().engine().store();
+    let (id, now) = (webhook.id.as_str(), pages.access().clock().now());
+    let open = store.undelivered(id).await?;
+    let (only_open, before) = (ask.open.is_some(), ask.before.unwrap_or(u64::MAX));
+    let found = store.deliveries(id, before, only_open).await?;
+    let is_full = found.len() == usize::try_from(DELIVERIES_MOST).unwrap_or(usize::MAX);
+    let address = address(&webhook.id);
+    let older = found.last().filter(|_| is_full).map(|last| {
+        let open = if only_open { "open=1&" } else { "" };
+        format!("{address}?{open}before={}", last.event.n)
+    });
+    let mut facts = vec![
+        (w.url, webhook.url.to_string()),
+        (w.types, types(lang, webhook)),
+        (w.shops, shops(w, webhook)),
+        (w.by, webhook.by.to_string()),
+        (w.since, write::time(webhook.created_at)),
+    ];
+    let (mut state, tone) = standing(w, &open);
+    if let Some(since) = open.waiting_since {
+        let age = write::span(lang, now.duration_since(since));
+        state = format!("{state} ({})", fill(w.waiting_since, &[&age]));
+    }
+    facts.retain(|(_, text)| !text.is_empty());
+    Ok(html(&Page {
+        shell,
+        w,
+        notice,
+        key: sugi_engine::clock::new_webhook_id().to_string(),
+        facts,
+        state,
+        tone,
+        only_open,
+        lines: found
+            .into_iter()
+            .map(|one| Line::of(lang, now, one))
+            .collect(),
+        older,
+        address,
+    }))
+}
+
+impl Line {
+    fn of(lang: Lang, now: Timestamp, delivery: Delivery) -> Self {
+        let (w, event) = (WebhookWords::of(lang), delivery.event);
+        let (state, tone) = match (delivery.state, delivery.due_at) {
+            (DeliveryState::Delivered, _) => (w.delivered.into(), "good"),
+            (DeliveryState::GivenUp, _) => (w.failed.into(), "bad"),
+            (DeliveryState::Waiting, Some(at)) if at > now => {
+                (fill(w.waits, &[&write::time(at)]), "busy")
+            }
+            (DeliveryState::Waiting, _) => (w.soon.into(), "busy"),
+        };
+        Self {
+            n: event.n,
+            what: name(lang, event.news),
+            kind: event.news.as_str(),
+            payment: event.payment.to_string(),
+            when: write::time(event.at),
+            state,
+            tone,
+            tries: delivery.attempts,
+            answer: delivery.answer.unwrap_or_default(),
+            can_again: delivery.state != DeliveryState::Waiting || delivery.attempts > 0,
+        }
+    }
+}

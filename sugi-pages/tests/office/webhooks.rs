@@ -1,0 +1,237 @@
+//! Webhooks, set up and looked after by whoever administers.
+
+use sugi_access::{AccessError, Operator, Role, Rules};
+use sugi_webhooks::{Line, Webhook, Webhooks};
+
+use crate::{
+    house::House,
+    page::{between, plain, problem, ticked, value},
+};
+
+const URL: &str = "https%3A%2F%2Fshop.example.com%2Fsugi";
+
+async fn all(house: &House) -> Vec<Webhook> {
+    let webhooks = Webhooks::new(house.access.clone(), Line::new(None).unwrap());
+    webhooks.all().await.unwrap()
+}
+
+/// Adds one by the form; the page that came and the webhook's address.
+async fn add(house: &House, cookie: &str, fields: &str) -> (String, String) {
+    let form = house.page("GET", "/settings/add-webhook", cookie).await;
+    let key = value(&form.text, "key").unwrap();
+    let sent = format!("key={key}&{fields}");
+    let page = house.form("/settings/add-webhook", cookie, &sent).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    let there = between(&page.text, "href=\"/settings/webhooks/", "\"")[0].to_owned();
+    (page.text, format!("/settings/webhooks/{there}"))
+}
+
+fn secret(page: &str) -> &str {
+    between(page, "<code>", "</code>")[0]
+}
+
+#[tokio::test]
+async fn one_is_added_and_its_secret_shown_once() {
+    let house = House::new().await;
+    let cookie = house.english("administer").await;
+    let form = house.page("GET", "/settings/add-webhook", &cookie).await;
+    let key = value(&form.text, "key").unwrap();
+    let sent = format!("key={key}&url={URL}&type=payment.approved&type=payment.void&shop=main");
+    let page = house.form("/settings/add-webhook", &cookie, &sent).await;
+    let secret_shown = secret(&page.text).to_owned();
+    assert!(secret_shown.starts_with("whsec_"));
+    // Sent twice it is the same one.
+    let again = house.form("/settings/add-webhook", &cookie, &sent).await;
+    assert_eq!(secret(&again.text), secret_shown);
+    let made = all(&house).await;
+    assert_eq!((made.len(), made[0].by.as_str()), (1, "administer"));
+    let settings = house.page("GET", "/settings", &cookie).await.text;
+    let listed = between(&settings, "<h2>Webhooks</h2>", "</section>")[0];
+    assert!(
+        plain(listed).contains("https://shop.example.com/sugi all delivered Approved, Void main"),
+        "{}",
+        plain(listed)
+    );
+    let address = format!("/settings/webhooks/{}", made[0].id);
+    let shown = house.page("GET", &address, &cookie).await.text;
+    for page in [&settings, &shown] {
+        assert!(!page.contains("whsec_"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_and_what_was_typed_stays() {
+    let house = House::new().await;
+    let cookie = house.english("administer").await;
+    for (url, said) in [
+        (
+            "shop",
+            "Write an address like https://shop.example.com/sugi",
+        ),
+        (
+            "http%3A%2F%2Fshop.example.com",
+            "It must begin with https://",
+        ),
+        (
+            "https%3A%2F%2Fkim%3Ax%40example.com",
+            "without a user or password",
+        ),
+        (
+            "https%3A%2F%2Fexample.com%2F4111111111111111",
+            "Write an address",
+        ),
+    ] {
+        let sent = format!("key=k&url={url}&type=payment.void&shop=main");
+        let page = house.form("/settings/add-webhook", &cookie, &sent).await;
+        assert_eq!(page.status, 422);
+        let told = problem(&page.text).unwrap();
+        assert!(told.contains(said), "{url}: {told}");
+        assert_eq!(ticked(&page.text, "type"), ["payment.void"]);
+        assert_eq!(ticked(&page.text, "shop"), ["main"]);
+        assert_eq!(value(&page.text, "key").as_deref(), Some("k"));
+    }
+    for sent in [
+        "url=https%3A%2F%2Fexample.com%2F",
+        "key=k&url=https%3A%2F%2Fexample.com%2F&type=payment.paid",
+        "key=k&url=https%3A%2F%2Fexample.com%2F&shop=A+B",
+    ] {
+        let page = house.form("/settings/add-webhook", &cookie, sent).await;
+        assert_eq!(page.status, 400, "{sent}");
+    }
+    assert!(all(&house).await.is_empty());
+}
+
+#[tokio::test]
+async fn without_a_secret_of_the_installation_it_says_what_to_do() {
+    let house = House::with_only(Rules::default()).await;
+    let cookie = house.english("administer").await;
+    let sent = format!("key=k&url={URL}");
+    let page = house.form("/settings/add-webhook", &cookie, &sent).await;
+    assert!(problem(&page.text).unwrap().contains("run sugi init"));
+}
+
+#[tokio::test]
+async fn it_is_tested_renewed_told_again_and_removed() {
+    let house = House::new().await;
+    let cookie = house.english("administer").await;
+    // Nobody listens there any more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url = format!("url=http%3A%2F%2F127.0.0.1%3A{port}%2F");
+    let (page, address) = add(&house, &cookie, &url).await;
+    let first = secret(&page).to_owned();
+    let act = async |form: &str| house.form(&address, &cookie, form).await;
+    let tested = act("key=t&act=test").await;
+    assert!(
+        plain(&tested.text).contains("The test was not taken: not reached"),
+        "{}",
+        plain(&tested.text)
+    );
+    let renewed = act("key=r&act=secret").await.text;
+    assert_ne!(secret(&renewed), first);
+    assert!(renewed.contains("signed with the one before as well"));
+    assert_eq!(
+        secret(&act("key=r&act=secret").await.text),
+        secret(&renewed)
+    );
+
+    // The house's payment was approved; nobody was told of it yet.
+    let store = house.engine.store();
+    let id = address.rsplit('/').next().unwrap().to_owned();
+    let now = house.clock.now();
+    store.publish(now, |_| vec![id.clone()]).await.unwrap();
+    let due = store.due_deliveries(&id, now, 1).await.unwrap()[0];
+    let mine = store
+        .take_delivery(&id, due, now, now)
+        .await
+        .unwrap()
+        .unwrap();
+    let given_up = sugi_store::DeliveryState::GivenUp;
+    let ended = store.end_delivery(&id, mine, now, given_up, None, "500");
+    assert!(ended.await.unwrap());
+    for address in [address.clone(), format!("{address}?open=1")] {
+        let shown = house.page("GET", &address, &cookie).await.text;
+        let row = plain(between(&shown, "<tbody>", "</tbody>")[0]);
+        assert!(
+            row.starts_with("1 Approved payment.approved Payment ")
+                && row.contains("given up 1 500"),
+            "{row}"
+        );
+        assert!(shown.contains("1 given up"));
+        assert!(shown.contains(&format!("/payments/{}", house.payment)));
+    }
+    let again = act("act=again&event=1").await;
+    assert_eq!(
+        (again.status, again.header("location")),
+        (303, Some(&*address))
+    );
+    let shown = house.page("GET", &address, &cookie).await.text;
+    assert!(shown.contains("1 waiting") && shown.contains(">soon<"));
+    for (form, status) in [
+        ("act=again&event=2", 404),
+        ("act=again&event=x", 400),
+        ("act=x", 400),
+    ] {
+        assert_eq!(act(form).await.status, status, "{form}");
+    }
+    let gone = act("act=remove").await;
+    assert_eq!(
+        (gone.status, gone.header("location")),
+        (303, Some("/settings"))
+    );
+    assert_eq!(house.page("GET", &address, &cookie).await.status, 404);
+    assert!(all(&house).await.is_empty());
+}
+
+#[tokio::test]
+async fn who_is_for_some_shops_sees_and_makes_those_of_them_alone() {
+    let house = House::new().await;
+    let cookie = house.english("administer").await;
+    let (_, of_all) = add(&house, &cookie, &format!("url={URL}")).await;
+    let name = "cancel".parse().unwrap();
+    let change = |one: &mut Operator| {
+        one.shops = ["other".parse().unwrap()].into();
+        one.roles = Role::ALL.into();
+        Ok::<_, AccessError>(())
+    };
+    house.access.change_operator(&name, change).await.unwrap();
+    let cookie = house.english("cancel").await;
+    assert_eq!(house.page("GET", &of_all, &cookie).await.status, 404);
+    assert_eq!(house.form(&of_all, &cookie, "act=remove").await.status, 404);
+    let settings = house.page("GET", "/settings", &cookie).await.text;
+    assert!(!settings.contains("shop.example.com"));
+    let theirs = format!("key=k&url={URL}&shop=main");
+    let page = house.form("/settings/add-webhook", &cookie, &theirs).await;
+    assert_eq!(page.status, 403);
+    let (_, of_theirs) = add(&house, &cookie, &format!("url={URL}")).await;
+    let made = all(&house).await;
+    let made = made.iter().find(|one| of_theirs.ends_with(one.id.as_str()));
+    assert_eq!(made.unwrap().shops, ["other".parse().unwrap()].into());
+}
+
+#[tokio::test]
+async fn who_did_it_is_in_the_audit() {
+    let house = House::new().await;
+    let cookie = house.english("administer").await;
+    let (_, address) = add(&house, &cookie, &format!("url={URL}")).await;
+    house.form(&address, &cookie, "act=remove").await;
+    house.access.flush().await;
+    let subject = address.rsplit('/').next().unwrap().to_owned();
+    let filter = sugi_store::DeedFilter {
+        subject: Some(subject),
+        ..sugi_store::DeedFilter::default()
+    };
+    let deeds = house.engine.store().deeds(&filter).await.unwrap();
+    let told: Vec<_> = deeds
+        .iter()
+        .map(|row| (row.deed.actor.as_str(), row.deed.action.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("operator:administer", "POST /settings/webhooks/{id}"),
+            ("operator:administer", "POST /settings/add-webhook")
+        ]
+    );
+}
