@@ -141,7 +141,7 @@ impl Reading<'_> {
             return None;
         };
         let operator = self.visitor.operator();
-        if !operator.may_move(amount.get(), true) {
+        if !operator.may_move(amount.get(), Currency::Krw) {
             let most = operator.amount_max.unwrap_or(0);
             let most = write::money(self.visitor.lang, most, "KRW");
             let what = fill(self.w.e_amount_limit, &[&most]);
