@@ -81,7 +81,9 @@ impl Refused {
         let to = |payment: PaymentId| Some(format!("/payments/{payment}"));
         match why {
             PayError::UnknownShop(_) => of(StatusCode::UNPROCESSABLE_ENTITY, "shop", w.e_shop),
-            PayError::Contract { .. } => of(StatusCode::UNPROCESSABLE_ENTITY, "", w.e_contract),
+            PayError::Contract { .. } | PayError::Currency { .. } => {
+                of(StatusCode::UNPROCESSABLE_ENTITY, "", w.e_contract)
+            }
             PayError::Invalid(why) => {
                 let (field, text) = match why.kcp_field() {
                     "quota" => ("months", w.e_months),
