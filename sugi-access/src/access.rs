@@ -63,7 +63,7 @@ pub struct Rules {
 pub struct SecondPerson {
     /// Closing a payment in doubt by hand.
     pub close: bool,
-    /// Cancelling more than this at a time, in won (or in US cents).
+    /// Cancelling more than this at a time, in won; of another currency then any amount.
     pub cancel_above: Option<u64>,
     /// Taking a list out as a file.
     pub export: bool,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use jiff::{SignedDuration, Timestamp};
+use nhn_kcp::Currency;
 use serde::{Deserialize, Serialize};
 use sugi_core::{Actor, ShopId};
 
@@ -104,10 +105,17 @@ impl Operator {
         self.active && (self.shops.is_empty() || self.shops.contains(shop))
     }
 
-    /// Whether an amount is within their limit.
+    /// Whether they may move any money of a currency. A limit is in won and says nothing of what a
+    /// dollar is worth, so whoever has one moves no dollars.
     #[must_use]
-    pub fn may_move(&self, amount: u64, is_won: bool) -> bool {
-        self.amount_max.is_none_or(|most| is_won && amount <= most)
+    pub fn may_use_currency(&self, currency: Currency) -> bool {
+        self.amount_max.is_none() || currency == Currency::Krw
+    }
+
+    /// Whether an amount, in the currency's smallest unit, is within their limit.
+    #[must_use]
+    pub fn may_move(&self, amount: u64, currency: Currency) -> bool {
+        self.may_use_currency(currency) && self.amount_max.is_none_or(|most| amount <= most)
     }
 
     /// Whether one-time codes are set up.

@@ -23,7 +23,8 @@ pub struct NewOperator {
     pub roles: BTreeSet<Role>,
     /// For which shops; empty means all.
     pub shops: BTreeSet<ShopId>,
-    /// The most that one sale or one cancellation of theirs may be.
+    /// The most that one sale or one cancellation of theirs may be, in won; with a limit they take no
+    /// other currency.
     pub amount_max: Option<u64>,
     /// Their first password.
     pub password: Zeroizing<String>,

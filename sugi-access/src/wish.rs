@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use nhn_kcp::TaxParts;
+use nhn_kcp::{Currency, TaxParts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sugi_core::{Actor, PaymentId};
@@ -164,11 +164,12 @@ impl What {
 }
 
 impl Access {
-    /// Whether cancelling so much takes a second person.
+    /// Whether cancelling so much, in the currency's smallest unit, takes a second person. What is large
+    /// is said in won, so of dollars everything does once it is said at all.
     #[must_use]
-    pub fn cancel_takes_two(&self, amount: u64) -> bool {
+    pub fn cancel_takes_two(&self, amount: u64, currency: Currency) -> bool {
         let above = self.0.rules.second_person.cancel_above;
-        above.is_some_and(|above| amount > above)
+        above.is_some_and(|above| currency != Currency::Krw || amount > above)
     }
 
     /// Writes a wish down.

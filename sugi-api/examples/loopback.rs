@@ -10,7 +10,9 @@ use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use sugi_access::{Access, Rules, Secret};
 use sugi_api::{Api, ApiKey, Limits};
 use sugi_core::Policy;
-use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop, VelocityRule, clock::Clock};
+use sugi_engine::{
+    Contract, Currencies, Engine, Limits as ShopLimits, Shop, VelocityRule, clock::Clock,
+};
 use sugi_store::Store;
 use sugi_webhooks::{Line, Webhooks};
 use tokio::net::TcpListener;
@@ -36,6 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let contract = Contract {
         tax_split: true,
+        currencies: Currencies::both(),
         ..Contract::default()
     };
     // Whoever tries everything comes faster than people do.

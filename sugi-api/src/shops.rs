@@ -6,7 +6,10 @@ use serde::Serialize;
 use sugi_engine::Shop;
 use utoipa::ToSchema;
 
-use crate::{Api, auth::Caller, document::Problems, keys::Scope, problem::Problem};
+use crate::{
+    Api, auth::Caller, document::Problems, keys::Scope, payments::words::CurrencyWord,
+    problem::Problem,
+};
 
 /// The shops that the key may use.
 #[derive(Serialize, ToSchema)]
@@ -49,6 +52,9 @@ struct Contract {
     partial_cancel: bool,
     /// Amounts split for tax.
     tax_split: bool,
+    /// What amounts may be in.
+    #[schema(example = json!(["KRW"]))]
+    currencies: Vec<CurrencyWord>,
     /// Looking a lost payment up by its order number.
     order_lookup: bool,
 }
@@ -99,6 +105,7 @@ impl View {
                 installment_months_max: shop.contract.installments,
                 partial_cancel: shop.contract.partial_cancel,
                 tax_split: shop.contract.tax_split,
+                currencies: shop.contract.currencies.iter().map(Into::into).collect(),
                 order_lookup: shop.policy.order_lookup,
             },
             certificate: Certificate {

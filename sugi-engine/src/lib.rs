@@ -8,6 +8,7 @@
 mod brake;
 mod cancel;
 pub mod clock;
+mod currencies;
 mod drive;
 mod engine;
 mod kcp;
@@ -22,6 +23,7 @@ mod work;
 
 pub use brake::BrakeRule;
 pub use cancel::{CancelAsk, CancelError};
+pub use currencies::{BadCurrencies, Currencies};
 pub use engine::Engine;
 pub use resolve::{Resolution, ResolveAsk, ResolveError, Resolved};
 pub use sale::{Outcome, PayError, Sale, Ticket};

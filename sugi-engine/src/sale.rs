@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use crate::{
     clock,
+    currencies::Currencies,
     drive::{Held, due_at},
     engine::{Engine, Inner, failed},
     kcp,
@@ -69,6 +70,14 @@ pub enum PayError {
         shop: ShopId,
         /// What it lacks.
         what: &'static str,
+    },
+    /// The shop's contract does not take the currency.
+    #[error("currency must be {takes} at shop {shop}: its contract takes no other")]
+    Currency {
+        /// The shop.
+        shop: ShopId,
+        /// What it takes.
+        takes: Currencies,
     },
     /// A value breaks a rule.
     #[error(transparent)]
@@ -130,7 +139,6 @@ impl Engine {
         } else {
             Kind::Unauthenticated
         };
-        shop.allows(kind, &sale.order)?;
         sale.order.check()?;
         let now = self.0.clock.now();
         kcp::check_expiry(&sale.card, now)?;
@@ -149,10 +157,13 @@ impl Engine {
             key,
             request: fingerprint(&request),
         });
-        let (permit, counted) = match self.admit(&shop, Who::of(&request, sale.from), now) {
+        let who = Who::of(&request, sale.from);
+        let allowed = shop.allows(kind, &request.order);
+        let (permit, counted) = match allowed.and_then(|()| self.admit(&shop, who, now)) {
             Ok(admitted) => admitted,
             Err(refused) => {
-                // Whoever asks again for what was done before moves nothing, so no gate is in the way.
+                // Whoever asks again for what was done before moves nothing, so no gate is in the way,
+                // nor a contract that was another then.
                 if let Some(key) = key
                     && let Some(before) = self.replay(&key, &buyer).await?
                 {

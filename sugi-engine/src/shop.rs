@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     brake::{Brake, BrakeRule},
+    currencies::Currencies,
     sale::PayError,
     velocity::{Counted, LimitBy, TooFast, Velocity, VelocityNow, VelocityRule, Who},
 };
@@ -175,6 +176,8 @@ pub struct Contract {
     pub partial_cancel: bool,
     /// An amount split into taxed and tax-free parts.
     pub tax_split: bool,
+    /// What amounts may be in.
+    pub currencies: Currencies,
 }
 
 impl Default for Contract {
@@ -185,6 +188,7 @@ impl Default for Contract {
             installments: 12,
             partial_cancel: true,
             tax_split: false,
+            currencies: Currencies::default(),
         }
     }
 }
@@ -241,6 +245,12 @@ impl Shop {
                 return refused("unauthenticated key-in (비인증)");
             }
             _ => {}
+        }
+        if !self.contract.currencies.takes(order.money.currency) {
+            return Err(PayError::Currency {
+                shop: self.id.clone(),
+                takes: self.contract.currencies.clone(),
+            });
         }
         if order.installments.months() > self.contract.installments {
             return refused("that many months of instalments");

@@ -129,13 +129,29 @@
   const order = () => ["amount", "card", "expiry", "holder", "password"].map(field).filter((input) => input && !input.closest("[hidden]"));
   const advance = (from) => order()[order().indexOf(from) + 1]?.focus();
 
-  field("amount").addEventListener("input", (event) => {
-    const digits = plain(event.target.value).replace(/^0+/, "").slice(0, 12);
-    event.target.value = digits.replace(/\B(?=(\d{3})+$)/g, ",");
-    form.querySelector("[data-amount-echo]").textContent =
-      event.target.value && form.dataset.money.replace("{}", event.target.value);
+  const currency = () => field("currency")?.value || "KRW";
+  const thousands = (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ",");
+  // Dollars are typed as they are said: cents behind a point, if there are any.
+  const dollars = (text) => {
+    const [whole, ...cents] = text.replaceAll("．", ".").split(".").map(plain);
+    const said = thousands(whole.replace(/^0+(?=\d)/, "").slice(0, 10));
+    return cents.length ? (said || "0") + "." + cents.join("").slice(0, 2) : said;
+  };
+  // Won have no point: what is typed with one was meant in dollars, and stays to be refused.
+  const won = (text) => /[.．]/.test(text) ? text : thousands(plain(text).replace(/^0+/, "").slice(0, 12));
+  // The amount as it will be charged; nothing while it is not whole.
+  const echo = (text) => {
+    if (currency() === "KRW") return /[.．]/.test(text) ? "" : text && form.dataset.money.replace("{}", text);
+    const whole = /\.\d\d$/.test(text) ? text : text.includes(".") ? "" : text && text + ".00";
+    return whole && form.dataset.dollars.replace("{}", whole);
+  };
+  const amount = () => {
+    const input = field("amount");
+    input.value = currency() === "KRW" ? won(input.value) : dollars(input.value);
+    form.querySelector("[data-amount-echo]").textContent = echo(input.value);
     months();
-  });
+  };
+  field("amount").addEventListener("input", amount);
   field("card").addEventListener("input", (event) => {
     const digits = plain(event.target.value).slice(0, 16);
     if (event.target.value !== digits) event.target.value = digits;
@@ -170,7 +186,7 @@
     return (shop.selectedOptions?.[0] ?? shop).dataset;
   };
   const months = () => {
-    const most = +plain(field("amount").value) >= 50000 ? +contract().months : 0;
+    const most = currency() === "KRW" && +plain(field("amount").value) >= 50000 ? +contract().months : 0;
     for (const option of field("months").options) option.disabled = +option.value > most;
     if (+field("months").value > most) field("months").value = "0";
   };
@@ -183,7 +199,30 @@
     form.querySelector("[data-proof]").hidden = other.checked;
     months();
   };
-  form.addEventListener("change", (event) => { if (event.target.name === "proof" || event.target.name === "shop") kinds(); });
+  let counted_in = currency();
+  const currencies = () => {
+    const choice = field("currency");
+    if (!choice) return;
+    const takes = contract().currencies.split(" ");
+    for (const option of choice.options) option.disabled = !takes.includes(option.value);
+    if (!takes.includes(choice.value)) choice.value = takes[0];
+    choice.closest(".field").hidden = takes.join() === "KRW";
+    for (const name of ["amount", "free"]) {
+      const input = field(name);
+      if (!input) continue;
+      input.inputMode = currency() === "USD" ? "decimal" : "numeric";
+      // What was meant in one currency is nothing in the other.
+      if (currency() !== counted_in) input.value = "";
+    }
+    counted_in = currency();
+    amount();
+  };
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "shop" || event.target.name === "currency") currencies();
+    if (event.target.name === "currency") field("amount").focus();
+    if (event.target.name === "proof" || event.target.name === "shop") kinds();
+  });
+  currencies();
   kinds();
 
   // Enter goes on to the next field that is empty, and charges when none is.

@@ -89,12 +89,13 @@ impl Form {
     }
 
     /// An amount in a currency's smallest unit. Dollars are written as they are said, with two digits of
-    /// cents behind a point or without: `12.34` and `12` are 1,234 and 1,200 cents.
+    /// cents behind a point or without: `12.34`, `US$12.34` and `12` are 1,234, 1,234 and 1,200 cents.
     pub(crate) fn money(&self, name: &str, currency: Currency) -> Result<Option<u64>, NoAmount> {
         if currency == Currency::Krw {
             return self.amount(name);
         }
         let text: String = self.get(name).chars().map(narrow).collect();
+        let text = text.strip_prefix("US").unwrap_or(&text);
         let text = text.trim_start_matches('$').trim();
         if text.is_empty() {
             return Ok(None);
@@ -244,6 +245,7 @@ mod tests {
             ("12.34", 1_234),
             ("12", 1_200),
             ("$1,234.05", 123_405),
+            ("US$1,234.05", 123_405),
             ("0.05", 5),
             ("１２．３４", 1_234),
         ] {
@@ -251,7 +253,7 @@ mod tests {
         }
         assert_eq!(cents(""), Ok(None));
         for bad in [
-            "12.3", "12.345", "12.", ".5", "12,34", "-1", "1.2.3", "x", "12원",
+            "12.3", "12.345", "12.", ".5", "12,34", "-1", "1.2.3", "x", "12원", "₩12", "USx",
         ] {
             assert_eq!(cents(bad), Err(NoAmount), "{bad}");
         }

@@ -56,6 +56,7 @@ words! {
         e_gone "없거나 하루가 지나 사라진 요청입니다. 다시 요청하십시오." "There is no such request, or it has waited longer than a day. Ask again."
         e_same "본인이 요청한 것은 결재할 수 없습니다." "Who asked cannot confirm."
         e_may_not "이 요청을 결재할 권한이 없습니다." "You do not have the role that this takes."
+        e_won_only "한도는 원화이므로 한도가 있는 담당자는 달러를 취소할 수 없습니다. 한도가 없는 담당자에게 넘기십시오." "Your limit is in won, so you cancel no dollars. Hand it to somebody without a limit."
         e_limit "담당자의 한도를 넘는 취소입니다. 한도가 높은 담당자에게 넘기십시오." "It is above your limit. Hand it to somebody with a higher one."
         e_decided "이미 처리된 요청입니다." "It was decided already."
     }
@@ -107,8 +108,8 @@ pub(crate) async fn decide(
     let payment = payment_of(&pages, &wish).await?;
     if let Some(payment) = &payment {
         visitor.must_use(&payment.request.shop)?;
-        if !within_limit(&visitor, &wish, payment) {
-            return refuse(&pages, &visitor, w.e_limit).await;
+        if let Some(problem) = beyond_limit(&visitor, w, &wish, payment) {
+            return refuse(&pages, &visitor, problem).await;
         }
     }
     let decision = match form.get("decision") {
@@ -242,15 +243,22 @@ async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<Notice>, &'st
     }
 }
 
-fn within_limit(visitor: &Visitor, wish: &Wish, payment: &Payment) -> bool {
-    let is_won = payment.request.order.money.currency == nhn_kcp::Currency::Krw;
-    match &wish.what {
-        What::Cancel { amount, .. } => {
-            let all = payment.request.order.money.amount.get();
-            visitor.operator().may_move(amount.unwrap_or(all), is_won)
-        }
-        What::Close { .. } | What::Export { .. } => true,
+/// What is beyond the limit of who decides.
+fn beyond_limit(
+    visitor: &Visitor,
+    w: &WishWords,
+    wish: &Wish,
+    payment: &Payment,
+) -> Option<&'static str> {
+    let What::Cancel { amount, .. } = &wish.what else {
+        return None;
+    };
+    let (money, operator) = (payment.request.order.money, visitor.operator());
+    let amount = amount.unwrap_or(money.amount.get());
+    if !operator.may_use_currency(money.currency) {
+        return Some(w.e_won_only);
     }
+    (!operator.may_move(amount, money.currency)).then_some(w.e_limit)
 }
 
 async fn page(

@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp, tz::Offset};
 
 use crate::{lang::Lang, words::Common};
 
-/// An amount with its currency: `150,000원`, `₩150,000`, `$12.34`.
+/// An amount with its currency: `150,000원`, `₩150,000`, `US$12.34`.
 pub(crate) fn money(lang: Lang, amount: u64, currency: &str) -> String {
     if currency == "USD" {
-        return format!("${}.{:02}", grouped(amount / 100), amount % 100);
+        return format!("US${}.{:02}", grouped(amount / 100), amount % 100);
     }
     let digits = grouped(amount);
     lang.pick(format!("{digits}원"), format!("₩{digits}"))
@@ -81,7 +81,8 @@ mod tests {
     fn money_is_grouped() {
         assert_eq!(money(Lang::Ko, 1_004, "KRW"), "1,004원");
         assert_eq!(money(Lang::En, 999_999_999_999, "KRW"), "₩999,999,999,999");
-        assert_eq!(money(Lang::En, 123_456, "USD"), "$1,234.56");
+        assert_eq!(money(Lang::En, 123_456, "USD"), "US$1,234.56");
+        assert_eq!(money(Lang::Ko, 5, "USD"), "US$0.05");
         assert_eq!(decimal(123_405, "USD"), "1234.05");
         assert_eq!(decimal(123_405, "KRW"), "123405");
         assert_eq!(grouped(0), "0");

@@ -434,6 +434,8 @@ mod tests {
         assert!(all.behind_proxy && all.tls.is_some());
         assert_eq!(all.access.second_person.cancel_above, Some(1_000_000));
         assert_eq!((all.shop.len(), all.keys().unwrap().len()), (1, 1));
+        let takes = &all.shop[&"main".parse().unwrap()].contract.currencies;
+        assert_eq!(takes.0.to_string(), "KRW");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Operators as they are kept and changed.
 
+use nhn_kcp::Currency;
 use sugi_access::{AccessError, NewOperator, Operator, PasswordError, Role};
 use sugi_core::{Actor, ShopId};
 
@@ -137,14 +138,15 @@ async fn a_role_a_shop_and_a_limit_hold(house: House) {
     for kim in [kim, kept] {
         assert!(kim.may(Role::KeyIn) && !kim.may(Role::Cancel));
         assert!(kim.may_use(&"main".parse().unwrap()) && !kim.may_use(&"other".parse().unwrap()));
-        assert!(kim.may_move(50_000, true) && !kim.may_move(50_001, true));
+        let won = |amount| kim.may_move(amount, Currency::Krw);
+        assert!(won(50_000) && !won(50_001));
         assert!(
-            !kim.may_move(1, false),
+            !kim.may_move(1, Currency::Usd) && !kim.may_use_currency(Currency::Usd),
             "a limit in won says nothing of dollars"
         );
     }
     let lee = house.add("lee", &[]).await;
-    assert!(lee.may_use(&"other".parse().unwrap()) && lee.may_move(u64::MAX, false));
+    assert!(lee.may_use(&"other".parse().unwrap()) && lee.may_move(u64::MAX, Currency::Usd));
     assert_eq!(house.access.rules(), &crate::rules());
 }
 

@@ -1,5 +1,6 @@
 //! Things that want a second person.
 
+use nhn_kcp::Currency;
 use sugi_access::{
     Access, AccessError, Decision, Operator, Role, Rules, SecondPerson, What, Wish, WishError,
     WishState,
@@ -281,7 +282,8 @@ async fn wishes_that_waited_too_long_do_not_hide_those_that_wait(house: House) {
 
 async fn what_takes_two_is_what_the_rules_say(house: House) {
     assert!(house.access.rules().second_person.close);
-    assert!(!house.access.cancel_takes_two(u64::MAX));
+    assert!(!house.access.cancel_takes_two(u64::MAX, Currency::Krw));
+    assert!(!house.access.cancel_takes_two(u64::MAX, Currency::Usd));
     let rules = Rules {
         second_person: SecondPerson {
             cancel_above: Some(100_000),
@@ -290,7 +292,12 @@ async fn what_takes_two_is_what_the_rules_say(house: House) {
         ..Rules::default()
     };
     let access = Access::new(house.access.engine().clone(), house.clock.clone(), rules);
-    assert!(!access.cancel_takes_two(100_000) && access.cancel_takes_two(100_001));
+    let two = |amount| access.cancel_takes_two(amount, Currency::Krw);
+    assert!(!two(100_000) && two(100_001));
+    assert!(
+        access.cancel_takes_two(1, Currency::Usd),
+        "what is much in won says nothing of dollars"
+    );
     // A wish of one node is a wish of all.
     let kim = house.add("kim", &[Role::Cancel]).await;
     let asked = access.wish(cancel(), &kim.name).await.unwrap();

@@ -49,7 +49,7 @@ pub(crate) struct New {
     /// In the currency's smallest unit: won, or US cents.
     #[schema(value_type = u64, minimum = 1, maximum = 999_999_999_999_u64, example = 1004)]
     amount: Whole,
-    /// `KRW` when left out.
+    /// `KRW` when left out. The shop's contract has to take it; see `GET /v1/shops`.
     #[schema(inline, value_type = Option<super::words::CurrencyWord>)]
     currency: Option<String>,
     /// What is sold; the buyer reads it on the receipt. At most 100 bytes of UTF-8 without control
@@ -314,6 +314,9 @@ fn refused(why: PayError, now: jiff::Timestamp) -> Problem {
             Problem::new(Code::UnknownShop, "there is no shop of that name here").field("shop")
         }
         PayError::Contract { .. } => Problem::new(Code::NotInContract, said),
+        PayError::Currency { takes, .. } => Problem::new(Code::NotInContract, said)
+            .field("currency")
+            .rule(format!("must be {takes}")),
         PayError::Invalid(why) => Problem::invalid(&why),
         PayError::OrderLive { payment, .. } => Problem::new(Code::OrderLive, said)
             .field("order_no")

@@ -1,7 +1,7 @@
 //! A payment's journal in plain words.
 
 use jiff::Timestamp;
-use nhn_kcp::{Amount, Currency, Money};
+use nhn_kcp::{Amount, Currency, Money, TaxParts};
 use serde::Serialize;
 use sugi_core::{Event, Live, Mode, Source, VoidReason};
 use sugi_store::Entry;
@@ -106,7 +106,7 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
         Event::CancelAsked(order) => {
             let parts = order
                 .tax
-                .map_or_else(String::new, |tax| format!(" ({tax})"));
+                .map_or_else(String::new, |tax| format!(" ({})", parts(tax, currency)));
             format!(
                 "{} asked to cancel {}{parts}: {}",
                 order.by,
@@ -135,6 +135,17 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
         Event::CancelLost { why } => format!("The cancel's answer was lost: {why}."),
         Event::CancelNotSent { why } => format!("The cancel was not sent: {why}."),
     }
+}
+
+/// Tax parts as people read them, in the currency of what they add up to.
+fn parts(parts: TaxParts, currency: Currency) -> String {
+    let part = |units: u64| match currency {
+        Currency::Krw => units.to_string(),
+        Currency::Usd => format!("{}.{:02}", units / 100, units % 100),
+    };
+    let TaxParts { supply, vat, free } = parts;
+    let [supply, vat, free] = [supply, vat, free].map(part);
+    format!("{supply} supply, {vat} VAT, {free} tax-free")
 }
 
 #[cfg(test)]

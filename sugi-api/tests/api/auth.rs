@@ -233,6 +233,7 @@ async fn the_shops_say_what_they_can() {
     );
     assert_eq!(shop["contract"]["partial_cancel"], true);
     assert_eq!(shop["contract"]["tax_split"], false);
+    assert_eq!(shop["contract"]["currencies"], json!(["KRW"]));
     assert!(shop["certificate"]["not_after"].is_string());
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kcp_sandbox::FaultKind;
 use serde_json::{Value, json};
+use sugi_engine::Currencies;
 
 use crate::house::{House, Plan, sale, sale_with};
 
@@ -262,6 +263,13 @@ async fn what_the_contract_lacks_is_refused_before_anything_is_sent() {
     refused(&[("tax", json!({ "supply": 900, "vat": 90, "tax_free": 14 }))])
         .await
         .is_problem(422, "not_in_contract");
+    let answer = refused(&[("currency", json!("USD"))]).await;
+    answer
+        .is_problem(422, "not_in_contract")
+        .of_field("currency");
+    assert_eq!(answer.json["rule"], "must be KRW");
+    assert_eq!(answer.json["money_may_have_moved"], false);
+    assert_eq!(answer.json["next"], "See the contract in GET /v1/shops.");
     refused(&[("shop", json!("nobody"))])
         .await
         .is_problem(422, "unknown_shop")
@@ -276,4 +284,45 @@ async fn what_the_contract_lacks_is_refused_before_anything_is_sent() {
         201,
         "none of them used the order up"
     );
+}
+
+#[tokio::test]
+async fn dollars_are_cents_where_the_contract_takes_them() {
+    let house = House::with(Plan {
+        currencies: Currencies::both(),
+        tax_split: true,
+        ..Plan::default()
+    })
+    .await;
+    let contract = &house.get("/v1/shops").await.json["shops"][0]["contract"];
+    assert_eq!(contract["currencies"], json!(["KRW", "USD"]));
+    let body = sale_with(
+        "A-1",
+        &[
+            ("amount", json!(1_234)),
+            ("currency", json!("USD")),
+            (
+                "tax",
+                json!({ "supply": 1000, "vat": 100, "tax_free": 134 }),
+            ),
+        ],
+    );
+    let paid = house.post("/v1/payments", "k", &body).send().await;
+    assert_eq!(
+        (paid.status, &paid.json["amount"], &paid.json["currency"]),
+        (201, &json!(1_234), &json!("USD")),
+        "{paid:?}"
+    );
+    let booked = house.sandbox.books_of("A-1").transactions;
+    assert_eq!((booked[0].amount, &*booked[0].currency), (1_234, "840"));
+
+    let at = format!("/v1/payments/{}", paid.id());
+    let part = json!({
+        "amount": 134, "reason": "x", "tax": { "supply": 0, "vat": 0, "tax_free": 134 },
+    });
+    let cancels = format!("{at}/cancellations");
+    assert_eq!(house.post(&cancels, "c", &part).send().await.status, 201);
+    let told = house.get(&at).await.json["history"].to_string();
+    let said = "cancel 1.34 USD (0.00 supply, 0.00 VAT, 1.34 tax-free)";
+    assert!(told.contains(said), "{told}");
 }

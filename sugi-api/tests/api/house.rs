@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use sugi_access::{Access, Rules, Secret};
 use sugi_api::{Api, ApiKey, Limits, Scope};
 use sugi_core::Policy;
-use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
+use sugi_engine::{
+    BrakeRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop, clock::Clock,
+};
 use sugi_store::Store;
 use sugi_webhooks::{Line, Webhooks};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -40,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) shop: ShopLimits,
     /// Whether the shop's contract has a tax split.
     pub(crate) tax_split: bool,
+    /// What its amounts may be in.
+    pub(crate) currencies: Currencies,
     /// Where KCP is said to be; the sandbox unless told otherwise.
     pub(crate) kcp: Option<String>,
 }
@@ -61,6 +65,7 @@ impl Default for Plan {
                 ..ShopLimits::default()
             },
             tax_split: false,
+            currencies: Currencies::default(),
             kcp: None,
         }
     }
@@ -266,6 +271,7 @@ fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
         millis(400),
         Contract {
             tax_split: plan.tax_split,
+            currencies: plan.currencies.clone(),
             ..Contract::default()
         },
         policy,

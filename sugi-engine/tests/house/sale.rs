@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind};
 use sugi_core::{Kind, State, Status};
-use sugi_engine::{BrakeRule, Engine, Limits, Outcome, PayError, Sale, clock::Clock};
+use sugi_engine::{BrakeRule, Currencies, Engine, Limits, Outcome, PayError, Sale, clock::Clock};
 
 use crate::{House, card, proof, sale};
 
@@ -208,6 +208,58 @@ async fn what_the_contract_does_not_have_is_not_asked_of_kcp() {
         Err(PayError::UnknownShop(_))
     ));
     assert!(house.sandbox.messages().is_empty());
+    house.agrees().await;
+}
+
+/// Reads the shop anew, with a contract that takes these.
+fn take(house: &House, currencies: Currencies) {
+    let mut shop = house.shop();
+    shop.contract.currencies = currencies;
+    house.engine().set_shops([shop]);
+}
+
+/// A sale of $12.34, with a key.
+fn dollars(order_no: &str) -> Sale {
+    let mut sale = sale(order_no, 1);
+    sale.order.money = nhn_kcp::Money::usd_cents(1_234).unwrap();
+    sale.key = Some(("shop".into(), order_no.into()));
+    sale
+}
+
+#[tokio::test]
+async fn a_currency_that_the_contract_does_not_take_is_refused_before_anything_is_written() {
+    let house = House::new().await;
+    let refused = async |house: &House, sale: Sale| match house.engine().pay(sale).await {
+        Err(why @ PayError::Currency { .. }) => why.to_string(),
+        other => panic!("{other:?}"),
+    };
+    // Nothing was said about dollars, so there are none.
+    let why = refused(&house, dollars("A-1")).await;
+    assert!(
+        why.contains("currency must be KRW") && why.contains("shop main"),
+        "{why}"
+    );
+    assert_eq!(house.engine().store().verify().await.unwrap(), (0, 0));
+    assert!(house.sandbox.messages().is_empty());
+
+    take(&house, Currencies::both());
+    let Outcome::Begun(ticket) = house.engine().pay(dollars("A-1")).await.unwrap() else {
+        panic!("it is new")
+    };
+    let paid = ticket.first_word().await;
+    let in_books = house.sandbox.books_of("A-1").transactions;
+    assert_eq!((in_books[0].amount, &*in_books[0].currency), (1_234, "840"));
+    assert_eq!(house.approvals("A-1"), 1);
+
+    // A contract that changed makes nothing undone: whoever asks again is told what became of it.
+    take(&house, Currencies::default());
+    let again = house.engine().pay(dollars("A-1")).await.unwrap();
+    assert!(matches!(again, Outcome::Replayed(before) if before.id == paid.id));
+    refused(&house, dollars("A-2")).await;
+
+    take(&house, Currencies::parse(&["USD"]).unwrap());
+    let why = refused(&house, sale("A-3", 1004)).await;
+    assert!(why.contains("currency must be USD"), "{why}");
     house.agrees().await;
 }
 

@@ -15,7 +15,7 @@ const HEAD: u64 = 24;
 
 /// A bar chart.
 pub(crate) struct Chart {
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     pub(crate) width: u64,
     pub(crate) height: u64,
     pub(crate) base: u64,
@@ -80,8 +80,14 @@ impl Chart {
                 amount: write::money(lang, *value, "KRW"),
             }
         };
+        let title = if one_day { w.by_hour } else { w.by_day };
+        let won_only = sums.by_currency.keys().all(|currency| currency == "KRW");
         Some(Self {
-            title: if one_day { w.by_hour } else { w.by_day },
+            title: if won_only {
+                title.into()
+            } else {
+                fill(w.in_won, &[title])
+            },
             width: WIDTH,
             height: HEIGHT,
             base: HEIGHT - FOOT,

@@ -1,6 +1,6 @@
 //! What a report shows, summed from its groups.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use sugi_core::Status;
 use sugi_store::Group;
@@ -65,7 +65,7 @@ impl Line {
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
     pub(crate) by_currency: BTreeMap<String, Line>,
-    /// Name, currency, numbers; the largest first.
+    /// Name, currency, numbers; won first, and of each currency the largest first.
     pub(crate) by_shop: Vec<(String, String, Line)>,
     pub(crate) by_operator: Vec<(String, String, Line)>,
     pub(crate) by_issuer: Vec<(String, String, Line)>,
@@ -116,7 +116,9 @@ fn largest_first(by: BTreeMap<(String, String), Line>) -> Vec<(String, String, L
     let mut lines: Vec<_> = stood
         .map(|((name, currency), line)| (name, currency, line))
         .collect();
-    lines.sort_by_key(|(_, _, line)| std::cmp::Reverse(line.gross));
+    // Cents are no won: between the two nothing is larger.
+    let order = |(_, currency, line): &(_, String, Line)| (currency.clone(), Reverse(line.gross));
+    lines.sort_by_key(order);
     lines
 }
 
@@ -164,6 +166,12 @@ mod tests {
             .map(|(name, ..)| name.as_str())
             .collect();
         assert_eq!(by, ["lee", "kim"]);
+        // More cents than anybody has won.
+        let mut cents = group("park", Status::Approved, 1, 9_900, 0);
+        cents.currency = "USD".into();
+        let mixed = [cents, group("kim", Status::Approved, 1, 1_000, 0)];
+        let by = Sums::of(&mixed).by_operator;
+        assert_eq!((&*by[0].0, &*by[1].0), ("kim", "park"));
         assert_eq!(sums.by_hour[&1], 7_700);
     }
 }

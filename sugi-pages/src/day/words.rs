@@ -34,6 +34,7 @@ words! {
         by_day "날짜별 승인 금액" "Approved by day"
         name "이름" "Name"
         count "건수" "Count"
+        in_won "{} (원화)" "{} (won)"
         hour "{}시" "{}:00"
         empty "이 기간에는 결제가 없습니다." "There are no payments in this span."
         print "인쇄" "Print"

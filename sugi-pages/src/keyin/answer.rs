@@ -6,7 +6,7 @@ use serde_json::json;
 use sugi_core::PaymentId;
 use sugi_engine::PayError;
 
-use super::{KeyInWords, guard::Earlier};
+use super::{KeyInWords, currency, guard::Earlier};
 use crate::{
     lang::{Lang, fill},
     visitor::wants_json,
@@ -51,9 +51,12 @@ impl Refused {
     }
 
     pub(crate) fn fields(fields: Vec<(&'static str, String)>, w: &KeyInWords) -> Self {
+        // Where the form offers no choice of the currency, it has no field to say it at.
+        let said = fields.iter().find(|(field, _)| *field == "currency");
+        let said = said.map_or_else(|| w.errors.into(), |(_, text)| text.clone());
         Self {
             fields,
-            ..Self::simple(StatusCode::UNPROCESSABLE_ENTITY, "", w.errors)
+            ..Self::simple(StatusCode::UNPROCESSABLE_ENTITY, "", &said)
         }
     }
 
@@ -82,6 +85,10 @@ impl Refused {
         match why {
             PayError::UnknownShop(_) => of(StatusCode::UNPROCESSABLE_ENTITY, "shop", w.e_shop),
             PayError::Contract { .. } => of(StatusCode::UNPROCESSABLE_ENTITY, "", w.e_contract),
+            PayError::Currency { takes, .. } => {
+                let text = fill(w.e_currency, &[&currency::names(w, &takes)]);
+                of(StatusCode::UNPROCESSABLE_ENTITY, "currency", &text)
+            }
             PayError::Invalid(why) => {
                 let (field, text) = match why.kcp_field() {
                     "quota" => ("months", w.e_months),

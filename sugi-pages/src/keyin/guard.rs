@@ -12,6 +12,7 @@ use std::{
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
+use nhn_kcp::Money;
 use sha2::Sha256;
 use sugi_core::{PaymentId, ShopId};
 use sugi_engine::clock;
@@ -61,20 +62,21 @@ pub(crate) struct Earlier {
 pub(crate) struct Marks(Vec<Mark>);
 
 impl Guard {
-    /// What makes a sale like another: shop and amount, with the card, or with the buyer.
-    pub(crate) fn marks(&self, shop: &ShopId, amount: u64, card: &str, buyer: &str) -> Marks {
-        let mut marks = vec![self.mark("card", shop, amount, card)];
+    /// What makes a sale like another: shop and money, with the card, or with the buyer. As many cents
+    /// as won are another amount.
+    pub(crate) fn marks(&self, shop: &ShopId, money: Money, card: &str, buyer: &str) -> Marks {
+        let mut marks = vec![self.mark("card", shop, money, card)];
         if !buyer.is_empty() {
-            marks.push(self.mark("buyer", shop, amount, buyer));
+            marks.push(self.mark("buyer", shop, money, buyer));
         }
         Marks(marks)
     }
 
-    fn mark(&self, kind: &str, shop: &ShopId, amount: u64, what: &str) -> Mark {
+    fn mark(&self, kind: &str, shop: &ShopId, money: Money, what: &str) -> Mark {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
             return Mark([0; 16]);
         };
-        for part in [kind, shop.as_str(), &amount.to_string(), what] {
+        for part in [kind, shop.as_str(), &money.to_string(), what] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -156,6 +158,10 @@ impl Guard {
 mod tests {
     use super::*;
 
+    fn won(units: u64) -> Money {
+        Money::won(units).unwrap()
+    }
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
@@ -164,7 +170,7 @@ mod tests {
     fn what_is_alike_is_stopped_for_a_while() {
         let guard = Guard::default();
         let shop: ShopId = "main".parse().unwrap();
-        let marks = |card, buyer| guard.marks(&shop, 1_004, card, buyer);
+        let marks = |card, buyer| guard.marks(&shop, won(1_004), card, buyer);
         guard.enter(&marks("1", "kim"), "f1", at(0), false).unwrap();
         // The same form again is the same sale.
         guard.enter(&marks("1", "kim"), "f1", at(1), false).unwrap();
@@ -173,8 +179,12 @@ mod tests {
             assert!(like.is_err(), "{card} {buyer}");
         }
         guard.enter(&marks("2", "lee"), "f2", at(2), false).unwrap();
-        let other = guard.marks(&shop, 1_005, "1", "kim");
+        let other = guard.marks(&shop, won(1_005), "1", "kim");
         guard.enter(&other, "f3", at(2), false).unwrap();
+        let cents = Money::usd_cents(1_004).unwrap();
+        let dollars = guard.marks(&shop, cents, "1", "kim");
+        guard.enter(&dollars, "f3", at(2), false).unwrap();
+        assert!(guard.enter(&dollars, "f6", at(2), false).is_err());
         guard.enter(&marks("1", "kim"), "f4", at(3), true).unwrap();
         guard
             .enter(&marks("1", "kim"), "f5", at(603), false)
@@ -184,7 +194,7 @@ mod tests {
     #[test]
     fn what_came_to_nothing_is_in_nobodys_way() {
         let guard = Guard::default();
-        let marks = guard.marks(&"main".parse().unwrap(), 1, "1", "");
+        let marks = guard.marks(&"main".parse().unwrap(), won(1), "1", "");
         guard.enter(&marks, "f1", at(0), false).unwrap();
         guard.forget(&marks, "another");
         assert!(guard.enter(&marks, "f2", at(1), false).is_err());
@@ -201,7 +211,7 @@ mod tests {
     #[test]
     fn each_process_has_a_key_of_its_own() {
         let shop = "main".parse().unwrap();
-        let mark = |guard: &Guard| guard.marks(&shop, 1, "1", "").0[0];
+        let mark = |guard: &Guard| guard.marks(&shop, won(1), "1", "").0[0];
         assert_ne!(mark(&Guard::default()), mark(&Guard::default()));
     }
 }

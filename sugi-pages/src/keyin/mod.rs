@@ -5,6 +5,7 @@
 //! the [guard](guard) stops the second if it is like the first.
 
 mod answer;
+mod currency;
 pub(crate) mod guard;
 pub(crate) mod issuers;
 mod sale;
@@ -48,6 +49,8 @@ struct Page {
     /// The form's key: of whatever this form makes, one payment.
     key: String,
     shops: Vec<ShopChoice>,
+    /// What amounts can be in, where that is more than won.
+    currencies: Vec<currency::Choice>,
     values: Values,
     refused: Option<Refused>,
     months: Vec<(u8, String)>,
@@ -59,6 +62,15 @@ impl Page {
     /// What is wrong with a field.
     fn wrong(&self, field: &str) -> Option<&str> {
         self.refused.as_ref().and_then(|refused| refused.at(field))
+    }
+
+    /// What keys a telephone shows for a part of the amount.
+    fn free_keys(&self) -> &'static str {
+        if self.currencies.is_empty() {
+            "inputmode=\"numeric\""
+        } else {
+            "inputmode=\"decimal\""
+        }
     }
 
     /// From which amount instalments begin.
@@ -73,11 +85,15 @@ struct ShopChoice {
     with_proof: bool,
     without_proof: bool,
     months: u8,
+    /// Codes, with spaces between.
+    currencies: String,
 }
 
 /// What is put into the form again after a mistake: never anything of a card.
 #[derive(Default)]
 struct Values {
+    shop: String,
+    currency: String,
     amount: String,
     free: String,
     order_no: String,
@@ -266,20 +282,28 @@ async fn page(
     usable.sort_by(|one, other| one.id.cmp(&other.id));
     let most = usable.iter().map(|shop| shop.contract.installments).max();
     let tax = usable.iter().any(|shop| shop.contract.tax_split);
-    let choice = |(n, shop): (usize, &Arc<Shop>)| ShopChoice {
+    let operator = visitor.operator();
+    let choice = |shop: &Arc<Shop>| ShopChoice {
         id: shop.id.to_string(),
-        chosen: n == 0,
+        chosen: shop.id.as_str() == values.shop,
         with_proof: shop.contract.authenticated,
         without_proof: shop.contract.unauthenticated,
         months: shop.contract.installments,
+        currencies: currency::taken(shop, operator)
+            .iter()
+            .map(|one| one.as_str())
+            .collect::<Vec<_>>()
+            .join(" "),
     };
-    let shops = usable.iter().enumerate().map(choice).collect();
+    let shops = usable.iter().map(choice).collect();
+    let currencies = currency::choices(w, &usable, operator, &values.currency);
     let months = (2..=most.unwrap_or(0)).map(|n| (n, fill(w.months_n, &[&n.to_string()])));
     Ok(html(&Page {
         shell,
         w,
         key,
         shops,
+        currencies,
         values,
         refused,
         months: months.collect(),
@@ -300,6 +324,8 @@ impl Values {
             }
         };
         Self {
+            shop: text("shop"),
+            currency: text("currency"),
             amount: text("amount"),
             free: text("free"),
             order_no: text("order_no"),

@@ -59,8 +59,7 @@ pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Aske
         return Err(Refused::simple(StatusCode::BAD_REQUEST, "", w.e_other));
     }
     let guard = &pages.0.keyin.guard;
-    let amount = order.money.amount.get();
-    let marks = guard.marks(&shop, amount, &form.digits("card"), &buyer_mark(form));
+    let marks = guard.marks(&shop, order.money, &form.digits("card"), &buyer_mark(form));
     let by = visitor.operator().name.clone();
     Ok(Asked {
         sale: Sale {
@@ -133,26 +132,40 @@ impl Reading<'_> {
         shop
     }
 
-    fn amount(&mut self) -> Option<Amount> {
-        let amount = self.form.amount("amount").ok().flatten();
-        let amount = amount.and_then(|won| Amount::new(won).ok());
+    /// Won, where the form offers nothing else.
+    fn currency(&mut self) -> Option<Currency> {
+        let currency = self.form.maybe("currency");
+        let Ok(currency) = currency.map_or(Ok(Currency::Krw), str::parse) else {
+            self.at("currency", self.w.e_currency_word);
+            return None;
+        };
+        if !self.visitor.operator().may_use_currency(currency) {
+            self.at("currency", self.w.e_won_only);
+        }
+        Some(currency)
+    }
+
+    fn money(&mut self) -> Option<Money> {
+        let currency = self.currency()?;
+        let amount = self.form.money("amount", currency).ok().flatten();
+        let amount = amount.and_then(|units| Amount::new(units).ok());
         let Some(amount) = amount else {
-            self.at("amount", self.w.e_amount);
+            self.at("amount", e_amount(self.w, currency));
             return None;
         };
         let operator = self.visitor.operator();
-        if !operator.may_move(amount.get(), true) {
-            let most = operator.amount_max.unwrap_or(0);
+        let over = operator.amount_max.filter(|_| currency == Currency::Krw);
+        if let Some(most) = over.filter(|_| !operator.may_move(amount.get(), currency)) {
             let most = write::money(self.visitor.lang, most, "KRW");
             let what = fill(self.w.e_amount_limit, &[&most]);
             self.at("amount", &what);
         }
-        Some(amount)
+        Some(Money { amount, currency })
     }
 
     fn order(&mut self) -> Option<Order> {
         let (form, w) = (self.form, self.w);
-        let amount = self.amount();
+        let money = self.money();
         let order_no = self.text("order_no", w.e_order_no, OrderNo::parse);
         if form.maybe("order_no").is_none() {
             self.at("order_no", w.e_order_no);
@@ -167,21 +180,25 @@ impl Reading<'_> {
         let months = months
             .ok()
             .and_then(|months| Installments::new(months).ok());
-        let months =
-            months.filter(|months| amount.is_none_or(|amount| months.check(money(amount)).is_ok()));
+        let months = months.filter(|months| money.is_none_or(|money| months.check(money).is_ok()));
+        let currency = money.map_or(Currency::Krw, |money| money.currency);
         if months.is_none() {
-            self.at("months", w.e_months);
+            let what = match currency {
+                Currency::Krw => w.e_months,
+                Currency::Usd => w.e_months_dollars,
+            };
+            self.at("months", what);
         }
-        let tax = tax(form, amount);
+        let tax = money.map_or(Ok(None), |money| tax(form, money));
         if tax.is_err() {
-            self.at("free", w.e_amount);
+            self.at("free", e_amount(w, currency));
         }
         Some(Order {
             goods_name,
             buyer,
             installments: months?,
             tax: tax.ok()?,
-            ..Order::new(order_no?, money(amount?))
+            ..Order::new(order_no?, money?)
         })
     }
 
@@ -205,10 +222,11 @@ impl Reading<'_> {
     }
 }
 
-fn money(amount: Amount) -> Money {
-    Money {
-        amount,
-        currency: Currency::Krw,
+/// What is wrong with an amount of a currency.
+fn e_amount(w: &'static KeyInWords, currency: Currency) -> &'static str {
+    match currency {
+        Currency::Krw => w.e_amount,
+        Currency::Usd => w.e_amount_dollars,
     }
 }
 
@@ -226,11 +244,9 @@ fn expiry(form: &Form) -> Result<Expiry, ()> {
 
 /// The tax-free part, where somebody gave one; what is left is taxed at ten per cent, which the price
 /// holds already.
-fn tax(form: &Form, amount: Option<Amount>) -> Result<Option<TaxSplit>, ()> {
-    let Some(free) = form.amount("free").map_err(|NoAmount| ())? else {
-        return Ok(None);
-    };
-    let Some(amount) = amount else {
+fn tax(form: &Form, Money { amount, currency }: Money) -> Result<Option<TaxSplit>, ()> {
+    let free = form.money("free", currency);
+    let Some(free) = free.map_err(|NoAmount| ())? else {
         return Ok(None);
     };
     let taxed = amount.get().checked_sub(free).ok_or(())?;
@@ -279,13 +295,18 @@ mod tests {
 
     #[test]
     fn the_tax_free_part_leaves_the_rest_taxed() {
-        let of = |free, amount| tax(&form(&format!("free={free}")), Amount::new(amount).ok());
+        let of = |free, amount| tax(&form(&format!("free={free}")), Money::won(amount).unwrap());
         assert_eq!(of("", 1_000), Ok(None));
         assert_eq!(of("1,000", 1_000), Ok(Some(TaxSplit::TaxFree)));
         let (supply, vat, free) = (1_000, 100, 400);
         let mixed = TaxSplit::Mixed(TaxParts { supply, vat, free });
         assert_eq!(of("400", 1_500), Ok(Some(mixed)));
         assert_eq!(of("1,001", 1_000), Err(()));
+        let cents = Money::usd_cents(1_500).unwrap();
+        let of = |free| tax(&form(&format!("free={free}")), cents);
+        assert_eq!(of("4.00"), Ok(Some(mixed)));
+        assert_eq!(of("4"), Ok(Some(mixed)));
+        assert_eq!(of("400"), Err(()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, State},
     response::Redirect,
 };
-use nhn_kcp::{Amount, CancelReason, Currency, TaxParts};
+use nhn_kcp::{Amount, CancelReason, TaxParts};
 use sugi_access::{Role, What, WishState};
 use sugi_core::{Payment, State as Stands};
 use sugi_engine::CancelAsk;
@@ -49,7 +49,8 @@ async fn begin(
 ) -> Result<Option<Notice>, Trouble> {
     let access = pages.access();
     let amount = ask.amount.map_or_else(|| left(&payment), Amount::get);
-    if access.cancel_takes_two(amount) {
+    let currency = payment.request.order.money.currency;
+    if access.cancel_takes_two(amount, currency) {
         let what = What::Cancel {
             payment: payment.id,
             amount: ask.amount.map(Amount::get),
@@ -98,10 +99,11 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
         .transpose()
         .map_err(|_| Notice::Amount)?;
     let moved = given.unwrap_or_else(|| left(payment));
-    if !visitor
-        .operator()
-        .may_move(moved, money.currency == Currency::Krw)
-    {
+    let operator = visitor.operator();
+    if !operator.may_use_currency(money.currency) {
+        return Err(Notice::WonOnly);
+    }
+    if !operator.may_move(moved, money.currency) {
         return Err(Notice::Limit);
     }
     let reason = form.get("reason");
@@ -111,7 +113,10 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
     let reason = CancelReason::parse(reason).map_err(|_| Notice::Reason)?;
     // All of this follows from the form and the sale, never from what is left now: sent again after it
     // was done, the form has to ask for the same.
-    let part = |name| form.amount(name).map_err(|NoAmount| Notice::Parts);
+    let part = |name| {
+        let part = form.money(name, money.currency);
+        part.map_err(|NoAmount| Notice::Parts)
+    };
     let parts = [part("supply")?, part("vat")?, part("free")?];
     let tax = match parts {
         // The whole sale takes all of every part.

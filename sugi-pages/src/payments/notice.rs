@@ -35,6 +35,7 @@ notices! {
     Parts "parts" "공급가액, 부가세, 면세의 합이 취소 금액과 같고 각각 남은 금액을 넘지 않아야 합니다. 취소된 것은 없습니다." "Supply, VAT and tax-free have to add up to the amount, and none may exceed what is left of it. Nothing was cancelled."
     Reason "reason" "사유를 100바이트(한글 33자) 이내로 입력하십시오. 카드번호는 쓸 수 없습니다." "Give a reason of up to 100 bytes, without a card number."
     Limit "limit" "담당자의 한도를 넘습니다. 한도가 높은 담당자에게 넘기십시오." "It is above your limit. Hand it to somebody with a higher one."
+    WonOnly "won-only" "한도는 원화이므로 한도가 있는 담당자는 달러를 취소할 수 없습니다. 한도가 없는 담당자에게 넘기십시오." "Your limit is in won, so you cancel no dollars. Hand it to somebody without a limit."
     MayNot "may-not" "이 작업에 필요한 권한이 없습니다." "You do not have the role that this takes."
     NotApproved "not-approved" "지금 상태에서는 취소할 수 없습니다." "It cannot be cancelled as it is now."
     NothingLeft "nothing-left" "남은 금액이 없습니다." "Nothing is left to cancel."

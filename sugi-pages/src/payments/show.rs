@@ -65,8 +65,15 @@ struct CancelForm {
     keys: &'static str,
     hint: String,
     whole_only: bool,
-    parts: Option<nhn_kcp::TaxParts>,
+    parts: Option<Parts>,
     two: Option<String>,
+}
+
+/// What is left of each tax part, as it is typed in.
+struct Parts {
+    supply: String,
+    vat: String,
+    free: String,
 }
 
 /// How a doubt can be closed.
@@ -143,7 +150,7 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
         fact(w.remaining, part.then(|| money(*remaining)));
     }
     let parts = match order.tax {
-        Some(nhn_kcp::TaxSplit::Mixed(parts)) => Some(story::parts(w.split, parts)),
+        Some(nhn_kcp::TaxSplit::Mixed(parts)) => Some(story::parts(w.split, parts, &currency)),
         Some(nhn_kcp::TaxSplit::TaxFree) => Some(w.free.into()),
         _ => None,
     };
@@ -243,8 +250,15 @@ impl CancelForm {
             },
             hint: fill(w.cancel_hint, &[&money(*remaining)]),
             whole_only: !parts_taken || approval.partial_cancel == Some(false),
-            parts: payment.tax_left(),
-            two: above.map(|above| fill(w.cancel_two, &[&money(above)])),
+            parts: payment.tax_left().map(|left| Parts {
+                supply: write::decimal(left.supply, &currency),
+                vat: write::decimal(left.vat, &currency),
+                free: write::decimal(left.free, &currency),
+            }),
+            two: above.map(|above| match currency.as_str() {
+                "KRW" => fill(w.cancel_two, &[&money(above)]),
+                _ => w.cancel_two_dollars.into(),
+            }),
         })
     }
 }

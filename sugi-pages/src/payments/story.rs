@@ -122,8 +122,12 @@ fn looked_up(seen: &Live, source: &Source, money: &dyn Fn(u64) -> String) -> Str
     }
 }
 
-/// What is left of each tax part, in a line.
-pub(crate) fn parts(text: &str, parts: nhn_kcp::TaxParts) -> String {
-    let parts = [parts.supply, parts.vat, parts.free].map(grouped);
+/// Each tax part, in a line.
+pub(crate) fn parts(text: &str, parts: nhn_kcp::TaxParts, currency: &str) -> String {
+    let part = |amount| match currency {
+        "KRW" => grouped(amount),
+        _ => write::decimal(amount, currency),
+    };
+    let parts = [parts.supply, parts.vat, parts.free].map(part);
     crate::lang::fill(text, &[&parts[0], &parts[1], &parts[2]])
 }

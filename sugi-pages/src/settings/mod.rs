@@ -8,6 +8,7 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use jiff::Timestamp;
+use nhn_kcp::Currency;
 use sugi_api::ApiKey;
 use sugi_engine::Shop;
 
@@ -52,6 +53,8 @@ words! {
         installments "할부 {}개월까지" "instalments up to {} months"
         partial "부분취소" "partial cancels"
         tax "세금 구분" "tax parts"
+        won "원화" "won"
+        dollars "달러" "dollars"
         lookup "주문번호 조회" "order look-up"
         certificate "인증서" "Certificate"
         days_left "{}일 남음" "{} days left"
@@ -181,6 +184,8 @@ impl ShopRow {
             (contract.installments > 0, &*months),
             (contract.partial_cancel, w.partial),
             (contract.tax_split, w.tax),
+            (contract.currencies.takes(Currency::Krw), w.won),
+            (contract.currencies.takes(Currency::Usd), w.dollars),
             (shop.policy.order_lookup, w.lookup),
         ];
         let site = shop.client.site_code();

@@ -33,7 +33,7 @@ words! {
         shops "상점" "Shops"
         shops_hint "아무것도 고르지 않으면 모든 상점입니다." "With none of them it is all shops."
         limit "건당 한도 (원)" "Limit per payment (won)"
-        limit_hint "비워 두면 한도가 없습니다." "Left empty there is no limit."
+        limit_hint "비워 두면 한도가 없습니다. 한도가 있으면 달러는 결제하거나 취소할 수 없습니다." "Left empty there is no limit. With one they charge and cancel won only, no dollars."
         active "로그인할 수 있음" "May sign in"
         password "첫 비밀번호" "First password"
         new_password "새 비밀번호" "New password"

@@ -81,9 +81,10 @@ async fn won_and_dollars_are_never_added_up() {
     let (house, cookie) = house(&[Sale::new(1, "2026-03-05T03:00:00Z"), dollars]).await;
     let page = day(&house, &cookie, "?from=2026-03-05").await;
     let amounts = between(&page, "<dd>", "</dd>");
-    assert!(amounts.contains(&"₩1,000") && amounts.contains(&"$10.55"));
+    assert!(amounts.contains(&"₩1,000") && amounts.contains(&"US$10.55"));
     assert!(!page.contains("2,055"), "won and cents in one sum");
-    // The picture is of won.
+    // The picture is of won, and says so.
+    assert!(page.contains("Approved by hour (won)"), "{page}");
     assert!(
         between(&page, "<rect", "</rect>")
             .join("")

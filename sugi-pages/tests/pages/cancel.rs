@@ -2,8 +2,9 @@
 
 use kcp_sandbox::{FaultKind, Operation};
 use serde_json::json;
+use sugi_access::SecondPerson;
 
-use crate::house::House;
+use crate::house::{House, alone};
 
 #[tokio::test]
 async fn all_or_a_part_is_given_back_and_the_page_says_so() {
@@ -197,11 +198,48 @@ async fn dollars_are_cancelled_as_dollars() {
     let part = [("key", &*key), ("amount", "2.50"), ("reason", "x")];
     let page = kim.follow(&cancel, &part).await;
     assert!(
-        page.contains("$2.50") && page.contains("value=\"9.84\""),
+        page.contains("US$2.50") && page.contains("value=\"9.84\""),
         "{page}"
     );
     let key = kim.form_key(&paid).await;
     let rest = [("key", &*key), ("amount", "$9.84"), ("reason", "x")];
     kim.follow(&cancel, &rest).await;
     assert_eq!(house.given_back("A-1"), [250, 984]);
+}
+
+#[tokio::test]
+async fn a_limit_in_won_and_what_is_much_in_won_say_nothing_of_dollars() {
+    let house = House::with(SecondPerson {
+        cancel_above: Some(1_000),
+        ..alone()
+    })
+    .await;
+    let paid = house.pay("A-1", 5, json!({ "currency": "USD" })).await;
+    let paid = format!("/payments/{}", paid.id());
+    let cancel = format!("{paid}/cancel");
+    // Five cents are fewer than a thousand won, and all the same not for whoever has a limit.
+    let mut small = house.sign_in("small").await;
+    let key = small.form_key(&paid).await;
+    let all = [("key", &*key), ("amount", "0.05"), ("reason", "x")];
+    let page = small.follow(&cancel, &all).await;
+    assert!(page.contains("달러를 취소할 수 없습니다"), "{page}");
+
+    let mut kim = house.sign_in("kim").await;
+    let key = kim.form_key(&paid).await;
+    assert!(kim.page(&paid).await.contains("달러 취소는 다른 담당자의"));
+    let all = [("key", &*key), ("amount", "0.05"), ("reason", "x")];
+    let page = kim.follow(&cancel, &all).await;
+    assert!(page.contains("다른 담당자의 결재를 기다립니다"), "{page}");
+    let wishes = house.access.open_wishes().await.unwrap();
+    let decide = format!("/wishes/{}", wishes[0].id);
+    let answer = small.post(&decide, &[("decision", "confirm")]).await;
+    assert!(
+        answer.text.contains("달러를 취소할 수 없습니다"),
+        "{answer:?}"
+    );
+    assert_eq!(house.given_back("A-1"), [0; 0]);
+    let mut lee = house.sign_in("lee").await;
+    lee.post(&decide, &[("decision", "confirm")]).await;
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [5]);
 }

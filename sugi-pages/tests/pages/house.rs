@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use sugi_access::{Access, NewOperator, Role, Rules, SecondPerson, Secret};
 use sugi_api::{Api, ApiKey};
 use sugi_core::{Payment, Policy};
-use sugi_engine::{BrakeRule, Contract, Engine, Limits as ShopLimits, Shop, clock::Clock};
+use sugi_engine::{
+    BrakeRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop, clock::Clock,
+};
 use sugi_mail::{Mailer, Server};
 use sugi_pages::Pages;
 use sugi_store::Store;
@@ -183,6 +185,7 @@ impl House {
     }
 }
 
+/// A shop; `main` takes dollars as well as won.
 pub(crate) fn shop(name: &str, sandbox: &Sandbox) -> Shop {
     let ours = sandbox.credentials();
     let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
@@ -213,6 +216,10 @@ pub(crate) fn shop(name: &str, sandbox: &Sandbox) -> Shop {
         millis(1_000),
         Contract {
             tax_split: true,
+            currencies: match name {
+                "main" => Currencies::both(),
+                _ => Currencies::default(),
+            },
             ..Contract::default()
         },
         policy,

@@ -1,9 +1,14 @@
 //! Keying a card in at a browser that runs no script.
 
 use kcp_sandbox::{FaultKind, Operation};
+use sugi_engine::Currencies;
 use sugi_store::DeedFilter;
 
-use crate::{browser::Browser, house::House, html};
+use crate::{
+    browser::Browser,
+    house::{House, shop},
+    html,
+};
 
 /// A sale as it is keyed in.
 fn sale<'a>(key: &'a str, order_no: &'a str, card: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -165,4 +170,166 @@ async fn what_is_wrong_is_said_at_its_field_and_no_card_comes_back() {
         }
     }
     assert_eq!(approvals(&house, "K-1"), 0);
+}
+
+/// The same sale in dollars.
+fn in_dollars<'a>(key: &'a str, order_no: &'a str, amount: &'a str) -> Vec<(&'a str, &'a str)> {
+    let mut form = with(sale(key, order_no, CARD), "amount", amount);
+    form.push(("currency", "USD"));
+    form
+}
+
+/// A form with another value in one field.
+fn with<'a>(
+    mut form: Vec<(&'a str, &'a str)>,
+    field: &'a str,
+    text: &'a str,
+) -> Vec<(&'a str, &'a str)> {
+    form.retain(|(name, _)| *name != field);
+    form.push((field, text));
+    form
+}
+
+#[tokio::test]
+async fn dollars_are_keyed_in_as_dollars_and_cents() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let page = kim.page("/keyin").await;
+    assert!(
+        page.contains("<option value=\"USD\">US$</option>"),
+        "{page}"
+    );
+    let form = key(&kim).await;
+    let taxed = with(in_dollars(&form, "K-1", "12.34"), "free", "1.34");
+    let to = charge(&mut kim, &taxed).await;
+    let booked = house.sandbox.books_of("K-1").transactions;
+    assert_eq!((booked[0].amount, &*booked[0].currency), (1_234, "840"));
+    assert_eq!(booked[0].tax_remaining.unwrap().free, 134);
+    for (page, said) in [
+        (&*to, "US$12.34 결제가 승인되었습니다. 끝자리 1111"),
+        (&*to, "과세 10.00 · 부가세 1.00 · 면세 1.34"),
+        (&*to, "name=\"vat\" inputmode=\"decimal\" value=\"1.00\""),
+        (&*format!("{to}/receipt"), "US$12.34"),
+        (&*format!("{to}/receipt"), "US$1.34"),
+        ("/payments?q=K-1", "US$12.34"),
+    ] {
+        let page = kim.page(page).await;
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let english = kim.clone().in_lang("en").page(&to).await;
+    assert!(english.contains("Your payment of US$12.34"), "{english}");
+
+    // Given back part by part, as it was paid.
+    let cancel_key = kim.form_key(&to).await;
+    let part = [
+        ("key", &*cancel_key),
+        ("amount", "1.34"),
+        ("supply", "0"),
+        ("vat", "0.00"),
+        ("free", "1.34"),
+        ("reason", "x"),
+    ];
+    kim.follow(&format!("{to}/cancel"), &part).await;
+    assert_eq!(house.given_back("K-1"), [134]);
+}
+
+#[tokio::test]
+async fn as_many_cents_as_won_are_another_sale_and_as_many_cents_again_are_not() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let form = key(&kim).await;
+    charge(&mut kim, &in_dollars(&form, "K-1", "120")).await;
+    // 12,000 won are not 12,000 cents.
+    let form = key(&kim).await;
+    charge(&mut kim, &sale(&form, "K-2", CARD)).await;
+    let form = key(&kim).await;
+    let again = kim
+        .post("/keyin", &in_dollars(&form, "K-3", "US$120.00"))
+        .await;
+    assert_eq!(again.status, 409, "{again:?}");
+    // What was chosen is still chosen when the form comes back.
+    let chosen = "<option value=\"USD\" selected>";
+    assert!(again.text.contains(chosen), "{}", again.text);
+    assert_eq!(approvals(&house, "K-3"), 0);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_dollars_is_said_at_its_field() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let key = key(&kim).await;
+    for (field, bad, ko, en) in [
+        ("amount", "12.3", "12.34처럼", "as in 12.34"),
+        ("amount", "0.00", "0.01달러 이상", "at least 0.01"),
+        ("amount", "12,000원", "12.34처럼", "as in 12.34"),
+        ("free", "0.1", "12.34처럼", "as in 12.34"),
+        ("months", "3", "할부는 원화", "for won only"),
+        ("currency", "EUR", "KRW 또는 USD", "KRW or USD"),
+        ("shop", "other", "통화는 원입니다", "this shop takes won"),
+    ] {
+        let form = with(in_dollars(&key, "K-1", "500.00"), field, bad);
+        for (lang, said) in [("ko", ko), ("en", en)] {
+            let answer = kim.clone().in_lang(lang).post("/keyin", &form).await;
+            assert_eq!(answer.status, 422, "{field} {bad}: {answer:?}");
+            assert!(answer.text.contains(said), "{field} {bad}: {}", answer.text);
+            assert!(html::faults(&answer.text).is_empty(), "{field} {bad}");
+            // The shop that was chosen stays chosen, or the next press would charge at another.
+            let shop = if field == "shop" { bad } else { "main" };
+            let (_, options) = answer.text.split_once("<select id=\"shop\"").unwrap();
+            let chosen = options.split(" selected>").next().unwrap();
+            let last = format!("value=\"{shop}\"");
+            assert!(
+                chosen.rfind("value=") == chosen.find(&last),
+                "{shop}: {chosen}"
+            );
+        }
+    }
+    assert_eq!(approvals(&house, "K-1"), 0);
+    // Nothing of that stands in the way of the sale as it should be.
+    charge(&mut kim, &in_dollars(&key, "K-1", "500.00")).await;
+    let booked = house.sandbox.books_of("K-1").transactions;
+    assert_eq!(booked[0].amount, 50_000);
+}
+
+#[tokio::test]
+async fn where_there_are_only_won_nothing_is_to_be_chosen_and_dollars_are_refused() {
+    let house = House::new().await;
+    for (who, shop, said) in [
+        // A shop whose contract takes won, and an operator whose limit is in won.
+        ("other", "other", "계약에 있는 통화는 원입니다"),
+        ("small", "main", "한도가 없는 담당자에게"),
+    ] {
+        let mut browser = house.sign_in(who).await;
+        let page = browser.page("/keyin").await;
+        for trace in ["currenc", "dollars", "US$", "decimal"] {
+            assert!(!page.contains(trace), "{who} {trace}: {page}");
+        }
+        let key = key(&browser).await;
+        let form = with(in_dollars(&key, who, "0.05"), "shop", shop);
+        let answer = browser.post("/keyin", &form).await;
+        assert_eq!(answer.status, 422, "{who}: {answer:?}");
+        assert!(answer.text.contains(said), "{who}: {}", answer.text);
+        assert_eq!(approvals(&house, who), 0);
+        let won = with(sale(&key, who, CARD), "shop", shop);
+        charge(&mut browser, &with(won, "amount", "900")).await;
+        assert_eq!(approvals(&house, who), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_shop_that_takes_dollars_only_offers_nothing_else() {
+    let house = House::new().await;
+    let mut shop = shop("main", &house.sandbox);
+    shop.contract.currencies = Currencies::parse(&["USD"]).unwrap();
+    house.engine.set_shops([shop]);
+    let mut kim = house.sign_in("kim").await;
+    let page = kim.page("/keyin").await;
+    assert!(page.contains("value=\"USD\"") && !page.contains("value=\"KRW\""));
+    let key = key(&kim).await;
+    // A form without the choice means won, and is no way around.
+    let answer = kim.post("/keyin", &sale(&key, "K-1", CARD)).await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert!(answer.text.contains("통화는 US$입니다"), "{}", answer.text);
+    charge(&mut kim, &in_dollars(&key, "K-1", "12.34")).await;
+    assert_eq!(house.sandbox.books_of("K-1").transactions[0].amount, 1_234);
 }

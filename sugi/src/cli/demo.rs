@@ -131,20 +131,20 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
         ladder: vec![0.0, 0.1, 0.3, 1.0],
         ..Seconds::default()
     };
-    let shop = |order_lookup| {
-        let contract = ContractConfig {
-            order_lookup,
-            ..ContractConfig::default()
-        };
+    let shop = |contract| {
         let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
         Ok::<_, Failure>(ShopConfig {
             seconds: seconds.clone(),
             ..shop
         })
     };
+    let able = ContractConfig {
+        order_lookup: true,
+        ..ContractConfig::of_sandbox()
+    };
     let shops = BTreeMap::from([
-        ("main".parse()?, shop(true)?),
-        ("no-lookup".parse()?, shop(false)?),
+        ("main".parse()?, shop(able)?),
+        ("no-lookup".parse()?, shop(ContractConfig::default())?),
     ]);
     let path = dir.join("sugi.toml");
     config::write(&path, &Config::of(shops))?;

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// In the currency's smallest unit: won, or US cents
     #[arg(long, value_name = "DIGITS", value_parser = Amount::parse)]
     amount: Amount,
-    /// KRW or USD
+    /// KRW, or USD where the shop's contract takes it
     #[arg(long, default_value = "KRW", value_parser = currency)]
     currency: Currency,
     /// Instalments: 0, or 2 to 12 months
@@ -154,6 +154,9 @@ fn explain(why: PayError) -> Failure {
             Some(format!("`sugi show {payment}` tells how it stands"))
         }
         PayError::UnknownShop(_) => Some("the configuration names the shops".into()),
+        PayError::Currency { shop, .. } => Some(format!(
+            "ask with another --currency, or name it in `currencies` of [shop.{shop}.contract] once KCP has agreed to it"
+        )),
         _ => None,
     };
     let failure = Failure::new(why).code(2);

@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let sandbox = started.await?;
     let contract = ContractConfig {
         order_lookup: args.order_lookup,
-        ..ContractConfig::default()
+        ..ContractConfig::of_sandbox()
     };
     let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
     let config = Config::of(BTreeMap::from([("main".parse()?, shop)]));

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use nhn_kcp::{Client, Credentials, Gateway, SiteCode, Timeouts};
 use serde::{Deserialize, Serialize};
 use sugi_core::{Policy, ShopId};
-use sugi_engine::{Contract, Limits, Shop};
+use sugi_engine::{BadCurrencies, Contract, Currencies, Limits, Shop};
 
 use super::{secret_file, velocity::VelocityConfig};
 use crate::cli::Failure;
@@ -50,6 +50,8 @@ pub(crate) struct ContractConfig {
     pub(crate) installments: u8,
     pub(crate) partial_cancel: bool,
     pub(crate) tax_split: bool,
+    /// What amounts may be in, of `KRW` and `USD`.
+    pub(crate) currencies: CurrenciesConfig,
     /// Whether KCP answers an inquiry by order number for it: not documented, so try it first.
     pub(crate) order_lookup: bool,
     /// Whether an approval found alive is kept while its caller still waits.
@@ -64,6 +66,7 @@ impl Default for ContractConfig {
             installments,
             partial_cancel,
             tax_split,
+            currencies,
         } = Contract::default();
         let Policy {
             order_lookup,
@@ -76,9 +79,31 @@ impl Default for ContractConfig {
             installments,
             partial_cancel,
             tax_split,
+            currencies: CurrenciesConfig(currencies),
             order_lookup,
             keep_if_waiting,
         }
+    }
+}
+
+/// The currencies of a contract as they are written: a list of `KRW` and `USD`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Value", into = "Vec<String>")]
+pub(crate) struct CurrenciesConfig(pub(crate) Currencies);
+
+impl TryFrom<toml::Value> for CurrenciesConfig {
+    type Error = BadCurrencies;
+
+    /// Whatever is wrong with it is told in the same words.
+    fn try_from(value: toml::Value) -> Result<Self, BadCurrencies> {
+        let words: Vec<String> = value.try_into().map_err(|_| BadCurrencies)?;
+        Currencies::parse(&words).map(Self)
+    }
+}
+
+impl From<CurrenciesConfig> for Vec<String> {
+    fn from(CurrenciesConfig(currencies): CurrenciesConfig) -> Self {
+        currencies.iter().map(|one| one.to_string()).collect()
     }
 }
 
@@ -163,20 +188,18 @@ impl ShopConfig {
             installments,
             partial_cancel,
             tax_split,
-            ..
-        } = self.contract;
+            currencies: CurrenciesConfig(currencies),
+            order_lookup,
+            keep_if_waiting,
+        } = self.contract.clone();
         let contract = Contract {
             authenticated,
             unauthenticated,
             installments,
             partial_cancel,
             tax_split,
+            currencies,
         };
-        let ContractConfig {
-            order_lookup,
-            keep_if_waiting,
-            ..
-        } = self.contract;
         let quiet = signed("quiet", self.seconds.quiet)?;
         if quiet < SHORTEST_QUIET {
             return Err(failed(
@@ -206,6 +229,16 @@ impl ShopConfig {
             policy,
             &limits,
         ))
+    }
+}
+
+impl ContractConfig {
+    /// With a sandbox, which takes dollars as well.
+    pub(crate) fn of_sandbox() -> Self {
+        Self {
+            currencies: CurrenciesConfig(Currencies::both()),
+            ..Self::default()
+        }
     }
 }
 
@@ -244,3 +277,60 @@ impl ShopConfig {
 const SHORTEST_QUIET: SignedDuration = SignedDuration::from_secs(1);
 /// What the ledger and the scheduler may take between writing an intent and acting on it.
 const MARGIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const SHOP: &str = r#"
+        [shop.main]
+        site_cd = "T0000"
+        gateway = "http://127.0.0.1:8090"
+        cert = "splCert.pem"
+        key = "splPrikeyPKCS8.pem"
+        key_password = "changeit"
+        contract.partial_cancel = true
+    "#;
+
+    #[test]
+    fn a_shop_takes_won_unless_its_contract_names_more() {
+        const NAME: &str = "SUGI_SHOP__MAIN__CONTRACT__CURRENCIES";
+        let takes = |line: &str, env: &[(&str, &str)]| {
+            let text = format!("{SHOP}{line}");
+            let env = env
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()));
+            let read = Config::parse(&text, Path::new("/etc/sugi/sugi.toml"), env);
+            let config = read.map_err(|failure| format!("{failure:?}"))?;
+            let contract = &config.shop[&"main".parse().unwrap()].contract;
+            // What is written down again reads as the same.
+            let written = toml::to_string(contract).unwrap();
+            let again: ContractConfig = toml::from_str(&written).unwrap();
+            assert_eq!(again.currencies, contract.currencies);
+            Ok::<_, String>(contract.currencies.0.to_string())
+        };
+        assert_eq!(takes("", &[]).unwrap(), "KRW");
+        let both = "contract.currencies = [\"KRW\", \"USD\"]";
+        assert_eq!(takes(both, &[]).unwrap(), "KRW or USD");
+        let env = [(NAME, "[\"USD\"]")];
+        assert_eq!(takes(both, &env).unwrap(), "USD", "the environment wins");
+        for bad in [
+            "[]",
+            "[\"KRW\", \"KRW\"]",
+            "[\"KRW\", \"EUR\"]",
+            "[\"usd\"]",
+            "[840]",
+            "USD",
+            "true",
+        ] {
+            let why = takes("", &[(NAME, bad)]).unwrap_err();
+            for said in [
+                "currencies must name KRW, USD or both, each once",
+                "shop.main.contract.currencies",
+            ] {
+                assert!(why.contains(said), "{bad}: {why}");
+            }
+        }
+    }
+}

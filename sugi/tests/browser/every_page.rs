@@ -146,8 +146,8 @@ async fn picture(browser: &WebDriver, name: &str) {
     fs::write(dir.join(format!("{name}.png")), png).unwrap();
 }
 
-/// Something of everything: sales, one that is given back in part, one that was declined, and one that
-/// stays in doubt and waits for a second person to close it. Where each of them is.
+/// Something of everything: sales, one of them in dollars, one that is given back in part, one that was
+/// declined, and one that stays in doubt and waits for a second person to close it. Where each of them is.
 async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)> {
     let page = |sale: &Value| format!("/payments/{}", sale["id"].as_str().unwrap());
     let webhook = house.webhook();
@@ -157,6 +157,8 @@ async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)
     let number = kcp_sandbox::magic_card(99, "CC61").unwrap();
     let card = json!({ "card": { "number": number, "expiry": "2030-12" } });
     let declined = page(&house.pay("P-3", &card));
+    let cents = json!({ "amount": 123_456, "currency": "USD" });
+    let dollars = page(&house.pay("P-5", &cents));
     house.fault("lose_answer");
     let elsewhere = json!({ "shop": "no-lookup", "amount": 1_234_567 });
     let doubt = page(&house.pay("P-4", &elsewhere));
@@ -171,6 +173,8 @@ async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)
     vec![
         ("webhook", webhook),
         ("receipt", format!("{sale}/receipt")),
+        ("receipt-dollars", format!("{dollars}/receipt")),
+        ("payment-dollars", dollars),
         ("receipt-part", format!("{}/receipt", page(&part))),
         ("payment", sale),
         ("payment-part", page(&part)),

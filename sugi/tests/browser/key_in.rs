@@ -157,3 +157,77 @@ async fn what_is_wrong_is_said_where_it_is_and_nothing_typed_is_lost() {
     assert_eq!(house.books().len(), 0);
     browser.quit().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dollars_are_chosen_typed_with_cents_and_seen_before_they_are_charged() {
+    let house = House::new().await;
+    let browser = house.browser("en").await;
+    open(&house, &browser).await;
+    let find = async |id: &str| browser.find(By::Id(id)).await.unwrap();
+    let choose = async |id: &str, value: &str| {
+        let option = format!("#{id} option[value={value}]");
+        let option = browser.find(By::Css(option)).await.unwrap();
+        option.click().await.unwrap();
+    };
+    let amount = async || {
+        let value = find("amount").await.prop("value").await.unwrap();
+        value.unwrap_or_default()
+    };
+    let echo = async || {
+        let echo = browser.find(By::Css("[data-amount-echo]")).await.unwrap();
+        echo.text().await.unwrap()
+    };
+    keys(&browser, "12345").await;
+    assert_eq!(
+        (amount().await, echo().await),
+        ("12,345".into(), "KRW 12,345".into())
+    );
+    // Won have no point: it is not just left out of what is charged.
+    keys(&browser, ".6").await;
+    assert_eq!(
+        (amount().await, echo().await),
+        ("12,345.6".into(), String::new())
+    );
+    // A number of won is none of dollars: it goes, and the field waits for another.
+    choose("currency", "USD").await;
+    assert_eq!(
+        (amount().await, echo().await),
+        (String::new(), String::new())
+    );
+    for (text, typed, seen) in [
+        ("1234", "1,234", "US$1,234.00"),
+        (".5", "1,234.5", ""),
+        ("67", "1,234.56", "US$1,234.56"),
+    ] {
+        find("amount").await.send_keys(text).await.unwrap();
+        assert_eq!((&*amount().await, &*echo().await), (typed, seen), "{text}");
+    }
+    // No instalments, however many dollars.
+    let months = "return [...document.getElementById('months').options].filter((one) => !one.disabled).length";
+    let months = browser.execute(months, vec![]).await.unwrap();
+    assert_eq!(months.json(), 1);
+    // The other shop takes won: there is nothing to choose, and nothing of dollars stays.
+    for (shop, shown) in [("no-lookup", false), ("main", true)] {
+        choose("shop", shop).await;
+        assert_eq!(find("currency").await.is_displayed().await.unwrap(), shown);
+        assert_eq!(amount().await, "");
+    }
+    choose("currency", "USD").await;
+    let focus = browser.active_element().await.unwrap();
+    assert_eq!(focus.id().await.unwrap().as_deref(), Some("amount"));
+    let enter = char::from(Key::Enter);
+    keys(
+        &browser,
+        &format!("12.34{enter}41111111111111111230951010{enter}00{enter}"),
+    )
+    .await;
+    house.until(&browser, By::Css(".result.good")).await;
+    let source = browser.source().await.unwrap();
+    assert!(source.contains("Your payment of US$12.34"), "{source}");
+    let books = house.books();
+    assert_eq!(
+        (&books[0]["amount"], &books[0]["currency"]),
+        (&1_234.into(), &"840".into())
+    );
+    browser.quit().await.unwrap();
+}

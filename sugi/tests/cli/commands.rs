@@ -121,6 +121,50 @@ async fn a_sale_that_is_split_for_tax_is_given_back_part_by_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dollars_are_sold_where_the_contract_takes_them() {
+    let desk = Desk::new().await;
+    let pay = [
+        "pay",
+        "--order",
+        "A-1",
+        "--amount",
+        "1234",
+        "--currency",
+        "USD",
+        "--json",
+    ];
+    let (why, code) = failure(&desk.sugi(&pay, CARD));
+    for said in ["currency must be KRW", "[shop.main.contract]"] {
+        assert!(why.contains(said) && code == 2, "{said}: {why}");
+    }
+    assert!(desk.sandbox.messages().is_empty());
+    assert!(desk.sugi(&["list", "--json"], "").stdout.is_empty());
+
+    let paid = run(
+        sugi()
+            .args(pay)
+            .env("SUGI_CONFIG", desk.config())
+            .env("SUGI_SHOP__MAIN__CONTRACT__CURRENCIES", r#"["KRW", "USD"]"#),
+        CARD,
+    );
+    let paid: Value = serde_json::from_slice(&paid.stdout).unwrap();
+    assert_eq!(
+        (&paid["amount"], &paid["currency"]),
+        (&1234.into(), &"USD".into()),
+        "{paid}"
+    );
+    let booked = desk.sandbox.books_of("A-1").transactions;
+    assert_eq!((booked[0].amount, &*booked[0].currency), (1_234, "840"));
+    let listed = desk.sugi(&["list"], "");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("12.34 USD"), "{listed}");
+    // What was sold is given back, whatever the contract says now.
+    let id = paid["id"].as_str().unwrap();
+    let back = desk.json(&["cancel", id, "--reason", "x", "--json"], "");
+    assert_eq!(back["state"], "cancelled", "{back}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_key_makes_one_payment_across_processes() {
     let desk = Desk::new().await;
     let args = [
