@@ -24,7 +24,7 @@ mod webhook;
 mod webhooks;
 
 pub use address::{Address, BadAddress};
-pub use line::{Answer, BadAuthority, Line};
+pub use line::{Answer, BROKE, BadAuthority, Line, NOT_REACHED, SLOW};
 pub use postman::{LADDER, Render};
 pub use sign::{SigningSecret, signature};
 pub use webhook::{NewWebhook, Webhook};

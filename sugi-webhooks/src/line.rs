@@ -25,6 +25,13 @@ use crate::Address;
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(5);
 /// How long the other side may take in all.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Nobody was there, or nobody who could be believed; what follows says why.
+pub const NOT_REACHED: &str = "not reached";
+/// The other side was reached and gave no whole answer; what follows says why.
+pub const BROKE: &str = "the connection broke";
+/// The other side gave no answer in time.
+pub const SLOW: &str = "no answer within 15 seconds";
+
 /// How much of an answer is read, so that the connection can be used again.
 const ANSWER_BYTES_MAX: usize = 16 * 1_024;
 
@@ -145,24 +152,20 @@ impl Line {
         match tokio::time::timeout(PATIENCE, told).await {
             Ok(Ok(status)) => Answer::Status(status),
             Ok(Err(why)) => Answer::None(words(&why)),
-            Err(_) => Answer::None(format!("no answer within {} seconds", PATIENCE.as_secs())),
+            Err(_) => Answer::None(SLOW.into()),
         }
     }
 }
 
-/// Why there was no answer, with its causes: by itself the client's error says only which kind it is.
+/// Why there was no answer, with what is at the bottom of it: by itself the client's error says only which
+/// kind it is.
 fn words(why: &hyper_util::client::legacy::Error) -> String {
-    let mut words = if why.is_connect() {
-        "not reached".to_owned()
-    } else {
-        "the connection broke".to_owned()
-    };
-    let mut cause = std::error::Error::source(why);
-    while let Some(why) = cause {
-        words = format!("{words}: {why}");
-        cause = why.source();
+    let kind = if why.is_connect() { NOT_REACHED } else { BROKE };
+    let mut bottom: &dyn std::error::Error = why;
+    while let Some(cause) = bottom.source() {
+        bottom = cause;
     }
-    words
+    format!("{kind}: {bottom}")
 }
 
 impl fmt::Debug for Line {

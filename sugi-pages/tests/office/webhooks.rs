@@ -154,8 +154,7 @@ async fn it_is_tested_renewed_told_again_and_removed() {
         let shown = house.page("GET", &address, &cookie).await.text;
         let row = plain(between(&shown, "<tbody>", "</tbody>")[0]);
         assert!(
-            row.starts_with("1 Approved payment.approved Payment ")
-                && row.contains("given up 1 500"),
+            row.starts_with("1 Approved payment.approved ") && row.contains("given up 1 500"),
             "{row}"
         );
         assert!(shown.contains("1 given up"));

@@ -5,7 +5,7 @@ pub(crate) mod one;
 
 use sugi_core::{News, Status, WebhookId};
 use sugi_store::{StoreError, Undelivered};
-use sugi_webhooks::{Webhook, WebhookError};
+use sugi_webhooks::{BROKE, NOT_REACHED, SLOW, Webhook, WebhookError};
 
 use super::{names, or};
 use crate::{
@@ -57,7 +57,6 @@ words! {
         none "아직 없습니다." "There are none yet."
         event "번호" "No."
         what "일" "Event"
-        payment "결제" "Payment"
         when "일어난 때" "When"
         tries "시도" "Tries"
         answer "마지막 응답" "Last answer"
@@ -67,6 +66,9 @@ words! {
         failed "실패" "given up"
         again "다시 보내기" "Tell again"
         older "이전" "Older"
+        not_reached "연결되지 않음" "not reached"
+        broke "연결이 끊김" "the connection broke"
+        slow "15초 안에 응답 없음" "no answer within 15 seconds"
         e_url_form "https://shop.example.com/sugi 같은 주소를 적으십시오. 사용자 이름이나 비밀번호는 넣을 수 없습니다." "Write an address like https://shop.example.com/sugi, without a user or password."
         e_url_http "https://로 시작해야 합니다. http://는 이 서버 안에서만 쓸 수 있습니다." "It must begin with https://; http:// is for this machine alone."
         e_no_secret "웹훅의 비밀값을 봉인할 수 없습니다. 관리자가 sugi.toml의 [access]에 secret_file을 적고 sugi init을 실행한 뒤 서비스를 다시 시작해야 합니다." "The secret of a webhook cannot be sealed: name a secret_file in [access] of sugi.toml, run sugi init and start the service anew."
@@ -118,7 +120,7 @@ fn standing(w: &WebhookWords, open: &Undelivered) -> (String, &'static str) {
     let count = |words, n: u64| fill(words, &[&n.to_string()]);
     match (open.waiting, open.given_up) {
         (0, 0) => (w.good.into(), "good"),
-        (waiting, 0) => (count(w.waiting, waiting), "busy"),
+        (waiting, 0) => (count(w.waiting, waiting), "quiet"),
         (0, given_up) => (count(w.given_up, given_up), "bad"),
         (waiting, given_up) => {
             let both = [count(w.waiting, waiting), count(w.given_up, given_up)];
@@ -151,6 +153,23 @@ fn name(lang: Lang, news: News) -> &'static str {
         News::CancelRefused => return WebhookWords::of(lang).cancel_refused,
     };
     state(lang, status)
+}
+
+/// How a try ended, in the language of whoever reads: a status, or why there was none. What a machine says
+/// of it besides stays as it is.
+fn ended(w: &WebhookWords, answer: &str) -> String {
+    let (kind, rest) = answer.split_once(": ").unwrap_or((answer, ""));
+    let kind = match kind {
+        NOT_REACHED => w.not_reached,
+        BROKE => w.broke,
+        SLOW => w.slow,
+        other => other,
+    };
+    if rest.is_empty() {
+        kind.into()
+    } else {
+        format!("{kind}: {rest}")
+    }
 }
 
 /// What is said of something that could not be done.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sugi_store::{DELIVERIES_MOST, Delivery, DeliveryState};
 use sugi_webhooks::Webhook;
 
-use super::{WebhookWords, add::SecretPage, address, name, said, shops, standing, types};
+use super::{WebhookWords, add::SecretPage, address, ended, name, said, shops, standing, types};
 use crate::{
     Pages,
     form::Form,
@@ -88,7 +88,7 @@ pub(crate) async fn change(
             } else {
                 (w.tested_bad, "bad")
             };
-            (fill(words, &[&answer.to_string()]), tone)
+            (fill(words, &[&ended(w, &answer.to_string())]), tone)
         }
         "again" => {
             let event = form.get("event").parse().map_err(|_| Trouble::BadForm)?;
@@ -193,9 +193,9 @@ impl Line {
             (DeliveryState::Delivered, _) => (w.delivered.into(), "good"),
             (DeliveryState::GivenUp, _) => (w.failed.into(), "bad"),
             (DeliveryState::Waiting, Some(at)) if at > now => {
-                (fill(w.waits, &[&write::time(at)]), "busy")
+                (fill(w.waits, &[&write::time(at)]), "quiet")
             }
-            (DeliveryState::Waiting, _) => (w.soon.into(), "busy"),
+            (DeliveryState::Waiting, _) => (w.soon.into(), "quiet"),
         };
         Self {
             n: event.n,
@@ -206,7 +206,7 @@ impl Line {
             state,
             tone,
             tries: delivery.attempts,
-            answer: delivery.answer.unwrap_or_default(),
+            answer: ended(w, &delivery.answer.unwrap_or_default()),
             can_again: delivery.state != DeliveryState::Waiting || delivery.attempts > 0,
         }
     }
