@@ -153,7 +153,8 @@ pub(crate) fn main() -> ExitCode {
         }
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if crate::print::is_whole() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
         Err(failure) => report(&failure),
     }
 }

@@ -1,15 +1,35 @@
 //! What people and programs read. The only place that prints.
-#![allow(clippy::print_stdout, reason = "this is the one place")]
 
-use std::io::Write as _;
+use std::{
+    io::{ErrorKind, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use sugi_core::Status;
 
+/// Whether data was not taken. What a command was asked to do it does all the same: a payment must not break
+/// off because nobody reads what becomes of it.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// A line of data, for stdout.
 pub(crate) fn data(line: &str) {
-    println!("{line}");
+    match writeln!(std::io::stdout(), "{line}") {
+        Ok(()) => {}
+        // Whoever reads has seen enough, as `| head` has.
+        Err(why) if why.kind() == ErrorKind::BrokenPipe => {}
+        Err(why) => {
+            if !LOST.swap(true, Ordering::Relaxed) {
+                talk(&format!("error: what was found cannot be written: {why}"));
+            }
+        }
+    }
+}
+
+/// Whether all data was written, as far as somebody wanted it.
+pub(crate) fn is_whole() -> bool {
+    !LOST.load(Ordering::Relaxed)
 }
 
 /// A line of talk, for stderr. That nobody listens any more is no reason to stop.
@@ -19,7 +39,7 @@ pub(crate) fn talk(line: &str) {
 
 /// One JSON value on one line, for programs.
 pub(crate) fn json(value: &impl Serialize) {
-    println!("{}", serde_json::to_string(value).unwrap_or_default());
+    data(&serde_json::to_string(value).unwrap_or_default());
 }
 
 /// A table; the columns named in `right` are aligned to the right.
@@ -36,7 +56,7 @@ pub(crate) fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    println!("{table}");
+    data(&table.to_string());
 }
 
 /// An amount with its digits in groups: `1,004 KRW`, `10.55 USD`.

@@ -13,6 +13,7 @@ mod demo;
 mod kill;
 mod mail;
 mod operators;
+mod output;
 mod pan_scan;
 #[path = "../../../sugi-mail/tests/it/post.rs"]
 #[allow(dead_code, reason = "the tests of mail use all of it")]
