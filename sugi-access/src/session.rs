@@ -99,6 +99,9 @@ impl Access {
     ) -> Result<Cookie, StoreError> {
         let store = self.0.engine.store();
         let now = self.0.clock.now();
+        if let Some(address) = from.address {
+            self.tries().right_from(address, now);
+        }
         let mut mine = self.kept_sessions(&operator.name).await?;
         mine.sort_by_key(|(_, kept)| kept.seen_at);
         let most = SESSIONS_MAX - 1;

@@ -17,6 +17,11 @@ const FIRST: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 /// Wrong tries that an address has in a window.
 const PER_ADDRESS: u32 = 30;
+/// So many times as much has an address from where somebody has signed in lately: behind it there may be a
+/// whole room of people who come to work at once, and whoever guesses there must not keep all of them out.
+const KNOWN_TIMES: u32 = 10;
+/// How long an address is known for that.
+const KNOWN: SignedDuration = SignedDuration::from_hours(24);
 /// Challenges that an address may ask for in a window, to sign in with a passkey.
 const ASKED_PER_ADDRESS: u32 = 60;
 /// That window.
@@ -36,12 +41,14 @@ pub(crate) struct Tries {
     names: HashMap<String, Count>,
     addresses: HashMap<IpAddr, Count>,
     asked: HashMap<IpAddr, Count>,
+    /// From where somebody has signed in, and when last.
+    known: HashMap<IpAddr, Count>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Count {
     failures: u32,
-    /// The last wrong try of a name; the first in the window of an address.
+    /// The last wrong try of a name; the first in the window of an address; the last sign-in from one.
     at: Timestamp,
 }
 
@@ -50,7 +57,25 @@ impl Tries {
     pub(crate) fn address_held(&self, address: IpAddr, now: Timestamp) -> Option<Timestamp> {
         let count = self.addresses.get(&place(address))?;
         let until = count.at.checked_add(WINDOW).ok()?;
-        (count.failures >= PER_ADDRESS && until > now).then_some(until)
+        let most = PER_ADDRESS * self.times(address, now);
+        (count.failures >= most && until > now).then_some(until)
+    }
+
+    /// How many times as much an address may do as any other.
+    fn times(&self, address: IpAddr, now: Timestamp) -> u32 {
+        let known = self.known.get(&place(address));
+        let is_known = known.is_some_and(|last| now.duration_since(last.at) < KNOWN);
+        if is_known { KNOWN_TIMES } else { 1 }
+    }
+
+    /// Somebody has signed in from an address.
+    pub(crate) fn right_from(&mut self, address: IpAddr, now: Timestamp) {
+        make_room(&mut self.known);
+        let last = Count {
+            failures: 0,
+            at: now,
+        };
+        self.known.insert(place(address), last);
     }
 
     /// Until when a name that nobody has may not be tried any more.
@@ -75,7 +100,8 @@ impl Tries {
 
     /// Whether an address may ask for one more challenge; then it is counted.
     pub(crate) fn may_ask(&mut self, address: IpAddr, now: Timestamp) -> bool {
-        count(&mut self.asked, address, now) <= ASKED_PER_ADDRESS
+        let most = ASKED_PER_ADDRESS * self.times(address, now);
+        count(&mut self.asked, address, now) <= most
     }
 }
 
@@ -154,6 +180,28 @@ mod tests {
         assert_eq!(
             tries.address_held("192.0.2.1".parse().unwrap(), at(30)),
             None
+        );
+    }
+
+    #[test]
+    fn from_where_people_sign_in_they_may_err_more_often() {
+        let mut tries = Tries::default();
+        let office: IpAddr = "192.0.2.7".parse().unwrap();
+        tries.right_from(office, at(0));
+        for n in 1..=300 {
+            assert_eq!(tries.address_held(office, at(n)), None, "{n}");
+            tries.wrong_from(office, at(n));
+        }
+        assert_eq!(tries.address_held(office, at(301)), Some(at(601)));
+        // A day later it is an address like any other.
+        let day = 24 * 3_600;
+        for n in 0..30 {
+            assert_eq!(tries.address_held(office, at(day + n)), None);
+            tries.wrong_from(office, at(day + n));
+        }
+        assert_eq!(
+            tries.address_held(office, at(day + 30)),
+            Some(at(day + 600))
         );
     }
 

@@ -14,7 +14,10 @@ use axum::{
 use http::{Method, StatusCode, Uri, header};
 use sugi_store::Deed;
 
-use crate::{Api, Peer, problem::Code};
+use crate::{Api, Peer, problem::Code, strangers::Telling};
+
+/// Whoever has not said who they are.
+const NOBODY: &str = "-";
 
 /// Who asks, once it is known. It is an extension of every request that the audit lies around, for
 /// whatever finds out who it is.
@@ -29,7 +32,7 @@ impl Who {
     }
 
     fn name(&self) -> String {
-        self.0.get().cloned().unwrap_or_else(|| "-".into())
+        self.0.get().cloned().unwrap_or_else(|| NOBODY.into())
     }
 }
 
@@ -37,6 +40,11 @@ impl Who {
 /// address names what was seen.
 #[derive(Debug, Clone)]
 pub struct Audited(pub String);
+
+/// What was done, or why it was not, in a few words of this program's own: where address and status tell too
+/// little, as of a form that can do several things.
+#[derive(Debug, Clone)]
+pub struct Did(pub String);
 
 /// An answer that shows nothing of anybody and changes nothing, whatever its address names: asking for it
 /// is no deed.
@@ -65,10 +73,44 @@ pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Ne
     };
     let response = next.run(request).await;
     // The answer itself must not be held while it is written down.
-    if let Some(deed) = open.answered(&response) {
+    if let Some(deed) = open
+        .answered(&response)
+        .filter(|deed| is_told(&open.api, deed))
+    {
         open.api.0.access.note(deed).await;
     }
     response
+}
+
+/// Whether a deed is told by a row of its own. Of those that nobody in particular does only the first are;
+/// when their window is over, one row tells how many there were besides.
+fn is_told(api: &Api, deed: &Deed) -> bool {
+    if deed.actor != NOBODY {
+        return true;
+    }
+    let (of, at) = match api.0.strangers.knock(&deed.origin, deed.at) {
+        Telling::Itself => return true,
+        Telling::Counted => return false,
+        Telling::Later { of, at } => (of, at),
+    };
+    // A runtime that ends tells nothing any more.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let api = api.clone();
+        runtime.spawn(async move {
+            let clock = api.0.access.clock().clone();
+            clock.sleep_until(at).await;
+            let rest = Deed {
+                at: clock.now(),
+                actor: NOBODY.into(),
+                action: "knocked".into(),
+                subject: String::new(),
+                outcome: format!("{} more", api.0.strangers.rest(&of)),
+                origin: of,
+            };
+            api.0.access.note(rest).await;
+        });
+    }
+    false
 }
 
 /// What a route's address names: the last of its parts that is not the same for everybody.
@@ -124,8 +166,12 @@ impl Open {
             }
         }
         let code = response.extensions().get::<Code>();
-        deed.outcome = match code {
-            Some(code) => format!("{} {}", status.as_str(), code.as_str()),
+        let did = response.extensions().get::<Did>();
+        let words = code
+            .map(|code| code.as_str())
+            .or(did.map(|Did(words)| &**words));
+        deed.outcome = match words {
+            Some(words) => format!("{} {words}", status.as_str()),
             None => status.as_str().into(),
         };
         Some(deed)
@@ -143,7 +189,9 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(mut deed) = self.deed.take() {
             deed.actor = self.who.name();
-            self.api.0.access.note_now(deed);
+            if is_told(&self.api, &deed) {
+                self.api.0.access.note_now(deed);
+            }
         }
     }
 }

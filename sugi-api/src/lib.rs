@@ -41,6 +41,7 @@ mod router;
 mod serve;
 mod shops;
 pub mod show;
+mod strangers;
 mod text;
 mod velocity;
 mod webhooks;
@@ -52,7 +53,7 @@ use sugi_engine::{Engine, clock::Clock};
 use sugi_webhooks::Webhooks;
 use tokio::sync::Semaphore;
 
-pub use audit::{Audited, Unaudited, Who};
+pub use audit::{Audited, Did, Unaudited, Who};
 pub use body::{BODY_BYTES_MAX, read_body};
 pub use document::document;
 pub use door::{Door, Tls, TlsError};
@@ -80,6 +81,7 @@ pub(crate) struct Inner {
     keys: RwLock<Arc<Keys>>,
     pub(crate) limits: Limits,
     pub(crate) metrics: metrics::Metrics,
+    pub(crate) strangers: strangers::Strangers,
     pub(crate) request_ids: request::Ids,
     /// Room for requests.
     pub(crate) room: Arc<Semaphore>,
@@ -103,6 +105,7 @@ impl Api {
             keys,
             limits,
             metrics,
+            strangers: strangers::Strangers::default(),
             request_ids,
             room,
         }))

@@ -65,6 +65,27 @@ async fn every_sale_look_cancel_and_refusal_is_written_down() {
 }
 
 #[tokio::test]
+async fn strangers_do_not_fill_it() {
+    let house = House::new().await;
+    let payment = "/v1/payments/pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b";
+    for _ in 0..40 {
+        let stranger = Request::new(house.address, "GET", payment);
+        assert_eq!(stranger.send().await.status, 401);
+    }
+    // Whoever has a key is told of each time.
+    for _ in 0..20 {
+        house.get(payment).await;
+    }
+    let told = told(&house).await;
+    let count = |who: &str| told.iter().filter(|row| row.starts_with(who)).count();
+    assert_eq!(
+        (count("- |"), count("key:back end |")),
+        (10, 20),
+        "{told:#?}"
+    );
+}
+
+#[tokio::test]
 async fn who_hangs_up_is_written_down_too() {
     let house = House::new().await;
     house.fault(FaultKind::LateAnswer {

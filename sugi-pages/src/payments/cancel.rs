@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     extract::{Path, State},
-    response::Redirect,
+    response::Response,
 };
 use nhn_kcp::{Amount, CancelReason, TaxParts};
 use sugi_access::{Role, What, WishState};
@@ -30,7 +30,7 @@ pub(crate) async fn cancel(
     visitor: Visitor,
     Path(id): Path<String>,
     form: Form,
-) -> Result<Redirect, Trouble> {
+) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
     let page = format!("/payments/{}", payment.id);
     let notice = match read(&visitor, &payment, &form) {

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    response::Redirect,
+    response::Response,
 };
 use nhn_kcp::Tno;
 use sugi_access::{Role, What};
@@ -24,7 +24,7 @@ pub(crate) async fn close(
     visitor: Visitor,
     Path(id): Path<String>,
     form: Form,
-) -> Result<Redirect, Trouble> {
+) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
     let page = format!("/payments/{}", payment.id);
     let notice = match read(&visitor, &form) {

@@ -8,7 +8,7 @@ use std::{
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    response::Redirect,
+    response::Response,
 };
 use sugi_core::Payment;
 use sugi_mail::{Letter, Mailer, SendError};
@@ -72,7 +72,7 @@ pub(crate) async fn send(
     visitor: Visitor,
     Path(id): Path<String>,
     form: Form,
-) -> Result<Redirect, Trouble> {
+) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
     let mailer = pages.0.mail.clone().ok_or(Trouble::NotFound)?;
     if !has_slip(&payment) {

@@ -1,7 +1,11 @@
 //! What became of something that was sent from a payment's page, carried back to it in its address as
 //! one of these words. Whatever else stands there says nothing.
 
-use axum::response::Redirect;
+use axum::{
+    Extension,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use sugi_api::Did;
 use sugi_engine::{CancelError, ResolveError};
 use sugi_store::StoreError;
 
@@ -59,10 +63,13 @@ notices! {
 }
 
 /// Back to a page, with a notice if there is something to say.
-pub(crate) fn back(page: &str, notice: Option<Notice>) -> Redirect {
+pub(crate) fn back(page: &str, notice: Option<Notice>) -> Response {
     match notice {
-        None => Redirect::to(page),
-        Some(notice) => Redirect::to(&format!("{page}?said={}", notice.code())),
+        None => (Extension(Did("done".into())), Redirect::to(page)).into_response(),
+        Some(notice) => {
+            let to = Redirect::to(&format!("{page}?said={}", notice.code()));
+            (Extension(Did(notice.code().into())), to).into_response()
+        }
     }
 }
 

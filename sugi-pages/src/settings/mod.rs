@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod operators;
+mod own;
 pub(crate) mod webhooks;
 
 use askama::Template;

@@ -4,13 +4,18 @@ use std::{collections::BTreeSet, str::FromStr};
 
 use askama::Template;
 use axum::{
+    Extension,
     extract::{Path, State},
     response::{IntoResponse as _, Redirect, Response},
 };
 use sugi_access::{AccessError, NewOperator, Operator, Role};
+use sugi_api::Did;
 use sugi_core::{Actor, ShopId};
 
-use super::{refused, roles_of};
+use super::{
+    own::{self, Own},
+    refused, roles_of,
+};
 use crate::{
     Pages,
     account::AccountWords,
@@ -74,6 +79,7 @@ struct Page {
     /// The sentence about their passkeys, if they have any.
     passkeys: Option<String>,
     locked: bool,
+    own: Own,
 }
 
 /// The address of an operator's page.
@@ -97,6 +103,10 @@ pub(crate) async fn add(
         (Err(_), _) => w.e_name,
         (_, Err(())) => w.e_limit,
         (Ok(name), Ok(amount_max)) => {
+            if let Some(problem) = own::answered(&pages, &visitor, &form).await? {
+                let page = page(&pages, &visitor, None, &wanted, Some(problem));
+                return Ok(refused(page.await?));
+            }
             let new = NewOperator {
                 name,
                 roles: wanted.roles.clone(),
@@ -105,7 +115,10 @@ pub(crate) async fn add(
                 password: form.secret("password"),
             };
             match pages.access().add_operator(new).await {
-                Ok(added) => return Ok(Redirect::to(&address(&added.name)).into_response()),
+                Ok(added) => {
+                    let did = Extension(Did(format!("{} {}", added.name, wanted.told())));
+                    return Ok((did, Redirect::to(&address(&added.name))).into_response());
+                }
                 Err(why) => said(&why, &visitor)?,
             }
         }
@@ -136,7 +149,18 @@ pub(crate) async fn change(
     let now = access.clock().now();
     // Of what another form of the page sends, the one with the roles has to know nothing.
     let mut wanted = Wanted::like(&operator);
-    let changed = match form.get("act") {
+    let act = form.get("act");
+    // Ending sessions and unlocking give nobody anything.
+    if matches!(act, "password" | "codes" | "passkeys" | "save") {
+        if act == "save" {
+            wanted = Wanted::of(&form)?;
+        }
+        if let Some(problem) = own::answered(&pages, &visitor, &form).await? {
+            let page = page(&pages, &visitor, Some(&operator), &wanted, Some(problem));
+            return Ok(refused(page.await?));
+        }
+    }
+    let changed = match act {
         "password" => access.set_password(name, form.secret("password")).await,
         "unlock" => {
             let change = |one: &mut Operator| {
@@ -168,7 +192,6 @@ pub(crate) async fn change(
             access.change_operator(name, change).await.map(drop)
         }
         "save" => {
-            wanted = Wanted::of(&form)?;
             let Ok(amount_max) = wanted.limit() else {
                 let page = page(&pages, &visitor, Some(&operator), &wanted, Some(w.e_limit));
                 return Ok(refused(page.await?));
@@ -185,7 +208,13 @@ pub(crate) async fn change(
         _ => return Err(Trouble::BadForm),
     };
     match changed {
-        Ok(()) => Ok(Redirect::to("/settings").into_response()),
+        Ok(()) => {
+            let did = match act {
+                "save" => wanted.told(),
+                other => other.to_owned(),
+            };
+            Ok((Extension(Did(did)), Redirect::to("/settings")).into_response())
+        }
         Err(why) => {
             let problem = said(&why, &visitor)?;
             let page = page(&pages, &visitor, Some(&operator), &wanted, Some(problem));
@@ -251,6 +280,28 @@ impl Wanted {
         }
     }
 
+    /// It in words for the audit.
+    fn told(&self) -> String {
+        let names = |names: Vec<&str>, none: &str| match names.as_slice() {
+            [] => none.to_owned(),
+            names => names.join(","),
+        };
+        let roles = names(
+            self.roles.iter().map(|role| role.as_str()).collect(),
+            "none",
+        );
+        let shops = names(self.shops.iter().map(ShopId::as_str).collect(), "all");
+        let limit = names(
+            [&*self.limit]
+                .into_iter()
+                .filter(|it| !it.is_empty())
+                .collect(),
+            "none",
+        );
+        let active = if self.active { "" } else { " inactive" };
+        format!("roles {roles} shops {shops} limit {limit}{active}")
+    }
+
     fn limit(&self) -> Result<Option<u64>, ()> {
         match &*self.limit {
             "" => Ok(None),
@@ -308,5 +359,6 @@ async fn page(
             .filter(|count| *count > 0)
             .map(|count| fill(w.forget_passkeys_lead, &[&count.to_string()])),
         locked: operator.is_some_and(|one| one.locked_until(now).is_some()),
+        own: Own::of(visitor),
     }))
 }

@@ -30,9 +30,20 @@ impl House {
     }
 
     async fn act(&self, cookie: &str, name: &str, form: &str) -> Answer {
-        self.form(&format!("/settings/operators/{name}"), cookie, form)
+        let form = format!("{form}{}", own());
+        self.form(&format!("/settings/operators/{name}"), cookie, &form)
             .await
     }
+
+    async fn add(&self, cookie: &str, form: &str) -> Answer {
+        let form = format!("{form}{}", own());
+        self.form("/settings/add-operator", cookie, &form).await
+    }
+}
+
+/// What whoever changes somebody shows of themselves.
+fn own() -> String {
+    format!("&own={}", PASSWORD.replace(' ', "+"))
 }
 
 /// How an operator stands, without what changes by itself.
@@ -53,7 +64,7 @@ async fn an_operator_is_added_with_what_they_may_do() {
         "name=%EA%B9%80+%EB%8C%80%EB%A6%AC&role=key_in&role=cancel&shop=main&limit=1,000,000&password={}",
         PASSWORD.replace(' ', "+")
     );
-    let answer = house.form("/settings/add-operator", &cookie, &form).await;
+    let answer = house.add(&cookie, &form).await;
     let page = "/settings/operators/%EA%B9%80%20%EB%8C%80%EB%A6%AC";
     assert_eq!(
         (answer.status, answer.header("location")),
@@ -114,7 +125,7 @@ async fn what_is_not_taken_is_said_and_what_was_typed_stays() {
     ] {
         let password = password.replace(' ', "+");
         let form = format!("name={name}&role=close&limit={limit}&password={password}&active=yes");
-        let answer = house.form("/settings/add-operator", &cookie, &form).await;
+        let answer = house.add(&cookie, &form).await;
         assert_eq!(answer.status, 422, "{why}");
         assert_eq!(problem(&answer.text).unwrap(), why);
         assert_eq!(value(&answer.text, "limit").as_deref(), Some(limit));
@@ -303,11 +314,7 @@ async fn a_form_that_is_none_changes_nobody() {
         assert_eq!(stands(&house.operator("looker").await), before, "{form}");
     }
     let answer = house
-        .form(
-            "/settings/add-operator",
-            &cookie,
-            "name=new&role=king&password=another+horse+battery",
-        )
+        .add(&cookie, "name=new&role=king&password=another+horse+battery")
         .await;
     assert_eq!(answer.status, 400);
     assert_eq!(house.access.operators().await.unwrap().len(), 5);
@@ -381,7 +388,7 @@ async fn a_name_is_never_markup() {
         "name=%3Cb%3E%22x%2F%3F&password={}",
         PASSWORD.replace(' ', "+")
     );
-    let answer = house.form("/settings/add-operator", &cookie, &form).await;
+    let answer = house.add(&cookie, &form).await;
     let page = answer.header("location").unwrap().to_owned();
     let text = house.page("GET", &page, &cookie).await;
     assert_eq!(text.status, 200, "{page}");
@@ -390,4 +397,69 @@ async fn a_name_is_never_markup() {
         assert!(text.contains("&#60;b&#62;&#34;x/?") && !text.contains("<b>"));
     }
     assert_eq!(house.form(&page, &cookie, "act=sessions").await.status, 303);
+}
+
+#[tokio::test]
+async fn whoever_finds_an_open_screen_changes_nobody() {
+    let (house, cookie) = house().await;
+    let theirs = house.english("looker").await;
+    house.codes_for(&theirs).await;
+    let before = stands(&house.operator("looker").await);
+    let count = house.access.operators().await.unwrap().len();
+    for own in ["", "&own=", "&own=another+horse+battery"] {
+        for form in [
+            "act=save&role=administer&active=yes",
+            "act=password&password=another+horse+battery",
+            "act=codes",
+            "act=passkeys",
+        ] {
+            let form = format!("{form}{own}");
+            let answer = house
+                .form("/settings/operators/looker", &cookie, &form)
+                .await;
+            assert_eq!(answer.status, 422, "{form}");
+            let said = problem(&answer.text).unwrap();
+            assert!(
+                said.contains("not right") || said.contains("Too many"),
+                "{said}"
+            );
+            assert_eq!(stands(&house.operator("looker").await), before, "{form}");
+        }
+        let new = format!("name=new&role=administer&password=another+horse+battery{own}");
+        let answer = house.form("/settings/add-operator", &cookie, &new).await;
+        assert_eq!(answer.status, 422);
+        assert_eq!(house.access.operators().await.unwrap().len(), count);
+        // What is tried in between does not count here.
+        house.change("administer", Operator::unlock).await;
+    }
+}
+
+#[tokio::test]
+async fn the_audit_tells_what_was_changed() {
+    let (house, cookie) = house().await;
+    let form = "act=save&role=close&role=cancel&shop=main&limit=5000&active=yes";
+    house.act(&cookie, "looker", form).await;
+    house.act(&cookie, "looker", "act=unlock").await;
+    house
+        .act(
+            &cookie,
+            "looker",
+            "act=password&password=another+horse+battery",
+        )
+        .await;
+    house.access.flush().await;
+    let filter = sugi_store::DeedFilter {
+        subject: Some("looker".into()),
+        ..sugi_store::DeedFilter::default()
+    };
+    let deeds = house.engine.store().deeds(&filter).await.unwrap();
+    let outcomes: Vec<_> = deeds.iter().map(|row| row.deed.outcome.as_str()).collect();
+    assert_eq!(
+        outcomes,
+        [
+            "303 password",
+            "303 unlock",
+            "303 roles cancel,close shops main limit 5000"
+        ]
+    );
 }

@@ -4,9 +4,14 @@ use sugi_access::{AccessError, Operator, Role, Rules};
 use sugi_webhooks::{Line, Webhook, Webhooks};
 
 use crate::{
-    house::House,
+    house::{House, PASSWORD},
     page::{between, plain, problem, ticked, value},
 };
+
+/// What whoever adds one shows of themselves.
+fn own() -> String {
+    format!("&own={}", PASSWORD.replace(' ', "+"))
+}
 
 const URL: &str = "https%3A%2F%2Fshop.example.com%2Fsugi";
 
@@ -19,7 +24,7 @@ async fn all(house: &House) -> Vec<Webhook> {
 async fn add(house: &House, cookie: &str, fields: &str) -> (String, String) {
     let form = house.page("GET", "/settings/add-webhook", cookie).await;
     let key = value(&form.text, "key").unwrap();
-    let sent = format!("key={key}&{fields}");
+    let sent = format!("key={key}&{fields}{}", own());
     let page = house.form("/settings/add-webhook", cookie, &sent).await;
     assert_eq!(page.status, 200, "{page:?}");
     let there = between(&page.text, "href=\"/settings/webhooks/", "\"")[0].to_owned();
@@ -36,10 +41,15 @@ async fn one_is_added_and_its_secret_shown_once() {
     let cookie = house.english("administer").await;
     let form = house.page("GET", "/settings/add-webhook", &cookie).await;
     let key = value(&form.text, "key").unwrap();
-    let sent = format!("key={key}&url={URL}&type=payment.approved&type=payment.void&shop=main");
+    let wanted = format!("key={key}&url={URL}&type=payment.approved&type=payment.void&shop=main");
+    let sent = format!("{wanted}{}", own());
     let page = house.form("/settings/add-webhook", &cookie, &sent).await;
     let secret_shown = secret(&page.text).to_owned();
     assert!(secret_shown.starts_with("whsec_"));
+    // Whoever finds an open screen adds none.
+    let page = house.form("/settings/add-webhook", &cookie, &wanted).await;
+    assert_eq!(page.status, 422);
+    assert!(problem(&page.text).unwrap().contains("not right"));
     // Sent twice it is the same one.
     let again = house.form("/settings/add-webhook", &cookie, &sent).await;
     assert_eq!(secret(&again.text), secret_shown);
@@ -105,7 +115,7 @@ async fn what_is_wrong_is_said_and_what_was_typed_stays() {
 async fn without_a_secret_of_the_installation_it_says_what_to_do() {
     let house = House::with_only(Rules::default()).await;
     let cookie = house.english("administer").await;
-    let sent = format!("key=k&url={URL}");
+    let sent = format!("key=k&url={URL}{}", own());
     let page = house.form("/settings/add-webhook", &cookie, &sent).await;
     assert!(problem(&page.text).unwrap().contains("run sugi init"));
 }

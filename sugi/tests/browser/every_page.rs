@@ -230,6 +230,8 @@ async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -
     url.send_keys("https://shop.example.com/sugi")
         .await
         .unwrap();
+    let own = browser.find(By::Name("own")).await.unwrap();
+    own.send_keys(house.password()).await.unwrap();
     keys(browser, "\u{e007}").await;
     house.until(browser, By::Css("section code")).await;
     found.extend(look(browser, axe, &format!("webhook-secret-{lang}")).await);

@@ -17,7 +17,10 @@ use super::{WebhookWords, address, name, said};
 use crate::{
     Pages,
     form::Form,
-    settings::refused,
+    settings::{
+        own::{self, Own},
+        refused,
+    },
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::Visitor,
@@ -33,6 +36,7 @@ struct Page {
     url: String,
     types: Vec<(&'static str, &'static str, bool)>,
     shops: Vec<(String, bool)>,
+    own: Own,
 }
 
 #[derive(Template)]
@@ -92,6 +96,10 @@ pub(crate) async fn add(
             return Ok(refused(page.await?));
         }
     };
+    if let Some(problem) = own::answered(&pages, &visitor, &form).await? {
+        let page = page(&pages, &visitor, wanted, Some(problem));
+        return Ok(refused(page.await?));
+    }
     let new = NewWebhook {
         key: Some((format!("operator:{}", me.name), wanted.key.clone())),
         url,
@@ -161,5 +169,6 @@ async fn page(
         url: wanted.url,
         types: types.into(),
         shops,
+        own: Own::of(visitor),
     }))
 }

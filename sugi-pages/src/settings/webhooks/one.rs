@@ -2,11 +2,13 @@
 
 use askama::Template;
 use axum::{
+    Extension,
     extract::{Path, Query, State, rejection::QueryRejection},
     response::{IntoResponse as _, Redirect, Response},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
+use sugi_api::Did;
 use sugi_store::{DELIVERIES_MOST, Delivery, DeliveryState};
 use sugi_webhooks::Webhook;
 
@@ -96,7 +98,8 @@ pub(crate) async fn change(
             let wanted = event.filter(|event| webhook.wants(event));
             let event = wanted.ok_or(Trouble::NotFound)?;
             webhooks.tell_again(&webhook, &event).await?;
-            return Ok(Redirect::to(&address(&webhook.id)).into_response());
+            let did = Extension(Did(format!("again evt_{}", event.n)));
+            return Ok((did, Redirect::to(&address(&webhook.id))).into_response());
         }
         "secret" => {
             let scope = format!("operator:{}", visitor.operator().name);
@@ -106,25 +109,29 @@ pub(crate) async fn change(
             {
                 Ok((secret, _)) => {
                     let shell = Shell::around(&pages, &visitor, Part::Settings, w.one).await?;
-                    return Ok(html(&SecretPage {
+                    let page = html(&SecretPage {
                         shell,
                         w,
                         secret: secret.as_str().to_owned(),
                         url: webhook.url.to_string(),
                         both: true,
                         back: address(&webhook.id),
-                    }));
+                    });
+                    return Ok((Extension(Did("secret".into())), page).into_response());
                 }
                 Err(why) => (said(why, w)?.to_owned(), "bad"),
             }
         }
         "remove" => {
             webhooks.remove(&webhook.id).await?;
-            return Ok(Redirect::to("/settings").into_response());
+            let did = Extension(Did("removed".into()));
+            return Ok((did, Redirect::to("/settings")).into_response());
         }
         _ => return Err(Trouble::BadForm),
     };
-    page(&pages, &visitor, &webhook, &Ask::default(), Some(notice)).await
+    let ask = Ask::default();
+    let page = page(&pages, &visitor, &webhook, &ask, Some(notice)).await?;
+    Ok((Extension(Did(form.get("act").to_owned())), page).into_response())
 }
 
 /// A webhook that the visitor may see: one that tells of no shop but theirs.

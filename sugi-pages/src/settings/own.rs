@@ -1,0 +1,39 @@
+//! Who it is that changes something, asked once more: whoever finds an open screen must not make themselves
+//! somebody at it.
+
+use crate::{Pages, account, form::Form, lang::words, trouble::Trouble, visitor::Visitor};
+
+words! {
+    /// The question.
+    OwnWords {
+        password "내 비밀번호" "Your own password"
+        code "내 일회용 코드" "Your one-time code"
+        hint "열린 화면을 발견한 다른 사람이 바꿀 수 없도록 한 번 더 확인합니다." "Asked once more, so that whoever finds an open screen changes nothing."
+    }
+}
+
+/// The part of a form that asks.
+pub(super) struct Own {
+    pub(super) w: &'static OwnWords,
+    /// Whether a code is wanted besides the password.
+    pub(super) code: bool,
+}
+
+impl Own {
+    pub(super) fn of(visitor: &Visitor) -> Self {
+        Self {
+            w: OwnWords::of(visitor.lang),
+            code: visitor.operator().has_codes(),
+        }
+    }
+}
+
+/// What is wrong with the answer, if anything is.
+pub(super) async fn answered(
+    pages: &Pages,
+    visitor: &Visitor,
+    form: &Form,
+) -> Result<Option<&'static str>, Trouble> {
+    let (password, code) = (form.secret("own"), form.get("own_code"));
+    account::shown_again(pages, visitor, password, code).await
+}
