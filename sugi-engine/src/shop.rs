@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     brake::{Brake, BrakeRule},
     currencies::Currencies,
+    merchant::Merchant,
     sale::PayError,
     velocity::{Counted, LimitBy, TooFast, Velocity, VelocityNow, VelocityRule, Who},
 };
@@ -31,6 +32,8 @@ pub struct Shop {
     /// How much of a call's life is not the call's own: what the ledger and the scheduler may take
     /// between writing an intent and acting on it.
     pub margin: SignedDuration,
+    /// Who sells, for slips.
+    pub merchant: Merchant,
     /// What new sales have to pass.
     pub(crate) gate: Arc<Gate>,
     /// A look-up by order number has found an order that was known to exist: only then can its "not
@@ -218,6 +221,7 @@ impl Shop {
             contract,
             policy,
             margin,
+            merchant: Merchant::default(),
             gate: Arc::new(Gate::new(limits)),
             lookup_works: Arc::default(),
         }

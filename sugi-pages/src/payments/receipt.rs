@@ -8,7 +8,7 @@ use axum::{
 use nhn_kcp::TaxSplit;
 use sugi_access::Role;
 use sugi_core::{Payment, State as Stands, Status};
-use sugi_engine::clock;
+use sugi_engine::{Merchant, clock};
 
 use super::{find, notice::Notice, show::Back};
 use crate::{
@@ -27,6 +27,10 @@ words! {
         print "인쇄" "Print"
         back "결제로 돌아가기" "Back to the payment"
         merchant "가맹점" "Merchant"
+        business_no "사업자등록번호" "Registration number"
+        representative "대표자" "Representative"
+        address "주소" "Address"
+        phone "전화" "Phone"
         site "KCP 상점코드" "KCP site code"
         order "주문번호" "Order number"
         product "상품명" "Product"
@@ -88,7 +92,8 @@ pub(super) struct Slip {
     pub(super) lines: Vec<(&'static str, String)>,
     pub(super) sums: Vec<(&'static str, String)>,
     pub(super) test: bool,
-    shop: String,
+    /// What the merchant is called.
+    merchant: String,
 }
 
 impl Slip {
@@ -97,20 +102,26 @@ impl Slip {
         let shops = pages.access().engine().shops();
         let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
         let site = shop.map(|shop| shop.client.site_code());
+        let merchant = shop.map(|shop| shop.merchant.clone()).unwrap_or_default();
+        let name = merchant.name.clone();
         Self {
             w,
             state: words::state(lang, payment.status()),
             stamp: payment.status() != Status::Approved,
-            lines: lines(w, payment, site.map(ToString::to_string)),
+            lines: [
+                who_sells(w, payment, merchant, site.map(ToString::to_string)),
+                what_is_sold(w, payment),
+            ]
+            .concat(),
             sums: sums(lang, w, payment),
             test: site.is_some_and(nhn_kcp::SiteCode::is_test),
-            shop: payment.request.shop.to_string(),
+            merchant: name.unwrap_or_else(|| payment.request.shop.to_string()),
         }
     }
 
     /// What a letter with it is about.
     pub(super) fn subject(&self) -> String {
-        format!("[{}] {}", self.shop, self.w.title)
+        format!("[{}] {}", self.merchant, self.w.title)
     }
 }
 
@@ -161,11 +172,33 @@ pub(super) fn has_slip(payment: &Payment) -> bool {
     )
 }
 
-fn lines(
+fn who_sells(
     w: &'static ReceiptWords,
     payment: &Payment,
+    merchant: Merchant,
     site: Option<String>,
 ) -> Vec<(&'static str, String)> {
+    let name = merchant
+        .name
+        .unwrap_or_else(|| payment.request.shop.to_string());
+    let all = [
+        (w.merchant, Some(name)),
+        (w.business_no, merchant.business_no),
+        (w.representative, merchant.representative),
+        (w.address, merchant.address),
+        (w.phone, merchant.phone),
+        (w.site, site),
+    ];
+    there(all)
+}
+
+/// What is there of all that could be.
+fn there<const N: usize>(all: [(&'static str, Option<String>); N]) -> Vec<(&'static str, String)> {
+    let there = |(name, text): (_, Option<String>)| text.map(|text| (name, text));
+    all.into_iter().filter_map(there).collect()
+}
+
+fn what_is_sold(w: &'static ReceiptWords, payment: &Payment) -> Vec<(&'static str, String)> {
     let (request, order) = (&payment.request, &payment.request.order);
     let approval = payment.approval();
     let months = match order.installments.months() {
@@ -177,8 +210,6 @@ fn lines(
     let acquirer = approval.and_then(|approval| approval.acquirer.as_ref());
     let app_time = approval.and_then(|approval| approval.app_time);
     let all = [
-        (w.merchant, Some(request.shop.to_string())),
-        (w.site, site),
         (w.order, Some(request.order_no.to_string())),
         (
             w.product,
@@ -199,8 +230,7 @@ fn lines(
         ),
         (w.tno, approval.map(|approval| approval.tno.to_string())),
     ];
-    let there = |(name, text): (_, Option<String>)| text.map(|text| (name, text));
-    all.into_iter().filter_map(there).collect()
+    there(all)
 }
 
 fn sums(lang: Lang, w: &'static ReceiptWords, payment: &Payment) -> Vec<(&'static str, String)> {

@@ -1,6 +1,7 @@
 //! The slip to print.
 
 use serde_json::json;
+use sugi_engine::Merchant;
 
 use crate::house::House;
 
@@ -62,6 +63,37 @@ async fn it_has_what_a_sales_slip_has() {
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
+}
+
+#[tokio::test]
+async fn it_says_who_sells() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let slip = format!("{}/receipt", house.approved("A-1", 1_004).await);
+    let said = Merchant {
+        name: Some("가게 <&> 하나".into()),
+        business_no: Some("123-45-67891".into()),
+        representative: Some("홍길동".into()),
+        address: Some("세종대로 110".into()),
+        phone: Some("02-120".into()),
+    };
+    let shops = house.engine.shops();
+    house.engine.set_shops(shops.iter().map(|shop| {
+        let mut shop = (**shop).clone();
+        shop.merchant = said.clone();
+        shop
+    }));
+    let page = kim.page(&slip).await;
+    for text in [
+        "가게 &#60;&#38;&#62; 하나",
+        "123-45-67891",
+        "홍길동",
+        "세종대로 110",
+        "02-120",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("<dd>main</dd>"));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     cli::{Failure, serve},
-    config::{self, Config, ContractConfig, Seconds, ShopConfig},
+    config::{self, Config, ContractConfig, MerchantConfig, Seconds, ShopConfig},
     print,
 };
 
@@ -135,6 +135,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
         let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
         Ok::<_, Failure>(ShopConfig {
             seconds: seconds.clone(),
+            merchant: MerchantConfig::of_demo(),
             ..shop
         })
     };

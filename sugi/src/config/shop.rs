@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sugi_core::{Policy, ShopId};
 use sugi_engine::{BadCurrencies, Contract, Currencies, Limits, Shop};
 
-use super::{secret_file, velocity::VelocityConfig};
+use super::{merchant::MerchantConfig, secret_file, velocity::VelocityConfig};
 use crate::cli::Failure;
 
 /// One shop.
@@ -32,12 +32,19 @@ pub(crate) struct ShopConfig {
     /// A file that holds the key's password; relative to the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key_password_file: Option<PathBuf>,
+    /// Who sells, for slips.
+    #[serde(default, skip_serializing_if = "is_nobody")]
+    pub(crate) merchant: MerchantConfig,
     #[serde(default)]
     pub(crate) contract: ContractConfig,
     #[serde(default)]
     pub(crate) seconds: Seconds,
     #[serde(default)]
     pub(crate) velocity: VelocityConfig,
+}
+
+fn is_nobody(merchant: &MerchantConfig) -> bool {
+    *merchant == MerchantConfig::default()
 }
 
 /// What the shop's contract with KCP has.
@@ -220,7 +227,7 @@ impl ShopConfig {
         let client = Client::builder(self.site_cd.clone(), credentials, gateway)
             .timeouts(times)
             .build();
-        Ok(Shop::new(
+        let mut shop = Shop::new(
             id.clone(),
             client.map_err(|why| failed(&why))?,
             times,
@@ -228,7 +235,9 @@ impl ShopConfig {
             contract,
             policy,
             &limits,
-        ))
+        );
+        shop.merchant = self.merchant.open().map_err(|why| failed(&why))?;
+        Ok(shop)
     }
 }
 
@@ -266,6 +275,7 @@ impl ShopConfig {
             key: dir.join("splPrikeyPKCS8.pem"),
             key_password: Some(ours.key_password.clone()),
             key_password_file: None,
+            merchant: MerchantConfig::default(),
             contract,
             seconds: Seconds::default(),
             velocity: VelocityConfig::of_sandbox(),
