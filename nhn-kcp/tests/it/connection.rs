@@ -16,9 +16,10 @@ fn a_tno() -> Tno {
 
 #[tokio::test]
 async fn a_refused_connection_is_not_sent() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // A port that is taken, so that nobody else gets it, and that nobody listens on.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
     let client = raw::client(&url, patient()).await;
     let error = client.approve(sale("A-1", 1000)).await.unwrap_err();
     assert!(

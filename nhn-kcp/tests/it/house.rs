@@ -70,6 +70,17 @@ pub(crate) fn credentials_of(sandbox: &Sandbox) -> Credentials {
     Credentials::from_pem(cert, key, &made.key_password).unwrap()
 }
 
+/// Waits until the sandbox has come so far.
+pub(crate) async fn until(seen: impl Fn() -> bool) {
+    let wait = async {
+        while !seen() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_mins(1), wait).await;
+    assert!(waited.is_ok(), "not seen within a minute");
+}
+
 pub(crate) fn today() -> Date {
     date(2026, 11, 23)
 }

@@ -6,7 +6,7 @@ use nhn_kcp::{
     TransactionState,
 };
 
-use crate::house::{House, full, inquiry, partial, sale, won};
+use crate::house::{House, full, inquiry, partial, sale, until, won};
 
 /// What an approval under a fault has to end in.
 enum Expected {
@@ -157,7 +157,10 @@ async fn cancels() {
             .sandbox
             .fault(Fault::new(kind.clone()).on(Operation::Cancel))
             .unwrap();
+        let before = house.sandbox.messages().len();
         let answer = client.cancel(&partial(&tno, 1000, 1004)).await;
+        // Who did not wait for it may be here before it is carried out.
+        until(|| house.sandbox.messages().len() > before).await;
         let left = house
             .sandbox
             .books()

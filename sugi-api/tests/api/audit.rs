@@ -1,12 +1,11 @@
 //! What is asked for stands in the audit: who, what, of what, how it ended, from where.
 
-use kcp_sandbox::FaultKind;
 use serde_json::json;
 use sugi_store::DeedFilter;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::{
-    house::{House, KEY_READ, sale},
+    house::{House, KEY_READ, held, sale, until},
     http::Request,
 };
 
@@ -88,27 +87,25 @@ async fn strangers_do_not_fill_it() {
 #[tokio::test]
 async fn who_hangs_up_is_written_down_too() {
     let house = House::new().await;
-    house.fault(FaultKind::LateAnswer {
-        delay_ms: 400,
-        books_delay_ms: 0,
-    });
+    house.fault(held());
     let request = house.post("/v1/payments", "A-1", &sale("A-1"));
     let all = format!("{}{}", request.head(), sale("A-1"));
     let mut stream = TcpStream::connect(house.address).await.unwrap();
     stream.write_all(all.as_bytes()).await.unwrap();
-    while house.approvals("A-1") == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("it is on the line", async || house.approvals("A-1") == 1).await;
     drop(stream);
-    for _ in 0..1_000 {
+    hung_up(&house).await;
+}
+
+/// Waits until the service has noticed that whoever asked for a sale is gone.
+pub(crate) async fn hung_up(house: &House) {
+    until("who hung up is written down", async || {
         // The service notices in its own time; meanwhile it has something else to do.
         house.get("/healthz").await;
-        let hung_up = "key:back end | POST /v1/payments |  | hung up | 127.0.0.1";
-        if told(&house).await.iter().any(|line| line == hung_up) {
-            return;
-        }
-    }
-    panic!("{:?}", told(&house).await);
+        let line = "key:back end | POST /v1/payments |  | hung up | 127.0.0.1";
+        told(house).await.iter().any(|told| told == line)
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -19,7 +19,14 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::http::{Answer, Request};
 
 /// Long enough for everything that is to come, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the shop waits for whatever is to come. A machine that stands still for a moment must not
+/// make an answer a lost one, nor a sale one that was held up.
+const AMPLE: Duration = Duration::from_secs(20);
+/// The quiet period.
+pub(crate) const QUIET: SignedDuration = SignedDuration::from_secs(1);
+/// What stays away until the sandbox's clock is moved so far. Further than the shop waits.
+pub(crate) const HELD: Duration = Duration::from_mins(10);
 pub(crate) const KEY: &str = "sk_test_everything";
 pub(crate) const KEY_READ: &str = "sk_test_read";
 pub(crate) const KEY_PAY: &str = "sk_test_pay";
@@ -46,17 +53,15 @@ pub(crate) struct Plan {
     pub(crate) currencies: Currencies,
     /// Where KCP is said to be; the sandbox unless told otherwise.
     pub(crate) kcp: Option<String>,
+    /// The engine's clock; the machine's unless told otherwise.
+    pub(crate) clock: Clock,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        let limits = Limits {
-            body_read: Duration::from_millis(300),
-            ..Limits::default()
-        };
         Self {
             order_lookup: true,
-            limits,
+            limits: Limits::default(),
             shop: ShopLimits {
                 brake: BrakeRule {
                     losses: 1_000,
@@ -67,6 +72,7 @@ impl Default for Plan {
             tax_split: false,
             currencies: Currencies::default(),
             kcp: None,
+            clock: Clock::real(),
         }
     }
 }
@@ -86,6 +92,18 @@ impl House {
         .await
     }
 
+    /// The same, and the engine's clock, which stands still until it is moved: what is to be seen before
+    /// a time cannot be seen too late.
+    pub(crate) async fn by_hand() -> (Self, Clock) {
+        let clock = Clock::by_hand(Clock::real().now());
+        let plan = Plan {
+            order_lookup: false,
+            clock: clock.clone(),
+            ..Plan::default()
+        };
+        (Self::with(plan).await, clock)
+    }
+
     pub(crate) async fn with(plan: Plan) -> Self {
         let sandbox = Sandbox::builder()
             .order_lookup(plan.order_lookup)
@@ -94,7 +112,7 @@ impl House {
             .unwrap();
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let engine = Engine::new(store, [shop(&sandbox, &plan)], Clock::real());
+        let engine = Engine::new(store, [shop(&sandbox, &plan)], plan.clock.clone());
         let rules = Rules {
             secret: Some(Secret::parse(&"7".repeat(64)).unwrap()),
             ..Rules::default()
@@ -247,17 +265,16 @@ fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
     let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
     let credentials = Credentials::from_pem(cert, key, &ours.key_password).unwrap();
     let gateway = Gateway::sandbox(plan.kcp.as_deref().unwrap_or(sandbox.url())).unwrap();
-    let millis = Duration::from_millis;
     let times = Timeouts {
-        connect: millis(500),
-        answer: millis(800),
-        idle: millis(500),
+        connect: AMPLE,
+        answer: AMPLE,
+        idle: Duration::from_millis(500),
     };
     let client = Client::builder(ours.site_cd.parse().unwrap(), credentials, gateway)
         .timeouts(times)
         .build();
     let policy = Policy {
-        quiet: SignedDuration::from_millis(1_000),
+        quiet: QUIET,
         order_lookup: plan.order_lookup,
         ladder: [0, 20, 50, 100, 200]
             .map(SignedDuration::from_millis)
@@ -268,7 +285,7 @@ fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
         "main".parse().unwrap(),
         client.unwrap(),
         times,
-        millis(400),
+        AMPLE,
         Contract {
             tax_split: plan.tax_split,
             currencies: plan.currencies.clone(),
@@ -277,6 +294,25 @@ fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
         policy,
         &plan.shop,
     )
+}
+
+/// Books at once, and does not answer before the sandbox's clock is moved.
+pub(crate) fn held() -> FaultKind {
+    FaultKind::LateAnswer {
+        delay_ms: HELD.as_secs() * 1_000,
+        books_delay_ms: 0,
+    }
+}
+
+/// Asks again and again until it is so.
+pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, asking).await;
+    assert!(waited.is_ok(), "waited in vain: {what}");
 }
 
 /// The sale of design and documentation: authenticated, of 1,004 won.

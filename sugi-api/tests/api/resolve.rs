@@ -4,7 +4,7 @@ use kcp_sandbox::FaultKind;
 use serde_json::{Value, json};
 
 use crate::{
-    house::{House, KEY},
+    house::{House, KEY, QUIET},
     http::Request,
 };
 
@@ -79,7 +79,7 @@ async fn with_its_number_it_can_be_kept() {
 
 #[tokio::test]
 async fn nobody_is_believed_on_their_word_alone() {
-    let house = House::without_lookup().await;
+    let (house, _stands_still) = House::by_hand().await;
     house.approved("A-0").await;
     let id = in_doubt(&house, "A-1", FaultKind::LoseAnswer).await;
     for tno in [&*house.tno("A-0"), "20990101000001"] {
@@ -111,16 +111,13 @@ async fn nobody_is_believed_on_their_word_alone() {
 
 #[tokio::test]
 async fn what_never_arrived_is_closed_after_the_quiet_period() {
-    let house = House::without_lookup().await;
+    let (house, clock) = House::by_hand().await;
     let id = in_doubt(&house, "A-1", FaultKind::LoseRequest).await;
-    let closed = loop {
-        let answer = house.resolve(&id, "r", &not_there()).await;
-        if answer.status != 409 {
-            break answer;
-        }
-        // What was refused did not use the key up.
-        answer.is_problem(409, "too_early");
-    };
+    let early = house.resolve(&id, "r", &not_there()).await;
+    early.is_problem(409, "too_early");
+    clock.advance(QUIET);
+    // What was refused did not use the key up.
+    let closed = house.resolve(&id, "r", &not_there()).await;
     assert_eq!(
         (closed.status, &closed.json["state"]),
         (200, &json!("void")),

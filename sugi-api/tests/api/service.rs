@@ -1,12 +1,11 @@
 //! The service itself: health, metrics, request ids, hanging up, stopping.
 
-use std::time::Duration;
-
 use kcp_sandbox::FaultKind;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
-    house::{House, PATIENCE, sale},
+    audit::hung_up,
+    house::{HELD, House, PATIENCE, held, sale, until},
     http::Answer,
 };
 
@@ -82,11 +81,8 @@ async fn every_answer_has_a_request_id() {
 #[tokio::test]
 async fn hanging_up_changes_nothing() {
     let house = House::new().await;
-    // The answer takes a while, and the caller is gone before it.
-    house.fault(FaultKind::LateAnswer {
-        delay_ms: 400,
-        books_delay_ms: 0,
-    });
+    // The answer is held until the caller is gone.
+    house.fault(held());
     let request = house.post("/v1/payments", "k", &sale("A-1"));
     let body = sale("A-1").to_string();
     let mut stream = TcpStream::connect(house.address).await.unwrap();
@@ -94,10 +90,10 @@ async fn hanging_up_changes_nothing() {
         .write_all(format!("{}{body}", request.head()).as_bytes())
         .await
         .unwrap();
-    while house.approvals("A-1") == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("it is on the line", async || house.approvals("A-1") == 1).await;
     drop(stream);
+    hung_up(&house).await;
+    house.sandbox.advance(HELD);
     let again = house
         .post("/v1/payments", "k", &sale("A-1"))
         .header("prefer", "wait=20")
@@ -115,26 +111,22 @@ async fn hanging_up_changes_nothing() {
 #[tokio::test]
 async fn a_stop_lets_open_requests_finish() {
     let mut house = House::new().await;
-    house.fault(FaultKind::LateAnswer {
-        delay_ms: 400,
-        books_delay_ms: 0,
-    });
+    house.fault(held());
     let request = house.post("/v1/payments", "k", &sale("A-1"));
     let paying = tokio::spawn(request.send());
-    while house.approvals("A-1") == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("it is on the line", async || house.approvals("A-1") == 1).await;
     let stopped = house.begin_stop();
+    until("nobody listens any more", async || {
+        TcpStream::connect(house.address).await.is_err()
+    })
+    .await;
+    house.sandbox.advance(HELD);
     let answer = paying.await.unwrap();
     assert_eq!(
         (answer.status, &answer.json["state"]),
         (201, &"approved".into())
     );
     assert_eq!(stopped.await.unwrap(), 0, "no connection was cut");
-    assert!(
-        TcpStream::connect(house.address).await.is_err(),
-        "nobody listens any more"
-    );
 }
 
 #[tokio::test]
@@ -153,7 +145,7 @@ async fn a_connection_that_stands_idle_does_not_hold_up_a_stop() {
         .unwrap()
         .unwrap();
     assert_eq!(stopped, 0);
-    let answer = tokio::time::timeout(Duration::from_secs(1), Answer::read(&mut idle))
+    let answer = tokio::time::timeout(PATIENCE, Answer::read(&mut idle))
         .await
         .unwrap();
     assert_eq!(answer.status, 200);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use kcp_sandbox::FaultKind;
 use sugi_core::{Event, Payment, PaymentId, Source, State, Status, VoidReason};
-use sugi_engine::{Outcome, Resolution, ResolveAsk, ResolveError, Resolved};
+use sugi_engine::{Outcome, Resolution, ResolveAsk, ResolveError};
 
-use crate::{House, PATIENCE, sale};
+use crate::{HELD, House, PATIENCE, QUIET, sale, until};
 
 impl House {
     /// Tells the engine what kim knows.
@@ -16,6 +17,13 @@ impl House {
         let taken = self.engine().resolve(id, ask).await?;
         assert!(!taken.before, "without a key everything is new");
         Ok(taken.payment)
+    }
+
+    /// How often KCP was asked what became of a payment.
+    async fn looks(&self, id: &PaymentId) -> usize {
+        let journal = self.engine().store().journal(id).await.unwrap();
+        let looked = |event: &Event| matches!(event, Event::Looked(_));
+        journal.iter().filter(|row| looked(&row.event)).count()
     }
 }
 
@@ -44,12 +52,13 @@ async fn a_caller_who_still_waits_keeps_the_sale() {
 
 #[tokio::test]
 async fn a_caller_whose_patience_ends_gets_the_truth_so_far() {
-    let house = House::with(false).await;
+    let house = House::by_hand(false).await;
     house.fault(FaultKind::LoseRequest);
     let Outcome::Begun(ticket) = house.engine().pay(sale("A-1", 1004)).await.unwrap() else {
         panic!()
     };
-    let payment = ticket.last_word(Duration::from_millis(100)).await;
+    ticket.first_word().await;
+    let payment = ticket.last_word(Duration::ZERO).await;
     assert_eq!(payment.status(), Status::InDoubt);
     close_as_absent(&house, &payment.id).await;
     house.agrees().await;
@@ -83,9 +92,8 @@ async fn a_lost_request_is_void_only_after_the_quiet_period() {
     let Event::Looked(look) = &last_look.event else {
         unreachable!()
     };
-    let quiet = jiff::SignedDuration::from_millis(1_000);
     assert!(
-        look.asked_at.duration_since(lost) >= quiet,
+        look.asked_at.duration_since(lost) >= QUIET,
         "the look that proved it came too early"
     );
     house.agrees().await;
@@ -135,7 +143,7 @@ async fn a_contradiction_is_reversed_even_if_the_caller_waits() {
 
 #[tokio::test]
 async fn a_person_closes_it_with_the_number_and_kcp_has_to_confirm() {
-    let house = House::with(false).await;
+    let house = House::by_hand(false).await;
     let other = house.pay("A-0").await;
     house.fault(FaultKind::LoseAnswer);
     let payment = house.pay("A-1").await;
@@ -207,13 +215,20 @@ async fn a_person_says_reverse_and_it_is_reversed() {
 #[tokio::test]
 async fn an_approval_that_lands_late_is_not_missed() {
     // The request is held up inside KCP past our patience, and books itself later.
-    let house = House::new().await;
-    house.fault(FaultKind::LateAnswer {
-        delay_ms: 1_500,
-        books_delay_ms: 900,
-    });
+    let house = House::by_hand(true).await;
+    house.hasty().await;
+    house.fault(held_with_its_books());
     let payment = house.pay("A-1").await;
     assert_eq!(payment.status(), Status::InDoubt);
+    until("a look that finds nothing", async || {
+        house.looks(&payment.id).await > 0
+    })
+    .await;
+    assert_eq!(house.approvals("A-1"), 0);
+    house.sandbox.advance(HELD);
+    until("the late approval", async || house.approvals("A-1") > 0).await;
+    // Time for the next look, and not yet for the end of the quiet period.
+    house.clock.advance(QUIET / 2);
     assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed);
     assert_eq!(house.approvals("A-1"), 1);
     house.agrees().await;
@@ -221,20 +236,19 @@ async fn an_approval_that_lands_late_is_not_missed() {
 
 #[tokio::test]
 async fn money_that_turns_up_after_a_payment_was_closed_opens_it_again() {
-    let house = House::with(false).await;
+    let house = House::by_hand(false).await;
+    house.hasty().await;
     // KCP breaks its word: the approval books itself long after the quiet period.
-    house.fault(FaultKind::LateAnswer {
-        delay_ms: 4_000,
-        books_delay_ms: 3_000,
-    });
+    house.fault(held_with_its_books());
     let payment = house.pay("A-1").await;
     close_as_absent(&house, &payment.id).await;
-    let tno = loop {
-        match house.sandbox.books_of("A-1").transactions.first() {
-            Some(late) => break late.tno.parse().unwrap(),
-            None => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    };
+    assert_eq!(house.approvals("A-1"), 0);
+    house.sandbox.advance(HELD);
+    until("the late approval", async || house.approvals("A-1") > 0).await;
+    let tno = house.sandbox.books_of("A-1").transactions[0]
+        .tno
+        .parse()
+        .unwrap();
     let what = Resolution::Live {
         tno,
         note: "settlement file".into(),
@@ -245,34 +259,48 @@ async fn money_that_turns_up_after_a_payment_was_closed_opens_it_again() {
     house.agrees().await;
 }
 
-/// Says that it is not there, as soon as that counts.
-async fn close_as_absent(house: &House, id: &sugi_core::PaymentId) {
-    loop {
-        let what = Resolution::Absent {
-            note: "not on the partner site".into(),
-        };
-        match house.resolve(id, what).await {
-            Err(ResolveError::TooEarly(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
-            closed => break assert_eq!(closed.unwrap().status(), Status::Void),
-        }
+/// Neither books nor answers before the sandbox's clock is moved.
+fn held_with_its_books() -> FaultKind {
+    let ms = HELD.as_secs() * 1_000;
+    FaultKind::LateAnswer {
+        delay_ms: ms,
+        books_delay_ms: ms,
     }
+}
+
+/// Says that it is not there: too early to the last moment of the quiet period, and then it counts.
+async fn close_as_absent(house: &House, id: &PaymentId) {
+    let absent = || Resolution::Absent {
+        note: "not on the partner site".into(),
+    };
+    let moment = SignedDuration::from_micros(1);
+    house.clock.advance(QUIET - moment);
+    let early = house.resolve(id, absent()).await;
+    assert!(matches!(early, Err(ResolveError::TooEarly(_))), "{early:?}");
+    house.clock.advance(moment);
+    let closed = house.resolve(id, absent()).await;
+    assert_eq!(closed.unwrap().status(), Status::Void);
 }
 
 #[tokio::test]
 async fn a_lookup_that_finds_nothing_at_all_proves_nothing() {
     // The shop is said to have look-ups; its contract at KCP has not.
-    let mut house = House::with(false).await;
+    let mut house = House::by_hand(false).await;
     house.order_lookup = true;
     house.engine = None;
     house.open();
     house.pay("A-0").await;
     house.fault(FaultKind::LoseAnswer);
     let payment = house.pay("A-1").await;
-    assert_eq!(
-        house.engine().settle(Duration::from_secs(3)).await,
-        1,
-        "it goes on looking"
-    );
+    // Each time after the quiet period, when a look that finds nothing would otherwise be proof.
+    for _ in 0..5 {
+        let looks = house.looks(&payment.id).await;
+        house.clock.advance(QUIET * 2);
+        until("it goes on looking", async || {
+            house.looks(&payment.id).await > looks
+        })
+        .await;
+    }
     let still = house
         .engine()
         .store()
@@ -367,7 +395,7 @@ async fn one_key_resolves_once_also_after_a_restart() {
 
 #[tokio::test]
 async fn one_key_attests_once_and_a_refusal_does_not_use_it_up() {
-    let house = House::with(false).await;
+    let house = House::by_hand(false).await;
     house.fault(FaultKind::LoseRequest);
     let id = house.pay("A-1").await.id;
     let ask = || {
@@ -376,12 +404,8 @@ async fn one_key_attests_once_and_a_refusal_does_not_use_it_up() {
     };
     let early = house.engine().resolve(&id, ask()).await;
     assert!(matches!(early, Err(ResolveError::TooEarly(_))), "{early:?}");
-    let taken: Resolved = loop {
-        match house.engine().resolve(&id, ask()).await {
-            Err(ResolveError::TooEarly(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
-            taken => break taken.unwrap(),
-        }
-    };
+    house.clock.advance(QUIET);
+    let taken = house.engine().resolve(&id, ask()).await.unwrap();
     assert!(!taken.before);
     assert!(house.engine().resolve(&id, ask()).await.unwrap().before);
     assert_eq!(told(&house, &id).await, 1);

@@ -3,7 +3,7 @@
 use kcp_sandbox::{CutAt, Fault, FaultKind, Operation};
 use sugi_core::Status;
 
-use crate::House;
+use crate::{House, held};
 
 fn faults() -> Vec<FaultKind> {
     vec![
@@ -25,10 +25,7 @@ fn faults() -> Vec<FaultKind> {
         },
         FaultKind::NoTno,
         FaultKind::WrongTno,
-        FaultKind::LateAnswer {
-            delay_ms: 1_200,
-            books_delay_ms: 0,
-        },
+        held(),
         FaultKind::DuplicateAnswer,
         FaultKind::Http500 { status: 500 },
         FaultKind::Reset,
@@ -61,6 +58,14 @@ fn before_and_after(kind: &FaultKind) -> &'static [bool] {
     }
 }
 
+/// Whether no whole answer comes, so that only the end of waiting ends the call.
+fn never_answers(kind: &FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::LateAnswer { .. } | FaultKind::SlowDrip { .. }
+    )
+}
+
 #[tokio::test]
 async fn at_the_approval() {
     let house = House::new().await;
@@ -71,8 +76,12 @@ async fn at_the_approval() {
                 .sandbox
                 .fault(Fault::new(kind.clone()).after_books(after_books))
                 .unwrap();
+            if never_answers(&kind) {
+                house.hasty().await;
+            }
             let order_no = format!("A-{n}-{after_books}");
             let payment = house.pay(&order_no).await;
+            house.patient().await;
             assert!(
                 !matches!(payment.status(), Status::Requested | Status::Approving),
                 "{kind:?}"
@@ -99,6 +108,9 @@ async fn at_a_cancel(amount: Option<u64>) {
     for (n, kind) in faults().into_iter().enumerate() {
         for &after_books in before_and_after(&kind) {
             let id = house.pay(&format!("A-{n}-{after_books}")).await.id;
+            if never_answers(&kind) {
+                house.hasty().await;
+            }
             house
                 .sandbox
                 .fault(
@@ -115,6 +127,7 @@ async fn at_a_cancel(amount: Option<u64>) {
                 "{kind:?} after_books={after_books}: {:#?}",
                 payment.state
             );
+            house.patient().await;
             house.sandbox.clear_faults();
         }
     }
@@ -125,6 +138,9 @@ async fn at_a_cancel(amount: Option<u64>) {
 async fn at_the_look_that_settles_a_lost_answer() {
     let house = House::new().await;
     for (n, kind) in faults().into_iter().enumerate() {
+        if never_answers(&kind) {
+            house.hasty().await;
+        }
         house.fault(FaultKind::LoseAnswer);
         house
             .sandbox
@@ -136,6 +152,7 @@ async fn at_the_look_that_settles_a_lost_answer() {
             Status::Reversed,
             "{kind:?}"
         );
+        house.patient().await;
         house.sandbox.clear_faults();
     }
     house.agrees().await;
@@ -145,6 +162,9 @@ async fn at_the_look_that_settles_a_lost_answer() {
 async fn at_the_reversal_of_a_lost_answer() {
     let house = House::new().await;
     for (n, kind) in faults().into_iter().enumerate() {
+        if never_answers(&kind) {
+            house.hasty().await;
+        }
         house.fault(FaultKind::LoseAnswer);
         house
             .sandbox
@@ -156,6 +176,7 @@ async fn at_the_reversal_of_a_lost_answer() {
             Status::Reversed,
             "{kind:?}"
         );
+        house.patient().await;
         house.sandbox.clear_faults();
     }
     house.agrees().await;

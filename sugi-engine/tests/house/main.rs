@@ -31,13 +31,24 @@ use sugi_engine::{BrakeRule, Contract, Engine, Limits, Outcome, Sale, Shop, cloc
 use sugi_store::{Filter, Store};
 
 /// Long enough for everything that is to come, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a shop waits for whatever is to come. A machine that stands still for a moment must not
+/// make an answer a lost one, nor a sale one that was held up.
+const AMPLE: Duration = Duration::from_secs(20);
+/// How long a hasty shop waits for an answer.
+const HASTE: Duration = Duration::from_millis(500);
+/// The quiet period.
+const QUIET: SignedDuration = SignedDuration::from_secs(1);
+/// What stays away until the sandbox's clock is moved so far. Further than any shop waits, and well
+/// within what two clocks may be apart.
+const HELD: Duration = Duration::from_mins(10);
 
 struct House {
     sandbox: Sandbox,
     engine: Option<Engine>,
     dir: tempfile::TempDir,
     order_lookup: bool,
+    clock: Clock,
     agreed: bool,
 }
 
@@ -48,6 +59,16 @@ impl House {
     }
 
     async fn with(order_lookup: bool) -> Self {
+        Self::at(order_lookup, Clock::real()).await
+    }
+
+    /// A house whose clock stands still until it is moved: what is to be seen before a time cannot be
+    /// seen too late.
+    async fn by_hand(order_lookup: bool) -> Self {
+        Self::at(order_lookup, Clock::by_hand(Clock::real().now())).await
+    }
+
+    async fn at(order_lookup: bool, clock: Clock) -> Self {
         let sandbox = Sandbox::builder()
             .order_lookup(order_lookup)
             .start()
@@ -59,6 +80,7 @@ impl House {
             engine: None,
             dir,
             order_lookup,
+            clock,
             agreed: false,
         };
         house.open();
@@ -67,37 +89,47 @@ impl House {
 
     fn open(&mut self) {
         let store = Store::open(self.dir.path()).unwrap();
-        self.engine = Some(Engine::new(store, [self.shop()], Clock::real()));
+        self.engine = Some(Engine::new(store, [self.shop()], self.clock.clone()));
+    }
+
+    /// Has the shop give answers up soon. Only where one never comes: whatever does come must not
+    /// depend on how fast this machine is.
+    async fn hasty(&self) {
+        self.rests().await;
+        self.engine()
+            .set_shops([self.shop_that_waits(HASTE, &no_gate())]);
+    }
+
+    /// Has the shop wait as long as it does from the start.
+    async fn patient(&self) {
+        self.rests().await;
+        self.engine().set_shops([self.shop()]);
     }
 
     /// The shop, with no gate in the way of what is tested.
     fn shop(&self) -> Shop {
-        let brake = BrakeRule {
-            losses: 1_000,
-            ..BrakeRule::default()
-        };
-        self.shop_with(&Limits {
-            brake,
-            ..Limits::default()
-        })
+        self.shop_with(&no_gate())
     }
 
     fn shop_with(&self, limits: &Limits) -> Shop {
+        self.shop_that_waits(AMPLE, limits)
+    }
+
+    fn shop_that_waits(&self, answer: Duration, limits: &Limits) -> Shop {
         let ours = self.sandbox.credentials();
         let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
         let credentials = Credentials::from_pem(cert, key, &ours.key_password).unwrap();
         let gateway = Gateway::sandbox(self.sandbox.url()).unwrap();
-        let millis = Duration::from_millis;
         let times = Timeouts {
-            connect: millis(500),
-            answer: millis(800),
-            idle: millis(500),
+            connect: AMPLE,
+            answer,
+            idle: Duration::from_millis(500),
         };
         let client = Client::builder(ours.site_cd.parse().unwrap(), credentials, gateway)
             .timeouts(times)
             .build();
         let policy = Policy {
-            quiet: SignedDuration::from_millis(1_000),
+            quiet: QUIET,
             order_lookup: self.order_lookup,
             ladder: [0, 20, 50, 100, 200]
                 .map(SignedDuration::from_millis)
@@ -108,7 +140,7 @@ impl House {
             "main".parse().unwrap(),
             client.unwrap(),
             times,
-            millis(400),
+            AMPLE,
             Contract {
                 tax_split: true,
                 ..Contract::default()
@@ -225,6 +257,36 @@ impl Drop for House {
             "a house was left without comparing ledger and books"
         );
     }
+}
+
+fn no_gate() -> Limits {
+    let brake = BrakeRule {
+        losses: 1_000,
+        ..BrakeRule::default()
+    };
+    Limits {
+        brake,
+        ..Limits::default()
+    }
+}
+
+/// Books at once, and does not answer before the sandbox's clock is moved.
+fn held() -> FaultKind {
+    FaultKind::LateAnswer {
+        delay_ms: HELD.as_secs() * 1_000,
+        books_delay_ms: 0,
+    }
+}
+
+/// Asks again and again until it is so.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, asking).await;
+    assert!(waited.is_ok(), "waited in vain: {what}");
 }
 
 /// An unauthenticated sale of some won.

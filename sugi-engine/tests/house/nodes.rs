@@ -1,22 +1,25 @@
 //! Two nodes on one PostgreSQL: one is killed under load, and the other takes over.
 
-use std::time::Duration;
-
+use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind};
 use sugi_core::Status;
 use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Resolution, ResolveAsk, clock::Clock};
 use sugi_store::{Filter, Store};
 
-use crate::{House, sale};
+use crate::{HELD, House, sale, until};
 
 #[test]
 fn one_is_killed_under_load_and_the_books_are_the_ledger() {
     let outside = tokio::runtime::Runtime::new().unwrap();
     let database = pg_for_tests::database();
-    let mut house = outside.block_on(House::new());
+    // The dead one's calls can last no longer once the clock is moved, and not a moment before.
+    let mut house = outside.block_on(House::by_hand(true));
     let node = async |house: &House| {
         let store = Store::connect(database.url()).await.unwrap();
-        Engine::new(store, [house.shop()], Clock::real())
+        let mut shop = house.shop();
+        // No pause between two tries: no time passes in between.
+        shop.policy.ladder = vec![SignedDuration::ZERO];
+        Engine::new(store, [shop], house.clock.clone())
     };
     house.engine = Some(outside.block_on(node(&house)));
     let survivor = house.engine().clone();
@@ -26,21 +29,14 @@ fn one_is_killed_under_load_and_the_books_are_the_ledger() {
         async move { survivor.run(async { drop(ended.await) }).await }
     });
 
-    // Some answers come late, some are lost, whoever asks.
-    house
-        .sandbox
-        .fault(
-            Fault::new(FaultKind::LateAnswer {
-                delay_ms: 400,
-                books_delay_ms: 200,
-            })
-            .times(20),
-        )
-        .unwrap();
-    house
-        .sandbox
-        .fault(Fault::new(FaultKind::LoseAnswer).times(10))
-        .unwrap();
+    // Of the doomed node's answers some never come, and some are lost.
+    let never = FaultKind::LateAnswer {
+        delay_ms: HELD.as_secs() * 1_000,
+        books_delay_ms: 200,
+    };
+    let fault = |kind, times| house.sandbox.fault(Fault::new(kind).times(times)).unwrap();
+    fault(never, 20);
+    fault(FaultKind::LoseAnswer, 10);
     let doomed = tokio::runtime::Runtime::new().unwrap();
     let begin = async |engine: &Engine, prefix: &str| {
         let mut tickets = Vec::new();
@@ -58,10 +54,14 @@ fn one_is_killed_under_load_and_the_books_are_the_ledger() {
     };
     doomed.block_on(async {
         let engine = node(&house).await;
-        let tickets = begin(&engine, "A").await;
-        // Some have ended, some are on the line.
-        tickets[29].first_word().await;
+        begin(&engine, "A").await;
+        until("KCP has booked all", async || {
+            house.sandbox.transaction_count() == 30
+        })
+        .await;
     });
+    // Of the survivor's, some are lost while the other dies.
+    fault(FaultKind::LoseAnswer, 5);
     let ours = outside.block_on(begin(&survivor, "B"));
     drop(doomed);
 
@@ -69,6 +69,15 @@ fn one_is_killed_under_load_and_the_books_are_the_ledger() {
         for ticket in ours {
             ticket.first_word().await;
         }
+        let on_the_line = Filter {
+            statuses: vec![Status::Approving],
+            limit: Filter::MOST,
+            ..Filter::default()
+        };
+        let cut_off = survivor.store().list(on_the_line).await.unwrap().payments;
+        assert_eq!(cut_off.len(), 20, "it died in the middle of them");
+        let call_life = survivor.shops()[0].policy.call_life;
+        house.clock.advance(call_life);
         nothing_is_open(&survivor).await;
         drop(end);
         running.await.unwrap();
@@ -179,18 +188,9 @@ async fn nothing_is_open(engine: &Engine) {
         limit: 1,
         ..Filter::default()
     };
-    for _ in 0..600 {
-        if engine
-            .store()
-            .list(filter.clone())
-            .await
-            .unwrap()
-            .payments
-            .is_empty()
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("payments that do not come to rest");
+    until("every payment comes to rest", async || {
+        let open = engine.store().list(filter.clone()).await.unwrap();
+        open.payments.is_empty()
+    })
+    .await;
 }

@@ -4,7 +4,7 @@ use kcp_sandbox::{Fault, FaultKind, Operation};
 use sugi_core::Status;
 use sugi_engine::{CancelAsk, Outcome};
 
-use crate::{House, sale};
+use crate::{House, held, sale, until};
 
 /// Ends the engine as a crash would: its tasks are gone, its journal is what it had written.
 fn crash(house: &mut House, runtime: tokio::runtime::Runtime) {
@@ -21,14 +21,13 @@ fn what_was_on_the_line_is_in_doubt_and_then_settled() {
         .enumerate()
     {
         let inside = tokio::runtime::Runtime::new().unwrap();
-        let slow = FaultKind::LateAnswer {
-            delay_ms: 600,
-            books_delay_ms: 0,
-        };
         if operation != Operation::Approve {
             house.fault(FaultKind::LoseAnswer);
         }
-        house.sandbox.fault(Fault::new(slow).on(operation)).unwrap();
+        house
+            .sandbox
+            .fault(Fault::new(held()).on(operation))
+            .unwrap();
         let before = house.sandbox.messages().len();
         let id = inside.block_on(async {
             let Outcome::Begun(ticket) = house
@@ -41,11 +40,11 @@ fn what_was_on_the_line_is_in_doubt_and_then_settled() {
             };
             ticket.id()
         });
-        // The call that is to be cut off has reached the sandbox; its answer is still far away.
+        // The call that is to be cut off has reached the sandbox, and its answer is held there.
         let calls = before + 1 + n;
-        while house.sandbox.messages().len() < calls {
-            std::thread::yield_now();
-        }
+        outside.block_on(until("the call is on the line", async || {
+            house.sandbox.messages().len() >= calls
+        }));
         crash(&mut house, inside);
 
         outside.block_on(async {
@@ -87,13 +86,9 @@ fn a_cancel_that_was_on_the_line_is_settled() {
 
     let inside = tokio::runtime::Runtime::new().unwrap();
     inside.block_on(async { house.open() });
-    let slow = FaultKind::LateAnswer {
-        delay_ms: 600,
-        books_delay_ms: 0,
-    };
     house
         .sandbox
-        .fault(Fault::new(slow).on(Operation::Cancel))
+        .fault(Fault::new(held()).on(Operation::Cancel))
         .unwrap();
     let before = house.sandbox.messages().len();
     inside.block_on(async {
@@ -107,9 +102,9 @@ fn a_cancel_that_was_on_the_line_is_settled() {
         };
         house.engine().cancel(&id, ask).await.unwrap();
     });
-    while house.sandbox.messages().len() == before {
-        std::thread::yield_now();
-    }
+    outside.block_on(until("the cancel is on the line", async || {
+        house.sandbox.messages().len() > before
+    }));
     crash(&mut house, inside);
 
     outside.block_on(async {

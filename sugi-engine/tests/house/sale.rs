@@ -1,11 +1,13 @@
 //! Sales that go as they should, and those that are refused before anything is sent.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind};
 use sugi_core::{Kind, State, Status};
-use sugi_engine::{BrakeRule, Currencies, Engine, Limits, Outcome, PayError, Sale, clock::Clock};
+use sugi_engine::{BrakeRule, Currencies, Engine, Limits, Outcome, PayError, Sale};
 
-use crate::{House, card, proof, sale};
+use crate::{HELD, House, card, held, proof, sale, until};
 
 #[tokio::test]
 async fn both_kinds_are_approved() {
@@ -266,11 +268,10 @@ async fn a_currency_that_the_contract_does_not_take_is_refused_before_anything_i
 #[tokio::test]
 async fn nobody_at_the_other_end_is_not_a_doubt() {
     let mut house = House::new().await;
-    // A port that nobody listens on: taken, and given back.
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // A port that is taken, so that nobody else gets it, and that nobody listens on.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = nobody.local_addr().unwrap();
     house.engine = None;
     let ours = house.sandbox.credentials();
     let key = nhn_kcp::Credentials::from_pem(
@@ -278,7 +279,7 @@ async fn nobody_at_the_other_end_is_not_a_doubt() {
         ours.key_pem.as_bytes(),
         &ours.key_password,
     );
-    let gateway = nhn_kcp::Gateway::sandbox(&format!("http://{nobody}")).unwrap();
+    let gateway = nhn_kcp::Gateway::sandbox(&format!("http://{address}")).unwrap();
     let client = nhn_kcp::Client::builder("T0000".parse().unwrap(), key.unwrap(), gateway)
         .build()
         .unwrap();
@@ -304,6 +305,28 @@ async fn nobody_at_the_other_end_is_not_a_doubt() {
 }
 
 #[tokio::test]
+async fn who_was_held_up_sends_nothing_any_more() {
+    let mut house = House::new().await;
+    house.engine = None;
+    let mut shop = house.shop();
+    // Whatever the ledger took is too long.
+    shop.margin = SignedDuration::ZERO;
+    let store = sugi_store::Store::open(house.dir.path()).unwrap();
+    house.engine = Some(Engine::new(store, [shop], house.clock.clone()));
+    let payment = house.pay("A-1").await;
+    assert!(
+        matches!(
+            &payment.state,
+            State::Void(sugi_core::VoidReason::NotSent { why }) if why.contains("held up")
+        ),
+        "{:?}",
+        payment.state
+    );
+    assert!(house.sandbox.messages().is_empty());
+    house.agrees().await;
+}
+
+#[tokio::test]
 async fn who_hangs_up_changes_nothing() {
     let house = House::new().await;
     let Outcome::Begun(ticket) = house.engine().pay(sale("A-1", 1004)).await.unwrap() else {
@@ -317,8 +340,8 @@ async fn who_hangs_up_changes_nothing() {
 
 #[tokio::test]
 async fn too_many_lost_answers_stop_new_sales_until_a_probe_is_answered() {
-    let mut house = House::new().await;
-    let (pause, brake) = (SignedDuration::from_millis(300), BrakeRule::default());
+    let mut house = House::by_hand(true).await;
+    let (pause, brake) = (SignedDuration::from_mins(5), BrakeRule::default());
     open_with(
         &mut house,
         &Limits {
@@ -342,19 +365,19 @@ async fn too_many_lost_answers_stop_new_sales_until_a_probe_is_answered() {
         matches!(refused, Err(PayError::Brake { .. })),
         "{refused:?}"
     );
-    let probe = loop {
-        match house.engine().pay(sale("B-1", 1004)).await {
-            Err(PayError::Brake { .. }) => tokio::task::yield_now().await,
-            Ok(Outcome::Begun(ticket)) => break ticket.first_word().await,
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(probe.status(), Status::Approved);
+    house.clock.advance(pause);
+    assert_eq!(house.pay("B-1").await.status(), Status::Approved);
     assert_eq!(
         house.pay("B-2").await.status(),
         Status::Approved,
         "an answer opens the way"
     );
+    // What was lost is looked for until that is proof.
+    until("the lost ones are void", async || {
+        house.clock.advance(crate::QUIET);
+        house.engine().settle(Duration::ZERO).await == 0
+    })
+    .await;
     house.agrees().await;
 }
 
@@ -368,11 +391,7 @@ async fn a_shop_has_only_so_many_sales_on_the_line() {
             ..Limits::default()
         },
     );
-    let slow = FaultKind::LateAnswer {
-        delay_ms: 300,
-        books_delay_ms: 0,
-    };
-    house.sandbox.fault(Fault::new(slow).times(4)).unwrap();
+    house.sandbox.fault(Fault::new(held()).times(4)).unwrap();
     let mut tickets = Vec::new();
     for n in 0..4 {
         let Outcome::Begun(ticket) = house
@@ -387,6 +406,11 @@ async fn a_shop_has_only_so_many_sales_on_the_line() {
     }
     let fifth = house.engine().pay(sale("A-4", 1004)).await;
     assert!(matches!(fifth, Err(PayError::Busy(_))), "{fifth:?}");
+    until("four on the line", async || {
+        house.sandbox.transaction_count() == 4
+    })
+    .await;
+    house.sandbox.advance(HELD);
     for ticket in tickets {
         assert_eq!(ticket.first_word().await.status(), Status::Approved);
     }
@@ -397,13 +421,16 @@ async fn a_shop_has_only_so_many_sales_on_the_line() {
 #[tokio::test]
 async fn stopping_cuts_no_approval_in_half() {
     let house = House::new().await;
-    house.fault(FaultKind::LateAnswer {
-        delay_ms: 300,
-        books_delay_ms: 0,
-    });
+    house.fault(held());
     let Outcome::Begun(ticket) = house.engine().pay(sale("A-1", 1004)).await.unwrap() else {
         panic!()
     };
+    until("it is on the line", async || house.approvals("A-1") == 1).await;
+    assert!(
+        house.engine().stop(Duration::ZERO).await > 0,
+        "nothing is waited for"
+    );
+    house.sandbox.advance(HELD);
     assert_eq!(house.engine().stop(crate::PATIENCE).await, 0);
     assert_eq!(
         ticket.first_word().await.status(),
@@ -421,5 +448,9 @@ async fn stopping_cuts_no_approval_in_half() {
 pub(crate) fn open_with(house: &mut House, limits: &Limits) {
     house.engine = None;
     let store = sugi_store::Store::open(house.dir.path()).unwrap();
-    house.engine = Some(Engine::new(store, [house.shop_with(limits)], Clock::real()));
+    house.engine = Some(Engine::new(
+        store,
+        [house.shop_with(limits)],
+        house.clock.clone(),
+    ));
 }

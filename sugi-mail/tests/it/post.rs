@@ -144,7 +144,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 stream.write_all(b"354 go on\r\n").await?;
                 loop {
                     let mut line = String::new();
-                    stream.read_line(&mut line).await?;
+                    if stream.read_line(&mut line).await? == 0 {
+                        return Ok(false);
+                    }
                     if line == ".\r\n" {
                         break;
                     }

@@ -2,9 +2,10 @@
 
 use kcp_sandbox::{FaultKind, Operation};
 use sugi_core::Status;
+use sugi_store::DeedFilter;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::house::{House, PATIENCE};
+use crate::house::{HELD, House, PATIENCE};
 
 #[tokio::test]
 async fn with_its_number_a_doubt_is_kept_or_reversed() {
@@ -83,8 +84,9 @@ async fn who_closes_the_browser_changes_nothing() {
     let kim = house.sign_in("kim").await;
     let doubt = house.in_doubt("A-1").await;
     let (key, tno) = (kim.form_key(&doubt).await, house.tno("A-1"));
+    // The answer is held until whoever asked is gone.
     let delay = FaultKind::LateAnswer {
-        delay_ms: 300,
+        delay_ms: HELD.as_secs() * 1_000,
         books_delay_ms: 0,
     };
     house.fault(delay, Operation::Inquire);
@@ -105,6 +107,25 @@ async fn who_closes_the_browser_changes_nothing() {
     };
     tokio::time::timeout(PATIENCE, asked).await.unwrap();
     drop(stream);
+    let noticed = async {
+        loop {
+            house.access.flush().await;
+            let rows = house.engine.store().deeds(&DeedFilter::default()).await;
+            if rows
+                .unwrap()
+                .iter()
+                .any(|row| row.deed.outcome == "hung up")
+            {
+                break;
+            }
+            // The service notices in its own time.
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noticed)
+        .await
+        .expect("nobody notices that they are gone");
+    house.sandbox.advance(HELD);
     let id = doubt.strip_prefix("/payments/").unwrap().parse().unwrap();
     let closed = async {
         let store = house.engine.store();

@@ -25,7 +25,12 @@ use crate::{
 };
 
 /// Long enough for everything that is to come, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a shop waits for whatever is to come. A machine that stands still for a moment must not
+/// make an answer a lost one, nor a sale one that was held up.
+const AMPLE: Duration = Duration::from_secs(20);
+/// What stays away until the sandbox's clock is moved so far. Further than a shop waits.
+pub(crate) const HELD: Duration = Duration::from_mins(10);
 pub(crate) const PASSWORD: &str = "correct horse battery";
 const KEY: &str = "sk_test";
 
@@ -191,11 +196,10 @@ pub(crate) fn shop(name: &str, sandbox: &Sandbox) -> Shop {
     let (cert, key) = (ours.cert_pem.as_bytes(), ours.key_pem.as_bytes());
     let credentials = Credentials::from_pem(cert, key, &ours.key_password).unwrap();
     let gateway = Gateway::sandbox(sandbox.url()).unwrap();
-    let millis = Duration::from_millis;
     let times = Timeouts {
-        connect: millis(2_000),
-        answer: millis(2_000),
-        idle: millis(500),
+        connect: AMPLE,
+        answer: AMPLE,
+        idle: Duration::from_millis(500),
     };
     let client = Client::builder(ours.site_cd.parse().unwrap(), credentials, gateway)
         .timeouts(times)
@@ -213,7 +217,7 @@ pub(crate) fn shop(name: &str, sandbox: &Sandbox) -> Shop {
         name.parse().unwrap(),
         client.unwrap(),
         times,
-        millis(1_000),
+        AMPLE,
         Contract {
             tax_split: true,
             currencies: match name {

@@ -20,8 +20,10 @@ use crate::{
 
 /// How long writes wait for a connection to come back before they are refused.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long to try to find out what became of a commit.
-const SEARCH: Duration = Duration::from_secs(10);
+/// How long to try to find out what became of a commit: as long as it may well take until another server
+/// has taken over. Only those whose commit it is wait so long, and what they would be told before is
+/// that nobody knows. It is less than a stop of the service waits.
+const SEARCH: Duration = Duration::from_secs(30);
 /// How often a batch is tried that the server undid to get two nodes out of each other's way.
 const TRIES: u32 = 5;
 

@@ -7,3 +7,8 @@ mod proxy;
 mod races;
 mod schema;
 mod tls;
+
+use std::time::Duration;
+
+/// How long to wait for what must happen: far longer than it ever takes.
+const PATIENCE: Duration = Duration::from_mins(1);

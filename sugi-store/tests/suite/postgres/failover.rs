@@ -1,6 +1,6 @@
 //! Two servers, one of which dies.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use pg_for_tests::Server;
 use sugi_store::{Store, StoreError};
@@ -41,22 +41,11 @@ async fn what_was_acknowledged_survives_the_primary() {
 
     let told = Arc::new(Told::default());
     let callers = told.begin(&store, 16);
-    let reach = async |rows: usize| {
-        let most = Duration::from_mins(1);
-        let reached = async {
-            while told.count() < rows {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(most, reached)
-            .await
-            .expect("nothing is written any more");
-    };
-    reach(2_000).await;
+    told.reach(2_000).await;
     server.kill();
     standby.promote();
     let before = told.count();
-    reach(before + 1_000).await;
+    told.reach(before + 1_000).await;
     told.stop();
     for caller in callers {
         caller.await.unwrap();

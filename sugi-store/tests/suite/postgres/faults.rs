@@ -1,22 +1,17 @@
 //! Connections break, at every point, and nobody is told anything that is not so.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use pg_for_tests::Server;
 use sugi_store::{CreateError, Draft, Opening, Store, StoreError};
 
-use super::{load::Told, proxy::Proxy};
+use super::{PATIENCE, load::Told, proxy::Proxy};
 use crate::{House, Place, approved, at, draft, id};
 
 /// How often a proxy cuts a connection in two.
 const CUTS: u32 = 60;
 /// How often the connections of the loaded store are killed.
 const KILLS: usize = 100;
-/// How long to wait for what must happen: far longer than it ever takes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_connections_lose_nothing_and_leave_no_doubt() {
@@ -30,7 +25,9 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
     let told = Arc::new(Told::default());
     let callers = told.begin(&store, 16);
     let (mut killed, mut committing) = (0, 0);
+    let mut last = tokio::time::Instant::now();
     while killed < KILLS {
+        assert!(last.elapsed() < PATIENCE, "nobody is left to be killed");
         // Every other time the killer lies in wait for a commit.
         let phase = if killed % 2 == 0 {
             "true"
@@ -46,13 +43,13 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
             .iter()
             .filter(|row| row.get::<_, Option<bool>>(0) == Some(true))
             .count();
-        killed += usize::from(!victims.is_empty());
+        if victims.is_empty() {
+            continue;
+        }
+        (killed, last) = (killed + 1, tokio::time::Instant::now());
         if killed % 2 == 0 {
             // Let some work be done between kills, different amounts of it.
-            let until = told.count() + killed % 7;
-            while told.count() < until {
-                tokio::task::yield_now().await;
-            }
+            told.reach(told.count() + killed % 7).await;
         }
     }
     told.stop();
@@ -85,21 +82,27 @@ async fn connections_cut_at_any_byte_lose_nothing_and_leave_no_doubt() {
         .1
         .split_once('/')
         .unwrap();
-    let proxy = Proxy::begin(server).await;
+    let mut proxy = Proxy::begin(server).await;
     let (user, _) = database.url().split_once('@').unwrap();
     let url = format!("{user}@{}/{name}", proxy.address);
     // The way through may be cut before the store is even there.
-    let store = loop {
-        if let Ok(store) = Store::connect(&url).await {
-            break Arc::new(store);
+    let connected = async {
+        loop {
+            if let Ok(store) = Store::connect(&url).await {
+                break Arc::new(store);
+            }
         }
     };
+    let store = tokio::time::timeout(PATIENCE, connected)
+        .await
+        .expect("no way through");
 
     let told = Arc::new(Told::default());
     let callers = told.begin(&store, 16);
-    while proxy.cuts.load(Ordering::SeqCst) < CUTS {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    tokio::time::timeout(3 * PATIENCE, proxy.cuts.wait_for(|cuts| *cuts >= CUTS))
+        .await
+        .expect("the connections are not cut")
+        .unwrap();
     told.stop();
     for caller in callers {
         caller.await.unwrap();
@@ -130,14 +133,7 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
         let cancel = format!(
             "select {function}(pid) from pg_stat_activity where wait_event = 'SyncRep' and {who}"
         );
-        let cancelled = async {
-            while other.query(&cancel, &[]).await.unwrap().is_empty() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, cancelled)
-            .await
-            .expect("no commit waits for a standby");
+        shown(&other, "a commit that waits for a standby", &cancel).await;
     };
     let a_commit_waits = "query = 'commit'";
     // A server takes its settings anew in its own time, so it is asked until a commit waits.
@@ -179,16 +175,10 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     waiting("pg_cancel_backend", a_commit_waits).await;
     // The server ends the commit in its own time: then the row can be seen, and is still nobody's to
     // rely on.
-    let seen = async {
-        let count = "select count(*) from journal";
-        while other.query_one(count, &[]).await.unwrap().get::<_, i64>(0) < 3 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, seen)
-        .await
-        .expect("the row is never seen");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    shown(&other, "the row", "select 1 from journal offset 2").await;
+    // The store looks into it: what it writes to vouch for the row waits for the standby as well.
+    let waits = "select 1 from pg_stat_activity where wait_event = 'SyncRep'";
+    shown(&other, "a look", waits).await;
     assert!(!appended.is_finished(), "answered before it was safe");
     standbys("").await;
     let book = appended.await.unwrap().unwrap();
@@ -216,7 +206,7 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     );
     // And life goes on, as soon as the writer has a connection again.
     let go_on = async { while store.create(draft(3, "A-3"), None, plain()).await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(10), go_on)
+    tokio::time::timeout(PATIENCE, go_on)
         .await
         .expect("it is stuck");
     store.verify().await.unwrap();
@@ -239,7 +229,8 @@ async fn while_the_database_is_away_writes_fail_quickly_and_clearly() {
             assert!(why.contains("nothing was written"), "{why}");
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), refusals)
+    // If each waited as long as the first one, they would take ten times as long.
+    tokio::time::timeout(PATIENCE, refusals)
         .await
         .expect("they wait");
     assert!(matches!(
@@ -296,6 +287,17 @@ fn plain() -> Opening {
         attempt: 1,
         key: None,
     }
+}
+
+/// Asks until there is something to be seen.
+async fn shown(client: &tokio_postgres::Client, what: &str, query: &str) {
+    let asking = async {
+        while client.query(query, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let asked = tokio::time::timeout(PATIENCE, asking).await;
+    assert!(asked.is_ok(), "not to be seen: {what}");
 }
 
 pub(super) async fn connect(url: &str) -> tokio_postgres::Client {

@@ -11,8 +11,13 @@ use std::{
 
 use sugi_core::{Event, Live, Looked, Lost, PaymentId, Source};
 use sugi_store::{Book, CreateError, Draft, Hash, Opening, Store, StoreError};
+use tokio::sync::watch;
 
+use super::PATIENCE;
 use crate::{at, draft, id};
+
+/// How long whoever was refused stays away, unless somebody else is served before.
+const AWAY: Duration = Duration::from_millis(10);
 
 /// What was told about each row that somebody tried to write.
 #[derive(Debug, Default)]
@@ -21,6 +26,8 @@ pub(super) struct Told {
     written: Mutex<Vec<(PaymentId, u32, Hash)>>,
     /// Rows that were said not to be there: payment, number, time (each try has its own).
     failed: Mutex<Vec<(PaymentId, u32, jiff::Timestamp)>>,
+    /// How many those that were acknowledged are.
+    count: watch::Sender<usize>,
     unknown: AtomicU32,
     next: AtomicU32,
     stop: AtomicBool,
@@ -42,7 +49,14 @@ impl Told {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.written.lock().unwrap().len()
+        *self.count.borrow()
+    }
+
+    /// Waits until so many rows are acknowledged.
+    pub(super) async fn reach(&self, rows: usize) {
+        let mut count = self.count.subscribe();
+        let reached = tokio::time::timeout(PATIENCE, count.wait_for(|count| *count >= rows)).await;
+        assert!(reached.is_ok(), "{} rows and no more", self.count());
     }
 
     async fn call(self: Arc<Self>, store: Arc<Store>) {
@@ -93,6 +107,7 @@ impl Told {
             .lock()
             .unwrap()
             .push((book.payment.id.clone(), book.payment.seq, book.head));
+        self.count.send_modify(|count| *count += 1);
     }
 
     async fn note(&self, id: &PaymentId, seq: u32, at: jiff::Timestamp, why: StoreError) {
@@ -103,8 +118,9 @@ impl Told {
             StoreError::Unknown { .. } => drop(self.unknown.fetch_add(1, Ordering::SeqCst)),
             why => panic!("{why}"),
         }
-        // Whoever was refused does not come back at once.
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        // Whoever was refused does not come back at once, or all that would be left is refusals.
+        let mut served = self.count.subscribe();
+        let _ = tokio::time::timeout(AWAY, served.changed()).await;
     }
 
     /// Holds the ledger to what was told: returns how many rows were written, failed, unknown.

@@ -1,16 +1,12 @@
 //! A wire that breaks.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
-
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::watch,
 };
 
 /// Passes bytes to a server and back. Every connection breaks after some number of bytes, another
@@ -18,20 +14,20 @@ use tokio::{
 /// on the way there.
 pub(super) struct Proxy {
     pub(super) address: String,
-    pub(super) cuts: Arc<AtomicU32>,
+    pub(super) cuts: watch::Receiver<u32>,
 }
 
 impl Proxy {
     pub(super) async fn begin(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (cuts, count, server) = (Arc::new(AtomicU32::new(0)), 0_u32, server.to_owned());
-        let counted = Arc::clone(&cuts);
+        let server = server.to_owned();
+        let (counted, cuts) = watch::channel(0);
         tokio::spawn(async move {
-            let mut count = count;
+            let mut count = 0_u32;
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&server).await.unwrap();
-                tokio::spawn(pass(client, server, count, Arc::clone(&counted)));
+                tokio::spawn(pass(client, server, count, counted.clone()));
                 count += 1;
             }
         });
@@ -39,7 +35,7 @@ impl Proxy {
     }
 }
 
-async fn pass(client: TcpStream, server: TcpStream, n: u32, cuts: Arc<AtomicU32>) {
+async fn pass(client: TcpStream, server: TcpStream, n: u32, cuts: watch::Sender<u32>) {
     // Each piece goes on at once, as on the wire itself.
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
@@ -56,7 +52,7 @@ async fn pass(client: TcpStream, server: TcpStream, n: u32, cuts: Arc<AtomicU32>
         () = one_way(from_client, to_server, there) => {}
         () = one_way(from_server, to_client, back) => {}
     }
-    cuts.fetch_add(1, Ordering::SeqCst);
+    cuts.send_modify(|cuts| *cuts += 1);
 }
 
 async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut most: usize) {
