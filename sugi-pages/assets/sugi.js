@@ -41,18 +41,42 @@
     if (event.persisted) location.reload();
   });
 
+  // What slid under the pointer a moment ago, because something appeared above it, is not what was aimed at.
+  let moved = 0;
+  addEventListener("click", (event) => {
+    if (!event.detail || Date.now() - moved > 500 || !event.target.closest("[data-steady]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
+
   // Live: the server says that something changed; the parts that are marked are fetched anew.
   const refresh = async () => {
     const answer = await fetch(location.href, { headers: { "x-refresh": "1" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") { location.reload(); return; }
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const steady = all("[data-steady]"), places = () => steady.map((part) => part.getBoundingClientRect().top).join();
+    const before = places();
     for (const part of all("[data-live][id]")) {
       const other = fresh.getElementById(part.id);
       // What somebody is typing in, or has open, is left alone.
       if (!other || part.contains(document.activeElement) && typing(document.activeElement)) continue;
       if (part.innerHTML !== other.innerHTML) part.replaceChildren(...other.childNodes);
     }
+    // A form that moves money is never made anew under somebody's hands: it is said that it is an old one.
+    for (const part of steady) {
+      const other = fresh.getElementById(part.id);
+      // What was just sent from it changes what is shown, and its answer leads away.
+      if (!other || other.dataset.steady === part.dataset.steady || $("form[data-sent]", part)) continue;
+      if ($("form", part)) {
+        $("[data-stale]").hidden = false;
+        if ("locks" in part.dataset) for (const button of all("button", part)) button.disabled = true;
+      } else {
+        part.replaceChildren(...other.childNodes);
+        part.dataset.steady = other.dataset.steady;
+      }
+    }
+    if (places() !== before) moved = Date.now();
     for (const count of all(".top nav a")) {
       const other = fresh.querySelector(`.top nav a[href="${CSS.escape(count.getAttribute("href"))}"]`);
       if (other && other.innerHTML !== count.innerHTML) count.innerHTML = other.innerHTML;

@@ -23,6 +23,7 @@ words! {
         doubt_look "확인하기" "Look"
         test_mode "테스트 상점: 실제 돈이 움직이지 않습니다" "Test shop: no real money moves"
         back "돌아가기" "Back"
+        reload "다시 열기" "Reload"
         all "전체" "All"
         keys_title "단축키" "Keys"
         key_search "검색창으로" "Go to the search box"

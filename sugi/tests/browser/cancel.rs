@@ -1,8 +1,9 @@
 //! Money given back by hand, part by part, until nothing is left.
 
+use serde_json::{Value, json};
 use thirtyfour::{Key, prelude::*};
 
-use crate::house::House;
+use crate::house::{House, keys};
 
 /// Writes an amount over the one that stands there, and why; then sends it, twice if so.
 async fn give_back(browser: &WebDriver, amount: &str, twice: bool) {
@@ -82,5 +83,70 @@ async fn a_sale_is_given_back_part_by_part_until_nothing_is_left() {
         form.is_empty(),
         "nothing is left, and there is a form for it"
     );
+    browser.quit().await.unwrap();
+}
+
+/// What a script says of the page.
+async fn seen(browser: &WebDriver, script: &str) -> Value {
+    let seen = browser.execute(format!("return {script}"), vec![]).await;
+    seen.unwrap().json().clone()
+}
+
+/// A doubt at another shop, once the page that is open shows it.
+async fn doubt_elsewhere(house: &House, browser: &WebDriver, order_no: &str) -> Value {
+    house.fault("lose_answer");
+    let doubt = house.pay(order_no, &json!({ "shop": "no-lookup" }));
+    let link = format!("#alarm a[href$='{}']", doubt["id"].as_str().unwrap());
+    house.until(browser, By::Css(link)).await;
+    doubt
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_typed_stays_whatever_happens_meanwhile_and_an_old_form_sends_nothing() {
+    let house = House::new().await;
+    let browser = house.browser("ko").await;
+    let sale = house.sale("C-1");
+    let page = house.at(&format!("/payments/{}", sale["id"].as_str().unwrap()));
+    browser.goto(&page).await.unwrap();
+    let field = browser.find(By::Id("cancel-amount")).await.unwrap();
+    field.send_keys(Key::Control + "a").await.unwrap();
+    keys(&browser, "5000\tx\t").await;
+    let form = "[document.activeElement.className, ...new FormData(document.querySelector('#acts form')).values()]";
+    let typed = seen(&browser, form).await;
+    assert_eq!(typed[0], "button danger", "the focus is on the button");
+    assert_eq!(typed[3], "x", "{typed}");
+    let button = browser.find(By::Css("#acts .danger")).await.unwrap();
+    // What appears above pushes the button to where something else was aimed at.
+    let aimed = "(() => { new MutationObserver(() => { const click = new MouseEvent('click', { bubbles: true, cancelable: true, detail: 1 });
+        window.aimed = document.querySelector('#acts .danger').dispatchEvent(click); }).observe(document.getElementById('alarm'), { childList: true }); })()";
+    seen(&browser, aimed).await;
+    let doubt = doubt_elsewhere(&house, &browser, "C-2").await;
+    assert_eq!(seen(&browser, form).await, typed);
+    assert!(button.is_enabled().await.unwrap());
+    assert_eq!(seen(&browser, "window.aimed").await, false);
+    // Once the payment itself is another, nothing is sent from here.
+    house.cancel(&sale, 1_000);
+    let stale = By::Css("[data-stale]:not([hidden])");
+    let said = house.until(&browser, stale.clone()).await;
+    let said = said.text().await.unwrap();
+    assert!(said.starts_with("이 결제가 바뀌었습니다."), "{said}");
+    assert!(!button.is_enabled().await.unwrap());
+    assert_eq!(seen(&browser, form).await.as_array().unwrap()[1..], typed.as_array().unwrap()[1..]);
+    browser.find(By::Css("[data-stale] a")).await.unwrap().click().await.unwrap();
+    house.until(&browser, fact("남은 금액", "149,000원")).await;
+    let left = browser.find_all(stale).await.unwrap();
+    assert!(left.is_empty(), "the page was made anew");
+
+    // What was chosen about a doubt stays chosen.
+    let page = house.at(&format!("/payments/{}", doubt["id"].as_str().unwrap()));
+    browser.goto(&page).await.unwrap();
+    let keep = house.until(&browser, By::Css("[value=keep]")).await;
+    keep.click().await.unwrap();
+    let close = browser.find(By::Css("form[action$='/close'] button"));
+    close.await.unwrap().focus().await.unwrap();
+    let typed = seen(&browser, form).await;
+    doubt_elsewhere(&house, &browser, "C-3").await;
+    assert_eq!(seen(&browser, form).await, typed);
+    assert!(typed.as_array().unwrap().contains(&"keep".into()), "{typed}");
     browser.quit().await.unwrap();
 }
