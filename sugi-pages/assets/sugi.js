@@ -265,7 +265,12 @@
     const link = document.getElementById("refused-payment");
     link.parentElement.hidden = !answer.payment;
     if (answer.payment) link.href = answer.payment;
-    form.querySelector("[data-anyway]").hidden = !(answer.duplicate && answer.payment || answer.fields?.anyway);
+    // A reason is for one earlier payment, and stays to be seen as long as it would be sent.
+    if (answer.duplicate && field("anyway_of").value !== answer.earlier) {
+      field("anyway_of").value = answer.earlier;
+      field("anyway").value = "";
+    }
+    form.querySelector("[data-anyway]").hidden = !(field("anyway_of").value || answer.fields?.anyway);
     for (const input of form.elements) {
       if (!input.name) continue;
       const wrong = answer.fields?.[input.name];
