@@ -74,7 +74,7 @@ words! {
         reason "사유" "Reason"
         reason_hint "KCP에 전달됩니다. 한글 33자 이내" "Told to KCP. Up to 100 bytes"
         cancel_go "취소하기" "Cancel it"
-        cancel_two "{} 넘는 취소는 다른 담당자의 결재를 받아야 합니다." "Cancelling more than {} takes a second person."
+        cancel_two "이미 취소한 금액과 합해 {}을 넘으면 다른 담당자의 결재를 받아야 합니다." "More than {}, with what was cancelled before, takes a second person."
         cancel_two_dollars "달러 취소는 다른 담당자의 결재를 받아야 합니다." "Cancelling dollars takes a second person."
         whole_only "이 결제는 전액만 취소할 수 있습니다." "This payment can only be cancelled whole."
         waits "다른 담당자의 결재를 기다리는 요청이 있습니다." "Something that was asked for here waits for a second person."

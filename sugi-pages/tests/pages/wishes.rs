@@ -231,14 +231,12 @@ async fn what_has_become_impossible_ends_and_says_why() {
     let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
     let paid = house.approved("A-1", 1_004).await;
     ask(&mut kim, &paid, "1000").await;
-    ask(&mut kim, &paid, "1000").await;
     let wishes = open(&house).await;
-    lee.follow(&wishes[0], &CONFIRM).await;
-    house.settled(&paid).await;
-    let page = lee.follow(&wishes[1], &CONFIRM).await;
+    house.cancel(&paid, 1_000).await;
+    let page = lee.follow(&wishes[0], &CONFIRM).await;
     assert!(page.contains("남은 금액보다 많습니다"), "{page}");
     assert!(
-        matches!(state(&house, &wishes[1]).await, WishState::Done { outcome, .. } if outcome == "refused")
+        matches!(state(&house, &wishes[0]).await, WishState::Done { outcome, .. } if outcome == "refused")
     );
     house.settled(&paid).await;
     assert_eq!(house.given_back("A-1"), [1_000]);
