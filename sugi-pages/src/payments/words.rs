@@ -74,10 +74,10 @@ words! {
         reason "사유" "Reason"
         reason_hint "KCP에 전달됩니다. 한글 33자 이내" "Told to KCP. Up to 100 bytes"
         cancel_go "취소하기" "Cancel it"
-        cancel_two "이미 취소한 금액과 합해 {}을 넘으면 다른 담당자의 결재를 받아야 합니다." "More than {}, with what was cancelled before, takes a second person."
-        cancel_two_dollars "달러 취소는 다른 담당자의 결재를 받아야 합니다." "Cancelling dollars takes a second person."
+        cancel_two "이미 취소한 금액과 합해 {}을 넘으면 다른 담당자의 확인을 받아야 합니다." "More than {}, with what was cancelled before, takes a second person."
+        cancel_two_dollars "달러 취소는 다른 담당자의 확인을 받아야 합니다." "Cancelling dollars takes a second person."
         whole_only "이 결제는 전액만 취소할 수 있습니다." "This payment can only be cancelled whole."
-        waits "다른 담당자의 결재를 기다리는 요청이 있습니다." "Something that was asked for here waits for a second person."
+        waits "다른 담당자의 확인을 기다리는 요청이 있습니다." "Something that was asked for here waits for a second person."
         cancelling "취소를 처리하고 있습니다: {}" "A cancellation is on its way: {}"
         stale "이 결제가 바뀌었습니다. 화면을 다시 열어 확인한 뒤 처리하십시오." "This payment has changed. Reload the page and look before you go on."
         close_title "확인하여 종결" "Close the doubt"
@@ -89,6 +89,6 @@ words! {
         close_live "거래를 찾음" "It is there"
         close_absent "KCP에 거래가 없음을 확인함" "It is not at KCP"
         close_absent_hint "{} 이후에 확인한 경우에만 받습니다." "Taken only if you looked after {}."
-        close_two "다른 담당자의 결재를 받아야 합니다." "A second person has to confirm it."
+        close_two "다른 담당자의 확인을 받아야 합니다." "A second person has to confirm it."
     }
 }

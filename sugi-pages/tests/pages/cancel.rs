@@ -229,7 +229,7 @@ async fn a_limit_in_won_and_what_is_much_in_won_say_nothing_of_dollars() {
     assert!(kim.page(&paid).await.contains("달러 취소는 다른 담당자의"));
     let all = [("key", &*key), ("amount", "0.05"), ("reason", "x")];
     let page = kim.follow(&cancel, &all).await;
-    assert!(page.contains("다른 담당자의 결재를 기다립니다"), "{page}");
+    assert!(page.contains("다른 담당자의 확인을 기다립니다"), "{page}");
     let wishes = house.access.open_wishes().await.unwrap();
     let decide = format!("/wishes/{}", wishes[0].id);
     let answer = small.post(&decide, &[("decision", "confirm")]).await;
