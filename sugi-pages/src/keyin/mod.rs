@@ -64,6 +64,11 @@ impl Page {
         self.refused.as_ref().and_then(|refused| refused.at(field))
     }
 
+    /// The shop that was asked for is none of theirs: another in its place would be charged at unseen.
+    fn no_shop(&self) -> bool {
+        self.refused.is_some() && !self.shops.iter().any(|shop| shop.chosen)
+    }
+
     /// What keys a telephone shows for a part of the amount.
     fn free_keys(&self) -> &'static str {
         if self.currencies.is_empty() {

@@ -120,7 +120,10 @@ async fn a_sale_like_an_earlier_one_wants_a_reason_and_the_audit_keeps_it() {
     assert_eq!(approvals(&house, "K-2"), 0);
     assert!(!answer.text.contains(CARD), "the card is keyed in again");
 
-    let named = format!("name=\"anyway_of\" value=\"{}\"", &earlier["/payments/".len()..]);
+    let named = format!(
+        "name=\"anyway_of\" value=\"{}\"",
+        &earlier["/payments/".len()..]
+    );
     assert!(answer.text.contains(&named), "{named}: {}", answer.text);
     let again = with(anyway(form, &earlier), "anyway", "두 장을 사셨습니다");
     let to = charge(&mut kim, &again).await;
@@ -421,4 +424,39 @@ async fn a_reason_is_good_for_the_payment_that_it_was_given_for() {
         let again = deeds.iter().filter(|row| row.deed.action == "key in again");
         assert_eq!(again.count(), told, "{page}");
     }
+}
+
+#[tokio::test]
+async fn the_shop_that_was_chosen_stays_chosen_and_stands_before_the_amount() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let key = key(&kim).await;
+    for (lang, said) in [("ko", "상점을 고르십시오."), ("en", "Choose a shop.")] {
+        for (asked, expiry, chosen, note) in [
+            ("other", "12/20", "other", ""),
+            ("nowhere", "12/30", "", said),
+            ("", "12/30", "", said),
+        ] {
+            let form = with(sale(&key, "K-1", CARD), "shop", asked);
+            let form = with(form, "expiry", expiry);
+            let answer = kim.clone().in_lang(lang).post("/keyin", &form).await;
+            assert_eq!(answer.status, 422, "{answer:?}");
+            assert!(html::faults(&answer.text).is_empty(), "{}", answer.text);
+            let (_, select) = answer.text.split_once("<select id=\"shop\"").unwrap();
+            let (select, after) = select.split_once("</select>").unwrap();
+            let selected: Vec<&str> = select
+                .split("<option value=\"")
+                .filter(|option| option.contains(" selected>"))
+                .map(|option| option.split('"').next().unwrap())
+                .collect();
+            assert_eq!(selected, [chosen], "{asked}");
+            let (_, said) = after.split_once("id=\"shop-note\"").unwrap();
+            let (said, _) = said.split_once("</p>").unwrap();
+            assert_eq!(said.split_once('>').unwrap().1, note, "{asked}");
+        }
+    }
+    assert_eq!(approvals(&house, "K-1"), 0);
+    let page = kim.page("/keyin").await;
+    let at = |what: &str| page.find(what).unwrap();
+    assert!(at("id=\"shop\"") < at("id=\"amount\""), "{page}");
 }
