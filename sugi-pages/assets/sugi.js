@@ -49,6 +49,31 @@
     event.stopPropagation();
   }, true);
 
+  // How much is given back stands on the button that does it, and its digits in threes where they are typed.
+  const give_back = () => {
+    const input = $("#cancel-amount"), echo = $("[data-cancel-echo]");
+    if (!input || !echo) return;
+    const form = /^(\d{1,3}(?:,\d{3})+|\d+)(\.\d\d)?$/;
+    const dollars = echo.dataset.around.startsWith("US$");
+    const text = input.value.normalize("NFKC").trim().replace(/^(US\$|\$|₩)/, "").replace(/원$/, "").trim();
+    const [, whole, cents] = text.match(form) ?? [];
+    const amount = whole && (dollars || !cents) && thousands(whole) + (dollars ? cents ?? ".00" : "");
+    echo.textContent = text === "" ? echo.dataset.all : amount ? echo.dataset.around.replace("{}", amount) : "";
+  };
+  const thousands = (digits) => digits.replaceAll(",", "").replace(/\B(?=(\d{3})+$)/g, ",");
+  document.addEventListener("input", (event) => {
+    const input = event.target;
+    if (input.id !== "cancel-amount") return;
+    // Only while one types on: elsewhere the place where one is would be lost.
+    if (input.selectionStart === input.value.length && /^[\d,]+(\.\d*)?$/.test(input.value)) {
+      const [whole, ...cents] = input.value.split(".");
+      input.value = [thousands(whole), ...cents].join(".");
+    }
+    give_back();
+  });
+  addEventListener("pageshow", give_back);
+  give_back();
+
   // Live: the server says that something changed; the parts that are marked are fetched anew.
   const refresh = async () => {
     const answer = await fetch(location.href, { headers: { "x-refresh": "1" }, redirect: "manual" });
@@ -74,6 +99,7 @@
       } else {
         part.replaceChildren(...other.childNodes);
         part.dataset.steady = other.dataset.steady;
+        give_back();
       }
     }
     if (places() !== before) moved = Date.now();
