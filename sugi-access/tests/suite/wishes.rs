@@ -2,8 +2,8 @@
 
 use nhn_kcp::Currency;
 use sugi_access::{
-    Access, AccessError, Asked, Decision, Operator, Role, Rules, SecondPerson, What, Wish, WishError,
-    WishState,
+    Access, AccessError, Asked, Decision, Operator, Role, Rules, SecondPerson, What, Wish,
+    WishError, WishState,
 };
 
 use crate::{House, minutes, seconds, together};
@@ -117,11 +117,14 @@ async fn one_asks_another_confirms_and_it_is_done_once(house: House) {
 async fn what_is_asked_for_with_a_key_is_asked_for_once(house: House) {
     let kim = house.add("kim", &[Role::Close]).await;
     let lee = house.add("lee", &[Role::Close]).await;
-    let once = async |what, by: &Operator, key| {
-        match house.access.wish_once(what, &by.name, key).await.unwrap() {
-            Asked::Written(wish) => Some(wish.id),
-            _ => None,
-        }
+    let once = async |what, by: &Operator, key| match house
+        .access
+        .wish_once(what, &by.name, key)
+        .await
+        .unwrap()
+    {
+        Asked::Written(wish) => Some(wish.id),
+        _ => None,
     };
     let both = together([close(), close()].map(|what| once(what, &kim, "k"))).await;
     assert!(both[0].is_some() && both[0] == both[1], "{both:?}");
@@ -149,11 +152,11 @@ async fn what_is_asked_for_with_a_key_is_asked_for_once(house: House) {
 async fn of_one_payment_one_cancel_waits_at_a_time(house: House) {
     let kim = house.add("kim", &[Role::Cancel]).await;
     let lee = house.add("lee", &[Role::Cancel]).await;
-    let ask = async |what, by: &Operator, key| {
-        house.access.wish_once(what, &by.name, key).await.unwrap()
-    };
+    let ask =
+        async |what, by: &Operator, key| house.access.wish_once(what, &by.name, key).await.unwrap();
     // Two pages at once, or two people.
-    let asked = together([(&kim, "1"), (&kim, "2"), (&lee, "1")].map(|(by, key)| ask(cancel(), by, key)));
+    let asked =
+        together([(&kim, "1"), (&kim, "2"), (&lee, "1")].map(|(by, key)| ask(cancel(), by, key)));
     let asked = asked.await;
     let others = asked.iter().filter(|one| **one == Asked::Another).count();
     assert_eq!(others, 2, "{asked:?}");
@@ -166,7 +169,11 @@ async fn of_one_payment_one_cancel_waits_at_a_time(house: House) {
     // Confirmed and not carried out it still stands; then the next can be asked for.
     let decider = house.add("park", &[Role::Cancel]).await;
     let id = &wishes[0];
-    house.access.decide(id, &decider, Decision::Confirm).await.unwrap();
+    house
+        .access
+        .decide(id, &decider, Decision::Confirm)
+        .await
+        .unwrap();
     assert_eq!(ask(cancel(), &kim, "4").await, Asked::Another);
     assert!(house.access.wish_done(id, "done").await.unwrap());
     let Asked::Written(next) = ask(cancel(), &kim, "4").await else {
@@ -174,12 +181,19 @@ async fn of_one_payment_one_cancel_waits_at_a_time(house: House) {
     };
     assert_ne!(next.id, *id, "its name is the key of what it asks for");
     // The form of one that is over asks for nothing new.
-    house.access.decide(&next.id, &kim, Decision::Refuse).await.unwrap();
+    house
+        .access
+        .decide(&next.id, &kim, Decision::Refuse)
+        .await
+        .unwrap();
     let Asked::Written(before) = ask(cancel(), &kim, "4").await else {
         panic!("it is the same form");
     };
     assert!(matches!(before.state, WishState::Refused { .. }));
-    assert_eq!(ask(another(cancel()), &lee, "3").await, ask(another(cancel()), &lee, "3").await);
+    assert_eq!(
+        ask(another(cancel()), &lee, "3").await,
+        ask(another(cancel()), &lee, "3").await
+    );
     // One that nobody decided about is in the way for a day.
     assert!(matches!(ask(cancel(), &kim, "5").await, Asked::Written(_)));
     assert_eq!(ask(cancel(), &lee, "6").await, Asked::Another);
@@ -346,7 +360,11 @@ async fn what_takes_two_is_what_the_rules_say(house: House) {
     let access = Access::new(house.access.engine().clone(), house.clock.clone(), rules);
     assert_eq!(access.cancel_alone(Currency::Krw), Some(100_000));
     let dollars = access.cancel_alone(Currency::Usd);
-    assert_eq!(dollars, Some(0), "what is much in won says nothing of dollars");
+    assert_eq!(
+        dollars,
+        Some(0),
+        "what is much in won says nothing of dollars"
+    );
     // A wish of one node is a wish of all.
     let kim = house.add("kim", &[Role::Cancel]).await;
     let asked = access.wish(cancel(), &kim.name).await.unwrap();

@@ -130,7 +130,13 @@ async fn up_to_so_much_all_cancels_count_together() {
     house.settled(&id).await;
     let above = up_to(4).await;
     assert!(
-        matches!(above, Err(CancelError::Above { given_back: 600, most: 600 })),
+        matches!(
+            above,
+            Err(CancelError::Above {
+                given_back: 600,
+                most: 600
+            })
+        ),
         "{above:?}"
     );
     // What was asked for before is done, however much that is.

@@ -14,7 +14,7 @@ words! {
         today "오늘" "Today"
         bad_span "날짜를 확인하십시오. 한 번에 최대 92일입니다." "Check the days. At most 92 at a time."
         too_much "너무 많아 일부만 집계했습니다. 기간을 줄이십시오." "There is too much for one report, so this is a part of it. Ask for a shorter span."
-        close "마감 전에 확인할 것" "Before you close the day"
+        close "하루를 마치기 전에 확인할 것" "Before you close the day"
         all_done "확인할 것이 없습니다. 아래 금액을 KCP 상점관리자의 합계와 비교하십시오." "Nothing is open. Compare the numbers below with KCP's partner site."
         still_open "아직 처리 중인 결제가 {}건 있습니다." "Still on their way: {}."
         waiting "동료 확인을 기다리는 요청이 {}건 있습니다." "Waiting for a second person: {}."

@@ -273,9 +273,8 @@ mod tests {
     fn a_reason_is_for_the_newest_sale_only_and_hides_no_other() {
         let guard = Guard::default();
         let marks = guard.marks(&"main".parse().unwrap(), won(1), "1", "");
-        let enter = |form, payment: Option<u8>| {
-            guard.enter(&marks, form, at(0), payment.map(id).as_ref())
-        };
+        let enter =
+            |form, payment: Option<u8>| guard.enter(&marks, form, at(0), payment.map(id).as_ref());
         let first = enter("f1", Some(9)).unwrap();
         assert!(!first.again, "there was nothing that the reason is for");
         assert!(enter("f2", None).is_err(), "it has no payment yet");

@@ -125,7 +125,10 @@ async fn of_one_payment_one_cancel_waits_at_a_time() {
     said.sort();
     assert_eq!(
         said,
-        [format!("{paid}?said=another"), format!("{paid}?said=wished")]
+        [
+            format!("{paid}?said=another"),
+            format!("{paid}?said=wished")
+        ]
     );
     let wish = open(&house).await;
     assert_eq!(wish.len(), 1);
@@ -302,7 +305,10 @@ async fn the_list_is_not_made_anew_under_the_pointer() {
     // It says the same as long as it is the same, however old the wish has become.
     house.clock.advance(jiff::SignedDuration::from_mins(3));
     assert_eq!(list(&lee).await, one);
-    for (lang, sentence) in [("ko", "목록이 바뀌었습니다"), ("en", "The list has changed")] {
+    for (lang, sentence) in [
+        ("ko", "목록이 바뀌었습니다"),
+        ("en", "The list has changed"),
+    ] {
         let page = lee.clone().in_lang(lang).page("/wishes").await;
         let (_, note) = page.split_once("data-stale hidden>").unwrap();
         assert!(note.starts_with(sentence), "{note}");

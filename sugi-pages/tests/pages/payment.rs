@@ -132,7 +132,10 @@ async fn nothing_says_something_that_the_page_does_not_know() {
 async fn forms_that_move_money_are_not_made_anew_under_somebodys_hands() {
     let house = House::new().await;
     let kim = house.sign_in("kim").await;
-    for page in [house.approved("A-1", 1_004).await, house.in_doubt("A-2").await] {
+    for page in [
+        house.approved("A-1", 1_004).await,
+        house.in_doubt("A-2").await,
+    ] {
         let seq = house.settled(&page).await.seq;
         let text = kim.page(&page).await;
         let steady = format!("<div id=\"acts\" data-steady=\"{seq}\" data-locks>");
