@@ -347,11 +347,11 @@ async fn page(
         let _ = write!(version, "{} {};", row.id, row.confirmed);
     }
     let page = Page {
-        version,
         shell,
         w,
         problem,
         rows,
+        version,
     };
     Ok(html(&page))
 }

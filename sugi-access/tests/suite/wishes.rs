@@ -157,7 +157,7 @@ async fn of_one_payment_one_cancel_waits_at_a_time(house: House) {
     // Two pages at once, or two people.
     let asked =
         together([(&kim, "1"), (&kim, "2"), (&lee, "1")].map(|(by, key)| ask(cancel(), by, key)));
-    let asked = asked.await;
+    let asked = Box::pin(asked).await;
     let others = asked.iter().filter(|one| **one == Asked::Another).count();
     assert_eq!(others, 2, "{asked:?}");
     let wishes = open(&house).await;

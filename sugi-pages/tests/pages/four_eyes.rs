@@ -169,7 +169,7 @@ async fn who_asked_must_still_be_able_to_when_it_is_confirmed() {
             "may not work here any more",
         ),
         (
-            |kim| drop(kim.roles.remove(&Role::Cancel)),
+            |kim| kim.roles.retain(|role| *role != Role::Cancel),
             "이 일의 권한이 없습니다",
             "does not have the role",
         ),
