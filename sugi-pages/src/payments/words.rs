@@ -73,7 +73,7 @@ words! {
         free "면세" "Tax-free"
         reason "사유" "Reason"
         reason_hint "KCP에 전달됩니다. 한글 33자 이내" "Told to KCP. Up to 100 bytes"
-        cancel_go "취소하기" "Cancel it"
+        cancel_go "취소하기" "Cancel"
         cancel_two "이미 취소한 금액과 합해 {}을 넘으면 다른 담당자의 확인을 받아야 합니다." "More than {}, with what was cancelled before, takes a second person."
         cancel_two_dollars "달러 취소는 다른 담당자의 확인을 받아야 합니다." "Cancelling dollars takes a second person."
         whole_only "이 결제는 전액만 취소할 수 있습니다." "This payment can only be cancelled whole."

@@ -278,5 +278,5 @@ async fn what_is_given_back_is_grouped_as_it_is_read() {
         .in_lang("en")
         .page(&format!("/payments/{}", won.id()))
         .await;
-    assert!(page.contains("Cancel it ₩1,234,567</button>"), "{page}");
+    assert!(page.contains("Cancel ₩1,234,567</button>"), "{page}");
 }
