@@ -90,26 +90,6 @@ async fn what_was_given_back_of_it_before_counts() {
 }
 
 #[tokio::test]
-async fn parts_that_are_asked_for_at_once_count_as_well() {
-    let house = house(400).await;
-    let kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 1_004).await;
-    let path = format!("{paid}/cancel");
-    let mut keys = Vec::new();
-    for _ in 0..3 {
-        keys.push(kim.form_key(&paid).await);
-    }
-    let forms: Vec<_> = keys.iter().map(|key| cancel(key, "400")).collect();
-    tokio::join!(
-        kim.form(&path, &forms[0]).send(),
-        kim.form(&path, &forms[1]).send(),
-        kim.form(&path, &forms[2]).send()
-    );
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [400]);
-}
-
-#[tokio::test]
 async fn of_one_payment_one_cancel_waits_at_a_time() {
     let house = house(100).await;
     let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
