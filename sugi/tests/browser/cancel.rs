@@ -130,7 +130,7 @@ async fn what_is_typed_stays_whatever_happens_meanwhile_and_an_old_form_sends_no
     assert_eq!(typed[2], "5,000", "{typed}");
     assert_eq!(button.text().await.unwrap(), "취소하기 5,000원");
     // What appears above pushes the button to where something else was aimed at.
-    let aimed = "(() => { new MutationObserver(() => { const click = new MouseEvent('click', { bubbles: true, cancelable: true, detail: 1 });
+    let aimed = "(() => { new MutationObserver((_, watch) => { watch.disconnect(); const click = new MouseEvent('click', { bubbles: true, cancelable: true, detail: 1 });
         window.aimed = document.querySelector('#acts .danger').dispatchEvent(click); }).observe(document.getElementById('alarm'), { childList: true }); })()";
     seen(&browser, aimed).await;
     let doubt = doubt_elsewhere(&house, &browser, "C-2").await;
