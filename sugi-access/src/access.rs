@@ -63,7 +63,8 @@ pub struct Rules {
 pub struct SecondPerson {
     /// Closing a payment in doubt by hand.
     pub close: bool,
-    /// Cancelling more than this at a time, in won; of another currency then any amount.
+    /// Cancelling more than this of a payment, all its cancels together, in won; of another currency then
+    /// any amount.
     pub cancel_above: Option<u64>,
     /// Taking a list out as a file.
     pub export: bool,

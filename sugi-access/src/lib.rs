@@ -49,4 +49,4 @@ pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordError};
 pub use seal::Secret;
 pub use session::{Cookie, Session};
 pub use sign_in::{SignIn, SignInError};
-pub use wish::{Decision, What, Wish, WishError, WishState};
+pub use wish::{Asked, Decision, What, Wish, WishError, WishState};

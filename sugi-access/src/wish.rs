@@ -20,6 +20,8 @@ use crate::{
 
 /// How long a wish waits.
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// How many cancels of one payment are asked for in all.
+const CANCELS_MAX: u32 = 200;
 /// Whom a wish belongs to that has waited longer.
 const EXPIRED: &str = "expired";
 
@@ -106,12 +108,28 @@ pub struct Wish {
     pub id: String,
     /// What is wished.
     pub what: What,
+    /// The name of the form that it was asked for with, where a payment has one wish at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    form: Option<String>,
     /// Who asked.
     pub by: Actor,
     /// When.
     pub at: Timestamp,
     /// How it stands.
     pub state: WishState,
+}
+
+/// What became of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It is written down, now or when the same was asked before; it may have been decided since.
+    Written(Box<Wish>),
+    /// The key asked for something else before.
+    Else,
+    /// Another cancel of the payment waits, or was confirmed and not carried out.
+    Another,
+    /// Cancels of the payment were asked for too often.
+    TooOften,
 }
 
 /// What somebody says to a wish.
@@ -164,12 +182,13 @@ impl What {
 }
 
 impl Access {
-    /// Whether cancelling so much, in the currency's smallest unit, takes a second person. What is large
-    /// is said in won, so of dollars everything does once it is said at all.
+    /// How much of a payment one person alone may have given back, all cancels of it together, in the
+    /// currency's smallest unit; `None` where that takes nobody else. What is large is said in won, so of
+    /// dollars it is nothing once it is said at all.
     #[must_use]
-    pub fn cancel_takes_two(&self, amount: u64, currency: Currency) -> bool {
+    pub fn cancel_alone(&self, currency: Currency) -> Option<u64> {
         let above = self.0.rules.second_person.cancel_above;
-        above.is_some_and(|above| currency != Currency::Krw || amount > above)
+        above.map(|above| if currency == Currency::Krw { above } else { 0 })
     }
 
     /// Writes a wish down.
@@ -178,36 +197,56 @@ impl Access {
     /// What the ledger says.
     pub async fn wish(&self, what: What, by: &Actor) -> Result<Wish, StoreError> {
         let id = clock::new_wish_id();
-        let (wish, _) = self.write_wish(id, what, by).await?;
+        let (wish, _) = self.write_wish(id, what, by, None).await?;
         Ok(wish)
     }
 
     /// Writes a wish down under a key of who asks, so that asking twice is one wish: confirmed both,
-    /// two would give back twice. `None` when the key asked for something else before.
+    /// two would give back twice. Of one payment only one cancel waits at a time, whoever asks.
     ///
     /// # Errors
     /// What the ledger says.
-    pub async fn wish_once(
-        &self,
-        what: What,
-        by: &Actor,
-        key: &str,
-    ) -> Result<Option<Wish>, StoreError> {
-        let name = Sha256::new()
-            .chain_update(by.as_str())
-            .chain_update([0])
-            .chain_update(key)
-            .finalize();
-        let mut id = String::from("wish_");
-        for byte in name.iter().take(16) {
-            let _ = write!(id, "{byte:02x}");
+    pub async fn wish_once(&self, what: What, by: &Actor, key: &str) -> Result<Asked, StoreError> {
+        let form = name(&[by.as_str(), key]);
+        let before = |before: Wish| {
+            if before.what == what && before.by == *by {
+                Asked::Written(Box::new(before))
+            } else {
+                Asked::Else
+            }
+        };
+        let What::Cancel { payment, .. } = &what else {
+            let id = format!("wish_{form}");
+            let (wish, written) = self.write_wish(id, what.clone(), by, None).await?;
+            if written {
+                return Ok(Asked::Written(Box::new(wish)));
+            }
+            let found = self.wish_of(&wish.id).await?;
+            return Ok(found.map_or(Asked::Else, before));
+        };
+        // The first, the second, ... of the payment: of two that ask at once one gets the number.
+        let mut number = 0_u32;
+        while number < CANCELS_MAX {
+            let id = format!("wish_{}", name(&[payment.as_str(), &number.to_string()]));
+            let mut found = self.wish_of(&id).await?;
+            if found.is_none() {
+                let form = Some(form.clone());
+                let (wish, written) = self.write_wish(id, what.clone(), by, form).await?;
+                if written {
+                    return Ok(Asked::Written(Box::new(wish)));
+                }
+                found = self.wish_of(&wish.id).await?;
+            }
+            number += 1;
+            let Some(found) = found else { continue };
+            if found.form.as_ref() == Some(&form) {
+                return Ok(before(found));
+            }
+            if found.stands(self.0.clock.now()) {
+                return Ok(Asked::Another);
+            }
         }
-        let (wish, written) = self.write_wish(id, what, by).await?;
-        if written {
-            return Ok(Some(wish));
-        }
-        let before = self.wish_of(&wish.id).await?;
-        Ok(before.filter(|before| before.what == wish.what && before.by == wish.by))
+        Ok(Asked::TooOften)
     }
 
     async fn write_wish(
@@ -215,9 +254,11 @@ impl Access {
         id: String,
         what: What,
         by: &Actor,
+        form: Option<String>,
     ) -> Result<(Wish, bool), StoreError> {
         let wish = Wish {
             id,
+            form,
             what,
             by: by.clone(),
             at: self.0.clock.now(),
@@ -243,13 +284,7 @@ impl Access {
         let mut wishes = Vec::with_capacity(found.len());
         for document in &found {
             let Some(wish) = read(document) else { continue };
-            let stands = match (&wish.state, &wish.what) {
-                (WishState::Open, _) => wish.waits(now),
-                // What moves money is carried out, however late; a file is nobody's for ever.
-                (WishState::Confirmed { .. }, What::Export { .. }) => wish.is_confirmed(now),
-                _ => true,
-            };
-            if stands {
+            if wish.stands(now) {
                 wishes.push(wish);
                 continue;
             }
@@ -348,12 +383,37 @@ impl Wish {
         self.state == WishState::Open && now.duration_since(self.at) < LIFE
     }
 
+    /// Whether it waits for a decision, or was confirmed and is to be carried out.
+    fn stands(&self, now: Timestamp) -> bool {
+        match (&self.state, &self.what) {
+            (WishState::Open, _) => self.waits(now),
+            // What moves money is carried out, however late; a file is nobody's for ever.
+            (WishState::Confirmed { .. }, What::Export { .. }) => self.is_confirmed(now),
+            (WishState::Confirmed { .. }, _) => true,
+            _ => false,
+        }
+    }
+
     /// Whether it was confirmed, and not so long ago that it may not be used any more.
     #[must_use]
     pub fn is_confirmed(&self, now: Timestamp) -> bool {
         let fresh = |at: Timestamp| now.duration_since(at) < LIFE;
         matches!(self.state, WishState::Confirmed { at, .. } if fresh(at))
     }
+}
+
+/// A name that the same parts always give.
+fn name(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+        hash.update([0]);
+    }
+    let mut name = String::with_capacity(32);
+    for byte in hash.finalize().iter().take(16) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 fn read(document: &Document) -> Option<Wish> {

@@ -80,6 +80,14 @@ pub enum CancelError {
         /// What is left of each part, at most.
         left: TaxParts,
     },
+    /// With it more would have been given back than may be.
+    #[error("with {given_back} that was given back already it is more than {most}")]
+    Above {
+        /// What was given back of the payment already.
+        given_back: u64,
+        /// The most that may have been given back afterwards.
+        most: u64,
+    },
     /// Another cancel of it has not ended.
     #[error("another cancel of this payment has not ended yet")]
     Pending,
@@ -98,6 +106,20 @@ impl Engine {
     /// # Errors
     /// [`CancelError`]; then nothing was sent.
     pub async fn cancel(&self, id: &PaymentId, ask: CancelAsk) -> Result<CancelId, CancelError> {
+        self.cancel_up_to(id, ask, u64::MAX).await
+    }
+
+    /// The same, unless more than `most` of the payment would have been given back then, by whoever and
+    /// in however many parts. Of cancels that are asked for at once each counts the others.
+    ///
+    /// # Errors
+    /// [`CancelError`]; then nothing was sent.
+    pub async fn cancel_up_to(
+        &self,
+        id: &PaymentId,
+        ask: CancelAsk,
+        most: u64,
+    ) -> Result<CancelId, CancelError> {
         let key = ask.key.as_ref();
         let named = key.and_then(|(scope, key)| named::after("can_", id, scope, key));
         let cancel_id = named.unwrap_or_else(clock::new_cancel_id);
@@ -118,6 +140,10 @@ impl Engine {
                 .shop(shop_id)
                 .ok_or_else(|| CancelError::UnknownShop(shop_id.clone()))?;
             let (amount, tax) = cancellable(&book.payment, &ask, &shop)?;
+            let given_back = book.payment.cancelled_amount();
+            if given_back.saturating_add(amount.get()) > most {
+                return Err(CancelError::Above { given_back, most });
+            }
             let (reason, by) = (ask.reason.clone(), ask.by.clone());
             let all = ask.amount.is_none();
             let order = CancelOrder {

@@ -41,18 +41,68 @@
     if (event.persisted) location.reload();
   });
 
+  // What slid under the pointer a moment ago, because something appeared above it, is not what was aimed at.
+  let moved = 0;
+  addEventListener("click", (event) => {
+    if (!event.detail || Date.now() - moved > 500 || !event.target.closest("[data-steady]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
+
+  // How much is given back stands on the button that does it, and its digits in threes where they are typed.
+  const give_back = () => {
+    const input = $("#cancel-amount"), echo = $("[data-cancel-echo]");
+    if (!input || !echo) return;
+    const form = /^(\d{1,3}(?:,\d{3})+|\d+)(\.\d\d)?$/;
+    const dollars = echo.dataset.around.startsWith("US$");
+    const text = input.value.normalize("NFKC").trim().replace(/^(US\$|\$|₩)/, "").replace(/원$/, "").trim();
+    const [, whole, cents] = text.match(form) ?? [];
+    const amount = whole && (dollars || !cents) && thousands(whole) + (dollars ? cents ?? ".00" : "");
+    echo.textContent = text === "" ? echo.dataset.all : amount ? echo.dataset.around.replace("{}", amount) : "";
+  };
+  const thousands = (digits) => digits.replaceAll(",", "").replace(/\B(?=(\d{3})+$)/g, ",");
+  document.addEventListener("input", (event) => {
+    const input = event.target;
+    if (input.id !== "cancel-amount") return;
+    // Only while one types on: elsewhere the place where one is would be lost.
+    if (input.selectionStart === input.value.length && /^[\d,]+(\.\d*)?$/.test(input.value)) {
+      const [whole, ...cents] = input.value.split(".");
+      input.value = [thousands(whole), ...cents].join(".");
+    }
+    give_back();
+  });
+  addEventListener("pageshow", give_back);
+  give_back();
+
   // Live: the server says that something changed; the parts that are marked are fetched anew.
   const refresh = async () => {
     const answer = await fetch(location.href, { headers: { "x-refresh": "1" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") { location.reload(); return; }
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const steady = all("[data-steady]"), places = () => steady.map((part) => part.getBoundingClientRect().top).join();
+    const before = places();
     for (const part of all("[data-live][id]")) {
       const other = fresh.getElementById(part.id);
       // What somebody is typing in, or has open, is left alone.
       if (!other || part.contains(document.activeElement) && typing(document.activeElement)) continue;
       if (part.innerHTML !== other.innerHTML) part.replaceChildren(...other.childNodes);
     }
+    // A form that moves money is never made anew under somebody's hands: it is said that it is an old one.
+    for (const part of steady) {
+      const other = fresh.getElementById(part.id);
+      // What was just sent from it changes what is shown, and its answer leads away.
+      if (!other || other.dataset.steady === part.dataset.steady || $("form[data-sent]", part)) continue;
+      if ($("form", part)) {
+        $("[data-stale]").hidden = false;
+        if ("locks" in part.dataset) for (const button of all("button", part)) button.disabled = true;
+      } else {
+        part.replaceChildren(...other.childNodes);
+        part.dataset.steady = other.dataset.steady;
+        give_back();
+      }
+    }
+    if (places() !== before) moved = Date.now();
     for (const count of all(".top nav a")) {
       const other = fresh.querySelector(`.top nav a[href="${CSS.escape(count.getAttribute("href"))}"]`);
       if (other && other.innerHTML !== count.innerHTML) count.innerHTML = other.innerHTML;
@@ -241,7 +291,12 @@
     const link = document.getElementById("refused-payment");
     link.parentElement.hidden = !answer.payment;
     if (answer.payment) link.href = answer.payment;
-    form.querySelector("[data-anyway]").hidden = !(answer.duplicate && answer.payment || answer.fields?.anyway);
+    // A reason is for one earlier payment, and stays to be seen as long as it would be sent.
+    if (answer.duplicate && field("anyway_of").value !== answer.earlier) {
+      field("anyway_of").value = answer.earlier;
+      field("anyway").value = "";
+    }
+    form.querySelector("[data-anyway]").hidden = !(field("anyway_of").value || answer.fields?.anyway);
     for (const input of form.elements) {
       if (!input.name) continue;
       const wrong = answer.fields?.[input.name];

@@ -3,6 +3,8 @@
 //! A wish's name is the idempotency key of what it asks for. So what was confirmed is carried out once:
 //! by whoever confirmed it, and if their process ended in between, by whoever presses again.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -11,7 +13,7 @@ use axum::{
 use http::StatusCode;
 use jiff::Timestamp;
 use nhn_kcp::{Amount, CancelReason, Tno};
-use sugi_access::{Decision, What, Wish, WishError, WishState};
+use sugi_access::{Decision, Operator, What, Wish, WishError, WishState};
 use sugi_core::Payment;
 use sugi_engine::{CancelAsk, Resolution, ResolveAsk};
 
@@ -20,6 +22,7 @@ use crate::{
     form::Form,
     lang::{Lang, fill, words},
     payments::{
+        cancel::{first_word, left},
         detached,
         notice::{self, Notice},
     },
@@ -32,8 +35,8 @@ use crate::{
 words! {
     /// What waits for a second person.
     WishWords {
-        title "결재 대기" "To confirm"
-        lead "다른 담당자가 요청한 일입니다. 내용을 확인하고 결재하거나 반려하십시오. 본인이 요청한 것은 결재할 수 없습니다." "Somebody else asked for these. Look, then confirm or refuse. Nobody confirms what they asked for themselves."
+        title "동료 확인 대기" "To confirm"
+        lead "다른 담당자가 요청한 일입니다. 내용을 보고 확인하거나 반려하십시오. 본인이 요청한 것은 확인할 수 없습니다." "Somebody else asked for these. Look, then confirm or refuse. Nobody confirms what they asked for themselves."
         empty "기다리는 요청이 없습니다." "Nothing waits."
         by "{} 담당자, {} 전" "by {}, {} ago"
         cancel "{} 취소" "Cancel {}"
@@ -45,19 +48,24 @@ words! {
         export "내보내기: {}" "Export: {}"
         order "주문 {}" "Order {}"
         reason "사유" "Reason"
-        confirm "결재" "Confirm"
+        confirm "확인" "Confirm"
         refuse "반려" "Refuse"
-        take_back "요청 취소" "Take it back"
+        take_back "요청 철회" "Take it back"
         again "다시 실행" "Carry out"
+        stale "목록이 바뀌었습니다." "The list has changed."
         fetch "내려받기" "Fetch"
-        fetch_wait "결재되었습니다. 요청한 담당자가 한 번 내려받을 수 있습니다." "Confirmed. Who asked for it can fetch it once."
-        waiting "결재되었으나 아직 실행되지 않았습니다." "Confirmed, and not carried out yet."
-        own "본인의 요청입니다. 다른 담당자가 결재해야 합니다." "You asked for it. Somebody else has to confirm it."
+        fetch_wait "확인되었습니다. 요청한 담당자가 한 번 내려받을 수 있습니다." "Confirmed. Who asked for it can fetch it once."
+        waiting "확인되었으나 아직 실행되지 않았습니다." "Confirmed, and not carried out yet."
+        own "본인의 요청입니다. 다른 담당자가 확인해야 합니다." "You asked for it. Somebody else has to confirm it."
         e_gone "없거나 하루가 지나 사라진 요청입니다. 다시 요청하십시오." "There is no such request, or it has waited longer than a day. Ask again."
-        e_same "본인이 요청한 것은 결재할 수 없습니다." "Who asked cannot confirm."
-        e_may_not "이 요청을 결재할 권한이 없습니다." "You do not have the role that this takes."
+        e_same "본인이 요청한 것은 확인할 수 없습니다." "Who asked cannot confirm."
+        e_may_not "이 요청을 확인할 권한이 없습니다." "You do not have the role that this takes."
         e_won_only "한도는 원화이므로 한도가 있는 담당자는 달러를 취소할 수 없습니다. 한도가 없는 담당자에게 넘기십시오." "Your limit is in won, so you cancel no dollars. Hand it to somebody without a limit."
         e_limit "담당자의 한도를 넘는 취소입니다. 한도가 높은 담당자에게 넘기십시오." "It is above your limit. Hand it to somebody with a higher one."
+        e_asker_inactive "요청한 담당자의 사용이 중지되었습니다. 반려하고, 필요하면 다른 담당자가 다시 요청하십시오. 처리된 것은 없습니다." "Who asked for it may not work here any more. Refuse it, and have somebody else ask if it is still wanted. Nothing was done."
+        e_asker_role "요청한 담당자에게 이제 이 일의 권한이 없습니다. 반려하고, 필요하면 다른 담당자가 다시 요청하십시오. 처리된 것은 없습니다." "Who asked for it does not have the role for it any more. Refuse it, and have somebody else ask if it is still wanted. Nothing was done."
+        e_asker_shop "요청한 담당자는 이제 이 상점을 쓸 수 없습니다. 반려하고, 필요하면 다른 담당자가 다시 요청하십시오. 처리된 것은 없습니다." "Who asked for it may not use this shop any more. Refuse it, and have somebody else ask if it is still wanted. Nothing was done."
+        e_asker_limit "요청한 담당자의 지금 한도를 넘는 취소입니다. 반려하고, 필요하면 한도가 높은 담당자가 다시 요청하십시오. 처리된 것은 없습니다." "It is above the limit that who asked for it has now. Refuse it, and have somebody with a higher one ask if it is still wanted. Nothing was done."
         e_decided "이미 처리된 요청입니다." "It was decided already."
     }
 }
@@ -69,6 +77,8 @@ struct Page {
     w: &'static WishWords,
     problem: Option<&'static str>,
     rows: Vec<Row>,
+    /// What is on the list and how it stands: another one is another list.
+    version: String,
 }
 
 #[allow(
@@ -108,9 +118,12 @@ pub(crate) async fn decide(
     let payment = payment_of(&pages, &wish).await?;
     if let Some(payment) = &payment {
         visitor.must_use(&payment.request.shop)?;
-        if let Some(problem) = beyond_limit(&visitor, w, &wish, payment) {
-            return refuse(&pages, &visitor, problem).await;
-        }
+    }
+    // Who refuses or takes back moves nothing.
+    if form.get("decision") != "refuse"
+        && let Some(problem) = hindrance(&pages, &visitor, w, &wish, payment.as_ref()).await?
+    {
+        return refuse(&pages, &visitor, problem).await;
     }
     let decision = match form.get("decision") {
         "confirm" => Decision::Confirm,
@@ -173,6 +186,9 @@ async fn carry_out(pages: &Pages, visitor: &Visitor, wish: Wish) -> Result<Respo
         // What may have been written, or stands in the way for a while only, can be asked for again.
         if !said.is_some_and(passes) {
             access.wish_done(&wish.id, outcome).await?;
+        }
+        if let (None, What::Cancel { payment, .. }) = (said, &wish.what) {
+            first_word(access.engine(), payment).await;
         }
         Ok::<_, sugi_store::StoreError>(said)
     });
@@ -243,22 +259,70 @@ async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<Notice>, &'st
     }
 }
 
-/// What is beyond the limit of who decides.
-fn beyond_limit(
+/// Why it is not carried out: something about who says yes, or about who asked.
+async fn hindrance(
+    pages: &Pages,
     visitor: &Visitor,
-    w: &WishWords,
+    w: &'static WishWords,
     wish: &Wish,
-    payment: &Payment,
+    payment: Option<&Payment>,
+) -> Result<Option<&'static str>, Trouble> {
+    let problem = payment.and_then(|payment| beyond_limit(visitor.operator(), wish, payment));
+    if let Some(problem) = problem {
+        return Ok(Some(match problem {
+            Beyond::Won => w.e_won_only,
+            Beyond::Limit => w.e_limit,
+        }));
+    }
+    let access = pages.access();
+    let asker = access.operator(&wish.by).await?;
+    let Some(problem) = asker_problem(w, asker.as_ref(), wish, payment) else {
+        return Ok(None);
+    };
+    // Confirmed before, it would wait for ever.
+    if visitor.operator().may(wish.what.role()) {
+        access.wish_done(&wish.id, "refused").await?;
+    }
+    Ok(Some(problem))
+}
+
+/// Why who asked could not do it themselves any more: it is done in their name.
+fn asker_problem(
+    w: &'static WishWords,
+    asker: Option<&Operator>,
+    wish: &Wish,
+    payment: Option<&Payment>,
 ) -> Option<&'static str> {
+    let Some(asker) = asker.filter(|asker| asker.active) else {
+        return Some(w.e_asker_inactive);
+    };
+    if !asker.may(wish.what.role()) {
+        return Some(w.e_asker_role);
+    }
+    let payment = payment?;
+    if !asker.may_use(&payment.request.shop) {
+        return Some(w.e_asker_shop);
+    }
+    beyond_limit(asker, wish, payment).map(|_| w.e_asker_limit)
+}
+
+enum Beyond {
+    /// It is not in won, as the limit is.
+    Won,
+    Limit,
+}
+
+/// What is beyond somebody's limit.
+fn beyond_limit(operator: &Operator, wish: &Wish, payment: &Payment) -> Option<Beyond> {
     let What::Cancel { amount, .. } = &wish.what else {
         return None;
     };
-    let (money, operator) = (payment.request.order.money, visitor.operator());
-    let amount = amount.unwrap_or(money.amount.get());
-    if !operator.may_use_currency(money.currency) {
-        return Some(w.e_won_only);
+    let currency = payment.request.order.money.currency;
+    let amount = amount.unwrap_or_else(|| left(payment));
+    if !operator.may_use_currency(currency) {
+        return Some(Beyond::Won);
     }
-    (!operator.may_move(amount, money.currency)).then_some(w.e_limit)
+    (!operator.may_move(amount, currency)).then_some(Beyond::Limit)
 }
 
 async fn page(
@@ -278,11 +342,16 @@ async fn page(
             rows.push(row(pages, visitor, w, wish, payment.as_ref()));
         }
     }
+    let mut version = String::new();
+    for row in &rows {
+        let _ = write!(version, "{} {};", row.id, row.confirmed);
+    }
     let page = Page {
         shell,
         w,
         problem,
         rows,
+        version,
     };
     Ok(html(&page))
 }

@@ -22,6 +22,23 @@ pub(crate) fn decimal(amount: u64, currency: &str) -> String {
     }
 }
 
+/// An amount as somebody would type it: `150,000`, `1,234.05`.
+pub(crate) fn typed(amount: u64, currency: &str) -> String {
+    if currency == "USD" {
+        format!("{}.{:02}", grouped(amount / 100), amount % 100)
+    } else {
+        grouped(amount)
+    }
+}
+
+/// What stands around an amount as it is typed, for the script: `{}원`, `₩{}`, `US${}`.
+pub(crate) fn around(lang: Lang, currency: &str) -> &'static str {
+    if currency == "USD" {
+        return "US${}";
+    }
+    lang.pick("{}원", "₩{}")
+}
+
 /// A number with commas.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -85,6 +102,13 @@ mod tests {
         assert_eq!(money(Lang::Ko, 5, "USD"), "US$0.05");
         assert_eq!(decimal(123_405, "USD"), "1234.05");
         assert_eq!(decimal(123_405, "KRW"), "123405");
+        for lang in [Lang::Ko, Lang::En] {
+            for currency in ["KRW", "USD"] {
+                let typed = typed(123_405, currency);
+                let whole = around(lang, currency).replace("{}", &typed);
+                assert_eq!(whole, money(lang, 123_405, currency));
+            }
+        }
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(100), "100");
     }

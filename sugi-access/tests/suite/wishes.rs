@@ -2,8 +2,8 @@
 
 use nhn_kcp::Currency;
 use sugi_access::{
-    Access, AccessError, Decision, Operator, Role, Rules, SecondPerson, What, Wish, WishError,
-    WishState,
+    Access, AccessError, Asked, Decision, Operator, Role, Rules, SecondPerson, What, Wish,
+    WishError, WishState,
 };
 
 use crate::{House, minutes, seconds, together};
@@ -11,6 +11,7 @@ use crate::{House, minutes, seconds, together};
 on_each_engine!(
     one_asks_another_confirms_and_it_is_done_once,
     what_is_asked_for_with_a_key_is_asked_for_once,
+    of_one_payment_one_cancel_waits_at_a_time,
     who_asked_cannot_confirm_and_can_take_it_back,
     deciding_takes_the_role,
     a_wish_waits_for_a_day,
@@ -35,6 +36,14 @@ fn close() -> What {
         keep: false,
         note: "not there".into(),
     }
+}
+
+/// The same of another payment.
+fn another(mut what: What) -> What {
+    if let What::Cancel { payment, .. } | What::Close { payment, .. } = &mut what {
+        *payment = "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1c".parse().unwrap();
+    }
+    what
 }
 
 async fn wish(house: &House, what: What, by: &Operator) -> Wish {
@@ -106,22 +115,27 @@ async fn one_asks_another_confirms_and_it_is_done_once(house: House) {
 }
 
 async fn what_is_asked_for_with_a_key_is_asked_for_once(house: House) {
-    let kim = house.add("kim", &[Role::Cancel]).await;
-    let lee = house.add("lee", &[Role::Cancel]).await;
-    let once = async |what, by: &Operator, key| {
-        let asked = house.access.wish_once(what, &by.name, key).await.unwrap();
-        asked.map(|wish| wish.id)
+    let kim = house.add("kim", &[Role::Close]).await;
+    let lee = house.add("lee", &[Role::Close]).await;
+    let once = async |what, by: &Operator, key| match house
+        .access
+        .wish_once(what, &by.name, key)
+        .await
+        .unwrap()
+    {
+        Asked::Written(wish) => Some(wish.id),
+        _ => None,
     };
-    let both = together([cancel(), cancel()].map(|what| once(what, &kim, "k"))).await;
+    let both = together([close(), close()].map(|what| once(what, &kim, "k"))).await;
     assert!(both[0].is_some() && both[0] == both[1], "{both:?}");
     assert_eq!(
-        once(close(), &kim, "k").await,
+        once(another(close()), &kim, "k").await,
         None,
         "it asked for something else"
     );
     // Another key is another wish, and so is another's key.
-    assert_ne!(once(cancel(), &kim, "k2").await, both[0]);
-    assert_ne!(once(cancel(), &lee, "k").await, both[0]);
+    assert_ne!(once(close(), &kim, "k2").await, both[0]);
+    assert_ne!(once(close(), &lee, "k").await, both[0]);
     assert_eq!(open(&house).await.len(), 3);
     // Decided, it stays what it was.
     let id = both[0].clone().unwrap();
@@ -130,9 +144,61 @@ async fn what_is_asked_for_with_a_key_is_asked_for_once(house: House) {
         .decide(&id, &lee, Decision::Refuse)
         .await
         .unwrap();
-    assert_eq!(once(cancel(), &kim, "k").await, both[0]);
+    assert_eq!(once(close(), &kim, "k").await, both[0]);
     assert!(matches!(now(&house, &id).await, WishState::Refused { .. }));
     assert_eq!(open(&house).await.len(), 2);
+}
+
+async fn of_one_payment_one_cancel_waits_at_a_time(house: House) {
+    let kim = house.add("kim", &[Role::Cancel]).await;
+    let lee = house.add("lee", &[Role::Cancel]).await;
+    let ask =
+        async |what, by: &Operator, key| house.access.wish_once(what, &by.name, key).await.unwrap();
+    // Two pages at once, or two people.
+    let asked =
+        together([(&kim, "1"), (&kim, "2"), (&lee, "1")].map(|(by, key)| ask(cancel(), by, key)));
+    let asked = Box::pin(asked).await;
+    let others = asked.iter().filter(|one| **one == Asked::Another).count();
+    assert_eq!(others, 2, "{asked:?}");
+    let wishes = open(&house).await;
+    assert_eq!(wishes.len(), 1);
+    // Another payment has its own, and closing is something else.
+    for what in [another(cancel()), close()] {
+        assert!(matches!(ask(what, &lee, "3").await, Asked::Written(_)));
+    }
+    // Confirmed and not carried out it still stands; then the next can be asked for.
+    let decider = house.add("park", &[Role::Cancel]).await;
+    let id = &wishes[0];
+    house
+        .access
+        .decide(id, &decider, Decision::Confirm)
+        .await
+        .unwrap();
+    assert_eq!(ask(cancel(), &kim, "4").await, Asked::Another);
+    assert!(house.access.wish_done(id, "done").await.unwrap());
+    let Asked::Written(next) = ask(cancel(), &kim, "4").await else {
+        panic!("nothing stands in the way");
+    };
+    assert_ne!(next.id, *id, "its name is the key of what it asks for");
+    // The form of one that is over asks for nothing new.
+    house
+        .access
+        .decide(&next.id, &kim, Decision::Refuse)
+        .await
+        .unwrap();
+    let Asked::Written(before) = ask(cancel(), &kim, "4").await else {
+        panic!("it is the same form");
+    };
+    assert!(matches!(before.state, WishState::Refused { .. }));
+    assert_eq!(
+        ask(another(cancel()), &lee, "3").await,
+        ask(another(cancel()), &lee, "3").await
+    );
+    // One that nobody decided about is in the way for a day.
+    assert!(matches!(ask(cancel(), &kim, "5").await, Asked::Written(_)));
+    assert_eq!(ask(cancel(), &lee, "6").await, Asked::Another);
+    house.pass(minutes(24 * 60));
+    assert!(matches!(ask(cancel(), &lee, "6").await, Asked::Written(_)));
 }
 
 async fn who_asked_cannot_confirm_and_can_take_it_back(house: House) {
@@ -282,8 +348,8 @@ async fn wishes_that_waited_too_long_do_not_hide_those_that_wait(house: House) {
 
 async fn what_takes_two_is_what_the_rules_say(house: House) {
     assert!(house.access.rules().second_person.close);
-    assert!(!house.access.cancel_takes_two(u64::MAX, Currency::Krw));
-    assert!(!house.access.cancel_takes_two(u64::MAX, Currency::Usd));
+    assert_eq!(house.access.cancel_alone(Currency::Krw), None);
+    assert_eq!(house.access.cancel_alone(Currency::Usd), None);
     let rules = Rules {
         second_person: SecondPerson {
             cancel_above: Some(100_000),
@@ -292,10 +358,11 @@ async fn what_takes_two_is_what_the_rules_say(house: House) {
         ..Rules::default()
     };
     let access = Access::new(house.access.engine().clone(), house.clock.clone(), rules);
-    let two = |amount| access.cancel_takes_two(amount, Currency::Krw);
-    assert!(!two(100_000) && two(100_001));
-    assert!(
-        access.cancel_takes_two(1, Currency::Usd),
+    assert_eq!(access.cancel_alone(Currency::Krw), Some(100_000));
+    let dollars = access.cancel_alone(Currency::Usd);
+    assert_eq!(
+        dollars,
+        Some(0),
         "what is much in won says nothing of dollars"
     );
     // A wish of one node is a wish of all.

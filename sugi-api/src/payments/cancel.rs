@@ -272,6 +272,7 @@ fn refused(why: &CancelError, id: &sugi_core::PaymentId) -> Problem {
         CancelError::UnknownShop(_) => Problem::new(Code::UnknownShop, said),
         CancelError::NotApproved(_) => Problem::new(Code::NotCancellable, said),
         CancelError::NothingLeft => Problem::new(Code::NothingLeft, said).remaining(0),
+        CancelError::Above { .. } => Problem::new(Code::TooMuch, said).field("amount"),
         CancelError::TooMuch { remaining, .. } => Problem::new(Code::TooMuch, said)
             .field("amount")
             .remaining(*remaining),

@@ -111,6 +111,41 @@ async fn a_hundred_at_once_never_give_back_more_than_there_is() {
 }
 
 #[tokio::test]
+async fn up_to_so_much_all_cancels_count_together() {
+    let house = House::new().await;
+    let id = house.pay("A-1").await.id;
+    let ask = |key: u32| CancelAsk {
+        amount: Some(Amount::new(300).unwrap()),
+        tax: None,
+        reason: "고객 변심".parse().unwrap(),
+        by: "lee".parse().unwrap(),
+        key: Some(("lee".into(), key.to_string())),
+    };
+    let up_to = async |key| house.engine().cancel_up_to(&id, ask(key), 600).await;
+    up_to(1).await.unwrap();
+    house.settled(&id).await;
+    // Two at once, each of which would do alone.
+    let (one, other) = tokio::join!(up_to(2), up_to(3));
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    house.settled(&id).await;
+    let above = up_to(4).await;
+    assert!(
+        matches!(
+            above,
+            Err(CancelError::Above {
+                given_back: 600,
+                most: 600
+            })
+        ),
+        "{above:?}"
+    );
+    // What was asked for before is done, however much that is.
+    up_to(1).await.unwrap();
+    assert_eq!(house.settled(&id).await.cancelled_amount(), 600);
+    house.agrees().await;
+}
+
+#[tokio::test]
 async fn somebody_else_cancelled_at_kcp() {
     let house = House::new().await;
     let id = house.pay("A-1").await.id;

@@ -5,7 +5,7 @@ use crate::lang::words;
 words! {
     /// A day in numbers.
     DayWords {
-        title "일 마감" "The day"
+        title "일별 집계" "The day"
         from "부터" "From"
         until "까지" "To"
         show "보기" "Show"
@@ -14,10 +14,10 @@ words! {
         today "오늘" "Today"
         bad_span "날짜를 확인하십시오. 한 번에 최대 92일입니다." "Check the days. At most 92 at a time."
         too_much "너무 많아 일부만 집계했습니다. 기간을 줄이십시오." "There is too much for one report, so this is a part of it. Ask for a shorter span."
-        close "마감 전에 확인할 것" "Before you close the day"
+        close "하루를 마치기 전에 확인할 것" "Before you close the day"
         all_done "확인할 것이 없습니다. 아래 금액을 KCP 상점관리자의 합계와 비교하십시오." "Nothing is open. Compare the numbers below with KCP's partner site."
         still_open "아직 처리 중인 결제가 {}건 있습니다." "Still on their way: {}."
-        waiting "결재를 기다리는 요청이 {}건 있습니다." "Waiting for a second person: {}."
+        waiting "동료 확인을 기다리는 요청이 {}건 있습니다." "Waiting for a second person: {}."
         totals "합계" "Totals"
         totals_note "결제를 요청한 날을 기준으로 하며, 취소는 취소한 날이 아니라 그 결제의 날에서 뺍니다. KCP 정산은 취소한 날을 기준으로 하므로 지난 결제를 취소한 금액만큼 다를 수 있습니다." "By the day on which a payment was asked for: a cancel is taken off the day of its payment, not off its own. KCP settles a cancel on its own day, so payments of earlier days that were cancelled make a difference."
         gross "승인" "Approved"
@@ -42,7 +42,7 @@ words! {
         csv "CSV" "CSV"
         xlsx "Excel" "Excel"
         table "표로 보기" "As a table"
-        e_wish "결재되지 않았거나 이미 내려받은 요청입니다. 일 마감에서 다시 요청하십시오." "This was not confirmed, or was fetched already. Ask for it again from the day."
+        e_wish "확인되지 않았거나 이미 내려받은 요청입니다. 일별 집계에서 다시 요청하십시오." "This was not confirmed, or was fetched already. Ask for it again from the day."
         e_busy "지금 만들고 있는 파일이 너무 많습니다. 잠시 후 다시 내보내십시오." "Too many files are being made. Export again in a moment."
         making "파일을 만드는 중" "Making the file"
         progress "{}건 중 {}건" "{} payments, {} done"

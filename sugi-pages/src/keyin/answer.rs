@@ -135,9 +135,17 @@ impl Refused {
             "title": if self.duplicate { w.dup_title } else { "" },
             "payment": self.payment,
             "duplicate": self.duplicate,
+            "earlier": self.earlier(),
             "fields": fields,
         });
         (self.status, axum::Json(body)).into_response()
+    }
+
+    /// The payment that a reason to charge all the same would be for.
+    pub(crate) fn earlier(&self) -> &str {
+        let payment = self.payment.as_deref().filter(|_| self.duplicate);
+        let id = payment.and_then(|path| path.strip_prefix("/payments/"));
+        id.unwrap_or_default()
     }
 
     /// What is wrong with a field, for the page.

@@ -22,10 +22,23 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// Sales that are remembered; of a flood the oldest are forgotten.
 const MOST: usize = 20_000;
 
+/// Sales alike that are remembered one by one; of more the oldest is forgotten, and the others stand in
+/// the way as well as it did.
+const ALIKE_MOST: usize = 8;
+/// As often as there can be another sale in the way, by card and by buyer, and once to find none.
+pub(crate) const ROUNDS: usize = 2 * ALIKE_MOST + 1;
+
 /// What is remembered of the sales of the last minutes.
 pub(crate) struct Guard {
     key: [u8; 32],
-    sales: Mutex<HashMap<Mark, Earlier>>,
+    sales: Mutex<Sales>,
+}
+
+#[derive(Default)]
+struct Sales {
+    by_mark: HashMap<Mark, Vec<Earlier>>,
+    /// How many attempts there were: the name of the next.
+    attempts: u64,
 }
 
 impl std::fmt::Debug for Guard {
@@ -55,6 +68,19 @@ pub(crate) struct Earlier {
     pub(crate) at: Timestamp,
     /// The key of the form that it came from: asking again with it is no other sale.
     form: String,
+    attempt: Attempt,
+}
+
+/// One attempt at a sale; what it left here is its own to take away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Attempt(u64);
+
+/// A place that was taken.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    pub(crate) attempt: Attempt,
+    /// One like it was there, and there is a reason to make this one all the same.
+    pub(crate) again: bool,
 }
 
 /// What a sale is like: in the way of any other with one of these.
@@ -86,71 +112,99 @@ impl Guard {
         Mark(mark)
     }
 
-    /// Takes a place for a sale, unless one like it is there. With `anyway`, whatever is there. Both
-    /// are one step, so that of two at the same moment one finds the other.
+    /// Takes a place for a sale, unless one like it is there. The newest of those is not in the way when
+    /// it is the one that there is a reason `in_spite_of`. All of it is one step, so that of two at the
+    /// same moment one finds the other.
     pub(crate) fn enter(
         &self,
         marks: &Marks,
         form: &str,
         now: Timestamp,
-        anyway: bool,
-    ) -> Result<(), Earlier> {
+        in_spite_of: Option<&PaymentId>,
+    ) -> Result<Entered, Earlier> {
         let mut sales = self.sales();
-        let is_like =
-            |earlier: &&Earlier| earlier.form != form && now.duration_since(earlier.at) < WINDOW;
-        let like = marks.0.iter().filter_map(|mark| sales.get(mark));
-        let latest = like.filter(is_like).max_by_key(|earlier| earlier.at);
-        if let Some(earlier) = latest.filter(|_| !anyway) {
-            return Err(earlier.clone());
-        }
-        if sales.len() >= MOST {
-            sales.retain(|_, earlier| now.duration_since(earlier.at) < WINDOW);
-        }
-        if sales.len() >= MOST {
-            let oldest = sales.iter().min_by_key(|(_, earlier)| earlier.at);
-            if let Some(oldest) = oldest.map(|(mark, _)| *mark) {
-                sales.remove(&oldest);
+        let fresh = |earlier: &&Earlier| now.duration_since(earlier.at) < WINDOW;
+        let of = |mark| sales.by_mark.get(mark).into_iter().flatten().filter(fresh);
+        // What this form has begun already the ledger makes once.
+        let begun = |mark| of(mark).any(|earlier| earlier.form == form);
+        let mut again = false;
+        if !marks.0.iter().all(begun) {
+            let like = marks.0.iter().flat_map(of);
+            let others = like.filter(|earlier| earlier.form != form);
+            if let Some(newest) = others.max_by_key(|earlier| earlier.attempt) {
+                again = in_spite_of.is_some() && newest.payment.as_ref() == in_spite_of;
+                if !again {
+                    return Err(newest.clone());
+                }
             }
         }
+        sales.make_room(now);
+        sales.attempts += 1;
+        let attempt = Attempt(sales.attempts);
         for mark in &marks.0 {
-            let earlier = Earlier {
+            let alike = sales.by_mark.entry(*mark).or_default();
+            if alike.len() >= ALIKE_MOST {
+                alike.remove(0);
+            }
+            alike.push(Earlier {
                 payment: None,
                 at: now,
                 form: form.into(),
-            };
-            sales.insert(*mark, earlier);
+                attempt,
+            });
         }
-        Ok(())
+        Ok(Entered { attempt, again })
     }
 
-    /// The sale became this payment.
-    pub(crate) fn became(&self, marks: &Marks, form: &str, payment: &PaymentId) {
-        let mut sales = self.sales();
-        for mark in &marks.0 {
-            if let Some(sale) = sales.get_mut(mark).filter(|sale| sale.form == form) {
-                sale.payment = Some(payment.clone());
+    /// The sale became this payment. One form that is sent again and again is remembered once.
+    pub(crate) fn became(&self, attempt: Attempt, payment: &PaymentId) {
+        self.sales().retain(|earlier| {
+            if earlier.attempt == attempt {
+                earlier.payment = Some(payment.clone());
+                return true;
             }
-        }
+            earlier.payment.as_ref() != Some(payment)
+        });
     }
 
-    /// Nothing became of the sale, or it turned out to have moved nothing: it is in nobody's way.
-    pub(crate) fn forget(&self, marks: &Marks, form: &str) {
-        let mut sales = self.sales();
-        for mark in &marks.0 {
-            if sales.get(mark).is_some_and(|sale| sale.form == form) {
-                sales.remove(mark);
-            }
-        }
+    /// Nothing became of this attempt: it is in nobody's way. What another left, with the same form or
+    /// over it, stays.
+    pub(crate) fn forget(&self, attempt: Attempt) {
+        self.sales().retain(|earlier| earlier.attempt != attempt);
     }
 
     /// A sale that moved nothing is in nobody's way.
     pub(crate) fn forget_payment(&self, payment: &PaymentId) {
         self.sales()
-            .retain(|_, earlier| earlier.payment.as_ref() != Some(payment));
+            .retain(|earlier| earlier.payment.as_ref() != Some(payment));
     }
 
-    fn sales(&self) -> MutexGuard<'_, HashMap<Mark, Earlier>> {
+    fn sales(&self) -> MutexGuard<'_, Sales> {
         self.sales.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sales {
+    fn retain(&mut self, mut stays: impl FnMut(&mut Earlier) -> bool) {
+        self.by_mark.retain(|_, alike| {
+            alike.retain_mut(&mut stays);
+            !alike.is_empty()
+        });
+    }
+
+    fn make_room(&mut self, now: Timestamp) {
+        if self.by_mark.len() < MOST {
+            return;
+        }
+        self.retain(|earlier| now.duration_since(earlier.at) < WINDOW);
+        if self.by_mark.len() < MOST {
+            return;
+        }
+        let newest = |alike: &Vec<Earlier>| alike.last().map(|earlier| earlier.attempt);
+        let oldest = self.by_mark.iter().min_by_key(|(_, alike)| newest(alike));
+        if let Some(oldest) = oldest.map(|(mark, _)| *mark) {
+            self.by_mark.remove(&oldest);
+        }
     }
 }
 
@@ -166,46 +220,93 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn id(last: u8) -> PaymentId {
+        let id = format!("pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a{last:02x}");
+        id.parse().unwrap()
+    }
+
     #[test]
     fn what_is_alike_is_stopped_for_a_while() {
         let guard = Guard::default();
         let shop: ShopId = "main".parse().unwrap();
         let marks = |card, buyer| guard.marks(&shop, won(1_004), card, buyer);
-        guard.enter(&marks("1", "kim"), "f1", at(0), false).unwrap();
+        let enter = |marks: &Marks, form, second| guard.enter(marks, form, at(second), None);
+        enter(&marks("1", "kim"), "f1", 0).unwrap();
         // The same form again is the same sale.
-        guard.enter(&marks("1", "kim"), "f1", at(1), false).unwrap();
+        enter(&marks("1", "kim"), "f1", 1).unwrap();
         for (card, buyer) in [("1", ""), ("1", "lee"), ("2", "kim")] {
-            let like = guard.enter(&marks(card, buyer), "f2", at(2), false);
+            let like = enter(&marks(card, buyer), "f2", 2);
             assert!(like.is_err(), "{card} {buyer}");
         }
-        guard.enter(&marks("2", "lee"), "f2", at(2), false).unwrap();
+        enter(&marks("2", "lee"), "f2", 2).unwrap();
         let other = guard.marks(&shop, won(1_005), "1", "kim");
-        guard.enter(&other, "f3", at(2), false).unwrap();
+        enter(&other, "f3", 2).unwrap();
         let cents = Money::usd_cents(1_004).unwrap();
         let dollars = guard.marks(&shop, cents, "1", "kim");
-        guard.enter(&dollars, "f3", at(2), false).unwrap();
-        assert!(guard.enter(&dollars, "f6", at(2), false).is_err());
-        guard.enter(&marks("1", "kim"), "f4", at(3), true).unwrap();
-        guard
-            .enter(&marks("1", "kim"), "f5", at(603), false)
-            .unwrap();
+        enter(&dollars, "f3", 2).unwrap();
+        assert!(enter(&dollars, "f6", 2).is_err());
+        assert!(enter(&marks("1", "kim"), "f5", 600).is_err());
+        enter(&marks("1", "kim"), "f5", 601).unwrap();
     }
 
     #[test]
     fn what_came_to_nothing_is_in_nobodys_way() {
         let guard = Guard::default();
         let marks = guard.marks(&"main".parse().unwrap(), won(1), "1", "");
-        guard.enter(&marks, "f1", at(0), false).unwrap();
-        guard.forget(&marks, "another");
-        assert!(guard.enter(&marks, "f2", at(1), false).is_err());
-        guard.forget(&marks, "f1");
-        guard.enter(&marks, "f2", at(1), false).unwrap();
-        let id: PaymentId = "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap();
-        guard.became(&marks, "f2", &id);
-        let earlier = guard.enter(&marks, "f3", at(2), false).unwrap_err();
-        assert_eq!(earlier.payment.as_ref(), Some(&id));
-        guard.forget_payment(&id);
-        guard.enter(&marks, "f3", at(2), false).unwrap();
+        let enter = |form, second| guard.enter(&marks, form, at(second), None);
+        let first = enter("f1", 0).unwrap().attempt;
+        assert!(enter("f2", 1).is_err());
+        guard.forget(first);
+        let second = enter("f2", 1).unwrap().attempt;
+        guard.became(second, &id(1));
+        let earlier = enter("f3", 2).unwrap_err();
+        assert_eq!(earlier.payment, Some(id(1)));
+        // What a form leaves that is sent again is not what it left before.
+        let again = enter("f2", 2).unwrap().attempt;
+        guard.forget(again);
+        assert!(enter("f3", 2).is_err());
+        guard.forget_payment(&id(1));
+        enter("f3", 2).unwrap();
+    }
+
+    #[test]
+    fn a_reason_is_for_the_newest_sale_only_and_hides_no_other() {
+        let guard = Guard::default();
+        let marks = guard.marks(&"main".parse().unwrap(), won(1), "1", "");
+        let enter =
+            |form, payment: Option<u8>| guard.enter(&marks, form, at(0), payment.map(id).as_ref());
+        let first = enter("f1", Some(9)).unwrap();
+        assert!(!first.again, "there was nothing that the reason is for");
+        assert!(enter("f2", None).is_err(), "it has no payment yet");
+        guard.became(first.attempt, &id(1));
+        assert!(enter("f2", Some(9)).is_err());
+        let second = enter("f2", Some(1)).unwrap();
+        assert!(second.again);
+        guard.became(second.attempt, &id(2));
+        assert!(enter("f3", Some(1)).is_err(), "there is a newer one");
+        // Sent again, a form is what it was before.
+        enter("f1", None).unwrap();
+        guard.forget(second.attempt);
+        guard.forget_payment(&id(2));
+        assert_eq!(enter("f3", None).unwrap_err().payment, None);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let guard = Guard::default();
+        let shop = "main".parse().unwrap();
+        let marks = guard.marks(&shop, won(1), "1", "");
+        for _ in 0..ALIKE_MOST * 2 {
+            guard.enter(&marks, "f1", at(0), None).unwrap();
+        }
+        assert_eq!(guard.sales().by_mark[&marks.0[0]].len(), ALIKE_MOST);
+        for card in 0..=MOST {
+            let marks = guard.marks(&shop, won(1), &format!("card {card}"), "");
+            guard.enter(&marks, "f2", at(1), None).unwrap();
+        }
+        assert_eq!(guard.sales().by_mark.len(), MOST);
+        let newest = guard.marks(&shop, won(1), &format!("card {MOST}"), "");
+        assert!(guard.enter(&newest, "f3", at(2), None).is_err());
     }
 
     #[test]

@@ -64,6 +64,11 @@ impl Page {
         self.refused.as_ref().and_then(|refused| refused.at(field))
     }
 
+    /// The shop that was asked for is none of theirs: another in its place would be charged at unseen.
+    fn no_shop(&self) -> bool {
+        self.refused.is_some() && !self.shops.iter().any(|shop| shop.chosen)
+    }
+
     /// What keys a telephone shows for a part of the amount.
     fn free_keys(&self) -> &'static str {
         if self.currencies.is_empty() {
@@ -168,13 +173,15 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
     } = asked;
     let memory = &pages.0.keyin;
     let now = pages.access().clock().now();
-    enter(pages, &marks, &form_key, now, anyway.is_some(), w).await?;
-    let again = anyway.map(|reason| again(&sale, now, reason));
+    let in_spite_of = anyway.as_ref().map(|anyway| &anyway.of);
+    let entered = enter(pages, &marks, &form_key, now, in_spite_of, w).await?;
+    let reason = anyway.filter(|_| entered.again).map(|anyway| anyway.reason);
+    let again = reason.map(|reason| again(&sale, now, reason));
     let first6 = sale.card.number.masked().first6().to_owned();
     let begun = pages.access().engine().pay(sale).await;
     let payment = match begun {
         Ok(Outcome::Begun(ticket)) => {
-            memory.guard.became(&marks, &form_key, &ticket.id());
+            memory.guard.became(entered.attempt, &ticket.id());
             if let Some(mut again) = again {
                 again.subject = ticket.id().to_string();
                 pages.access().note(again).await;
@@ -182,7 +189,7 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
             first_word(ticket).await
         }
         Ok(Outcome::Replayed(payment)) => {
-            memory.guard.became(&marks, &form_key, &payment.id);
+            memory.guard.became(entered.attempt, &payment.id);
             Arc::new(*payment)
         }
         Err(why) => {
@@ -191,11 +198,14 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
                 &why,
                 PayError::Store(sugi_store::StoreError::Unknown { .. })
             ) {
-                memory.guard.forget(&marks, &form_key);
+                memory.guard.forget(entered.attempt);
             }
             return Err(Refused::pay(why, lang));
         }
     };
+    if moved_nothing(payment.status()) {
+        memory.guard.forget(entered.attempt);
+    }
     learn(memory, &payment, &first6);
     Ok(payment.id.clone())
 }
@@ -219,14 +229,15 @@ async fn enter(
     marks: &guard::Marks,
     form_key: &str,
     now: Timestamp,
-    anyway: bool,
+    in_spite_of: Option<&PaymentId>,
     w: &'static KeyInWords,
-) -> Result<(), Refused> {
+) -> Result<guard::Entered, Refused> {
     let guard = &pages.0.keyin.guard;
-    // Each round forgets one earlier sale that is in nobody's way; there are as many as marks.
-    for _ in 0..4 {
-        let Err(earlier) = guard.enter(marks, form_key, now, anyway) else {
-            return Ok(());
+    // Each round forgets one earlier sale that is in nobody's way.
+    for _ in 0..guard::ROUNDS {
+        let earlier = match guard.enter(marks, form_key, now, in_spite_of) {
+            Ok(entered) => return Ok(entered),
+            Err(earlier) => earlier,
         };
         let Some(id) = &earlier.payment else {
             return Err(Refused::duplicate(&earlier, w));

@@ -7,7 +7,7 @@ use nhn_kcp::{
     HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts,
     TaxSplit, korean_date,
 };
-use sugi_core::ShopId;
+use sugi_core::{PaymentId, ShopId};
 use sugi_engine::Sale;
 use zeroize::Zeroizing;
 
@@ -26,7 +26,14 @@ pub(crate) struct Asked {
     pub(crate) marks: Marks,
     pub(crate) form_key: String,
     /// Why it is to be made although one like it was there.
-    pub(crate) anyway: Option<String>,
+    pub(crate) anyway: Option<Anyway>,
+}
+
+/// A reason to make a sale all the same, and the one payment that it is a reason for: whoever gave it
+/// looked at that one and at no other.
+pub(crate) struct Anyway {
+    pub(crate) reason: String,
+    pub(crate) of: PaymentId,
 }
 
 /// Reads a form; all that is wrong with it at once.
@@ -73,10 +80,14 @@ pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Aske
         },
         marks,
         form_key,
-        anyway: form
-            .maybe("anyway")
-            .map(|reason| reason.chars().take(200).collect()),
+        anyway: anyway(form),
     })
+}
+
+fn anyway(form: &Form) -> Option<Anyway> {
+    let reason = form.maybe("anyway")?.chars().take(200).collect();
+    let of = form.get("anyway_of").parse().ok()?;
+    Some(Anyway { reason, of })
 }
 
 /// A form that is being read, and what was wrong with it so far.

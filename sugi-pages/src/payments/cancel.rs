@@ -7,9 +7,9 @@ use axum::{
     response::Response,
 };
 use nhn_kcp::{Amount, CancelReason, TaxParts};
-use sugi_access::{Role, What, WishState};
-use sugi_core::{Payment, State as Stands};
-use sugi_engine::CancelAsk;
+use sugi_access::{Asked, Role, What, WishState};
+use sugi_core::{Payment, PaymentId, State as Stands};
+use sugi_engine::{CancelAsk, CancelError, Engine};
 
 use super::{
     detached, find,
@@ -48,26 +48,35 @@ async fn begin(
     ask: CancelAsk,
 ) -> Result<Option<Notice>, Trouble> {
     let access = pages.access();
-    let amount = ask.amount.map_or_else(|| left(&payment), Amount::get);
-    let currency = payment.request.order.money.currency;
-    if access.cancel_takes_two(amount, currency) {
-        let what = What::Cancel {
-            payment: payment.id,
-            amount: ask.amount.map(Amount::get),
-            tax: ask.tax,
-            reason: ask.reason.to_string(),
-        };
-        return Ok(Some(wished(pages, visitor, what, ask.key).await?));
-    }
-    let engine = access.engine().clone();
+    let alone = access.cancel_alone(payment.request.order.money.currency);
+    let (engine, id, asked) = (access.engine().clone(), payment.id.clone(), ask.clone());
     let cancelled = detached(async move {
-        let cancelled = engine.cancel(&payment.id, ask).await;
-        // Mostly it is done in a moment, and then the page can say so at once.
-        let ended = |payment: &Payment| !matches!(&payment.state, Stands::Approved { pending: Some(pending), .. } if pending.1.tries == 0);
-        let _ = engine.watch(&payment.id, PATIENCE, ended).await;
+        let most = alone.unwrap_or(u64::MAX);
+        let cancelled = engine.cancel_up_to(&id, asked, most).await;
+        if cancelled.is_ok() {
+            first_word(&engine, &id).await;
+        }
         cancelled
     });
-    Ok(cancelled.await?.err().as_ref().map(Notice::from))
+    match cancelled.await? {
+        Err(CancelError::Above { .. }) => {
+            let what = What::Cancel {
+                payment: payment.id,
+                amount: ask.amount.map(Amount::get),
+                tax: ask.tax,
+                reason: ask.reason.to_string(),
+            };
+            Ok(Some(wished(pages, visitor, what, ask.key).await?))
+        }
+        cancelled => Ok(cancelled.err().as_ref().map(Notice::from)),
+    }
+}
+
+/// Waits for KCP's first word on a cancel: mostly it is done in a moment, and then the page can say so
+/// at once.
+pub(crate) async fn first_word(engine: &Engine, payment: &PaymentId) {
+    let ended = |payment: &Payment| !matches!(&payment.state, Stands::Approved { pending: Some(pending), .. } if pending.1.tries == 0);
+    let _ = engine.watch(payment, PATIENCE, ended).await;
 }
 
 /// Writes down, once for a form, what waits for a second person.
@@ -79,11 +88,13 @@ pub(super) async fn wished(
 ) -> Result<Notice, Trouble> {
     let by = &visitor.operator().name;
     let (_, key) = key.unwrap_or_default();
-    let wish = pages.access().wish_once(what, by, &key).await?;
-    Ok(match wish.map(|wish| wish.state) {
-        Some(WishState::Open) => Notice::Wished,
+    let asked = pages.access().wish_once(what, by, &key).await?;
+    Ok(match asked {
+        Asked::Written(wish) if wish.state == WishState::Open => Notice::Wished,
         // The form asked for something else before, or what it asked for was decided.
-        _ => Notice::Used,
+        Asked::Written(_) | Asked::Else => Notice::Used,
+        Asked::Another => Notice::Another,
+        Asked::TooOften => Notice::TooOften,
     })
 }
 
@@ -139,7 +150,8 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
     })
 }
 
-fn left(payment: &Payment) -> u64 {
+/// What a cancel of all of it takes.
+pub(crate) fn left(payment: &Payment) -> u64 {
     match &payment.state {
         Stands::Approved { remaining, .. } => *remaining,
         _ => payment.request.order.money.amount.get(),

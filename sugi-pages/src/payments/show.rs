@@ -60,6 +60,11 @@ struct Page {
 
 /// What can be cancelled.
 struct CancelForm {
+    /// All that is left, as it is said.
+    all: String,
+    /// What stands around an amount.
+    around: &'static str,
+    /// All that is left, as it is typed.
     amount: String,
     /// What keys a telephone shows for it.
     keys: &'static str,
@@ -242,7 +247,9 @@ impl CancelForm {
         let money = |amount| write::money(visitor.lang, amount, &currency);
         let above = pages.access().rules().second_person.cancel_above;
         Some(Self {
-            amount: write::decimal(*remaining, &currency),
+            all: money(*remaining),
+            around: write::around(visitor.lang, &currency),
+            amount: write::typed(*remaining, &currency),
             keys: if currency == "KRW" {
                 "numeric"
             } else {
@@ -251,9 +258,9 @@ impl CancelForm {
             hint: fill(w.cancel_hint, &[&money(*remaining)]),
             whole_only: !parts_taken || approval.partial_cancel == Some(false),
             parts: payment.tax_left().map(|left| Parts {
-                supply: write::decimal(left.supply, &currency),
-                vat: write::decimal(left.vat, &currency),
-                free: write::decimal(left.free, &currency),
+                supply: write::typed(left.supply, &currency),
+                vat: write::typed(left.vat, &currency),
+                free: write::typed(left.free, &currency),
             }),
             two: above.map(|above| match currency.as_str() {
                 "KRW" => fill(w.cancel_two, &[&money(above)]),

@@ -4,7 +4,7 @@ use kcp_sandbox::{FaultKind, Operation};
 use serde_json::json;
 use sugi_access::SecondPerson;
 
-use crate::house::{House, alone};
+use crate::house::{House, alone, shop};
 
 #[tokio::test]
 async fn all_or_a_part_is_given_back_and_the_page_says_so() {
@@ -13,7 +13,7 @@ async fn all_or_a_part_is_given_back_and_the_page_says_so() {
     let paid = house.approved("A-1", 150_000).await;
     let cancel = format!("{paid}/cancel");
     assert!(
-        kim.page(&paid).await.contains("value=\"150000\""),
+        kim.page(&paid).await.contains("value=\"150,000\""),
         "all of it stands there"
     );
     let key = kim.form_key(&paid).await;
@@ -28,7 +28,7 @@ async fn all_or_a_part_is_given_back_and_the_page_says_so() {
         "{page}"
     );
     assert!(
-        page.contains("value=\"100000\"") && page.contains("고객 변심"),
+        page.contains("value=\"100,000\"") && page.contains("고객 변심"),
         "{page}"
     );
     let key = kim.form_key(&paid).await;
@@ -229,7 +229,7 @@ async fn a_limit_in_won_and_what_is_much_in_won_say_nothing_of_dollars() {
     assert!(kim.page(&paid).await.contains("달러 취소는 다른 담당자의"));
     let all = [("key", &*key), ("amount", "0.05"), ("reason", "x")];
     let page = kim.follow(&cancel, &all).await;
-    assert!(page.contains("다른 담당자의 결재를 기다립니다"), "{page}");
+    assert!(page.contains("다른 담당자의 확인을 기다립니다"), "{page}");
     let wishes = house.access.open_wishes().await.unwrap();
     let decide = format!("/wishes/{}", wishes[0].id);
     let answer = small.post(&decide, &[("decision", "confirm")]).await;
@@ -242,4 +242,41 @@ async fn a_limit_in_won_and_what_is_much_in_won_say_nothing_of_dollars() {
     lee.post(&decide, &[("decision", "confirm")]).await;
     house.settled(&paid).await;
     assert_eq!(house.given_back("A-1"), [5]);
+}
+
+#[tokio::test]
+async fn what_is_given_back_is_grouped_as_it_is_read() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let tax = json!({ "tax": { "supply": 1_000_000, "vat": 100_000, "tax_free": 134_567 } });
+    let won = house.pay("A-1", 1_234_567, tax).await;
+    let dollars = house
+        .pay("A-2", 123_456, json!({ "currency": "USD" }))
+        .await;
+    let mut shop = shop("main", &house.sandbox);
+    shop.contract.partial_cancel = false;
+    for (paid, field, around) in [(&won, "1,234,567", "{}원"), (&dollars, "1,234.56", "US${}")] {
+        let page = kim.page(&format!("/payments/{}", paid.id())).await;
+        let echo = format!(
+            "취소하기 <span data-cancel-echo data-all=\"{}\" data-around=\"{around}\"></span></button>",
+            around.replace("{}", field)
+        );
+        for text in [&*format!("value=\"{field}\" class=\"big\""), &*echo] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+    }
+    let page = kim.page(&format!("/payments/{}", won.id())).await;
+    for part in ["1,000,000", "100,000", "134,567"] {
+        assert!(
+            page.contains(&format!("value=\"{part}\"")),
+            "{part}: {page}"
+        );
+    }
+    // What can only be cancelled whole says how much that is, script or none.
+    house.engine.set_shops([shop]);
+    let page = kim
+        .in_lang("en")
+        .page(&format!("/payments/{}", won.id()))
+        .await;
+    assert!(page.contains("Cancel ₩1,234,567</button>"), "{page}");
 }

@@ -120,9 +120,12 @@ async fn a_sale_like_an_earlier_one_wants_a_reason_and_the_audit_keeps_it() {
     assert_eq!(approvals(&house, "K-2"), 0);
     assert!(!answer.text.contains(CARD), "the card is keyed in again");
 
-    let mut again = form;
-    again.pop();
-    again.push(("anyway", "두 장을 사셨습니다"));
+    let named = format!(
+        "name=\"anyway_of\" value=\"{}\"",
+        &earlier["/payments/".len()..]
+    );
+    assert!(answer.text.contains(&named), "{named}: {}", answer.text);
+    let again = with(anyway(form, &earlier), "anyway", "두 장을 사셨습니다");
     let to = charge(&mut kim, &again).await;
     assert_ne!(to, earlier);
     assert_eq!(approvals(&house, "K-2"), 1);
@@ -332,4 +335,128 @@ async fn a_shop_that_takes_dollars_only_offers_nothing_else() {
     assert!(answer.text.contains("통화는 US$입니다"), "{}", answer.text);
     charge(&mut kim, &in_dollars(&key, "K-1", "12.34")).await;
     assert_eq!(house.sandbox.books_of("K-1").transactions[0].amount, 1_234);
+}
+
+/// Sends a form that is stopped because of an earlier payment.
+async fn stopped(kim: &mut Browser, form: &[(&str, &str)], earlier: &str) {
+    let answer = kim.post("/keyin", form).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(
+        answer.text.contains("방금 같은 결제가 있었습니다"),
+        "{}",
+        answer.text
+    );
+    assert!(answer.text.contains(earlier), "{earlier}: {}", answer.text);
+}
+
+/// A form with a reason to make it although there is a payment like it.
+fn anyway<'a>(form: Vec<(&'a str, &'a str)>, earlier: &'a str) -> Vec<(&'a str, &'a str)> {
+    let earlier = earlier.strip_prefix("/payments/").unwrap();
+    with(with(form, "anyway", "x"), "anyway_of", earlier)
+}
+
+#[tokio::test]
+async fn a_sale_that_stands_is_in_the_way_whatever_was_tried_over_it() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let mut keys = Vec::new();
+    for _ in 0..8 {
+        keys.push(key(&kim).await);
+    }
+    let first = charge(&mut kim, &sale(&keys[0], "K-1", CARD)).await;
+    // Its order once more, with a reason: the order is paid.
+    stopped(&mut kim, &sale(&keys[1], "K-2", CARD), &first).await;
+    let answer = kim
+        .post("/keyin", &anyway(sale(&keys[2], "K-1", CARD), &first))
+        .await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.text.contains("이미 결제되었거나"), "{}", answer.text);
+    stopped(&mut kim, &sale(&keys[3], "K-3", CARD), &first).await;
+    // Its own form, with other months.
+    let changed = with(sale(&keys[0], "K-1", CARD), "product", "other");
+    let answer = kim.post("/keyin", &changed).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.text.contains("이 양식으로 이미"), "{}", answer.text);
+    stopped(&mut kim, &sale(&keys[4], "K-4", CARD), &first).await;
+    // The same buyer with another card, with a reason, and declined.
+    let other = with(sale(&keys[5], "K-5", "5555555555554444"), "password", "99");
+    let declined = charge(&mut kim, &anyway(other, &first)).await;
+    assert!(kim.page(&declined).await.contains("CC63"));
+    let third = sale(&keys[6], "K-6", "4242424242424242");
+    stopped(&mut kim, &third, &first).await;
+    for order in ["K-2", "K-3", "K-4", "K-6"] {
+        assert_eq!(approvals(&house, order), 0, "{order}");
+    }
+    // The form that made it still leads to it.
+    assert_eq!(charge(&mut kim, &sale(&keys[0], "K-1", CARD)).await, first);
+    assert_eq!(approvals(&house, "K-1"), 1);
+}
+
+#[tokio::test]
+async fn a_reason_is_good_for_the_payment_that_it_was_given_for() {
+    let house = House::new().await;
+    let mut kim = house.sign_in("kim").await;
+    let mut keys = Vec::new();
+    for _ in 0..4 {
+        keys.push(key(&kim).await);
+    }
+    let first = charge(&mut kim, &sale(&keys[0], "K-1", CARD)).await;
+    let second = anyway(sale(&keys[1], "K-2", CARD), &first);
+    let second = charge(&mut kim, &second).await;
+    // There is another now that nobody has looked at.
+    let third = sale(&keys[2], "K-3", CARD);
+    stopped(&mut kim, &anyway(third.clone(), &first), &second).await;
+    // A reason alone is none.
+    stopped(&mut kim, &with(third.clone(), "anyway", "x"), &second).await;
+    assert_eq!(approvals(&house, "K-3"), 0);
+    let third = charge(&mut kim, &anyway(third, &second)).await;
+    assert_eq!(approvals(&house, "K-3"), 1);
+    // A reason that nothing was in the way of is not told to the audit.
+    let other = with(anyway(sale(&keys[3], "K-4", CARD), &third), "amount", "1");
+    let other = charge(&mut kim, &other).await;
+    house.access.flush().await;
+    for (page, told) in [(third, 1), (other, 0)] {
+        let of_it = DeedFilter {
+            subject: page.strip_prefix("/payments/").map(Into::into),
+            ..DeedFilter::default()
+        };
+        let deeds = house.engine.store().deeds(&of_it).await.unwrap();
+        let again = deeds.iter().filter(|row| row.deed.action == "key in again");
+        assert_eq!(again.count(), told, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_shop_that_was_chosen_stays_chosen_and_stands_before_the_amount() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    let key = key(&kim).await;
+    for (lang, said) in [("ko", "상점을 고르십시오."), ("en", "Choose a shop.")] {
+        for (asked, expiry, chosen, note) in [
+            ("other", "12/20", "other", ""),
+            ("nowhere", "12/30", "", said),
+            ("", "12/30", "", said),
+        ] {
+            let form = with(sale(&key, "K-1", CARD), "shop", asked);
+            let form = with(form, "expiry", expiry);
+            let answer = kim.clone().in_lang(lang).post("/keyin", &form).await;
+            assert_eq!(answer.status, 422, "{answer:?}");
+            assert!(html::faults(&answer.text).is_empty(), "{}", answer.text);
+            let (_, select) = answer.text.split_once("<select id=\"shop\"").unwrap();
+            let (select, after) = select.split_once("</select>").unwrap();
+            let selected: Vec<&str> = select
+                .split("<option value=\"")
+                .filter(|option| option.contains(" selected>"))
+                .map(|option| option.split('"').next().unwrap())
+                .collect();
+            assert_eq!(selected, [chosen], "{asked}");
+            let (_, said) = after.split_once("id=\"shop-note\"").unwrap();
+            let (said, _) = said.split_once("</p>").unwrap();
+            assert_eq!(said.split_once('>').unwrap().1, note, "{asked}");
+        }
+    }
+    assert_eq!(approvals(&house, "K-1"), 0);
+    let page = kim.page("/keyin").await;
+    let at = |what: &str| page.find(what).unwrap();
+    assert!(at("id=\"shop\"") < at("id=\"amount\""), "{page}");
 }

@@ -11,6 +11,7 @@ mod browser;
 mod cancel;
 mod close;
 mod every_page;
+mod four_eyes;
 mod house;
 mod html;
 #[path = "../../../sugi-api/tests/api/http.rs"]

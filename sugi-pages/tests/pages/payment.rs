@@ -127,3 +127,34 @@ async fn nothing_says_something_that_the_page_does_not_know() {
         assert_eq!(kim.get(path).await.status, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn forms_that_move_money_are_not_made_anew_under_somebodys_hands() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    for page in [
+        house.approved("A-1", 1_004).await,
+        house.in_doubt("A-2").await,
+    ] {
+        let seq = house.settled(&page).await.seq;
+        let text = kim.page(&page).await;
+        let steady = format!("<div id=\"acts\" data-steady=\"{seq}\" data-locks>");
+        assert!(text.contains(&steady), "{steady}: {text}");
+        // Where no script runs neither.
+        assert!(!text.contains("http-equiv=\"refresh\""), "{text}");
+        for (lang, said) in [
+            ("ko", "이 결제가 바뀌었습니다."),
+            ("en", "This payment has changed."),
+        ] {
+            let text = kim.clone().in_lang(lang).page(&page).await;
+            let (_, note) = text.split_once("data-stale hidden>").unwrap();
+            assert!(note.starts_with(said), "{note}");
+            let (note, _) = note.split_once("</p>").unwrap();
+            assert!(note.contains(&format!("href=\"{page}\"")), "{note}");
+        }
+    }
+    // Who has no form there still sees how it goes on.
+    let looker = house.sign_in("looker").await;
+    let text = looker.page(&house.in_doubt("A-3").await).await;
+    assert!(text.contains("http-equiv=\"refresh\""), "{text}");
+}

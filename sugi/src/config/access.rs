@@ -45,7 +45,7 @@ pub(crate) struct AccessConfig {
 pub(crate) struct SecondPersonConfig {
     /// Closing a payment in doubt by hand.
     pub(crate) close: bool,
-    /// Cancelling more than this at a time, in won; of dollars then any amount.
+    /// Cancelling more than this of a payment, all its cancels together, in won; of dollars then any amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cancel_above: Option<u64>,
     /// Taking a list out as a file.

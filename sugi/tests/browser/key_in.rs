@@ -118,6 +118,38 @@ async fn two_tabs_make_one_payment_and_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reason_is_for_the_payment_that_was_shown() {
+    let house = House::new().await;
+    let browser = house.browser("ko").await;
+    let mut shown = Vec::new();
+    for more in ["", "0"] {
+        open(&house, &browser).await;
+        key_in(&browser).await;
+        let amount = browser.find(By::Id("amount")).await.unwrap();
+        amount.send_keys(more).await.unwrap();
+        press_enter(&browser).await;
+        house.until(&browser, By::Css(".result.good")).await;
+        let at = browser.current_url().await.unwrap();
+        shown.push(format!("#refused:not([hidden]) a[href='{}']", at.path()));
+    }
+    open(&house, &browser).await;
+    key_in(&browser).await;
+    press_enter(&browser).await;
+    house.until(&browser, By::Css(shown[0].clone())).await;
+    let why = browser.find(By::Id("anyway")).await.unwrap();
+    why.send_keys("두 번째 상품").await.unwrap();
+    // As much as the other sale was: the reason is none for that one.
+    let amount = browser.find(By::Id("amount")).await.unwrap();
+    amount.send_keys("0").await.unwrap();
+    press_enter(&browser).await;
+    house.until(&browser, By::Css(shown[1].clone())).await;
+    assert_eq!(why.prop("value").await.unwrap().as_deref(), Some(""));
+    assert!(why.is_displayed().await.unwrap());
+    assert_eq!(house.books().len(), 2);
+    browser.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_is_in_doubt_and_then_known_without_a_key() {
     let house = House::new().await;
     let browser = house.browser("ko").await;

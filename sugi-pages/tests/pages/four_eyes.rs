@@ -1,0 +1,299 @@
+//! Ways around the second person, and that there are none.
+
+use kcp_sandbox::{FaultKind, Operation};
+use sugi_access::{AccessError, Operator, Role, SecondPerson, WishState};
+use sugi_core::Actor;
+
+use crate::{
+    browser::Browser,
+    house::{House, alone},
+};
+
+/// A house where one person alone gives back so much of a payment.
+async fn house(alone_up_to: u64) -> House {
+    House::with(SecondPerson {
+        cancel_above: Some(alone_up_to),
+        ..alone()
+    })
+    .await
+}
+
+const CONFIRM: [(&str, &str); 1] = [("decision", "confirm")];
+const REFUSE: [(&str, &str); 1] = [("decision", "refuse")];
+
+/// A form as a page that was just loaded has it.
+fn cancel<'a>(key: &'a str, amount: &'a str) -> [(&'a str, &'a str); 3] {
+    [("key", key), ("amount", amount), ("reason", "x")]
+}
+
+/// Asks on a page that was just loaded; where that leads.
+async fn ask(browser: &mut Browser, paid: &str, amount: &str) -> String {
+    let key = browser.form_key(paid).await;
+    let answer = browser
+        .post(&format!("{paid}/cancel"), &cancel(&key, amount))
+        .await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    answer.header("location").unwrap().to_owned()
+}
+
+/// The wishes that wait; each the address that decides about it.
+async fn open(house: &House) -> Vec<String> {
+    let open = house.access.open_wishes().await.unwrap();
+    open.iter()
+        .map(|wish| format!("/wishes/{}", wish.id))
+        .collect()
+}
+
+async fn state(house: &House, wish: &str) -> WishState {
+    let id = wish.strip_prefix("/wishes/").unwrap();
+    house.access.wish_of(id).await.unwrap().unwrap().state
+}
+
+/// Changes an operator, as an administrator does.
+async fn change(house: &House, name: &str, how: impl Fn(&mut Operator)) {
+    let name: Actor = name.parse().unwrap();
+    let changed = house.access.change_operator(&name, |operator| {
+        how(operator);
+        Ok::<_, AccessError>(())
+    });
+    changed.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_given_back_of_it_before_counts() {
+    let house = house(40_000).await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 150_000).await;
+    let page = kim.page(&paid).await;
+    assert!(page.contains("이미 취소한 금액과 합해 40,000원"), "{page}");
+    let key = kim.form_key(&paid).await;
+    let (path, form) = (format!("{paid}/cancel"), cancel(&key, "40000"));
+    kim.follow(&path, &form).await;
+    assert_eq!(house.given_back("A-1"), [40_000]);
+    // Who it was does not matter, nor how little it is.
+    for (by_kim, amount) in [(true, "1"), (false, "40000"), (false, "")] {
+        let browser = if by_kim { &mut kim } else { &mut lee };
+        let to = ask(browser, &paid, amount).await;
+        assert_eq!(to, format!("{paid}?said=wished"), "{amount}");
+        let wish = open(&house).await.remove(0);
+        browser.follow(&wish, &REFUSE).await;
+    }
+    // Sent again, the form is what was done before and no wish.
+    let again = kim.post(&path, &form).await;
+    assert_eq!(again.header("location"), Some(&*paid), "{again:?}");
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [40_000]);
+    ask(&mut kim, &paid, "40000").await;
+    let wish = open(&house).await.remove(0);
+    lee.follow(&wish, &CONFIRM).await;
+    assert_eq!(house.given_back("A-1"), [40_000, 40_000]);
+}
+
+#[tokio::test]
+async fn of_one_payment_one_cancel_waits_at_a_time() {
+    let house = house(100).await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    let keys = [kim.form_key(&paid).await, kim.form_key(&paid).await];
+    let path = format!("{paid}/cancel");
+    let forms = [cancel(&keys[0], "500"), cancel(&keys[1], "500")];
+    let both = tokio::join!(
+        kim.form(&path, &forms[0]).send(),
+        kim.form(&path, &forms[1]).send()
+    );
+    let mut said = [both.0, both.1].map(|answer| answer.header("location").unwrap().to_owned());
+    said.sort();
+    assert_eq!(
+        said,
+        [
+            format!("{paid}?said=another"),
+            format!("{paid}?said=wished")
+        ]
+    );
+    let wish = open(&house).await;
+    assert_eq!(wish.len(), 1);
+    // Another's is another one too.
+    let to = ask(&mut lee, &paid, "").await;
+    for (lang, sentence) in [
+        ("ko", "취소 요청이 이미 있습니다"),
+        ("en", "waits for a second person already"),
+    ] {
+        let page = lee.clone().in_lang(lang).page(&to).await;
+        assert!(page.contains(sentence), "{page}");
+    }
+    lee.follow(&wish[0], &CONFIRM).await;
+    assert_eq!(house.given_back("A-1"), [500]);
+    // Then the next can be asked for, and taken back, and asked for again.
+    for _ in 0..2 {
+        let to = ask(&mut kim, &paid, "504").await;
+        assert_eq!(to, format!("{paid}?said=wished"));
+        let wish = open(&house).await.remove(0);
+        kim.follow(&wish, &REFUSE).await;
+    }
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [500]);
+}
+
+/// What became of somebody, in words that are looked for in both languages.
+type Change = (fn(&mut Operator), &'static str, &'static str);
+
+#[tokio::test]
+async fn who_asked_must_still_be_able_to_when_it_is_confirmed() {
+    let house = house(100).await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    let changes: [Change; 5] = [
+        (
+            |kim| kim.active = false,
+            "사용이 중지되었습니다",
+            "may not work here any more",
+        ),
+        (
+            |kim| kim.roles.retain(|role| *role != Role::Cancel),
+            "이 일의 권한이 없습니다",
+            "does not have the role",
+        ),
+        (
+            |kim| kim.shops = ["other".parse().unwrap()].into(),
+            "이 상점을 쓸 수 없습니다",
+            "may not use this shop",
+        ),
+        (
+            |kim| kim.amount_max = Some(899),
+            "지금 한도를 넘는",
+            "above the limit",
+        ),
+        (|_| {}, "", ""),
+    ];
+    ask(&mut kim, &paid, "900").await;
+    let wish = open(&house).await.remove(0);
+    for (how, ko, en) in changes {
+        change(&house, "kim", how).await;
+        if !ko.is_empty() {
+            for (lang, sentence) in [("ko", ko), ("en", en)] {
+                let answer = lee.clone().in_lang(lang).post(&wish, &CONFIRM).await;
+                assert_eq!(answer.status, 409, "{answer:?}");
+                assert!(answer.text.contains(sentence), "{sentence}: {answer:?}");
+            }
+            assert_eq!(state(&house, &wish).await, WishState::Open);
+            house.settled(&paid).await;
+            assert_eq!(house.given_back("A-1"), [0; 0]);
+        }
+        change(&house, "kim", |kim| {
+            kim.active = true;
+            kim.roles.insert(Role::Cancel);
+            kim.shops.clear();
+            kim.amount_max = None;
+        })
+        .await;
+    }
+    lee.follow(&wish, &CONFIRM).await;
+    assert_eq!(house.given_back("A-1"), [900]);
+}
+
+#[tokio::test]
+async fn what_was_confirmed_and_not_carried_out_ends_when_its_asker_is_gone() {
+    let house = house(100).await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "900").await;
+    let wish = open(&house).await.remove(0);
+    let operator = house.access.operator(&"lee".parse().unwrap()).await;
+    let id = wish.strip_prefix("/wishes/").unwrap();
+    let confirm = sugi_access::Decision::Confirm;
+    let operator = operator.unwrap().unwrap();
+    house.access.decide(id, &operator, confirm).await.unwrap();
+    change(&house, "kim", |kim| kim.active = false).await;
+    let answer = lee.post(&wish, &[("decision", "again")]).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    let ended = state(&house, &wish).await;
+    assert!(
+        matches!(&ended, WishState::Done { outcome, .. } if outcome == "refused"),
+        "{ended:?}"
+    );
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-1"), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_limit_is_compared_with_what_is_left_and_holds_nobody_from_saying_no() {
+    let house = house(100).await;
+    let (mut small, mut kim) = (house.sign_in("small").await, house.sign_in("kim").await);
+    let paid = house.approved("A-1", 1_600).await;
+    house.cancel(&paid, 600).await;
+    // A thousand is left, which is their limit.
+    for decision in [REFUSE, CONFIRM] {
+        assert!(ask(&mut small, &paid, "").await.ends_with("wished"));
+        let wish = open(&house).await.remove(0);
+        if decision == CONFIRM {
+            kim.follow(&wish, &decision).await;
+            continue;
+        }
+        let answer = small.post(&wish, &decision).await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        assert!(matches!(
+            state(&house, &wish).await,
+            WishState::Refused { .. }
+        ));
+    }
+    assert_eq!(house.given_back("A-1"), [600, 1_000]);
+    // What is above it they refuse, and do not confirm.
+    let paid = house.approved("A-2", 1_600).await;
+    ask(&mut kim, &paid, "").await;
+    let wish = open(&house).await.remove(0);
+    assert_eq!(small.post(&wish, &CONFIRM).await.status, 409);
+    assert_eq!(small.post(&wish, &REFUSE).await.status, 303);
+    house.settled(&paid).await;
+    assert_eq!(house.given_back("A-2"), [0; 0]);
+}
+
+#[tokio::test]
+async fn whoever_confirms_sees_how_it_ended() {
+    let house = house(100).await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "1004").await;
+    let delay = FaultKind::LateAnswer {
+        delay_ms: 300,
+        books_delay_ms: 0,
+    };
+    house.fault(delay, Operation::Cancel);
+    let wish = open(&house).await.remove(0);
+    let page = lee.follow(&wish, &CONFIRM).await;
+    assert!(
+        page.contains("전액 취소되었습니다") && !page.contains("승인되었습니다</h1>"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn the_list_is_not_made_anew_under_the_pointer() {
+    let house = house(100).await;
+    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let list = async |browser: &Browser| {
+        let page = browser.page("/wishes").await;
+        let (_, list) = page.split_once("<div id=\"list\" data-steady=\"").unwrap();
+        let (version, rest) = list.split_once('"').unwrap();
+        assert!(!rest.starts_with(" data-live"));
+        version.to_owned()
+    };
+    let none = list(&lee).await;
+    let paid = house.approved("A-1", 1_004).await;
+    ask(&mut kim, &paid, "900").await;
+    let one = list(&lee).await;
+    assert_ne!(one, none);
+    // It says the same as long as it is the same, however old the wish has become.
+    house.clock.advance(jiff::SignedDuration::from_mins(3));
+    assert_eq!(list(&lee).await, one);
+    for (lang, sentence) in [
+        ("ko", "목록이 바뀌었습니다"),
+        ("en", "The list has changed"),
+    ] {
+        let page = lee.clone().in_lang(lang).page("/wishes").await;
+        let (_, note) = page.split_once("data-stale hidden>").unwrap();
+        assert!(note.starts_with(sentence), "{note}");
+    }
+    let wish = open(&house).await.remove(0);
+    lee.follow(&wish, &REFUSE).await;
+    assert_eq!(list(&lee).await, none);
+}
