@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use axum::{
+    Extension,
     extract::{Path, State},
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -14,6 +15,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use nhn_kcp::{Amount, CancelReason, Tno};
 use sugi_access::{Decision, Operator, What, Wish, WishError, WishState};
+use sugi_api::Did;
 use sugi_core::Payment;
 use sugi_engine::{CancelAsk, Resolution, ResolveAsk};
 
@@ -133,7 +135,7 @@ pub(crate) async fn decide(
     };
     match access.decide(&id, visitor.operator(), decision).await {
         Ok(wish) if decision == Decision::Confirm => carry_out(&pages, &visitor, wish).await,
-        Ok(_) => Ok(to("/wishes")),
+        Ok(_) => Ok((Extension(Did("refused".into())), to("/wishes")).into_response()),
         Err(WishError::Store(why)) => Err(why.into()),
         Err(why) => {
             let problem = match why {

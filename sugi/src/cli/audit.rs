@@ -82,7 +82,15 @@ async fn list(args: List) -> Result<(), Failure> {
             cells.extend(texts.map(|text| printable(text)));
             cells
         });
-        let head = ["no", "time", "who", "what", "to what", "outcome", "from"];
+        let head = [
+            "no",
+            "time (KST)",
+            "who",
+            "what",
+            "to what",
+            "outcome",
+            "from",
+        ];
         print::table(&head, &[0], cells);
     }
     if let Some(last) = rows.last().filter(|_| rows.len() == DEEDS_PAGE) {

@@ -71,7 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         });
         print::table(
             &[
-                "time",
+                "time (KST)",
                 "payment",
                 "order",
                 "state",
