@@ -2,27 +2,41 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    net::TcpStream,
+    process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
+use tokio::net::TcpSocket;
 
 /// Longer than anything takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct House {
     demo: Child,
     driver: Child,
     driver_url: String,
+    /// It may go on talking.
+    _driver_says: BufReader<ChildStdout>,
     about: Value,
+    /// A port that is taken, so that nobody else gets it, and that nobody listens on.
+    nobody: TcpSocket,
     _dir: tempfile::TempDir,
 }
 
 impl House {
     pub(crate) async fn new() -> Self {
+        // Both say where they are in their own time.
+        let started = tokio::task::spawn_blocking(Self::start);
+        let started = tokio::time::timeout(PATIENCE, started).await;
+        started
+            .expect("demo and chromedriver do not start")
+            .unwrap()
+    }
+
+    fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut demo = Command::new(env!("CARGO_BIN_EXE_sugi"))
             .args(["demo", "--json", "--data"])
@@ -35,27 +49,32 @@ impl House {
         let mut out = BufReader::new(demo.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
         let about = serde_json::from_str(&line).expect("the demo says where it is");
-        let port = free_port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver is not here; ./test installs it (Debian: chromium-driver)");
-        let house = Self {
+        let mut says = BufReader::new(driver.stdout.take().unwrap());
+        let port = loop {
+            let mut line = String::new();
+            let length = says.read_line(&mut line).unwrap();
+            assert!(length > 0, "chromedriver ended without a port");
+            if let Some((_, port)) = line.trim().split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        let nobody = TcpSocket::new_v4().unwrap();
+        nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self {
             demo,
             driver,
             driver_url: format!("http://127.0.0.1:{port}"),
+            _driver_says: says,
             about,
+            nobody,
             _dir: dir,
-        };
-        let ready = async {
-            while TcpStream::connect(("127.0.0.1", port)).is_err() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, ready).await.unwrap();
-        house
+        }
     }
 
     pub(crate) fn at(&self, path: &str) -> String {
@@ -124,6 +143,14 @@ impl House {
             .unwrap_or_else(|why| panic!("{what:?}: {why}"))
     }
 
+    /// Waits until another page is shown than this one.
+    pub(crate) async fn left(&self, browser: &WebDriver, shown: &str) {
+        let left = async { while browser.current_url().await.unwrap().as_str() == shown {} };
+        tokio::time::timeout(PATIENCE, left)
+            .await
+            .expect("the page is still shown");
+    }
+
     /// What the sandbox's books hold.
     pub(crate) fn books(&self) -> Vec<Value> {
         let books = self.control("GET", "/books", &Value::Null);
@@ -131,8 +158,18 @@ impl House {
     }
 
     pub(crate) fn fault(&self, name: &str) {
-        let fault = json!({ "fault": name, "on": "approve", "times": 1 });
+        self.faults(name, "approve", 1);
+    }
+
+    /// The same to another operation, and so many times.
+    pub(crate) fn faults(&self, name: &str, on: &str, times: u32) {
+        let fault = json!({ "fault": name, "on": on, "times": times });
         self.control("POST", "/faults", &fault);
+    }
+
+    /// From here on nothing goes wrong.
+    pub(crate) fn clear_faults(&self) {
+        self.control("DELETE", "/faults", &Value::Null);
     }
 
     /// Takes a payment through the API, so that there is something to see; returns it.
@@ -165,7 +202,7 @@ impl House {
 
     /// Has nobody told of what happens, as a webhook that does not answer is; where it is to be seen.
     pub(crate) fn webhook(&self) -> String {
-        let url = format!("http://127.0.0.1:{}/sugi", free_port());
+        let url = format!("http://{}/sugi", self.nobody.local_addr().unwrap());
         let made = self.api("/v1/webhooks", "w", &json!({ "url": url }));
         format!("/settings/webhooks/{}", made["id"].as_str().unwrap())
     }
@@ -211,11 +248,6 @@ impl Drop for House {
             let _ = child.wait();
         }
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Types into whatever has the focus, key by key; returns how many keys that were.

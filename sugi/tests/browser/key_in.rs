@@ -41,9 +41,19 @@ async fn an_authenticated_sale_takes_at_most_45_keys_and_no_mouse() {
     // Nothing of the card is left in the page or its history.
     let source = browser.source().await.unwrap();
     assert!(!source.contains("4111111111111111") && !source.contains("951010"));
+    let shown = browser.current_url().await.unwrap();
     browser.back().await.unwrap();
+    house.left(&browser, shown.as_str()).await;
     let source = browser.source().await.unwrap();
     assert!(!source.contains("4111111111111111"));
+    // What was typed is in no page's source.
+    let typed = "return [...document.querySelectorAll('input')].map((one) => one.value).join(' ')";
+    let typed = browser.execute(typed, Vec::new()).await.unwrap();
+    let typed: String = typed.convert().unwrap();
+    assert!(
+        !typed.contains("4111") && !typed.contains("951010"),
+        "{typed}"
+    );
     browser.quit().await.unwrap();
 }
 
@@ -74,7 +84,9 @@ async fn a_sale_that_is_sent_twice_is_one() {
     // The page of the result again, and back from it: neither sends anything.
     browser.refresh().await.unwrap();
     house.until(&browser, By::Css(".result.good")).await;
+    let shown = browser.current_url().await.unwrap();
     browser.back().await.unwrap();
+    house.left(&browser, shown.as_str()).await;
     assert_eq!(house.books().len(), 2);
     browser.quit().await.unwrap();
 }
@@ -155,8 +167,17 @@ async fn a_lost_answer_is_in_doubt_and_then_known_without_a_key() {
     let browser = house.browser("ko").await;
     open(&house, &browser).await;
     house.fault("lose_answer");
+    // Whoever looks learns nothing, until it was seen that nothing is known.
+    house.faults("garbage", "inquire", 1_000_000);
     key_in(&browser).await;
     press_enter(&browser).await;
+    house.until(&browser, By::Css(".result.doubt")).await;
+    let source = browser.source().await.unwrap();
+    assert!(
+        source.contains("승인 여부를 아직 모릅니다") && !source.contains("승인되었습니다"),
+        "it says more than is known"
+    );
+    house.clear_faults();
     // This shop's contract answers look-ups, and the operator waits: the sale is found and kept.
     house.until(&browser, By::Css(".result.good")).await;
     let source = browser.source().await.unwrap();

@@ -29,12 +29,30 @@ async fn the_days_anchor_is_mailed_and_holds_later() {
     let subject = "Subject: sugi audit anchor";
     assert!(letters[0].body.contains(subject), "{}", letters[0].body);
 
-    // What was mailed is what `sugi audit anchor` would have printed.
+    // What was mailed is what `sugi audit anchor` prints, at its own time.
     let now = desk.json(&["audit", "anchor", "--json"], "");
-    let anchor = now["anchor"].as_str().unwrap();
+    let [anchor, installation] = ["anchor", "installation"].map(|name| now[name].as_str().unwrap());
+    let text = text(&letters[0].body);
+    let line = text.lines().next().unwrap();
+    let parts: Vec<_> = line.split("  ").collect();
+    assert!(
+        matches!(parts[..], [one, _, other] if one == anchor && other == installation),
+        "{now}: {text}"
+    );
+    let command = format!("sugi verify --anchor {anchor}");
+    assert!(text.lines().any(|line| line.trim() == command), "{text}");
     desk.pay("A-2", "1004");
     let holds = desk.json(&["verify", "--anchor", anchor, "--json"], "");
     assert_eq!(holds["holds"], true);
+}
+
+/// A letter's text, unpacked from the way.
+fn text(body: &str) -> String {
+    use base64::Engine as _;
+    let (_, packed) = body.split_once("\r\n\r\n").unwrap();
+    let packed: String = packed.split_whitespace().collect();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(packed);
+    String::from_utf8(bytes.unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

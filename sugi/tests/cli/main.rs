@@ -29,6 +29,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use kcp_sandbox::Sandbox;
@@ -59,7 +60,7 @@ impl Desk {
             key = "splPrikeyPKCS8.pem"
             key_password = "{}"
             contract.order_lookup = true
-            seconds = {{ connect = 2, answer = 5, quiet = 2, ladder = [0, 0.05, 0.2] }}
+            seconds = {{ connect = 20, answer = 20, quiet = 2, ladder = [0, 0.05, 0.2] }}
             "#,
             sandbox.credentials().site_cd,
             sandbox.url(),
@@ -117,6 +118,18 @@ fn run(command: &mut Command, stdin: &str) -> Output {
     // A command that fails early closes its stdin.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     child.wait_with_output().unwrap()
+}
+
+/// Long enough for everything that is to come, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Asks again and again until it is so.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let since = tokio::time::Instant::now();
+    while !so() {
+        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::yield_now();
+    }
 }
 
 /// What a failed command said, and its exit code.

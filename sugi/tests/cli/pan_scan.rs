@@ -11,7 +11,7 @@ use std::{
 use kcp_sandbox::{Fault, FaultKind};
 use serde_json::json;
 
-use crate::{Desk, failure, sugi};
+use crate::{Desk, failure, sugi, until};
 
 /// How many payments; `SUGI_CANARY_PAYMENTS` says another number.
 const PAYMENTS: usize = 10_000;
@@ -46,23 +46,28 @@ struct Loud {
 
 impl Loud {
     fn start(desk: &Desk, log: &str) -> Self {
-        let log = fs::File::create(desk.dir.path().join(log)).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = port.local_addr().unwrap().to_string();
-        drop(port);
-        let child = sugi()
+        let path = desk.dir.path().join(log);
+        let log = fs::File::create(&path).unwrap();
+        let mut child = sugi()
             .args(["serve", "--config"])
             .arg(desk.config())
-            .env("SUGI_LISTEN", &host)
+            .env("SUGI_LISTEN", "127.0.0.1:0")
             .env("SUGI_LOG", "trace")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
-        while TcpStream::connect(&host).is_err() {
-            std::thread::yield_now();
-        }
+        let mut host = None;
+        until("it says where it listens", || {
+            let ended = child.try_wait().unwrap();
+            let said = fs::read_to_string(&path).unwrap();
+            assert!(ended.is_none(), "it ended without listening: {said}");
+            let (_, told) = said.split_once("listening on http://").unwrap_or_default();
+            host = told.split_once('\n').map(|(host, _)| host.to_owned());
+            host.is_some()
+        });
+        let host = host.unwrap();
         Self { child, host }
     }
 

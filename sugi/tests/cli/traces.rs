@@ -4,7 +4,6 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
     sync::mpsc,
-    time::Duration,
 };
 
 use kcp_sandbox::{Fault, FaultKind};
@@ -15,13 +14,10 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 
 use crate::{
-    CARD, Desk, failure, run,
+    CARD, Desk, PATIENCE, failure, run,
     serve::{Service, key},
     sugi,
 };
-
-/// Long enough for a last export on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A collector on loopback that takes OTLP over HTTP and hands on what it got.
 struct Collector {
