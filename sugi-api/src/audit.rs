@@ -104,7 +104,7 @@ fn is_told(api: &Api, deed: &Deed) -> bool {
                 actor: NOBODY.into(),
                 action: "knocked".into(),
                 subject: String::new(),
-                outcome: format!("{} more", api.0.strangers.rest(&of)),
+                outcome: format!("and {} more", api.0.strangers.rest(&of)),
                 origin: of,
             };
             api.0.access.note(rest).await;

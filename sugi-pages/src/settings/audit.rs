@@ -67,7 +67,8 @@ struct Row {
     actor: String,
     action: String,
     subject: String,
-    outcome: String,
+    status: String,
+    words: String,
     tone: &'static str,
     origin: String,
 }
@@ -128,6 +129,11 @@ impl Ask {
 impl Row {
     fn of(row: sugi_store::AuditRow) -> Self {
         let deed = row.deed;
+        // A status, and in words what it was of; or words alone.
+        let of_status = deed.outcome.split_once(' ');
+        let of_status = of_status.filter(|(status, _)| status.bytes().all(|b| b.is_ascii_digit()));
+        let (status, words) = of_status.unwrap_or((&deed.outcome, ""));
+        let (status, words) = (status.to_owned(), words.to_owned());
         Self {
             seq: row.seq,
             when: write::time(deed.at),
@@ -139,7 +145,8 @@ impl Row {
                 Some(b'4') => "doubt",
                 _ => "bad",
             },
-            outcome: deed.outcome,
+            status,
+            words,
             origin: deed.origin,
         }
     }
