@@ -3,6 +3,7 @@
 pub(crate) mod cancel;
 pub(crate) mod close;
 pub(crate) mod list;
+mod lost;
 pub(crate) mod mail;
 pub(crate) mod notice;
 pub(crate) mod receipt;

@@ -11,7 +11,7 @@ use sugi_core::{Kind, Payment, Status, todo::may_attest_absence};
 use sugi_engine::clock;
 
 use super::{
-    find,
+    find, lost,
     notice::Notice,
     receipt,
     story::{self, Happening},
@@ -201,7 +201,7 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
         );
     }
     if let sugi_core::State::InDoubt(doubt) = &payment.state {
-        fact(w.doubt, Some(doubt.lost.why.clone()));
+        fact(w.doubt, Some(lost::why(lang, &doubt.lost.why)));
         fact(w.tno_seen, doubt.lost.tno.as_ref().map(ToString::to_string));
         let looks = fill(w.looks, &[&doubt.looks.to_string()]);
         fact(w.story, (doubt.looks > 0).then_some(looks));
