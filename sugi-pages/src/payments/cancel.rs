@@ -6,7 +6,10 @@ use axum::{
     extract::{Path, State},
     response::Redirect,
 };
-use nhn_kcp::{Amount, CancelReason, Currency, TaxParts};
+use nhn_kcp::{
+    Amount, CancelReason, Currency, TaxParts,
+    pan::{self, Rule},
+};
 use sugi_access::{Role, What, WishState};
 use sugi_core::{Payment, State as Stands};
 use sugi_engine::CancelAsk;
@@ -105,7 +108,7 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
         return Err(Notice::Limit);
     }
     let reason = form.get("reason");
-    if sugi_api::holds_card_number(reason, true) {
+    if pan::holds(reason, Rule::Text) {
         return Err(Notice::Reason);
     }
     let reason = CancelReason::parse(reason).map_err(|_| Notice::Reason)?;
