@@ -84,6 +84,7 @@ mod mask;
 mod money;
 mod order;
 mod outcome;
+pub mod pan;
 mod reply;
 mod tax;
 mod text;

@@ -112,6 +112,9 @@ pub enum AccessError {
     /// There is somebody of that name.
     #[error("there is an operator {0} already; choose another name")]
     NameTaken(sugi_core::Actor),
+    /// The name holds what looks like a card number. It is not repeated.
+    #[error("the operator's name holds what looks like a card number; choose another name")]
+    CardInName,
     /// There is nobody of that name.
     #[error("there is no operator {0}")]
     Unknown(String),

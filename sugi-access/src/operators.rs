@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use nhn_kcp::pan::{self, Rule};
 use sugi_core::{Actor, ShopId};
 use sugi_store::{Document, DocumentKind, Finding, StoreError};
 use zeroize::Zeroizing;
@@ -70,8 +71,11 @@ impl Access {
     /// Adds an operator.
     ///
     /// # Errors
-    /// When the name is taken or the password breaks a rule.
+    /// When the name is taken or holds a card number, or the password breaks a rule.
     pub async fn add_operator(&self, new: NewOperator) -> Result<Operator, AccessError> {
+        if pan::holds(new.name.as_str(), Rule::Name) {
+            return Err(AccessError::CardInName);
+        }
         password::check(&new.password, new.name.as_str())?;
         let operator = Operator {
             password: self.hash(new.password).await,

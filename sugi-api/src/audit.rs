@@ -12,6 +12,7 @@ use axum::{
     response::Response,
 };
 use http::{Method, StatusCode, Uri, header};
+use nhn_kcp::pan::{self, Rule};
 use sugi_store::Deed;
 
 use crate::{Api, Peer, problem::Code, strangers::Telling};
@@ -122,7 +123,7 @@ fn subject(route: &str, uri: &Uri) -> String {
     };
     // Whatever somebody may write into an address: only what looks like a name of ours is kept.
     let sane = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.len() <= 64 && name.chars().all(sane) && !crate::text::holds_card_number(name, true) {
+    if name.len() <= 64 && name.chars().all(sane) && !pan::holds(name, Rule::Name) {
         name.into()
     } else {
         "?".into()

@@ -5,10 +5,11 @@
 
 use axum::{extract::FromRequestParts, response::Response};
 use http::{HeaderName, HeaderValue, request::Parts};
+use nhn_kcp::pan::{self, Rule};
 
 use crate::{
     problem::{Code, Problem},
-    text::holds_card_number,
+    text::{NO_CARD, holds_card},
 };
 
 /// The caller's key: 1 to 255 visible ASCII characters.
@@ -40,10 +41,12 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
             ));
         }
         let key = String::from_utf8_lossy(key).into_owned();
-        // It is stored: see there. Hyphens are no gaps here: of a random UUID's groups one in a thousand
-        // would read as a card.
-        if holds_card_number(&key, false) {
-            return Err(bad("Idempotency-Key looks like a card number"));
+        // It is stored: see there.
+        if pan::holds(&key, Rule::Name) {
+            let field = "Idempotency-Key";
+            return Err(Problem::new(Code::BadHeader, holds_card(field))
+                .field(field)
+                .rule(NO_CARD));
         }
         Ok(Self(key))
     }

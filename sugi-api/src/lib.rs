@@ -66,7 +66,6 @@ pub use prefer::WAIT_SECS_MAX;
 pub use problem::{Code, Problem};
 pub use router::router;
 pub use serve::serve;
-pub use text::holds_card_number;
 
 /// What every operation needs. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]

@@ -14,13 +14,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use nhn_kcp::pan::{self, Rule};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::{
     Api,
     problem::{Code, Problem},
-    text::holds_card_number,
 };
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -60,7 +60,7 @@ impl Ids {
 fn is_sane(id: &HeaderValue) -> bool {
     let sign = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     let text = id.to_str().unwrap_or_default();
-    (1..=64).contains(&id.len()) && id.as_bytes().iter().all(sign) && !holds_card_number(text, true)
+    (1..=64).contains(&id.len()) && id.as_bytes().iter().all(sign) && !pan::holds(text, Rule::Name)
 }
 
 /// Gives a request an id, and tells the log and the metrics how it ended. Nothing of its address

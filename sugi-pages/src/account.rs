@@ -305,6 +305,7 @@ pub(crate) fn said(why: &AccessError, w: &AccountWords) -> Result<&'static str, 
         AccessError::NoSecret => Ok(w.no_secret),
         AccessError::Store(why) => Err(why.clone().into()),
         AccessError::NameTaken(_)
+        | AccessError::CardInName
         | AccessError::Unknown(_)
         | AccessError::LastAdministrator
         | AccessError::Passkey(_)

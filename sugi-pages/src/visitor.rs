@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
+use nhn_kcp::pan::{self, Rule};
 use sugi_access::{Cookie, Operator, Origin, Session};
 use sugi_core::ShopId;
 
@@ -30,6 +31,7 @@ impl FromRequestParts<Pages> for Visitor {
     async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Response> {
         let lang = Lang::of(&parts.headers);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = if holds_card(path) { "/" } else { path };
         let session = match cookie(&parts.headers, SESSION_COOKIE) {
             Some(text) => pages.access().session(&Cookie::sent(&text)).await,
             None => Ok(None),
@@ -128,9 +130,15 @@ pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.as_bytes() == b"application/json")
 }
 
-/// Whether somebody may be sent to a path: one of ours, and no other host in disguise.
+/// Whether a card number was written into an address: then it is repeated nowhere.
+fn holds_card(path: &str) -> bool {
+    pan::holds(path, Rule::Text)
+}
+
+/// Whether somebody may be sent to a path: one of ours, no other host in disguise, and no card number.
 pub(crate) fn is_ours(path: &str) -> bool {
     path.starts_with('/')
+        && !holds_card(path)
         && !path.starts_with("//")
         && !path.contains(['\\', '\r', '\n'])
         && path.is_ascii()

@@ -10,6 +10,7 @@ mod response;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use nhn_kcp::pan::{self, Rule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sugi_core::Actor;
@@ -133,7 +134,8 @@ impl Access {
     pub async fn add_passkey(&self, session: &Session, new: NewPasskey) -> Result<(), AccessError> {
         let site = self.passkey_site()?;
         let name = new.name.trim();
-        let fits = (1..=PASSKEY_NAME_CHARS_MAX).contains(&name.chars().count());
+        let fits = (1..=PASSKEY_NAME_CHARS_MAX).contains(&name.chars().count())
+            && !pan::holds(name, Rule::Text);
         if !fits || name.chars().any(char::is_control) {
             return Err(PasskeyError::Name.into());
         }

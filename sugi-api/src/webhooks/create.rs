@@ -23,7 +23,7 @@ use crate::{
     keys::{ApiKey, Scope},
     payments::list::ShopWord,
     problem::{Code, Problem},
-    text::no_card_number,
+    text::no_card_in_name,
 };
 
 use super::view::View;
@@ -116,7 +116,7 @@ pub(crate) async fn create(
 }
 
 fn url(text: &str) -> Result<Address, Problem> {
-    no_card_number("url", text)?;
+    no_card_in_name("url", text)?;
     text.parse().map_err(|why: sugi_webhooks::BadAddress| {
         Problem::new(Code::InvalidValue, format!("url {why}"))
             .field("url")

@@ -17,6 +17,7 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use nhn_kcp::pan::{self, Rule};
 use sugi_core::{Payment, PaymentId, Status};
 use sugi_engine::{Outcome, PayError, Sale, Shop, Ticket, clock};
 use sugi_store::Deed;
@@ -325,21 +326,22 @@ async fn page(
 
 impl Values {
     fn of(form: &Form) -> Self {
-        let text = |name: &str| {
+        let text_by = |name: &str, rule| {
             let text = form.get(name);
             // A card that was typed into another field is not shown again either.
-            if sugi_api::holds_card_number(text, true) {
+            if pan::holds(text, rule) {
                 String::new()
             } else {
                 text.into()
             }
         };
+        let text = |name| text_by(name, Rule::Text);
         Self {
             shop: text("shop"),
             currency: text("currency"),
             amount: text("amount"),
             free: text("free"),
-            order_no: text("order_no"),
+            order_no: text_by("order_no", Rule::Name),
             product: text("product"),
             buyer: text("buyer"),
             phone: text("phone"),

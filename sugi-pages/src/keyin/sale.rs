@@ -6,6 +6,7 @@ use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Card, CardNumber, Currency, Expiry, GoodsName,
     HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts,
     TaxSplit, korean_date,
+    pan::{self, Rule},
 };
 use sugi_core::{PaymentId, ShopId};
 use sugi_engine::Sale;
@@ -52,7 +53,7 @@ pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Aske
     let shop = reading.shop();
     let order = reading.order();
     // Why it is charged all the same goes into the log.
-    if sugi_api::holds_card_number(form.get("anyway"), true) {
+    if pan::holds(form.get("anyway"), Rule::Text) {
         reading.at("anyway", w.e_card_in_text);
     }
     let (Some(card), Some(proof), Some(shop), Some(order), true) =
@@ -177,7 +178,7 @@ impl Reading<'_> {
     fn order(&mut self) -> Option<Order> {
         let (form, w) = (self.form, self.w);
         let money = self.money();
-        let order_no = self.text("order_no", w.e_order_no, OrderNo::parse);
+        let order_no = self.text_by(Rule::Name, "order_no", w.e_order_no, OrderNo::parse);
         if form.maybe("order_no").is_none() {
             self.at("order_no", w.e_order_no);
         }
@@ -220,8 +221,19 @@ impl Reading<'_> {
         what: &str,
         parse: fn(&str) -> Result<T, Invalid>,
     ) -> Option<T> {
+        self.text_by(Rule::Text, field, what, parse)
+    }
+
+    /// The same, by the rule for what must not look like a card number.
+    fn text_by<T>(
+        &mut self,
+        rule: Rule,
+        field: &'static str,
+        what: &str,
+        parse: fn(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
         let text = self.form.maybe(field)?;
-        if sugi_api::holds_card_number(text, true) {
+        if pan::holds(text, rule) {
             self.at(field, self.w.e_card_in_text);
             return None;
         }

@@ -38,7 +38,7 @@ words! {
         known "이 기기에는 이미 패스키가 있습니다." "This device has a passkey of yours already."
         lost "서버의 답을 받지 못했습니다. 화면을 새로 열고 다시 시도하십시오." "The server did not answer. Open the page again and try once more."
         enter "패스키로 로그인" "Sign in with a passkey"
-        e_name "패스키 이름은 1~64자입니다." "The name of a passkey has 1 to 64 characters."
+        e_name "패스키 이름은 1~64자이며 카드번호를 담을 수 없습니다." "The name of a passkey has 1 to 64 characters and holds no card number."
         e_many "패스키는 10개까지입니다. 먼저 하나를 삭제하십시오." "There are at most 10 passkeys. Remove one first."
         e_stale "시간이 지났거나 다른 로그인에서 시작한 것입니다. 다시 시도하십시오." "It took too long, or was begun in another session. Try again."
         e_refused "이 패스키는 받을 수 없습니다. 다른 기기를 쓰거나 관리자에게 알리십시오." "This passkey is not taken. Use another device, or tell an administrator."

@@ -6,7 +6,10 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use nhn_kcp::{Amount, CancelReason, TaxParts};
+use nhn_kcp::{
+    Amount, CancelReason, TaxParts,
+    pan::{self, Rule},
+};
 use sugi_access::{Asked, Role, What, WishState};
 use sugi_core::{Payment, PaymentId, State as Stands};
 use sugi_engine::{CancelAsk, CancelError, Engine};
@@ -118,7 +121,7 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
         return Err(Notice::Limit);
     }
     let reason = form.get("reason");
-    if sugi_api::holds_card_number(reason, true) {
+    if pan::holds(reason, Rule::Text) {
         return Err(Notice::Reason);
     }
     let reason = CancelReason::parse(reason).map_err(|_| Notice::Reason)?;

@@ -4,7 +4,10 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use nhn_kcp::Tno;
+use nhn_kcp::{
+    Tno,
+    pan::{self, Rule},
+};
 use sugi_access::{Role, What};
 use sugi_core::PaymentId;
 use sugi_engine::{Resolution, ResolveAsk};
@@ -75,7 +78,7 @@ fn read(visitor: &Visitor, form: &Form) -> Result<ResolveAsk, Notice> {
     let note = form.get("note");
     let fits = (1..=NOTE_MAX).contains(&note.chars().count())
         && !note.chars().any(char::is_control)
-        && !sugi_api::holds_card_number(note, true);
+        && !pan::holds(note, Rule::Text);
     if !fits {
         return Err(Notice::Note);
     }

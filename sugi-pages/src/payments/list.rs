@@ -75,7 +75,13 @@ pub(crate) async fn show(
     query: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let (lang, w) = (visitor.lang, ListWords::of(visitor.lang));
-    let ask = query.map(|Query(ask)| ask).unwrap_or_default();
+    let mut ask = query.map(|Query(ask)| ask).unwrap_or_default();
+    // A card number: the browser's history has its address already, and a proxy's log may. It gets no
+    // further, and a page that is fetched anew does not ask for it again.
+    if let Some(four) = search::last_four_of_card(&ask.q) {
+        ask.q = four;
+        return Ok(Redirect::to(&ask.address("")).into_response());
+    }
     if let Ok(id) = ask.q.trim().parse::<PaymentId>() {
         return Ok(Redirect::to(&format!("/payments/{id}")).into_response());
     }

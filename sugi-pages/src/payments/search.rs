@@ -1,7 +1,22 @@
 //! One search box for everything that a caller can name: what was typed says by its form what it can
 //! be, and each of those is looked up by an index of its own.
 
+use nhn_kcp::{
+    OrderNo,
+    pan::{self, Rule},
+};
 use sugi_store::{Filter, Store, StoreError, Text};
+
+/// The last four digits of a card number that somebody typed, by which its payments are found. What can
+/// be an order number is taken for one wherever it may be one.
+pub(crate) fn last_four_of_card(text: &str) -> Option<String> {
+    let text = text.trim();
+    let rule = match OrderNo::parse(text) {
+        Ok(_) => Rule::Name,
+        Err(_) => Rule::Text,
+    };
+    pan::last_four(text, rule)
+}
 
 /// What begins with what was typed: a caller tells the beginning, and a long number is typed in part.
 #[derive(Debug, Default)]
@@ -131,6 +146,31 @@ mod tests {
             .collect();
         named.sort();
         named
+    }
+
+    #[test]
+    fn of_a_card_its_last_four_digits_are_looked_for() {
+        for typed in [
+            "4111111111111111",
+            "4111-1111-1111-1111",
+            " 4111 1111 1111 1111 ",
+            "41111111 11111111",
+            "４１１１\u{a0}１１１１\u{a0}１１１１\u{a0}１１１１",
+            "홍길동 4111111111111111",
+        ] {
+            let four = last_four_of_card(typed);
+            assert_eq!(four.as_deref(), Some("1111"), "{typed}");
+        }
+        for typed in [
+            "1234",
+            "26000000000001",
+            "010-1234-5678",
+            // An order number, as it may be one.
+            "41111111-11111111",
+            "홍길동",
+        ] {
+            assert_eq!(last_four_of_card(typed), None, "{typed}");
+        }
     }
 
     #[test]

@@ -54,6 +54,7 @@ words! {
         sure "진행" "Do it"
         set_password "비밀번호 바꾸기" "Set the password"
         acts "그 밖에" "Besides"
+        e_card "이름에 카드번호로 보이는 숫자가 있습니다. 다른 이름을 쓰십시오." "The name holds what looks like a card number. Choose another one."
         e_name "이름은 1~64바이트이며 제어 문자를 쓸 수 없습니다." "A name has 1 to 64 bytes without control characters."
         e_taken "같은 이름의 담당자가 있습니다." "There is an operator of that name."
         e_limit "한도는 숫자입니다." "The limit is a number."
@@ -236,6 +237,7 @@ fn said(why: &AccessError, visitor: &Visitor) -> Result<&'static str, Trouble> {
     let w = OperatorWords::of(visitor.lang);
     match why {
         AccessError::NameTaken(_) => Ok(w.e_taken),
+        AccessError::CardInName => Ok(w.e_card),
         AccessError::LastAdministrator => Ok(w.e_last),
         AccessError::Busy => Ok(w.e_busy),
         other => crate::account::said(other, AccountWords::of(visitor.lang)),

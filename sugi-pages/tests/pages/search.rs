@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sugi_store::DeedFilter;
 
-use crate::house::House;
+use crate::{browser::Browser, house::House};
 
 /// Percent-encoded, for an address.
 fn encoded(text: &str) -> String {
@@ -65,6 +65,46 @@ async fn whatever_a_caller_can_name_finds_the_payment() {
         page.contains("role=\"alert\"") && !page.contains(">A-1</a>"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn a_card_number_in_the_address_goes_no_further() {
+    let house = House::new().await;
+    let kim = house.sign_in("kim").await;
+    house.approved("A-1", 1_004).await;
+    let shows_it = |text: &str| {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        digits.contains("41111111")
+    };
+    for typed in [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "４１１１１１１１１１１１１１１１",
+        "41111111 11111111",
+    ] {
+        let query = encoded(typed);
+        let answer = kim
+            .get(&format!("/payments?state=approved&q={query}"))
+            .await;
+        let to = answer.header("location").unwrap_or_default();
+        assert_eq!(
+            (answer.status, to),
+            (303, "/payments?q=1111&state=approved")
+        );
+        assert!(!shows_it(&answer.text), "{answer:?}");
+        assert!(kim.page(to).await.contains(">A-1</a>"));
+        // Other pages have their own address in them, to come back to.
+        let page = kim.page(&format!("/day?q={query}")).await;
+        assert!(!page.contains(&query) && !shows_it(&page), "{page}");
+        // So has signing in.
+        let nobody = Browser::new(house.address);
+        let answer = nobody.get(&format!("/payments?q={query}")).await;
+        assert_eq!(answer.header("location"), Some("/sign-in"), "{typed}");
+        let next = encoded(&format!("/payments?q={query}"));
+        let page = nobody.page(&format!("/sign-in?next={next}")).await;
+        assert!(!page.contains(&query) && !shows_it(&page), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nhn_kcp::{Amount, CancelReason};
+use nhn_kcp::{Amount, CancelReason, pan::Rule};
 use sugi_core::{Payment, PaymentId, State};
 use sugi_engine::CancelAsk;
 
@@ -40,8 +40,8 @@ pub(crate) struct Args {
 /// Exit codes beyond 0: 3 refused, 4 not ended yet.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     deed::no_card(&[
-        ("--reason", Some(args.reason.as_str())),
-        ("--key", args.key.as_deref()),
+        ("--reason", Rule::Text, Some(args.reason.as_str())),
+        ("--key", Rule::Name, args.key.as_deref()),
     ])?;
     let engine = args.place.engine().await?;
     let ask = CancelAsk {

@@ -1,5 +1,6 @@
 //! What commands leave in the audit, and what they refuse to leave anywhere.
 
+use nhn_kcp::pan::{self, Rule};
 use sugi_access::{Access, Rules};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_store::Deed;
@@ -38,11 +39,13 @@ pub(crate) async fn noted(engine: &Engine, done: &str, subject: &str, outcome: &
 
 /// Refuses texts that hold something like a card number: they are kept and shown. The text itself is
 /// not repeated.
-pub(crate) fn no_card(texts: &[(&str, Option<&str>)]) -> Result<(), Failure> {
-    let holds = |text: &str| sugi_api::holds_card_number(text, true);
-    match texts.iter().find(|(_, text)| text.is_some_and(holds)) {
+pub(crate) fn no_card(texts: &[(&str, Rule, Option<&str>)]) -> Result<(), Failure> {
+    let holds = |(_, rule, text): &&(_, Rule, Option<&str>)| {
+        text.is_some_and(|text| pan::holds(text, *rule))
+    };
+    match texts.iter().find(holds) {
         None => Ok(()),
-        Some((argument, _)) => {
+        Some((argument, ..)) => {
             let what = format!("{argument} must not hold a card number; nothing was done");
             let hint = "a card comes from the prompt or from stdin, and is kept nowhere";
             Err(Failure::new(what).hint(hint).code(2))

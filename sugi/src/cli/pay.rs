@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Currency, GoodsName, Installments, Money,
-    Order, OrderNo, TaxSplit,
+    Order, OrderNo, TaxSplit, pan::Rule,
 };
 use sugi_core::{ShopId, Status};
 use sugi_engine::{Outcome, PayError, Sale};
@@ -62,14 +62,7 @@ pub(crate) struct Args {
 
 /// Exit codes beyond 0: 3 declined, 4 in doubt or being reversed, 5 void or reversed.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    deed::no_card(&[
-        ("--order", Some(args.order.as_str())),
-        ("--product", args.product.as_ref().map(GoodsName::as_str)),
-        ("--buyer", args.buyer.as_ref().map(BuyerName::as_str)),
-        ("--mail", args.mail.as_ref().map(BuyerMail::as_str)),
-        ("--phone", args.phone.as_ref().map(BuyerPhone::as_str)),
-        ("--key", args.key.as_deref()),
-    ])?;
+    no_card(&args)?;
     let split = |parts| TaxSplit::of(args.amount, parts);
     let tax = args.tax.given().map(split).transpose();
     let tax = tax.map_err(|why| Failure::new(why).code(2))?;
@@ -146,6 +139,33 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         "nothing is charged; ask again with a new --key if you use one"
     };
     Err(Failure::new(what).hint(hint).code(code))
+}
+
+fn no_card(args: &Args) -> Result<(), Failure> {
+    deed::no_card(&[
+        ("--order", Rule::Name, Some(args.order.as_str())),
+        (
+            "--product",
+            Rule::Text,
+            args.product.as_ref().map(GoodsName::as_str),
+        ),
+        (
+            "--buyer",
+            Rule::Text,
+            args.buyer.as_ref().map(BuyerName::as_str),
+        ),
+        (
+            "--mail",
+            Rule::Text,
+            args.mail.as_ref().map(BuyerMail::as_str),
+        ),
+        (
+            "--phone",
+            Rule::Text,
+            args.phone.as_ref().map(BuyerPhone::as_str),
+        ),
+        ("--key", Rule::Name, args.key.as_deref()),
+    ])
 }
 
 fn explain(why: PayError) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nhn_kcp::Tno;
+use nhn_kcp::{Tno, pan::Rule};
 use sugi_core::PaymentId;
 use sugi_engine::{Resolution, ResolveAsk, ResolveError};
 
@@ -41,8 +41,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     deed::no_card(&[
-        ("--note", Some(&*args.note)),
-        ("--key", args.key.as_deref()),
+        ("--note", Rule::Text, Some(&*args.note)),
+        ("--key", Rule::Name, args.key.as_deref()),
     ])?;
     let engine = args.place.engine().await?;
     let what = match args.tno {

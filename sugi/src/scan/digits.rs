@@ -1,11 +1,7 @@
-//! What a card number looks like, in the ways that digits are written.
+//! Card numbers in bytes, in the ways that digits are written: what one looks like says
+//! [`nhn_kcp::pan`], as to whoever refuses texts.
 
-/// How many digits the shortest card number has.
-const SHORTEST: usize = 13;
-/// And the longest.
-const LONGEST: usize = 19;
-/// How many hexadecimal digits the shortest hash or id has.
-const HASH: usize = 32;
+use nhn_kcp::pan::{self, Reader, Rule, SHORTEST, Sign};
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,236 +26,115 @@ pub(super) struct Found {
     pub(super) masked: String,
 }
 
-impl Found {
-    /// A row of at least thirteen digits.
-    fn of(at: usize, row: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(row);
-        let (first, last) = (&text[..6], &text[row.len() - 4..]);
-        let masked = format!("{first}{}{last}", "*".repeat(row.len() - 10));
-        Self { at, masked }
-    }
-}
-
-/// Bytes read as letters: each with where it begins. Full-width digits are the digits they mean.
-pub(super) struct Finder(Vec<(u8, usize)>);
-
-impl Finder {
-    /// All card numbers in a piece: of one byte a letter, and of two; with full-width digits of UTF-8, of
-    /// UTF-16 and of EUC-KR.
-    pub(super) fn all(bytes: &[u8]) -> Vec<Found> {
-        let mut found = Self::narrow(bytes).cards();
-        if Self::may_be_wide(bytes) {
-            for from in 0..2 {
-                for high_first in [false, true] {
-                    found.extend(Self::wide(bytes, from, high_first).cards());
-                }
-            }
-        }
-        if let Some(letters) = Self::euc_kr(bytes) {
-            found.extend(letters.cards());
-        }
-        found.sort_by_key(|one| one.at);
-        found.dedup_by_key(|one| one.at);
-        found
-    }
-
-    /// Card numbers whose neighbours are others' letters: where values stand one behind the other, and it is
-    /// not known where one ends. A long row of hexadecimal digits is a hash, whatever is in it.
-    pub(super) fn beside_others(bytes: &[u8]) -> Vec<Found> {
-        let mut found = Vec::new();
-        let mut at = 0;
-        while at < bytes.len() {
-            let run = |from: usize, is: fn(&u8) -> bool| {
-                let run = bytes[from..].iter().take_while(|byte| is(byte));
-                run.take(HASH).count()
-            };
-            let digits = run(at, u8::is_ascii_digit);
-            if digits == 0 {
-                at += 1;
-                continue;
-            }
-            let row = &bytes[at..at + digits];
-            let before = bytes[..at].iter().rev();
-            let before = before
-                .take(HASH)
-                .take_while(|byte| byte.is_ascii_hexdigit());
-            let around = before.count() + run(at, u8::is_ascii_hexdigit);
-            if around < HASH && (SHORTEST..=LONGEST).contains(&digits) && is_card(row) {
-                found.push(Found::of(at, row));
-            }
-            at += digits;
-        }
-        found
-    }
-
-    /// Whether there are enough of the bytes that stand beside digits of two bytes for a card.
-    fn may_be_wide(bytes: &[u8]) -> bool {
-        let beside = bytes.iter().filter(|byte| matches!(byte, 0 | 0xff));
-        beside.take(SHORTEST).count() == SHORTEST
-    }
-
-    fn narrow(bytes: &[u8]) -> Self {
-        let mut letters = Vec::with_capacity(bytes.len());
-        let mut at = 0;
-        while let Some(&first) = bytes.get(at) {
-            let (letter, length) = match bytes.get(at..at + 3) {
-                Some([0xef, 0xbc, digit @ 0x90..=0x99]) => (digit - 0x90 + b'0', 3),
-                Some([0xef, 0xbc, 0x8d]) => (b'-', 3),
-                Some([0xe3, 0x80, 0x80]) => (b' ', 3),
-                // As an address writes what stands before a value.
-                Some([b'%', high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                    (b'.', 3)
-                }
-                _ => (first, 1),
-            };
-            letters.push((letter, at));
-            at += length;
-        }
-        Self(letters)
-    }
-
-    /// Letters of EUC-KR, if there are enough of its full-width digits for a card. Elsewhere their bytes
-    /// are parts of other letters, so these are not looked for together with the narrow ones.
-    fn euc_kr(bytes: &[u8]) -> Option<Self> {
-        let digit = |pair: &[u8]| pair[0] == 0xa3 && (0xb0..=0xb9).contains(&pair[1]);
-        let digits = bytes.windows(2).filter(|pair| digit(pair));
-        digits.take(SHORTEST).nth(SHORTEST - 1)?;
-        let mut letters = Vec::new();
-        let mut at = 0;
-        while let Some(&first) = bytes.get(at) {
-            let (letter, length) = match bytes.get(at..at + 2) {
-                Some([0xa3, digit @ 0xb0..=0xb9]) => (digit - 0xb0 + b'0', 2),
-                Some([0xa3, 0xad]) => (b'-', 2),
-                Some([0xa1, 0xa1]) => (b' ', 2),
-                Some([0xa1..=0xfe, 0xa1..=0xfe]) => (b'.', 2),
-                _ => (first, 1),
-            };
-            letters.push((letter, at));
-            at += length;
-        }
-        Some(Self(letters))
-    }
-
-    /// Two bytes a letter, the high one zero, or a full-width digit; anything else ends a number.
-    fn wide(bytes: &[u8], from: usize, high_first: bool) -> Self {
-        let pairs = bytes.get(from..).unwrap_or_default().chunks_exact(2);
-        let letters = pairs.enumerate().map(|(n, pair)| {
-            let (low, high) = if high_first {
-                (pair[1], pair[0])
-            } else {
-                (pair[0], pair[1])
-            };
-            let letter = match (low, high) {
-                (letter, 0) => letter,
-                (digit @ 0x10..=0x19, 0xff) => digit - 0x10 + b'0',
-                _ => b'.',
-            };
-            (letter, from + 2 * n)
-        });
-        Self(letters.collect())
-    }
-
-    fn cards(&self) -> Vec<Found> {
-        let letter = |at: usize| self.0.get(at).map_or(b'.', |(letter, _)| *letter);
-        let mut found = Vec::new();
-        let mut at = 0;
-        while at < self.0.len() {
-            let begins =
-                letter(at).is_ascii_digit() && (at == 0 || !letter(at - 1).is_ascii_alphanumeric());
-            if !begins {
-                at += 1;
-                continue;
-            }
-            let (digits, groups, end) = self.number(at);
-            let last = groups.len() - 1;
-            // Where each row of digits begins, counted with the signs between them, and how many they are.
-            let mut rows = Vec::new();
-            if is_grouped_like_a_card(&groups) {
-                rows.push((0, 0, digits.len(), true));
-            } else {
-                // Other numbers may stand beside a card; each by itself is looked at.
-                let mut from = 0;
-                for (n, length) in groups.iter().enumerate() {
-                    rows.push((from + n, from, *length, n == last));
-                    from += length;
-                }
-            }
-            for (begin, from, length, is_last) in rows {
-                let row = &digits[from..from + length];
-                if is_last && letter(end).is_ascii_alphanumeric() || !is_card(row) {
-                    continue;
-                }
-                found.push(Found::of(self.0[at + begin].1, row));
-            }
-            at = end.max(at + 1);
-        }
-        found
-    }
-
-    /// The digits from here on, with at most one space or dash between two of them; how many stand
-    /// together; and where they end.
-    fn number(&self, from: usize) -> (Vec<u8>, Vec<usize>, usize) {
-        let letter = |at: usize| self.0.get(at).map_or(b'.', |(letter, _)| *letter);
-        let (mut digits, mut groups, mut at) = (Vec::new(), vec![0], from);
-        loop {
-            if letter(at).is_ascii_digit() {
-                digits.push(letter(at));
-                if let Some(group) = groups.last_mut() {
-                    *group += 1;
-                }
-                at += 1;
-            } else if matches!(letter(at), b' ' | b'-') && letter(at + 1).is_ascii_digit() {
-                groups.push(0);
-                at += 1;
-            } else {
-                return (digits, groups, at);
-            }
+impl From<pan::Seen> for Found {
+    fn from(seen: pan::Seen) -> Self {
+        Self {
+            at: seen.at.start,
+            masked: seen.masked,
         }
     }
 }
 
-/// Without a gap, or with gaps where cards have them. Dates and phone numbers in a row have others.
-fn is_grouped_like_a_card(groups: &[usize]) -> bool {
-    matches!(
-        groups,
-        [13..=19] | [4, 4, 4, 4] | [4, 6, 4 | 5] | [4, 4, 4, 4, 1..=3]
-    )
+/// All card numbers in a piece: of one byte a letter, and of two; with full-width digits of UTF-8, of
+/// UTF-16 and of EUC-KR.
+pub(super) fn all(bytes: &[u8]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let take = &mut |seen: pan::Seen| found.push(Found::from(seen));
+    pan::find(bytes, take);
+    if may_be_wide(bytes) {
+        for from in 0..2 {
+            for high_first in [false, true] {
+                wide(bytes, from, high_first, take);
+            }
+        }
+    }
+    euc_kr(bytes, take);
+    found.sort_by_key(|one| one.at);
+    found.dedup_by_key(|one| one.at);
+    found
 }
 
-/// Whether a brand has numbers of this length that begin so, and the check digit is right.
-fn is_card(digits: &[u8]) -> bool {
-    let begins = |count: usize| {
-        let first = digits.iter().take(count);
-        first.fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'))
+/// Card numbers whose neighbours are others' letters: where values stand one behind the other, and it is
+/// not known where one ends. A long row of hexadecimal digits is a hash, whatever is in it.
+pub(super) fn beside_others(bytes: &[u8]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let row = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
+        let row = at..at + row.count();
+        if pan::is_card_number(&bytes[row.clone()]) && !pan::is_in_hash(bytes, &row) {
+            found.push(Found {
+                at,
+                masked: pan::masked(&bytes[row.clone()]),
+            });
+        }
+        at = row.end.max(at + 1);
+    }
+    found
+}
+
+/// Whether there are enough of the bytes that stand beside digits of two bytes for a card.
+fn may_be_wide(bytes: &[u8]) -> bool {
+    let beside = bytes.iter().filter(|byte| matches!(byte, 0 | 0xff));
+    beside.take(SHORTEST).count() == SHORTEST
+}
+
+/// Two bytes a letter. A number begins with an ASCII digit or one of full width; where none goes on, the
+/// next is looked for quickly.
+fn wide(bytes: &[u8], from: usize, high_first: bool, take: &mut dyn FnMut(pan::Seen)) {
+    let pairs = bytes.get(from..).unwrap_or_default().as_chunks::<2>().0;
+    let (low, high) = if high_first { (1, 0) } else { (0, 1) };
+    let digit = |pair: &[u8; 2]| match (pair[low], pair[high]) {
+        (digit @ b'0'..=b'9', 0) => Some(digit),
+        (digit @ 0x10..=0x19, 0xff) => Some(digit - 0x10 + b'0'),
+        _ => None,
     };
-    let lengths = match (begins(1), begins(2), begins(3), begins(4)) {
-        (4, ..) => 13..=19,
-        (_, 51..=55, ..) | (.., 2_221..=2_720) => 16..=16,
-        (_, 34 | 37, ..) => 15..=15,
-        (_, 36 | 38 | 39, ..) | (_, _, 300..=305, _) => 14..=19,
-        (.., 3_528..=3_589) | (_, 60 | 62 | 64 | 65 | 81, ..) => 16..=19,
-        // Korean cards that are good in Korea only.
-        (9, ..) => 16..=16,
-        _ => return false,
+    let sign = |pair: &[u8; 2]| {
+        let unit = u32::from(pair[high]) << 8 | u32::from(pair[low]);
+        pan::sign_of_stored(char::from_u32(unit))
     };
-    lengths.contains(&digits.len()) && luhn(digits)
+    let place = |n: usize| from + 2 * n..from + 2 * n + 2;
+    let mut reader = Reader::new(Rule::Stored);
+    let mut n = 0;
+    while n < pairs.len() {
+        if reader.is_idle() {
+            let next = pairs[n..].iter().position(|pair| digit(pair).is_some());
+            let Some(next) = next else { break };
+            n += next;
+            // A letter beside it makes another thing of it.
+            if let Some(before) = n.checked_sub(1) {
+                reader.read(sign(&pairs[before]), place(before), take);
+            }
+        }
+        let sign = digit(&pairs[n]).map_or_else(|| sign(&pairs[n]), Sign::Digit);
+        reader.read(sign, place(n), take);
+        n += 1;
+    }
+    reader.end(place(n).start, take);
 }
 
-fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(at, digit)| {
-            let value = u32::from(digit - b'0');
-            match (at % 2, value) {
-                (0, value) => value,
-                (_, 0..=4) => value * 2,
-                (_, value) => value * 2 - 9,
-            }
-        })
-        .sum();
-    sum.is_multiple_of(10)
+/// Letters of EUC-KR, if there are enough of its full-width digits for a card. Elsewhere their bytes are
+/// parts of other letters, so these are not looked for together with the narrow ones.
+fn euc_kr(bytes: &[u8], take: &mut dyn FnMut(pan::Seen)) {
+    let digit = |pair: &[u8]| pair[0] == 0xa3 && (0xb0..=0xb9).contains(&pair[1]);
+    let digits = bytes.windows(2).filter(|pair| digit(pair));
+    if digits.take(SHORTEST).count() < SHORTEST {
+        return;
+    }
+    let mut reader = Reader::new(Rule::Stored);
+    let mut at = 0;
+    while let Some(&first) = bytes.get(at) {
+        let (sign, length) = match bytes.get(at..at + 2) {
+            Some([0xa3, digit @ 0xb0..=0xb9]) => (Sign::Digit(digit - 0xb0 + b'0'), 2),
+            // Its rows of punctuation.
+            Some([0xa1 | 0xa3, 0xa1..=0xaf]) => (Sign::Between, 2),
+            Some([0xa1..=0xfe, 0xa1..=0xfe]) => (Sign::Other, 2),
+            _ => (pan::sign_of_stored(Some(char::from(first))), 1),
+        };
+        reader.read(sign, at..at + length, take);
+        at += length;
+    }
+    reader.end(at, take);
 }
 
 #[cfg(test)]
@@ -267,7 +142,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> usize {
-        Finder::all(text.as_bytes()).len()
+        all(text.as_bytes()).len()
     }
 
     #[test]
@@ -290,6 +165,26 @@ mod tests {
             "４１１１　１１１１　１１１１　１１１１",
         ] {
             assert_eq!(found(card), 1, "{card}");
+        }
+        for gap in [
+            ".",
+            "  ",
+            "\t",
+            "\n",
+            "\u{a0}",
+            "–",
+            "/",
+            "_",
+            "+",
+            ", ",
+            "%20",
+            "\\u0020",
+            "&nbsp;",
+            "</td><td>",
+        ] {
+            let card = ["4111", "1111", "1111", "1111"].join(gap);
+            assert_eq!(found(&card), 1, "{card}");
+            assert_eq!(found(&format!("12 {card} 2030-12")), 1, "{card}");
         }
     }
 
@@ -318,7 +213,7 @@ mod tests {
             // Whatever stands before it, and at an odd place as well.
             for before in ["", ".", "카드 "] {
                 let bytes = [before.as_bytes(), text, b"."].concat();
-                assert!(!Finder::all(&bytes).is_empty(), "{n} behind {before:?}");
+                assert!(!all(&bytes).is_empty(), "{n} behind {before:?}");
             }
         }
     }

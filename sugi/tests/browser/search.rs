@@ -55,6 +55,44 @@ async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
         let typed_in = browser.find(By::Id("q")).await.unwrap();
         assert_eq!(typed_in.prop("value").await.unwrap().as_ref(), Some(typed));
     }
+    // A card that was pasted never gets into the address.
+    for typed in [
+        "4111-1111-1111-1111",
+        "４１１１ １１１１ １１１１ １１１１",
+        "41111111 11111111",
+    ] {
+        keys(&browser, "/").await;
+        keys(&browser, typed).await;
+        let script = "document.forms[0].ownerDocument.querySelector('[role=search]').addEventListener('submit', \
+                      (event) => { sessionStorage.sent = new URLSearchParams(new FormData(event.target)); })";
+        browser.execute(script, Vec::new()).await.unwrap();
+        keys(&browser, &enter).await;
+        let ours = "//*[@id='list'][count(.//tbody/tr)=1]//a[.='S-1']";
+        house.until(&browser, By::XPath(ours)).await;
+        let sent = browser
+            .execute("return sessionStorage.sent", Vec::new())
+            .await
+            .unwrap();
+        let sent: String = sent.convert().unwrap();
+        assert!(sent.contains("q=1111&") && !sent.contains("4111"), "{sent}");
+        keys(&browser, "/").await;
+        keys(&browser, &format!("S-2{enter}")).await;
+        let theirs = "//*[@id='list'][count(.//tbody/tr)=1]//a[.='S-2']";
+        house.until(&browser, By::XPath(theirs)).await;
+    }
+    // What may be an order number is looked for as it is.
+    keys(&browser, "/").await;
+    keys(&browser, &format!("41111111-11111111{enter}")).await;
+    house.until(&browser, By::Css("#list > .notice")).await;
+    let address = browser.current_url().await.unwrap();
+    assert!(
+        address.query().unwrap().contains("q=41111111-11111111"),
+        "{address}"
+    );
+    keys(&browser, "/").await;
+    keys(&browser, &format!("S-2{enter}")).await;
+    let theirs = "//*[@id='list'][count(.//tbody/tr)=1]//a[.='S-2']";
+    house.until(&browser, By::XPath(theirs)).await;
     // Nobody has this one, and the page says so.
     keys(&browser, "/").await;
     keys(&browser, &format!("없는 사람{enter}")).await;

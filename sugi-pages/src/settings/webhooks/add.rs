@@ -8,6 +8,7 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
+use nhn_kcp::pan::{self, Rule};
 use sugi_api::Audited;
 use sugi_core::{News, ShopId};
 use sugi_engine::clock;
@@ -88,7 +89,7 @@ pub(crate) async fn add(
         return Err(Trouble::MayNot);
     }
     let url = match wanted.url.parse::<Address>() {
-        Ok(url) if !sugi_api::holds_card_number(&wanted.url, true) => url,
+        Ok(url) if !pan::holds(&wanted.url, Rule::Name) => url,
         _ => {
             let is_open = wanted.url.starts_with("http://");
             let problem = if is_open { w.e_url_http } else { w.e_url_form };
