@@ -86,6 +86,24 @@ impl Query {
     }
 }
 
+/// The largest number of a parameter: larger ones are not the same to every reader of JSON.
+const NUMBER_MAX: u64 = 9_007_199_254_740_991;
+
+/// A parameter that is a whole number, if it is there; `rule` says what it has to be.
+pub(crate) fn number(
+    name: &'static str,
+    rule: &str,
+    text: Option<String>,
+) -> Result<Option<u64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let plain = text.bytes().all(|b| b.is_ascii_digit());
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| plain && *number <= NUMBER_MAX);
+    number.map(Some).ok_or_else(|| bad(name, rule))
+}
+
 /// A parameter that breaks a rule.
 pub(crate) fn bad(name: &str, rule: &str) -> Problem {
     Problem::new(Code::BadParameter, format!("{name} {rule}"))

@@ -20,7 +20,7 @@ use crate::{
     keys::{ApiKey, Scope},
     prefer::Prefer,
     problem::Problem,
-    query::{Query, bad},
+    query::{Query, bad, number},
 };
 
 use super::{TypeWord, View};
@@ -61,7 +61,7 @@ pub(crate) struct Found {
         ("type" = Option<Vec<TypeWord>>, Query, description = "Of this type; can be given more than once.", explode),
         ("limit" = Option<u16>, Query, description = "How many, 1 to 100; 50 when left out.", minimum = 1, maximum = 100),
         ("Prefer" = Option<String>, Header, description = "`wait=n`: how many seconds to wait, 0 to 60.",
-            example = "wait=20"),
+            example = "wait=5"),
     ),
     responses((status = 200, description = "A page of events.", body = Found), Problems, ParameterProblems),
     security(("api_key" = ["read"])),
@@ -105,17 +105,8 @@ struct Asked {
 }
 
 fn asked(mut query: Query) -> Result<Asked, Problem> {
-    let number = |name, rule: &str, text: Option<String>| {
-        let digits = |text: &String| text.bytes().all(|b| b.is_ascii_digit());
-        let number = |text: String| text.parse::<u64>().ok().filter(|_| digits(&text));
-        text.map(|text| number(text).ok_or_else(|| bad(name, rule)))
-            .transpose()
-    };
     let rule = "must be `next` of a page";
     let after = number("after", rule, query.one("after")?)?.unwrap_or(0);
-    if i64::try_from(after).is_err() {
-        return Err(bad("after", rule));
-    }
     let rule = "must be a number from 1 to 100";
     let limit = number("limit", rule, query.one("limit")?)?;
     let limit = limit.map_or(Ok(PAGE), usize::try_from).ok();

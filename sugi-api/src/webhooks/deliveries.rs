@@ -11,7 +11,7 @@ use crate::{
     document::{ParameterProblems, PathProblems, Problems},
     keys::Scope,
     problem::Problem,
-    query::{Query, bad},
+    query::{Query, bad, number},
 };
 
 use super::{Id, find, view::Line};
@@ -54,12 +54,8 @@ pub(crate) async fn list(
         Some("true") => true,
         Some(_) => return Err(bad("undelivered", "must be true or false")),
     };
-    let before = query.one("before")?.map(|text| {
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        let number = text.parse::<u64>().ok().filter(|_| digits);
-        number.ok_or_else(|| bad("before", "must be `next` of a page"))
-    });
-    let before = before.transpose()?.unwrap_or(u64::MAX);
+    let rule = "must be `next` of a page";
+    let before = number("before", rule, query.one("before")?)?.unwrap_or(u64::MAX);
     query.end()?;
     let webhook = find(&api, &caller, &id).await?;
     let store = api.0.engine.store();

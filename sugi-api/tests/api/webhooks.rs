@@ -238,7 +238,11 @@ async fn what_is_wrong_is_named() {
         let answer = house.ask("PUT", &format!("{path}/{event}")).send().await;
         answer.is_problem(404, "event_not_found");
     }
-    for (query, field) in [("undelivered=yes", "undelivered"), ("before=x", "before")] {
+    for (query, field) in [
+        ("undelivered=yes", "undelivered"),
+        ("before=x", "before"),
+        ("before=9007199254740992", "before"),
+    ] {
         let answer = house.get(&format!("{path}?{query}")).await;
         answer.is_problem(400, "bad_parameter").of_field(field);
     }
