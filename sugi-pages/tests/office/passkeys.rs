@@ -162,11 +162,13 @@ async fn nothing_is_added_without_the_password_the_code_and_a_challenge_of_this_
     let refused = house.made(&other, "mine", &one, &offer).await;
     assert_eq!(refused.status, 422, "another session's");
     assert!(told(&refused).starts_with("It took too long, or was begun in another session."));
-    let refused = house.made(&cookie, "", &one, &offer).await;
-    assert_eq!(
-        told(&refused),
-        "The name of a passkey has 1 to 64 characters."
-    );
+    for name in ["", "4111+1111+1111+1111"] {
+        let refused = house.made(&cookie, name, &one, &offer).await;
+        assert_eq!(
+            told(&refused),
+            "The name of a passkey has 1 to 64 characters and holds no card number."
+        );
+    }
     assert_eq!(house.made(&cookie, "mine", &one, &offer).await.status, 200);
     let again = house.made(&cookie, "mine", &one, &offer).await;
     assert!(
