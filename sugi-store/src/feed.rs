@@ -43,38 +43,45 @@ impl Store {
         self.written.notified().await;
     }
 
-    /// Gives numbers to the oldest news that has none, at most [`EVENTS_MOST`], and makes a delivery of
-    /// each event to every webhook that `to` names for it. How many that were; 0 when there was none, or
-    /// when another node was quicker.
+    /// The oldest news that has no number, at most [`EVENTS_MOST`], with the numbers that it is to get.
     ///
     /// # Errors
-    /// What the database says; only after [`StoreError::Unknown`] may something have been written.
-    pub async fn publish(
-        &self,
-        now: Timestamp,
-        to: impl Fn(&Event) -> Vec<String>,
-    ) -> Result<usize, StoreError> {
+    /// What the database says.
+    pub async fn unnumbered(&self) -> Result<Vec<Event>, StoreError> {
         // Before the outbox: whoever numbers after this moment takes the first number that is given here,
         // so that either they write what is written here, or one of both is refused.
         let last = last_event(&self.engine).await?;
-        let found = self
-            .engine
-            .rows(sql::OUTBOX, vec![EVENTS_MOST.into()])
-            .await?;
-        if found.is_empty() {
-            return Ok(0);
-        }
+        let values = vec![EVENTS_MOST.into()];
+        let found = self.engine.rows(sql::OUTBOX, values).await?;
         let events = (last + 1..).zip(&found).map(|(n, row)| {
             let n = n.into();
             Event::read(&Cells([&[n], &row.0[..]].concat()))
         });
-        let events = events.collect::<Result<Vec<_>, _>>()?;
-        match self.engine.run_all(statements(now, &events, to)).await {
-            Ok(()) => Ok(events.len()),
+        events.collect()
+    }
+
+    /// Gives news its numbers, and makes a delivery of each event to every webhook that `to` names for it.
+    /// Whoever is to hear of it has to be asked for after the news was read: what happens after a webhook
+    /// was set up must not be told by a list from before. `false` when another node was quicker, and then
+    /// nothing was written.
+    ///
+    /// # Errors
+    /// What the database says; only after [`StoreError::Unknown`] may something have been written.
+    pub async fn number(
+        &self,
+        now: Timestamp,
+        events: &[Event],
+        to: impl Fn(&Event) -> Vec<String>,
+    ) -> Result<bool, StoreError> {
+        let Some(first) = events.first() else {
+            return Ok(true);
+        };
+        match self.engine.run_all(statements(now, events, to)).await {
+            Ok(()) => Ok(true),
             // A number that is taken fails the whole transaction. Whether it was that is seen from where
             // the numbers stand now.
-            Err(why) if last_event(&self.engine).await? == last => Err(why),
-            Err(_) => Ok(0),
+            Err(why) if last_event(&self.engine).await? < signed(first.n) => Err(why),
+            Err(_) => Ok(false),
         }
     }
 

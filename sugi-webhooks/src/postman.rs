@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -39,6 +39,8 @@ const HELD: SignedDuration = SignedDuration::from_secs(60);
 const PAUSE: SignedDuration = SignedDuration::from_secs(1);
 /// How long news is let gather, so that a busy time is numbered in few commits.
 const GATHER: Duration = Duration::from_millis(20);
+/// How many batches are numbered before it is looked who is to be told.
+const BATCHES: usize = 50;
 /// How many events back it is remembered that they were delivered.
 const REMEMBERED: u64 = 10_000;
 
@@ -59,10 +61,11 @@ impl Webhooks {
         let work = async {
             let mut busy = BTreeMap::new();
             loop {
+                // From before the round: what falls due during it is not waited for.
+                let later = self.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
                 if let Err(why) = self.round(render, &mut busy).await {
                     tracing::error!(%why, "webhooks wait for the ledger");
                 }
-                let later = self.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
                 tokio::select! {
                     // Whoever writes news wakes it; other nodes cannot.
                     () = self.store().news_written() => {}
@@ -91,20 +94,23 @@ impl Webhooks {
         render: Render,
         busy: &mut BTreeMap<WebhookId, Telling>,
     ) -> Result<(), StoreError> {
-        let webhooks = self.all().await?;
-        let to = |event: &Event| {
-            let wants = webhooks.iter().filter(|webhook| webhook.wants(event));
-            wants.map(|webhook| webhook.id.to_string()).collect()
-        };
-        while self.store().publish(self.now(), to).await? > 0 {}
-        busy.retain(|_, telling| !telling.0.is_finished());
-        for webhook in webhooks {
-            let id = webhook.id.clone();
-            if busy.contains_key(&id) || self.due(&id).await?.is_empty() {
-                continue;
+        for _ in 0..BATCHES {
+            let events = self.store().unnumbered().await?;
+            if events.is_empty() {
+                break;
             }
-            let telling = self.clone().tell_all(webhook, render);
-            busy.insert(id, Telling(tokio::spawn(telling)));
+            let webhooks = self.all().await?;
+            let to = |event: &Event| {
+                let wants = webhooks.iter().filter(|webhook| webhook.wants(event));
+                wants.map(|webhook| webhook.id.to_string()).collect()
+            };
+            self.store().number(self.now(), &events, to).await?;
+        }
+        busy.retain(|_, telling| !telling.is_over());
+        for Webhook { id, .. } in self.all().await? {
+            if !busy.contains_key(&id) && !self.due(&id).await?.is_empty() {
+                busy.insert(id.clone(), Telling::begin(self.clone(), id, render));
+            }
         }
         Ok(())
     }
@@ -115,14 +121,15 @@ impl Webhooks {
     }
 
     /// Tells one webhook all that is due.
-    async fn tell_all(self, webhook: Webhook, render: Render) {
-        let webhook = Arc::new(webhook);
+    async fn tell_all(self, id: WebhookId, render: Render) {
         let told = async {
-            loop {
-                let due = self.due(&webhook.id).await?;
+            // It may be changed or taken away meanwhile.
+            while let Some(webhook) = self.get(&id).await? {
+                let due = self.due(&id).await?;
                 if due.is_empty() {
                     break;
                 }
+                let webhook = Arc::new(webhook);
                 let mut tries = tokio::task::JoinSet::new();
                 for due in due {
                     let (this, webhook) = (self.clone(), Arc::clone(&webhook));
@@ -134,12 +141,10 @@ impl Webhooks {
             }
             let last = self.store().last_event().await?;
             let forgotten = last.saturating_sub(REMEMBERED);
-            self.store()
-                .forget_delivered(webhook.id.as_str(), forgotten)
-                .await
+            self.store().forget_delivered(id.as_str(), forgotten).await
         };
         if let Err(why) = told.await {
-            tracing::error!(webhook = %webhook.id, %why, "a webhook waits for the ledger");
+            tracing::error!(webhook = %id, %why, "a webhook waits for the ledger");
         }
     }
 
@@ -239,11 +244,32 @@ fn after(attempts: u32, answer: &Answer, now: Timestamp) -> (DeliveryState, Opti
 }
 
 /// A task that tells a webhook. Dropped, it ends.
-struct Telling(JoinHandle<()>);
+struct Telling {
+    task: JoinHandle<()>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Telling {
+    fn begin(webhooks: Webhooks, id: WebhookId, render: Render) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let task = tokio::spawn(async move {
+            webhooks.clone().tell_all(id, render).await;
+            // What came up in its last moment is looked for by the next round.
+            over.store(true, Ordering::SeqCst);
+            webhooks.0.asked.notify_one();
+        });
+        Self { task, is_over }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst) || self.task.is_finished()
+    }
+}
 
 impl Drop for Telling {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 

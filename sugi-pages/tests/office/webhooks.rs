@@ -150,7 +150,9 @@ async fn it_is_tested_renewed_told_again_and_removed() {
     let store = house.engine.store();
     let id = address.rsplit('/').next().unwrap().to_owned();
     let now = house.clock.now();
-    store.publish(now, |_| vec![id.clone()]).await.unwrap();
+    let news = store.unnumbered().await.unwrap();
+    let to = |_: &sugi_store::Event| vec![id.clone()];
+    assert!(store.number(now, &news, to).await.unwrap());
     let due = store.due_deliveries(&id, now, 1).await.unwrap()[0];
     let mine = store
         .take_delivery(&id, due, now, now)

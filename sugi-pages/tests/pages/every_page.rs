@@ -20,7 +20,9 @@ impl House {
         let id = webhooks.add(new).await.unwrap().0.id.to_string();
         self.approved("W-1", 1_004).await;
         let (store, now) = (self.engine.store(), self.clock.now());
-        store.publish(now, |_| vec![id.clone()]).await.unwrap();
+        let news = store.unnumbered().await.unwrap();
+        let to = |_: &sugi_store::Event| vec![id.clone()];
+        assert!(store.number(now, &news, to).await.unwrap());
         let due = store.due_deliveries(&id, now, 3).await.unwrap();
         let later = now + jiff::SignedDuration::from_hours(1);
         for (due, (state, at, answer)) in due.into_iter().zip([

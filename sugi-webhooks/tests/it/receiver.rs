@@ -15,7 +15,10 @@ use axum::{
 };
 use jiff::Timestamp;
 use sugi_webhooks::{SigningSecret, signature};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
 
 /// A message as it came.
 #[derive(Debug, Clone)]
@@ -41,7 +44,7 @@ struct Shared {
     answers: Mutex<VecDeque<u16>>,
     changed: Notify,
     /// It answers nobody while this is set.
-    silent: Mutex<bool>,
+    silent: watch::Sender<bool>,
 }
 
 /// A program that keeps what it is told.
@@ -69,9 +72,9 @@ impl Receiver {
         app.with_state(Arc::clone(shared))
     }
 
-    /// It takes messages and does not answer, from now on.
+    /// Whether it takes messages and does not answer, until it is told to.
     pub(crate) fn be_silent(&self, silent: bool) {
-        *self.shared.silent.lock().unwrap() = silent;
+        self.shared.silent.send_replace(silent);
     }
 
     pub(crate) fn got(&self) -> Vec<Got> {
@@ -110,9 +113,8 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
         body: String::from_utf8(body.into()).unwrap(),
     });
     shared.changed.notify_waiters();
-    if *shared.silent.lock().unwrap() {
-        std::future::pending::<()>().await;
-    }
+    let mut silent = shared.silent.subscribe();
+    silent.wait_for(|silent| !silent).await.unwrap();
     let status = shared.answers.lock().unwrap().pop_front().unwrap_or(200);
     let status = StatusCode::from_u16(status).unwrap();
     // Whoever followed it would come here again.

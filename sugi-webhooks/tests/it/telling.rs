@@ -170,6 +170,43 @@ async fn who_does_not_answer_holds_up_nobody_else() {
 }
 
 #[tokio::test]
+async fn who_is_being_told_hears_of_a_new_secret() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let (webhook, old) = house.webhook(&receiver.url).await;
+    receiver.be_silent(true);
+    for n in 1..=20 {
+        house.sold("main", n).await;
+    }
+    let _postman = house.postman();
+    receiver.told(8).await;
+    let renewed = house.webhooks.renew_secret(&webhook.id, None).await;
+    let (new, _) = renewed.unwrap();
+    receiver.be_silent(false);
+    let got = receiver.told(20).await;
+    let signed = |secret| got.iter().filter_map(|got| got.signed_by(secret)).count();
+    assert_eq!((signed(&old), signed(&new)), (20, 12));
+}
+
+#[tokio::test]
+async fn who_is_taken_away_is_told_no_more() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let (webhook, _) = house.webhook(&receiver.url).await;
+    let other = Receiver::begin(&[]).await;
+    receiver.be_silent(true);
+    for n in 1..=20 {
+        house.sold("main", n).await;
+    }
+    let _postman = house.postman();
+    receiver.told(8).await;
+    house.webhooks.remove(&webhook.id).await.unwrap();
+    receiver.be_silent(false);
+    house.webhook(&other.url).await;
+    house.sold("main", 21).await;
+    assert_eq!(other.told(1).await[0].id, "evt_21");
+    assert_eq!(receiver.got().len(), 8);
+}
+
+#[tokio::test]
 async fn of_two_postmen_one_tells() {
     let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
     house.webhook(&receiver.url).await;
