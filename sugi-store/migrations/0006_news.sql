@@ -30,4 +30,5 @@ create table delivery (
     primary key (webhook, event)
 );
 create index delivery_due on delivery (webhook, due_at) where due_at is not null;
+create index delivery_given_up on delivery (webhook, event) where state = 'given_up';
 create index delivery_open on delivery (webhook, event) where state <> 'delivered';

@@ -96,6 +96,8 @@ impl Draft {
 
     fn then(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let Book { payment, head } = self.after;
+        // Another node's clock may be ahead: what comes later is not told as having happened before.
+        let at = at.max(payment.updated_at);
         let entry = NewEntry::of(&payment.id, head, payment.seq + 1, at, &event, None);
         let before = Glance::at(&payment);
         let payment = payment.evolve(at, event)?;

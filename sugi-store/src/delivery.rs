@@ -205,23 +205,24 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn undelivered(&self, webhook: &str) -> Result<Undelivered, StoreError> {
-        let values = vec![webhook.to_owned().into(), UNDELIVERED_MOST.into()];
+        let values = || vec![webhook.to_owned().into(), UNDELIVERED_MOST.into()];
+        let count = |n| u64::try_from(n).unwrap_or_default();
         let mut all = Undelivered::default();
-        for row in self.engine.rows(sql::OPEN_COUNT, values).await? {
-            let count = u64::try_from(row.int(1)?).unwrap_or_default();
-            match DeliveryState::parse(&row.text(0)?) {
-                Some(DeliveryState::Waiting) => {
-                    all.waiting = count;
-                    all.waiting_since = row.maybe_time(2)?;
-                }
-                Some(DeliveryState::GivenUp) => all.given_up = count,
-                Some(DeliveryState::Delivered) | None => {}
+        if let Some(row) = self.engine.rows(sql::WAITING, values()).await?.first() {
+            all.waiting = count(row.int(0)?);
+            if let Some(first) = row.maybe_int(1)? {
+                let first = self.event(count(first)).await?;
+                all.waiting_since = first.map(|event| event.at);
             }
+        }
+        if let Some(row) = self.engine.rows(sql::GIVEN_UP, values()).await?.first() {
+            all.given_up = count(row.int(0)?);
         }
         Ok(all)
     }
 
-    /// Forgets that a webhook was told of events up to a number. What was not delivered stays.
+    /// Forgets that a webhook was told of events up to a number, some of them at a time; how many that were.
+    /// What was not delivered stays.
     ///
     /// # Errors
     /// What the database says.

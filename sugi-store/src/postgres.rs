@@ -132,6 +132,10 @@ impl Postgres {
             Err(why) if link.is_closed() => Err(StoreError::Unknown {
                 why: link::words(&why),
             }),
+            // It may be the only word of a standby that was not waited for.
+            Ok(()) if link.warned() => Err(StoreError::Unknown {
+                why: "the server warned while it committed".into(),
+            }),
             answer => self.keep(link, answer),
         }
     }
@@ -140,12 +144,15 @@ impl Postgres {
     async fn begun(&self) -> Result<Link, StoreError> {
         // A kept connection may have died since; nothing was asked of it yet.
         while let Some(link) = self.kept() {
-            if link.command("begin").await.is_ok() {
+            if link.command(link::BEGIN).await.is_ok() {
+                // A warning from before is none of this transaction's.
+                let _ = link.warned();
                 return Ok(link);
             }
         }
         let link = Link::open(&self.target, Role::Reader).await?;
-        link.command("begin").await?;
+        link.command(link::BEGIN).await?;
+        let _ = link.warned();
         Ok(link)
     }
 

@@ -219,7 +219,8 @@ pub(crate) const READS: &[&str] = &[
     news::DUE_DELIVERIES,
     news::DELIVERIES,
     news::OPEN_DELIVERIES,
-    news::OPEN_COUNT,
+    news::WAITING,
+    news::GIVEN_UP,
 ];
 
 /// All statements that write one thing. Like those that read they are prepared when the store

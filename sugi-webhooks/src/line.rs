@@ -23,8 +23,10 @@ use crate::Address;
 
 /// How long a connection may take.
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(5);
-/// How long the other side may take in all.
+/// How long the other side may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long an answer's body is read, which nobody wants.
+const PATIENCE_TO_READ: Duration = Duration::from_secs(1);
 /// Nobody was there, or nobody who could be believed; what follows says why.
 pub const NOT_REACHED: &str = "not reached";
 /// The other side was reached and gave no whole answer; what follows says why.
@@ -140,17 +142,15 @@ impl Line {
         let Ok(request) = request else {
             return Answer::None("its address cannot be asked".into());
         };
-        let told = async {
-            let answer = self.0.request(request).await?;
-            let status = answer.status().as_u16();
-            // Whatever it says is read and dropped; an answer without end is cut off.
-            let _ = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
-                .collect()
-                .await;
-            Ok(status)
-        };
-        match tokio::time::timeout(PATIENCE, told).await {
-            Ok(Ok(status)) => Answer::Status(status),
+        match tokio::time::timeout(PATIENCE, self.0.request(request)).await {
+            Ok(Ok(answer)) => {
+                let status = answer.status().as_u16();
+                // Whatever it says is read and dropped, so that the connection can be used again; one that
+                // goes on and on is cut off.
+                let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
+                let _ = tokio::time::timeout(PATIENCE_TO_READ, body.collect()).await;
+                Answer::Status(status)
+            }
             Ok(Err(why)) => Answer::None(words(&why)),
             Err(_) => Answer::None(SLOW.into()),
         }
@@ -165,6 +165,8 @@ fn words(why: &hyper_util::client::legacy::Error) -> String {
     while let Some(cause) = bottom.source() {
         bottom = cause;
     }
+    // A certificate may have any number of names.
+    let bottom: String = bottom.to_string().chars().take(200).collect();
     format!("{kind}: {bottom}")
 }
 

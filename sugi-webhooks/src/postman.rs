@@ -121,7 +121,8 @@ impl Webhooks {
     }
 
     /// Tells one webhook all that is due.
-    async fn tell_all(self, id: WebhookId, render: Render) {
+    /// Whether the ledger let it.
+    async fn tell_all(self, id: WebhookId, render: Render) -> bool {
         let told = async {
             // It may be changed or taken away meanwhile.
             while let Some(webhook) = self.get(&id).await? {
@@ -141,11 +142,19 @@ impl Webhooks {
             }
             let last = self.store().last_event().await?;
             let forgotten = last.saturating_sub(REMEMBERED);
-            self.store().forget_delivered(id.as_str(), forgotten).await
+            while self
+                .store()
+                .forget_delivered(id.as_str(), forgotten)
+                .await?
+                > 0
+            {}
+            Ok::<_, StoreError>(())
         };
-        if let Err(why) = told.await {
+        let told = told.await;
+        if let Err(why) = &told {
             tracing::error!(webhook = %id, %why, "a webhook waits for the ledger");
         }
+        told.is_ok()
     }
 
     /// Tells a webhook of one event, if nobody else does.
@@ -176,8 +185,12 @@ impl Webhooks {
 
     /// What tells of an event, or why it cannot be told.
     async fn message(&self, n: u64, render: Render) -> Result<Result<Bytes, String>, StoreError> {
-        let Some(event) = self.store().event(n).await? else {
-            return Ok(Err("the event is not in the ledger".into()));
+        let event = match self.store().event(n).await {
+            Ok(Some(event)) => event,
+            Ok(None) | Err(StoreError::Inconsistent(_)) => {
+                return Ok(Err("the event is not in the ledger as it should be".into()));
+            }
+            Err(why) => return Err(why),
         };
         let told = self.store().load_at(&event.payment, event.seq).await;
         Ok(match told {
@@ -254,10 +267,12 @@ impl Telling {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let task = tokio::spawn(async move {
-            webhooks.clone().tell_all(id, render).await;
-            // What came up in its last moment is looked for by the next round.
+            let told = webhooks.clone().tell_all(id, render).await;
             over.store(true, Ordering::SeqCst);
-            webhooks.0.asked.notify_one();
+            // What came up in its last moment is looked for at once; a ledger that fails is let be a while.
+            if told {
+                webhooks.0.asked.notify_one();
+            }
         });
         Self { task, is_over }
     }

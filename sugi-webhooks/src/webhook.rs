@@ -29,8 +29,8 @@ pub struct Webhook {
     pub created_at: Timestamp,
     /// Its secret, sealed.
     pub(crate) secret: String,
-    /// The secret before, sealed, and until when it is signed with as well.
-    pub(crate) before: Option<(String, Timestamp)>,
+    /// The secrets before, sealed, and until when each is signed with as well.
+    pub(crate) before: Vec<(String, Timestamp)>,
     /// Which key asked for its secret, if it is not the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) renewed_by: Option<String>,

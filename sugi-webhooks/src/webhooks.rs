@@ -16,6 +16,8 @@ use crate::{Line, NewWebhook, SigningSecret, Webhook, postman::Tally};
 pub const WEBHOOKS_MOST: usize = 32;
 /// How long the secret before is signed with as well, so that receivers can change in their own time.
 const BOTH: SignedDuration = SignedDuration::from_hours(24);
+/// How many secrets before are signed with at a time.
+const BEFORE_MOST: usize = 3;
 /// What the installation's secret seals here.
 const PURPOSE: &str = "webhook";
 
@@ -54,6 +56,9 @@ pub enum WebhookError {
         "its secret cannot be read: access.secret_file is not what it was; give it a new secret"
     )]
     Sealed,
+    /// It has as many secrets that are good as it can have.
+    #[error("it had {BEFORE_MOST} other secrets within a day; wait until one of them is over")]
+    TooOften,
     /// Others changed it at the same time.
     #[error("it is being changed by somebody else; try again")]
     Busy,
@@ -128,7 +133,7 @@ impl Webhooks {
         let secret = SigningSecret::new();
         let webhook = Webhook {
             secret: self.seal(&id, &secret)?,
-            before: None,
+            before: Vec::new(),
             renewed_by: None,
             url: new.url.clone(),
             news: new.news.clone(),
@@ -183,7 +188,13 @@ impl Webhooks {
         let secret = SigningSecret::new();
         let sealed = self.seal(id, &secret)?;
         let until = self.now().saturating_add(BOTH).unwrap_or(Timestamp::MAX);
-        webhook.before = Some((std::mem::replace(&mut webhook.secret, sealed), until));
+        let now = self.now();
+        webhook.before.retain(|(_, until)| *until > now);
+        if webhook.before.len() >= BEFORE_MOST {
+            return Err(WebhookError::TooOften);
+        }
+        let old = std::mem::replace(&mut webhook.secret, sealed);
+        webhook.before.push((old, until));
         webhook.renewed_by = by;
         let (store, text) = (self.store(), text(&webhook));
         let replaced = store.replace_document(kind, &found, "", &text);
@@ -217,12 +228,10 @@ impl Webhooks {
     /// What a webhook signs with now: its secret, and for a day the one before.
     pub(crate) fn secrets(&self, webhook: &Webhook) -> Result<Vec<SigningSecret>, WebhookError> {
         let mut secrets = vec![self.open(webhook, &webhook.secret)?];
-        if let Some((before, until)) = &webhook.before
-            && *until > self.now()
-        {
-            // One that cannot be read any more is of no use to anybody.
-            secrets.extend(self.open(webhook, before).ok());
-        }
+        let now = self.now();
+        let good = webhook.before.iter().filter(|(_, until)| *until > now);
+        // One that cannot be read any more is of no use to anybody.
+        secrets.extend(good.filter_map(|(before, _)| self.open(webhook, before).ok()));
         Ok(secrets)
     }
 

@@ -58,7 +58,9 @@ impl From<WebhookError> for Problem {
             WebhookError::TooMany => Self::new(Code::TooManyWebhooks, said),
             WebhookError::KeyReused => Self::new(Code::KeyReused, said).field("Idempotency-Key"),
             WebhookError::Unknown(_) => unknown(),
-            WebhookError::Busy => Self::new(Code::WebhookBusy, said).retry_after(1),
+            WebhookError::Busy | WebhookError::TooOften => {
+                Self::new(Code::WebhookBusy, said).retry_after(1)
+            }
             WebhookError::Store(why) => why.into(),
         }
     }

@@ -131,7 +131,20 @@ async fn it_is_tested_renewed_told_again_and_removed() {
     let url = format!("url=http%3A%2F%2F127.0.0.1%3A{port}%2F");
     let (page, address) = add(&house, &cookie, &url).await;
     let first = secret(&page).to_owned();
-    let act = async |form: &str| house.form(&address, &cookie, form).await;
+    let act = async |form: &str| {
+        let form = format!("{form}{}", own());
+        house.form(&address, &cookie, &form).await
+    };
+    for form in [
+        "act=secret&key=r",
+        "act=remove",
+        "act=remove&own=another+horse+battery",
+    ] {
+        let refused = house.form(&address, &cookie, form).await;
+        assert_eq!(refused.status, 422, "an open screen is enough: {form}");
+        assert!(!refused.text.contains("whsec_"));
+    }
+    assert_eq!(all(&house).await.len(), 1);
     let tested = act("key=t&act=test").await;
     assert!(
         plain(&tested.text).contains("The test was not taken: not reached"),
@@ -209,7 +222,13 @@ async fn who_is_for_some_shops_sees_and_makes_those_of_them_alone() {
     house.access.change_operator(&name, change).await.unwrap();
     let cookie = house.english("cancel").await;
     assert_eq!(house.page("GET", &of_all, &cookie).await.status, 404);
-    assert_eq!(house.form(&of_all, &cookie, "act=remove").await.status, 404);
+    assert_eq!(
+        house
+            .form(&of_all, &cookie, &format!("act=remove{}", own()))
+            .await
+            .status,
+        404
+    );
     let settings = house.page("GET", "/settings", &cookie).await.text;
     assert!(!settings.contains("shop.example.com"));
     let theirs = format!("key=k&url={URL}&shop=main");
@@ -226,7 +245,9 @@ async fn who_did_it_is_in_the_audit() {
     let house = House::new().await;
     let cookie = house.english("administer").await;
     let (_, address) = add(&house, &cookie, &format!("url={URL}")).await;
-    house.form(&address, &cookie, "act=remove").await;
+    house
+        .form(&address, &cookie, &format!("act=remove{}", own()))
+        .await;
     house.access.flush().await;
     let subject = address.rsplit('/').next().unwrap().to_owned();
     let filter = sugi_store::DeedFilter {

@@ -38,6 +38,12 @@ const WRITER_SETTINGS: &str = "\
 set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = '10s';
 select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') <> 'remote_apply'";
 
+/// Begins a transaction of several statements on a connection that mostly reads: its commit waits for the
+/// disk as the writer's does, a node that freezes in it keeps no other waiting, and none waits for a lock for ever.
+pub(super) const BEGIN: &str = "\
+begin; set local idle_in_transaction_session_timeout = '10s'; set local lock_timeout = '5s';
+select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') <> 'remote_apply'";
+
 /// Prepared on an empty ledger, a statement may be planned to scan the table, and the plan stays
 /// while the table grows. Everything is found by an index, so scans are ruled out; for batches,
 /// where rows come in by hundreds, so are the joins that read a whole table.

@@ -46,8 +46,9 @@ select n from event where not exists (
     select 1 from journal where journal.payment = event.payment and journal.seq = event.seq)
 order by n limit 1";
 
-/// How many events there are, from which number on.
-pub(crate) const COUNT_EVENTS: &str = "select count(*), coalesce(min(n), 1) from event";
+/// How many events there are, and their first and last number.
+pub(crate) const COUNT_EVENTS: &str =
+    "select count(*), coalesce(min(n), 1), coalesce(max(n), 0) from event";
 
 /// What is due for a webhook, the longest due first.
 pub(crate) const DUE_DELIVERIES: &str = "\
@@ -82,15 +83,22 @@ select delivery.event, state, attempts, due_at, delivery.at, answer, event.at, p
 from delivery join event on event.n = delivery.event
 where webhook = $1 and delivery.event < $2 and state <> 'delivered' order by delivery.event desc limit $3";
 
-/// What is not delivered, counted, up to a bound.
-pub(crate) const OPEN_COUNT: &str = "\
-select state, count(*), min(since) from (
-    select state, event.at as since from delivery join event on event.n = delivery.event
-    where webhook = $1 and state <> 'delivered' order by delivery.event limit $2) as undelivered
-group by state";
+/// What waits for a webhook, counted up to a bound, and the first of it.
+pub(crate) const WAITING: &str = "\
+select count(*), min(event) from (
+    select event from delivery where webhook = $1 and due_at is not null limit $2) as waiting";
+
+/// What was given up for a webhook, counted up to a bound.
+pub(crate) const GIVEN_UP: &str = "\
+select count(*) from (
+    select event from delivery where webhook = $1 and state = 'given_up' limit $2) as given_up";
 
 /// Forgets that something was delivered long ago.
-pub(crate) const FORGET_DELIVERED: &str = "delete from delivery where webhook = $1 and event <= $2 and state = 'delivered' returning event";
+pub(crate) const FORGET_DELIVERED: &str = "\
+delete from delivery where webhook = $1 and event in (
+    select event from delivery where webhook = $1 and event <= $2 and state = 'delivered'
+    order by event limit 500)
+returning event";
 
 /// Takes all deliveries of a webhook away.
 pub(crate) const FORGET_DELIVERIES: &str = "delete from delivery where webhook = $1";

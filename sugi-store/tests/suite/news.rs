@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use sugi_core::News;
-use sugi_store::{DeliveryState, Due, Event, Store, Undelivered};
+use sugi_core::{Event as Happened, Lost, News};
+use sugi_store::{DeliveryState, Draft, Due, Event, Store, Undelivered};
 
 use crate::{House, approved, at, declined, together};
 
@@ -15,6 +15,8 @@ on_each_engine!(
     what_is_not_delivered_is_counted_and_stays,
     a_webhook_goes_with_all_that_it_was_to_be_told,
     an_event_that_is_missing_or_of_nothing_is_named,
+    a_clock_that_is_behind_turns_nothing_round,
+    what_was_given_up_hides_nothing_that_waits,
 );
 
 const W: &str = "wh_1";
@@ -250,6 +252,46 @@ async fn an_event_that_is_missing_or_of_nothing_is_named(house: House) {
     named("event 9: not all numbers up to it are there").await;
     assert_eq!(house.harm("update event set n = 2, seq = 7 where n = 9"), 1);
     named("event 2: the journal row that it tells of is not there").await;
+}
+
+async fn a_clock_that_is_behind_turns_nothing_round(house: House) {
+    let store = house.store();
+    let book = house.pay(1, "A-1").await.unwrap();
+    let write = async |book, second, event| {
+        let draft = Draft::of(book, at(second), event).unwrap();
+        store.append(draft, None).await.unwrap().unwrap()
+    };
+    // A node that is ahead hears the approval, and one that is behind the late word of another.
+    let lost = Happened::Lost(Lost {
+        why: "timed out".into(),
+        tno: None,
+        contradicts: false,
+    });
+    let book = write(book, 9, lost).await;
+    let book = write(book, 3, approved("26000000000001")).await;
+    write(book, 4, Happened::Kept).await;
+    publish(store).await;
+    let events = store.events(0).await.unwrap();
+    assert_eq!(
+        told(&events),
+        [(1, 1, News::InDoubt), (2, 1, News::Approved)]
+    );
+    assert!(events[0].at <= events[1].at);
+}
+
+async fn what_was_given_up_hides_nothing_that_waits(house: House) {
+    let store = house.store();
+    for n in 1..=3 {
+        sold(&house, n).await;
+    }
+    publish(store).await;
+    let open = format!(
+        "update delivery set state = 'given_up', due_at = null where webhook = '{W}' and event < 3"
+    );
+    assert_eq!(house.harm(&open), 2);
+    let undelivered = store.undelivered(W).await.unwrap();
+    assert_eq!((undelivered.waiting, undelivered.given_up), (1, 2));
+    assert_eq!(undelivered.waiting_since, Some(at(2)));
 }
 
 #[tokio::test]

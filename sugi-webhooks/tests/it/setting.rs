@@ -120,6 +120,27 @@ async fn whoever_is_not_there_is_not_told() {
 }
 
 #[tokio::test]
+async fn who_takes_it_and_says_no_end_has_taken_it() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let house = House::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (webhook, _) = house.webhook(&url).await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut part = [0; 4_096];
+        let _ = stream.read(&mut part).await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        // And nothing more, for as long as the other end is there.
+        let _ = stream.read(&mut part).await;
+        std::future::pending::<()>().await;
+    });
+    let answer = house.webhooks.try_out(&webhook, "k").await;
+    assert_eq!(answer, Answer::Status(200));
+}
+
+#[tokio::test]
 async fn with_tls_only_the_right_one_is_told() {
     use std::sync::Arc;
     use tokio_rustls::{TlsAcceptor, rustls};

@@ -12,7 +12,7 @@ use nhn_kcp::pan::{self, Rule};
 use sugi_api::Audited;
 use sugi_core::{News, ShopId};
 use sugi_engine::clock;
-use sugi_webhooks::{Address, NewWebhook};
+use sugi_webhooks::{Address, NewWebhook, WebhookError};
 
 use super::{WebhookWords, address, name, said};
 use crate::{
@@ -122,6 +122,10 @@ pub(crate) async fn add(
             Ok((Extension(Audited(webhook.id.to_string())), page).into_response())
         }
         Err(why) => {
+            let mut wanted = wanted;
+            if matches!(why, WebhookError::KeyReused) {
+                wanted.key = clock::new_webhook_id().to_string();
+            }
             let problem = said(why, w)?;
             let page = page(&pages, &visitor, wanted, Some(problem));
             Ok(refused(page.await?))

@@ -74,6 +74,8 @@ words! {
         e_no_secret "웹훅의 비밀값을 봉인할 수 없습니다. 관리자가 sugi.toml의 [access]에 secret_file을 적고 sugi init을 실행한 뒤 서비스를 다시 시작해야 합니다." "The secret of a webhook cannot be sealed: name a secret_file in [access] of sugi.toml, run sugi init and start the service anew."
         e_sealed "비밀값을 읽을 수 없습니다. access.secret_file이 바뀌었습니다. 새 비밀값을 만드십시오." "Its secret cannot be read: access.secret_file is not what it was. Make a new secret."
         e_many "웹훅이 너무 많습니다. 쓰지 않는 것을 먼저 지우십시오." "There are as many as there can be. Remove one that is not needed any more."
+        e_used "이 양식으로는 이미 다른 웹훅을 추가했습니다. 내용을 확인하고 다시 보내십시오." "This form has added another webhook already. Look at it once more and send it again."
+        e_often "하루 동안 비밀값을 너무 여러 번 바꾸었습니다. 이전 비밀값의 기한이 지난 뒤 다시 시도하십시오." "Its secret was changed too often within a day. Try again when an earlier one is over."
         e_busy "다른 사람이 동시에 바꾸고 있습니다. 다시 시도하십시오." "Somebody else is changing it at the same time. Try again."
     }
 }
@@ -178,7 +180,9 @@ fn said(why: WebhookError, w: &WebhookWords) -> Result<&'static str, Trouble> {
         WebhookError::NoSecret => Ok(w.e_no_secret),
         WebhookError::Sealed => Ok(w.e_sealed),
         WebhookError::TooMany => Ok(w.e_many),
-        WebhookError::Busy | WebhookError::KeyReused => Ok(w.e_busy),
+        WebhookError::Busy => Ok(w.e_busy),
+        WebhookError::KeyReused => Ok(w.e_used),
+        WebhookError::TooOften => Ok(w.e_often),
         WebhookError::Unknown(_) => Err(Trouble::NotFound),
         WebhookError::Store(why) => Err(why.into()),
     }

@@ -17,6 +17,10 @@ use crate::{
     Pages,
     form::Form,
     lang::{Lang, fill},
+    settings::{
+        own::{self, Own},
+        refused,
+    },
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::Visitor,
@@ -39,6 +43,7 @@ struct Page {
     only_open: bool,
     lines: Vec<Line>,
     older: Option<String>,
+    own: Own,
 }
 
 struct Line {
@@ -82,6 +87,14 @@ pub(crate) async fn change(
     let webhook = find(&pages, &visitor, &id).await?;
     let w = WebhookWords::of(visitor.lang);
     let (webhooks, key) = (pages.0.api.webhooks(), form.get("key"));
+    // With its secret anybody can say that a sale was paid.
+    if matches!(form.get("act"), "secret" | "remove")
+        && let Some(problem) = own::answered(&pages, &visitor, &form).await?
+    {
+        let notice = Some((problem.to_owned(), "bad"));
+        let page = page(&pages, &visitor, &webhook, &Ask::default(), notice).await?;
+        return Ok(refused(page));
+    }
     let notice = match form.get("act") {
         "test" => {
             let answer = webhooks.try_out(&webhook, key).await;
@@ -190,6 +203,7 @@ async fn page(
             .collect(),
         older,
         address,
+        own: Own::of(visitor),
     }))
 }
 
