@@ -48,6 +48,11 @@ pub enum WebhookError {
     /// The key was used for another one.
     #[error("the key was used for another webhook")]
     KeyReused,
+    /// It was set up with this key, and has another secret since.
+    #[error(
+        "the webhook was set up with this key and has another secret since, which is not shown again"
+    )]
+    Renewed,
     /// There is none of that name.
     #[error("there is no webhook {0}")]
     Unknown(WebhookId),
@@ -112,7 +117,7 @@ impl Webhooks {
     }
 
     /// Sets one up. It is told of what is numbered from now on. Its secret comes with it: it is kept sealed
-    /// and shown to nobody afterwards, save to whoever asks again with the same key. The third is whether
+    /// and shown to nobody afterwards, save to whoever asks again with the same key while it has no other. The third is whether
     /// it was there already.
     ///
     /// # Errors
@@ -161,6 +166,10 @@ impl Webhooks {
     ) -> Result<(Webhook, SigningSecret, bool), WebhookError> {
         if !there.is_as_asked(new) {
             return Err(WebhookError::KeyReused);
+        }
+        // The secret of now may be one that somebody else asked for since, and is theirs to hear.
+        if there.renewed_by.is_some() || !there.before.is_empty() {
+            return Err(WebhookError::Renewed);
         }
         let secret = self.open(&there, &there.secret)?;
         Ok((there, secret, true))

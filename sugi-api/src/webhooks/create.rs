@@ -65,7 +65,8 @@ pub(crate) struct Made {
 /// takes it; otherwise it is told again, for about three days. It may be told twice and out of order:
 /// `id` and `number` tell.
 ///
-/// The same `Idempotency-Key` with the same body sets up one webhook, and answers with its secret again.
+/// The same `Idempotency-Key` with the same body sets up one webhook, and answers with its secret again as
+/// long as it has no other.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "events", operation_id = "create_webhook",
     params(

@@ -56,7 +56,9 @@ impl From<WebhookError> for Problem {
                 Self::new(Code::WebhookSecretUnreadable, said)
             }
             WebhookError::TooMany => Self::new(Code::TooManyWebhooks, said),
-            WebhookError::KeyReused => Self::new(Code::KeyReused, said).field("Idempotency-Key"),
+            WebhookError::KeyReused | WebhookError::Renewed => {
+                Self::new(Code::KeyReused, said).field("Idempotency-Key")
+            }
             WebhookError::Unknown(_) => unknown(),
             WebhookError::Busy | WebhookError::TooOften => {
                 Self::new(Code::WebhookBusy, said).retry_after(1)

@@ -7,6 +7,7 @@ use sugi_core::Actor;
 use crate::{
     browser::Browser,
     house::{House, alone},
+    wishes::{open, state},
 };
 
 /// A house where one person alone gives back so much of a payment.
@@ -34,19 +35,6 @@ async fn ask(browser: &mut Browser, paid: &str, amount: &str) -> String {
         .await;
     assert_eq!(answer.status, 303, "{answer:?}");
     answer.header("location").unwrap().to_owned()
-}
-
-/// The wishes that wait; each the address that decides about it.
-async fn open(house: &House) -> Vec<String> {
-    let open = house.access.open_wishes().await.unwrap();
-    open.iter()
-        .map(|wish| format!("/wishes/{}", wish.id))
-        .collect()
-}
-
-async fn state(house: &House, wish: &str) -> WishState {
-    let id = wish.strip_prefix("/wishes/").unwrap();
-    house.access.wish_of(id).await.unwrap().unwrap().state
 }
 
 /// Changes an operator, as an administrator does.

@@ -28,14 +28,14 @@ async fn ask(browser: &mut Browser, paid: &str, amount: &str) {
 }
 
 /// The wishes that wait, the oldest first; each the address that decides about it.
-async fn open(house: &House) -> Vec<String> {
+pub(crate) async fn open(house: &House) -> Vec<String> {
     let open = house.access.open_wishes().await.unwrap();
     open.iter()
         .map(|wish| format!("/wishes/{}", wish.id))
         .collect()
 }
 
-async fn state(house: &House, wish: &str) -> WishState {
+pub(crate) async fn state(house: &House, wish: &str) -> WishState {
     let id = wish.strip_prefix("/wishes/").unwrap();
     house.access.wish_of(id).await.unwrap().unwrap().state
 }

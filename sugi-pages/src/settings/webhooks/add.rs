@@ -12,7 +12,7 @@ use nhn_kcp::pan::{self, Rule};
 use sugi_api::Audited;
 use sugi_core::{News, ShopId};
 use sugi_engine::clock;
-use sugi_webhooks::{Address, NewWebhook, WebhookError};
+use sugi_webhooks::{Address, NewWebhook, SigningSecret, Webhook, WebhookError};
 
 use super::{WebhookWords, address, name, said};
 use crate::{
@@ -42,14 +42,34 @@ struct Page {
 
 #[derive(Template)]
 #[template(path = "settings/webhook_secret.html")]
-pub(super) struct SecretPage {
-    pub(super) shell: Shell,
-    pub(super) w: &'static WebhookWords,
-    pub(super) secret: String,
-    pub(super) url: String,
+struct SecretPage<'a> {
+    shell: Shell,
+    w: &'static WebhookWords,
+    secret: &'a str,
+    url: &'a str,
     /// Whether there was one before, which is good for a day.
-    pub(super) both: bool,
-    pub(super) back: String,
+    both: bool,
+    back: String,
+}
+
+/// The page that shows a webhook's secret, once.
+pub(super) async fn secret_page(
+    pages: &Pages,
+    visitor: &Visitor,
+    webhook: &Webhook,
+    secret: &SigningSecret,
+    both: bool,
+) -> Result<Response, Trouble> {
+    let w = WebhookWords::of(visitor.lang);
+    let shell = Shell::around(pages, visitor, Part::Settings, w.one).await?;
+    Ok(html(&SecretPage {
+        shell,
+        w,
+        secret: secret.as_str(),
+        url: webhook.url.as_str(),
+        both,
+        back: address(&webhook.id),
+    }))
 }
 
 /// What stands in the form.
@@ -110,15 +130,7 @@ pub(crate) async fn add(
     };
     match pages.0.api.webhooks().add(new).await {
         Ok((webhook, secret, _)) => {
-            let shell = Shell::around(&pages, &visitor, Part::Settings, w.one).await?;
-            let page = html(&SecretPage {
-                shell,
-                w,
-                secret: secret.as_str().to_owned(),
-                url: webhook.url.to_string(),
-                both: false,
-                back: address(&webhook.id),
-            });
+            let page = secret_page(&pages, &visitor, &webhook, &secret, false).await?;
             Ok((Extension(Audited(webhook.id.to_string())), page).into_response())
         }
         Err(why) => {

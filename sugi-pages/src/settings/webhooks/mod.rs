@@ -181,7 +181,7 @@ fn said(why: WebhookError, w: &WebhookWords) -> Result<&'static str, Trouble> {
         WebhookError::Sealed => Ok(w.e_sealed),
         WebhookError::TooMany => Ok(w.e_many),
         WebhookError::Busy => Ok(w.e_busy),
-        WebhookError::KeyReused => Ok(w.e_used),
+        WebhookError::KeyReused | WebhookError::Renewed => Ok(w.e_used),
         WebhookError::TooOften => Ok(w.e_often),
         WebhookError::Unknown(_) => Err(Trouble::NotFound),
         WebhookError::Store(why) => Err(why.into()),

@@ -12,7 +12,7 @@ use sugi_api::Did;
 use sugi_store::{DELIVERIES_MOST, Delivery, DeliveryState};
 use sugi_webhooks::Webhook;
 
-use super::{WebhookWords, add::SecretPage, address, ended, name, said, shops, standing, types};
+use super::{WebhookWords, add::secret_page, address, ended, name, said, shops, standing, types};
 use crate::{
     Pages,
     form::Form,
@@ -121,15 +121,7 @@ pub(crate) async fn change(
                 .await
             {
                 Ok((secret, _)) => {
-                    let shell = Shell::around(&pages, &visitor, Part::Settings, w.one).await?;
-                    let page = html(&SecretPage {
-                        shell,
-                        w,
-                        secret: secret.as_str().to_owned(),
-                        url: webhook.url.to_string(),
-                        both: true,
-                        back: address(&webhook.id),
-                    });
+                    let page = secret_page(&pages, &visitor, &webhook, &secret, true).await?;
                     return Ok((Extension(Did("secret".into())), page).into_response());
                 }
                 Err(why) => (said(why, w)?.to_owned(), "bad"),
