@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
+use nhn_kcp::Tno;
 
 use crate::{Approval, Event, Live, Looked, Lost, Source, State, Undo, VoidReason};
 
@@ -19,11 +20,16 @@ pub struct Doubt {
     /// When something was last tried or learnt.
     pub since: Timestamp,
     /// How many looks have brought nothing.
-    pub looks: u8,
+    pub looks: u32,
     /// Per Korean day: when KCP was last asked for this order and did not know it.
     pub absent: BTreeMap<Date, Timestamp>,
     /// When KCP was last asked for the number that the wreck showed and did not know it.
     pub number_absent: Option<Timestamp>,
+    /// KCP says that the number which the wreck showed belongs to another order: it was misread, and
+    /// tells nothing of this payment.
+    pub number_foreign: bool,
+    /// It was closed before, and its caller told so: it is not kept by itself any more.
+    pub reopened: bool,
     /// The approval was found alive: what, how much is left, when that was asked, and by whom.
     pub live: Option<(Box<Approval>, u64, Timestamp, Source)>,
 }
@@ -38,21 +44,31 @@ impl Doubt {
             looks: 0,
             absent: BTreeMap::new(),
             number_absent: None,
+            number_foreign: false,
+            reopened: false,
             live: None,
         }
     }
 
     pub(crate) fn evolve(mut self: Box<Self>, at: Timestamp, event: Event) -> Option<State> {
         match (event, self.live.take()) {
+            // A second number: evidence, and no answer to what is known by the first.
+            (Event::Approved(approval), Some((known, ..))) if known.tno != approval.tno => {
+                return None;
+            }
             (Event::Approved(approval), live) => {
                 // Its own answer, heard late, tells more than any look did.
+                let tno = approval.tno.clone();
                 let (left, asked_at, source) = live.map_or(
-                    (approval.amount.get(), at, Source::Inquiry),
+                    (approval.amount.get(), at, Source::Inquiry { tno }),
                     |(_, left, asked_at, source)| (left, asked_at, source),
                 );
                 self.live = Some((approval, left, asked_at, source));
             }
             // The one who was on the line, given up by others, tells what was left of the answer.
+            (Event::Lost(late), _) if differ(self.lost.tno.as_ref(), late.tno.as_ref()) => {
+                return None;
+            }
             (Event::Lost(late), live) => {
                 self.lost.tno = self.lost.tno.or(late.tno);
                 self.lost.contradicts |= late.contradicts;
@@ -72,6 +88,14 @@ impl Doubt {
             ) => {
                 return Some(State::Void(reason));
             }
+            // What is alive already is decided about; another number is for an inquiry of its own.
+            (
+                Event::Looked(Looked {
+                    seen: Live::Found { approval, .. },
+                    ..
+                }),
+                Some(live),
+            ) if live.0.tno != approval.tno => self.live = Some(live),
             (Event::Looked(looked), live) => self.looked(looked, live, at),
             (Event::Kept, Some((approval, left, ..))) => {
                 return Some(State::standing(approval, Some(left)));
@@ -111,11 +135,34 @@ impl Doubt {
                 self.absent.insert(day, looked.asked_at);
                 self.looks = self.looks.saturating_add(1);
             }
-            (Live::Absent, Source::Inquiry) => {
+            (Live::Absent, Source::Inquiry { tno }) if Some(&tno) == self.lost.tno.as_ref() => {
                 self.number_absent = Some(looked.asked_at);
                 self.looks = self.looks.saturating_add(1);
             }
-            (Live::Absent | Live::Unclear { .. }, _) => self.looks = self.looks.saturating_add(1),
+            (Live::Foreign { .. }, Source::Inquiry { tno })
+                if Some(&tno) == self.lost.tno.as_ref() =>
+            {
+                self.number_foreign = true;
+                self.looks = self.looks.saturating_add(1);
+            }
+            (Live::Absent | Live::Foreign { .. } | Live::Unclear { .. }, _) => {
+                self.looks = self.looks.saturating_add(1);
+            }
         }
     }
+
+    /// The number that the wreck showed, unless it is known to be another order's.
+    pub(crate) fn number(&self) -> Option<&Tno> {
+        self.lost.tno.as_ref().filter(|_| !self.number_foreign)
+    }
+
+    /// Whether no number speaks for it: there was none, it is another order's, or KCP, asked at this
+    /// time or later, did not know it.
+    pub(crate) fn number_denied(&self, since: Timestamp) -> bool {
+        self.number().is_none() || self.number_absent.is_some_and(|asked_at| asked_at >= since)
+    }
+}
+
+fn differ(known: Option<&Tno>, late: Option<&Tno>) -> bool {
+    known.zip(late).is_some_and(|(known, late)| known != late)
 }

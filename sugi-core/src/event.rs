@@ -6,11 +6,13 @@ use jiff::{Timestamp, civil::Date};
 use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, TaxParts, Tno};
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, CancelId, Request, ResolutionId, undo::Mode};
+use crate::{Actor, CancelId, Request, ResolutionId, SendNo, late::Answer, undo::Mode};
 
 /// What can happen to a payment.
 ///
-/// The three `…Sent` events are intents: they stand in the journal before the first byte leaves.
+/// The two `…Sent` events are intents: they stand in the journal before the first byte leaves. An
+/// approval is sent once at most, so its answers need no number; each send of a cancel has one, and
+/// each answer names the send that it answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -35,14 +37,25 @@ pub enum Event {
     /// Somebody asked for a cancel.
     CancelAsked(CancelOrder),
     /// A cancel (asked, or the reversal) is about to be sent.
-    CancelSent(Mode),
-    /// The cancel took effect, by KCP's answer or by what a look shows.
+    CancelSent {
+        /// The number of this send.
+        send: SendNo,
+        /// How it is put to KCP.
+        #[serde(flatten)]
+        mode: Mode,
+    },
+    /// The cancel took effect.
     CancelDone {
+        /// The send that KCP answered so; absent when it follows from an inquiry.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        send: Option<SendNo>,
         /// What is left of the approval, in the currency's smallest unit.
         remaining: u64,
     },
     /// KCP refused the cancel.
     CancelRefused {
+        /// The send that it refused.
+        send: SendNo,
         /// Its code and words.
         refusal: Refusal,
         /// Whether the refusal stands by itself, or says that KCP's books differ from ours and
@@ -58,14 +71,21 @@ pub enum Event {
     },
     /// The cancel's answer was lost.
     CancelLost {
+        /// The send that was not answered.
+        send: SendNo,
         /// In our words, without anything of the card.
         why: String,
     },
     /// The cancel never left this machine.
     CancelNotSent {
+        /// The send that did not happen.
+        send: SendNo,
         /// In our words.
         why: String,
     },
+    /// An answer arrived that fits nothing which is pending. It ends nothing: it is evidence, and KCP
+    /// is asked what its books say.
+    LateAnswer(Answer),
 }
 
 /// What is known of an approval. Everything but the number and the amount may be missing when it
@@ -179,6 +199,11 @@ pub enum Live {
     },
     /// KCP knows no such transaction.
     Absent,
+    /// The transaction exists and belongs to another order: the number is not this payment's.
+    Foreign {
+        /// Why, in our words.
+        why: String,
+    },
     /// The look itself failed, or its answer cannot be believed.
     Unclear {
         /// Why, in our words.
@@ -191,7 +216,10 @@ pub enum Live {
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Source {
     /// A signed inquiry by transaction number.
-    Inquiry,
+    Inquiry {
+        /// The number.
+        tno: Tno,
+    },
     /// A signed inquiry by order number, where the contract answers it.
     OrderLookup {
         /// The Korean day that was asked about.
@@ -230,6 +258,19 @@ pub struct CancelOrder {
     pub tax: Option<TaxParts>,
 }
 
+impl Looked {
+    /// Whether it tells of this transaction: by what was found, or by what was asked about.
+    #[must_use]
+    pub fn is_about(&self, tno: &Tno) -> bool {
+        match (&self.seen, &self.source) {
+            (Live::Found { approval, .. }, _) => approval.tno == *tno,
+            (_, Source::Inquiry { tno: asked }) => asked == tno,
+            // Nothing was found, and nothing else names a number.
+            (_, Source::OrderLookup { .. } | Source::Person { .. }) => false,
+        }
+    }
+}
+
 impl Event {
     /// The event's name, as the journal spells it.
     #[must_use]
@@ -245,12 +286,13 @@ impl Event {
             Self::Kept => "kept",
             Self::ReverseDecided => "reverse_decided",
             Self::CancelAsked(_) => "cancel_asked",
-            Self::CancelSent(_) => "cancel_sent",
+            Self::CancelSent { .. } => "cancel_sent",
             Self::CancelDone { .. } => "cancel_done",
             Self::CancelRefused { .. } => "cancel_refused",
             Self::CancelFailed { .. } => "cancel_failed",
             Self::CancelLost { .. } => "cancel_lost",
             Self::CancelNotSent { .. } => "cancel_not_sent",
+            Self::LateAnswer(_) => "late_answer",
         }
     }
 }

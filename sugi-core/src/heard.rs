@@ -11,7 +11,7 @@ use nhn_kcp::{
 };
 
 use crate::{
-    Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, VoidReason,
+    Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, SendNo, VoidReason,
     todo::{Call, SKEW},
 };
 
@@ -42,16 +42,18 @@ pub fn approval(answer: Result<nhn_kcp::Approval, ApproveError>) -> Event {
     }
 }
 
-/// The answer to a cancel that was put as `mode`.
+/// The answer to the send of a cancel that was put as `mode`.
 #[must_use]
-pub fn cancel(mode: Mode, answer: Result<Cancellation, CancelError>) -> Event {
+pub fn cancel(send: SendNo, mode: Mode, answer: Result<Cancellation, CancelError>) -> Event {
     match answer {
-        Ok(_) => cancelled(mode),
-        Err(CancelError::Refused(refusal)) => refused(refusal.into()),
+        Ok(_) => cancelled(send, mode),
+        Err(CancelError::Refused(refusal)) => refused(send, refusal.into()),
         Err(CancelError::NotSent(why)) => Event::CancelNotSent {
+            send,
             why: why.to_string(),
         },
         Err(CancelError::Unknown(lost)) => Event::CancelLost {
+            send,
             why: lost.why.to_string(),
         },
     }
@@ -60,20 +62,23 @@ pub fn cancel(mode: Mode, answer: Result<Cancellation, CancelError>) -> Event {
 /// KCP carried a cancel out. What is left follows from what was asked: KCP compared it with its
 /// books, and its own figure is documented in two ways.
 #[must_use]
-pub fn cancelled(mode: Mode) -> Event {
+pub fn cancelled(send: SendNo, mode: Mode) -> Event {
     let remaining = match mode {
         Mode::Full => 0,
         Mode::Partial {
             amount, remaining, ..
         } => remaining.get().saturating_sub(amount.get()),
     };
-    Event::CancelDone { remaining }
+    Event::CancelDone {
+        send: Some(send),
+        remaining,
+    }
 }
 
 /// KCP refused a cancel. Some refusals stand by themselves; the others say that its books are not
 /// what we thought, or that it does not know itself, and ask for a look.
 #[must_use]
-pub fn refused(refusal: Refusal) -> Event {
+pub fn refused(send: SendNo, refusal: Refusal) -> Event {
     use CancelMeaning as Meaning;
     let look = match refusal.code.cancel_meaning() {
         Meaning::PartialImpossible
@@ -93,10 +98,15 @@ pub fn refused(refusal: Refusal) -> Event {
     };
     if refusal.code.cancel_meaning() == Meaning::Unclear {
         return Event::CancelLost {
+            send,
             why: format!("answered {}, after which the outcome is open", refusal.code),
         };
     }
-    Event::CancelRefused { refusal, look }
+    Event::CancelRefused {
+        send,
+        refusal,
+        look,
+    }
 }
 
 /// What a look showed, as an event.
@@ -141,8 +151,16 @@ pub fn seen(
     let known = payment
         .approval()
         .is_some_and(|approval| approval.tno == found.tno);
-    if !known && let Err(why) = is_ours(&found, payment) {
-        return unclear(why);
+    if !known {
+        // A number that KCP gave to another order was misread, and that does not change any more.
+        let foreign = |no: &nhn_kcp::OrderNo| *no != payment.request.order.order_no;
+        match is_ours(&found, payment) {
+            Err(why) if found.order_no.as_ref().is_some_and(foreign) => {
+                return Live::Foreign { why };
+            }
+            Err(why) => return unclear(why),
+            Ok(()) => {}
+        }
     }
     let remaining = match (found.remaining, &found.state) {
         (_, TransactionState::Other(state)) => {

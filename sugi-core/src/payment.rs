@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use nhn_kcp::{Invalid, TaxParts, TaxSplit};
 
-use crate::{Approval, Event, PaymentId, Request, State, Status};
+use crate::{
+    Answer, Approval, Event, PaymentId, Request, Review, Send, State, Status, state::Times,
+};
 
 /// A payment as its journal tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,12 @@ pub struct Payment {
     pub seq: u32,
     /// Where it stands.
     pub state: State,
+    /// Every send of a cancel, in their order: the number of a send is its place, from 1.
+    pub sends: Vec<Send>,
+    /// Answers that fitted nothing which was pending when they came.
+    pub late: Vec<Answer>,
+    /// Inquiries that are owed because of them.
+    pub reviews: Vec<Review>,
 }
 
 /// An event that cannot have happened to this payment.
@@ -79,6 +87,9 @@ impl Payment {
             updated_at: at,
             seq: 1,
             state: State::Requested,
+            sends: Vec::new(),
+            late: Vec::new(),
+            reviews: Vec::new(),
         })
     }
 
@@ -108,7 +119,25 @@ impl Payment {
             _ => None,
         };
         let left = self.tax_left();
-        self.state = self.state.evolve(self.created_at, at, event)?;
+        let times = Times {
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            at,
+        };
+        self.correlate(&event)?;
+        match event {
+            Event::LateAnswer(answer) => self.take_late(answer, at)?,
+            event => {
+                let looked = match &event {
+                    Event::Looked(looked) => Some(looked.clone()),
+                    _ => None,
+                };
+                self.state = self.state.evolve(times, event)?;
+                if let Some(looked) = looked {
+                    self.looked(&looked, at);
+                }
+            }
+        }
         if let Some((parts, amount)) = tax {
             let left = left.ok_or(Illegal::NotSplit)?;
             parts
@@ -129,15 +158,7 @@ impl Payment {
     /// KCP's transaction number, once it is known to be this payment's.
     #[must_use]
     pub fn approval(&self) -> Option<&Approval> {
-        match &self.state {
-            State::Approved { approval, .. }
-            | State::Reversing { approval, .. }
-            | State::Reversed { approval } => Some(approval),
-            State::InDoubt(doubt) => doubt.live.as_ref().map(|(approval, ..)| &**approval),
-            State::Requested | State::Approving { .. } | State::Declined(_) | State::Void(_) => {
-                None
-            }
-        }
+        self.state.approval()
     }
 
     /// How much of it was given back, in the currency's smallest unit.

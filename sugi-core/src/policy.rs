@@ -47,11 +47,17 @@ impl Policy {
     /// assert_eq!(policy.pause(200), policy.pause(7));
     /// ```
     #[must_use]
-    pub fn pause(&self, tries: u8) -> SignedDuration {
+    pub fn pause(&self, tries: u32) -> SignedDuration {
         let last = self.ladder.len().saturating_sub(1);
         self.ladder
-            .get(usize::from(tries).min(last))
+            .get(usize::try_from(tries).map_or(last, |tries| tries.min(last)))
             .copied()
             .unwrap_or(SignedDuration::from_secs(60))
+    }
+
+    /// Whether so many tries have used the whole ladder up.
+    #[must_use]
+    pub(crate) fn is_beyond_ladder(&self, tries: u32) -> bool {
+        usize::try_from(tries).is_ok_and(|tries| tries > self.ladder.len())
     }
 }

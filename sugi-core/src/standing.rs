@@ -84,7 +84,9 @@ impl State {
             ) if remaining < sale.remaining => {
                 sale.given_back(None, sale.remaining - remaining, at);
             }
-            (Event::CancelDone { remaining }, Some(pending)) if remaining < sale.remaining => {
+            // It was looked at again, and nothing more was given back.
+            (Event::Looked(_), None) => {}
+            (Event::CancelDone { remaining, .. }, Some(pending)) if remaining < sale.remaining => {
                 let order = pending.0;
                 let past_us = (sale.remaining - remaining).saturating_sub(order.amount.get());
                 sale.given_back(None, past_us, at);
@@ -96,7 +98,7 @@ impl State {
                 sale.given_back(None, sale.remaining - remaining, at);
                 sale.refused = Some(Box::new((pending.0, refusal)));
             }
-            (Event::CancelRefused { refusal, look }, Some(mut pending))
+            (Event::CancelRefused { refusal, look, .. }, Some(mut pending))
                 if pending.1.step == Step::Sent =>
             {
                 if pending.1.refused(refusal.clone(), look, at) {

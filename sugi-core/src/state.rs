@@ -115,6 +115,14 @@ impl std::str::FromStr for Status {
     }
 }
 
+/// When a payment was asked for, when its last event happened, and when the one that is taken now did.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) at: Timestamp,
+}
+
 impl State {
     /// The state in one word.
     #[must_use]
@@ -139,8 +147,11 @@ impl State {
 
     pub(crate) fn evolve(
         self,
-        created_at: Timestamp,
-        at: Timestamp,
+        Times {
+            created_at,
+            updated_at,
+            at,
+        }: Times,
         event: Event,
     ) -> Result<Self, Illegal> {
         let illegal = Illegal::Order {
@@ -166,7 +177,20 @@ impl State {
             // alive puts the payment back in doubt, and from there it is kept or undone.
             (Self::Void(_) | Self::Declined(_), Event::Approved(approval)) => {
                 let left = approval.amount.get();
-                Self::reopened(created_at, at, (approval, left, at, Source::Inquiry))
+                let tno = approval.tno.clone();
+                Self::reopened(
+                    created_at,
+                    at,
+                    (approval, left, at, Source::Inquiry { tno }),
+                )
+            }
+            // So does a number that is left of the answer: KCP is asked whose it is.
+            (Self::Void(_) | Self::Declined(_), Event::Lost(lost)) if lost.tno.is_some() => {
+                let doubt = Doubt::new(created_at, lost, at);
+                Self::InDoubt(Box::new(Doubt {
+                    reopened: true,
+                    ..doubt
+                }))
             }
             (
                 Self::Void(_) | Self::Declined(_),
@@ -180,6 +204,20 @@ impl State {
                     asked_at,
                 }),
             ) => Self::reopened(created_at, at, (approval, remaining, asked_at, source)),
+            // A final state was looked at again and holds.
+            (state @ (Self::Void(_) | Self::Declined(_)), Event::Looked(_)) => state,
+            // Nothing was to be left, and something is: it is reversed again. A look that was asked
+            // before the reversal ended shows what was left before it.
+            (Self::Reversed { approval: known }, Event::Looked(looked)) => match looked.seen {
+                Live::Found {
+                    approval,
+                    remaining,
+                } if remaining > 0 && looked.asked_at >= updated_at => {
+                    let live = (approval, remaining, looked.asked_at, looked.source);
+                    Self::reopened(created_at, at, live)
+                }
+                _ => Self::Reversed { approval: known },
+            },
             (
                 Self::Approved {
                     approval: known, ..
@@ -191,6 +229,17 @@ impl State {
                 Event::Approved(late),
             ) if known.tno == late.tno => return Err(Illegal::Known { event: "approved" }),
 
+            // A look at another transaction tells nothing of this one.
+            (
+                state @ (Self::Approved { .. } | Self::Reversing { .. }),
+                Event::Looked(ref looked),
+            ) if state
+                .approval()
+                .is_some_and(|known| !looked.is_about(&known.tno)) =>
+            {
+                state
+            }
+
             (
                 Self::Reversing {
                     sent_at,
@@ -199,7 +248,7 @@ impl State {
                 },
                 event,
             ) => match event {
-                Event::CancelDone { remaining: 0 } => Self::Reversed { approval },
+                Event::CancelDone { remaining: 0, .. } => Self::Reversed { approval },
                 // KCP, asked since, does not know the number that it gave us: back to looking for the
                 // right one. What may have been cancelled meanwhile must never be kept.
                 Event::Looked(Looked {
@@ -249,6 +298,17 @@ impl State {
         })
     }
 
+    /// What is known of the approval, once it is known to be this payment's.
+    pub(crate) fn approval(&self) -> Option<&Approval> {
+        match self {
+            Self::Approved { approval, .. }
+            | Self::Reversing { approval, .. }
+            | Self::Reversed { approval } => Some(approval),
+            Self::InDoubt(doubt) => doubt.live.as_ref().map(|(approval, ..)| &**approval),
+            Self::Requested | Self::Approving { .. } | Self::Declined(_) | Self::Void(_) => None,
+        }
+    }
+
     pub(crate) fn standing(approval: Box<Approval>, remaining: Option<u64>) -> Self {
         let remaining = remaining.unwrap_or(approval.amount.get());
         Self::Approved {
@@ -274,6 +334,7 @@ impl State {
         let doubt = Doubt::new(created_at, lost, at);
         Self::InDoubt(Box::new(Doubt {
             live: Some(live),
+            reopened: true,
             ..doubt
         }))
     }

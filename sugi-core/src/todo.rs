@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 use nhn_kcp::{OrderNo, Tno};
 
 use crate::{
-    Event, Lost, Mode, Payment, Policy, Source, State, VoidReason, doubt::Doubt, undo::Next,
+    Event, Lost, Mode, Payment, Policy, Review, SendNo, Source, State, VoidReason, doubt::Doubt,
+    undo::Next,
 };
 
 /// What the asking process holds, which no journal can tell.
@@ -38,6 +39,8 @@ pub enum Todo {
 pub enum Call {
     /// Cancel, whole or in part.
     Cancel {
+        /// The number of this send.
+        send: SendNo,
         /// Of which transaction.
         tno: Tno,
         /// How.
@@ -65,7 +68,9 @@ impl Call {
     pub fn source(&self) -> Source {
         match self {
             Self::LookUp { day, .. } => Source::OrderLookup { day: *day },
-            _ => Source::Inquiry,
+            Self::Inquire { tno } | Self::Cancel { tno, .. } => {
+                Source::Inquiry { tno: tno.clone() }
+            }
         }
     }
 }
@@ -73,6 +78,25 @@ impl Call {
 /// What must happen next to `payment` at `now`.
 #[must_use]
 pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
+    let todo = of_state(payment, now, hands, policy);
+    let due = |review: &Review| review.since + policy.pause(review.tries);
+    match (
+        todo,
+        payment.reviews.iter().min_by_key(|review| due(review)),
+    ) {
+        (Todo::Rest | Todo::Wait(_), Some(review)) if now >= due(review) => {
+            Todo::Call(Call::Inquire {
+                tno: review.tno.clone(),
+            })
+        }
+        (Todo::Rest, Some(review)) => Todo::Wait(due(review)),
+        (Todo::Wait(until), Some(review)) => Todo::Wait(until.min(due(review))),
+        (todo, _) => todo,
+    }
+}
+
+fn of_state(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
+    let (newest, send) = (payment.newest_send(), payment.next_send());
     match &payment.state {
         State::Requested => once_nobody_else(payment.created_at, now, hands, policy, || {
             Event::Voided(VoidReason::CardGone)
@@ -87,7 +111,8 @@ pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) ->
         }),
         State::InDoubt(doubt) => in_doubt(payment, doubt, now, hands, policy),
         State::Reversing { approval, undo, .. } => act(
-            undo.next(approval.amount.get(), now, hands.alone, policy),
+            send,
+            undo.next(approval.amount.get(), newest, now, hands.alone, policy),
             &approval.tno,
             None,
         ),
@@ -98,7 +123,8 @@ pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) ->
         } => {
             let (order, undo) = &**pending;
             act(
-                undo.next(approval.amount.get(), now, hands.alone, policy),
+                send,
+                undo.next(approval.amount.get(), newest, now, hands.alone, policy),
                 &approval.tno,
                 Some(&order.reason),
             )
@@ -125,11 +151,12 @@ fn once_nobody_else(
     }
 }
 
-fn act(next: Next, tno: &Tno, reason: Option<&nhn_kcp::CancelReason>) -> Todo {
+fn act(send: SendNo, next: Next, tno: &Tno, reason: Option<&nhn_kcp::CancelReason>) -> Todo {
     match next {
         Next::Wait(until) => Todo::Wait(until),
         Next::Record(event) => Todo::Record(event),
         Next::Send(mode) => Todo::Call(Call::Cancel {
+            send,
             tno: tno.clone(),
             mode,
             reason: reason.cloned(),
@@ -148,8 +175,9 @@ fn in_doubt(
     if let Some((approval, remaining, _, source)) = &doubt.live {
         let whole = approval.amount == payment.request.order.money.amount
             && *remaining == approval.amount.get();
+        // Whose caller was told that nothing was charged has moved on: only a person keeps that.
         let wanted = matches!(source, Source::Person { keep: true, .. })
-            || (hands.waiting && policy.keep_if_waiting);
+            || (hands.waiting && policy.keep_if_waiting && !doubt.reopened);
         let keep = whole && wanted && !doubt.lost.contradicts;
         return Todo::Record(if keep {
             Event::Kept
@@ -158,18 +186,14 @@ fn in_doubt(
         });
     }
     let settles_at = doubt.lost_at + policy.quiet;
-    if policy.order_lookup && absence_is_proved(doubt, settles_at, policy) {
+    let denied = doubt.number_denied(settles_at);
+    if policy.order_lookup && denied && absence_is_proved(doubt, settles_at, policy) {
         return Todo::Record(Event::Voided(VoidReason::Absent));
     }
     // Where a number and the order can both be asked for, they take turns.
     let by_number = doubt
-        .lost
-        .tno
-        .as_ref()
+        .number()
         .filter(|_| !policy.order_lookup || doubt.looks.is_multiple_of(2));
-    let denied = doubt
-        .number_absent
-        .is_some_and(|asked_at| asked_at >= settles_at);
     if !policy.order_lookup && (by_number.is_none() || denied) {
         return Todo::Rest;
     }
@@ -188,12 +212,10 @@ fn in_doubt(
     }
 }
 
-/// KCP, asked after the request could live no longer, knew neither the order on any day that counts
-/// nor the number that it had given, if it had given one.
+/// KCP, asked after the request could live no longer, did not know the order on any day that counts.
 fn absence_is_proved(doubt: &Doubt, settles_at: Timestamp, policy: &Policy) -> bool {
     let late_enough = |asked_at: &Timestamp| *asked_at >= settles_at;
-    let number = doubt.lost.tno.is_none() || doubt.number_absent.as_ref().is_some_and(late_enough);
-    number && days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(late_enough))
+    days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(late_enough))
 }
 
 /// How far our clock and KCP's may be apart.
@@ -238,10 +260,7 @@ pub fn may_attest_absence(
         return Err(None);
     };
     let settles_at = doubt.lost_at + policy.quiet;
-    let denied = doubt.lost.tno.is_none()
-        || doubt
-            .number_absent
-            .is_some_and(|asked_at| asked_at >= settles_at);
+    let denied = doubt.number_denied(settles_at);
     match () {
         () if doubt.live.is_some() => Err(None),
         () if now < settles_at => Err(Some(settles_at)),

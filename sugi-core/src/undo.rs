@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use nhn_kcp::{Amount, TaxParts};
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Live, Looked, Policy, Refusal};
+use crate::{Event, Live, Looked, Policy, Refusal, SendNo};
 
 /// How a cancel is put to KCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub struct Undo {
     /// Since when it stands there.
     pub since: Timestamp,
     /// How many tries have ended without an end.
-    pub tries: u8,
+    pub tries: u32,
     /// When the newest send whose answer never came was given up: it may still take effect for a quiet
     /// period from then.
     pub unanswered: Option<Timestamp>,
@@ -120,10 +120,11 @@ impl Undo {
     /// What an event does to it; `None` when it cannot have happened.
     pub(crate) fn evolve(&mut self, at: Timestamp, event: Event) -> Option<()> {
         match (self.step, event) {
-            (Step::Due | Step::Unsure, Event::CancelSent(mode)) => self.sent(mode, at),
+            (Step::Due | Step::Unsure, Event::CancelSent { mode, .. }) => self.sent(mode, at),
             (Step::Sent, Event::CancelLost { .. }) => self.lost(at),
             (Step::Sent, Event::CancelNotSent { .. }) => self.not_sent(at),
-            (Step::Sent, Event::CancelRefused { refusal, look }) => {
+            // Also of a send that was given up: it says what became of it.
+            (Step::Sent | Step::Unsure, Event::CancelRefused { refusal, look, .. }) => {
                 self.refused(refusal, look, at);
             }
             (
@@ -195,12 +196,21 @@ impl Undo {
         (self.step, self.since) = (step, at);
     }
 
-    /// What comes next. `alone`: nobody else can be on the line with KCP for this payment.
-    pub(crate) fn next(&self, total: u64, now: Timestamp, alone: bool, policy: &Policy) -> Next {
+    /// What comes next. `newest`: the number of its newest send, where it was sent. `alone`: nobody else
+    /// can be on the line with KCP for this payment.
+    pub(crate) fn next(
+        &self,
+        total: u64,
+        newest: SendNo,
+        now: Timestamp,
+        alone: bool,
+        policy: &Policy,
+    ) -> Next {
         match self.step {
             Step::Due => self.send_when(self.since + policy.pause(self.tries), total, now),
             Step::Sent if alone || now >= self.since + policy.call_life => {
                 Next::Record(Event::CancelLost {
+                    send: newest,
                     why: "nobody is left who could hear the answer".into(),
                 })
             }
@@ -234,7 +244,12 @@ impl Undo {
                 remaining: left,
             })
         };
-        let done = || Next::Record(Event::CancelDone { remaining: left });
+        let done = || {
+            Next::Record(Event::CancelDone {
+                send: None,
+                remaining: left,
+            })
+        };
         // Only something that is still under way can make waiting worth while.
         let wait_until_settled = || look_when(settles_at.unwrap_or(retry_at), now);
 
@@ -247,7 +262,7 @@ impl Undo {
         }
         let gone = self.remaining.saturating_sub(left);
         let stands = matches!(self.refusal, Some((_, true)));
-        let given_up = stands || usize::from(self.tries) > policy.ladder.len();
+        let given_up = stands || policy.is_beyond_ladder(self.tries);
         match gone {
             _ if left > self.remaining => look_when(retry_at, now),
             0 if given_up && settled => fail(),
@@ -285,7 +300,10 @@ impl Undo {
                 })
             }
             (Ok(_), Ok(_)) => Next::Send(Mode::Full),
-            _ => Next::Record(Event::CancelDone { remaining: left }),
+            _ => Next::Record(Event::CancelDone {
+                send: None,
+                remaining: left,
+            }),
         }
     }
 }

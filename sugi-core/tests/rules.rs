@@ -64,9 +64,15 @@ fn found(won: u64, remaining: u64) -> Event {
     };
     Event::Looked(Looked {
         seen,
-        source: Source::Inquiry,
+        source: inquiry(),
         asked_at: at(2),
     })
+}
+
+fn inquiry() -> Source {
+    Source::Inquiry {
+        tno: "26000000000001".parse().unwrap(),
+    }
 }
 
 fn policy() -> Policy {
@@ -282,7 +288,8 @@ fn cancel(amount: u64, tax: Option<TaxParts>) -> Event {
 fn tax_parts_are_sent_as_asked_and_then_are_not_left() {
     let asked = split_sale().evolve(at(3), cancel(320, Some(parts(200, 20, 100))));
     let asked = asked.unwrap();
-    let Todo::Call(Call::Cancel { mode, .. }) = todo(&asked, at(3), WAITING, &policy()) else {
+    let Todo::Call(Call::Cancel { send, mode, .. }) = todo(&asked, at(3), WAITING, &policy())
+    else {
         panic!("{asked:?}");
     };
     let Mode::Partial { tax, .. } = mode else {
@@ -290,8 +297,8 @@ fn tax_parts_are_sent_as_asked_and_then_are_not_left() {
     };
     assert_eq!(tax, Some(parts(200, 20, 100)));
     let done = asked
-        .evolve(at(3), Event::CancelSent(mode))
-        .and_then(|sent| sent.evolve(at(4), sugi_core::heard::cancelled(mode)))
+        .evolve(at(3), Event::CancelSent { send, mode })
+        .and_then(|sent| sent.evolve(at(4), sugi_core::heard::cancelled(send, mode)))
         .unwrap();
     assert_eq!(done.tax_left(), Some(parts(600, 60, 24)));
 }
@@ -322,7 +329,7 @@ fn what_is_left_of_each_part_is_not_known_once_somebody_gave_back_past_us() {
 #[test]
 fn old_journals_read_as_they_did() {
     let asked = r#"{"event":"cancel_asked","id":"can_00000000000000000000000000000001","amount":4,"reason":"x","by":"lee","all":false}"#;
-    let sent = r#"{"event":"cancel_sent","mode":"partial","amount":4,"remaining":1004}"#;
+    let sent = r#"{"event":"cancel_sent","send":1,"mode":"partial","amount":4,"remaining":1004}"#;
     let told = r#"{"event":"voided","reason":"attested","by":"kim","note":"x"}"#;
     for text in [asked, sent, told] {
         let event: Event = serde_json::from_str(text).unwrap();

@@ -112,7 +112,7 @@ impl Inner {
 
     /// Makes one call, its intent first. Only the one whose intent was written sends.
     async fn call(&self, book: Book, call: Call, shop: &Shop) -> Book {
-        let (tno, mode, reason) = match call {
+        let call = match call {
             Call::Inquire { .. } | Call::LookUp { .. } => {
                 let mut event = kcp::look(&call, &book.payment, shop, &self.clock).await;
                 if let Event::Looked(looked) = &mut event {
@@ -120,15 +120,27 @@ impl Inner {
                 }
                 return self.take_up(book, event, shop).await;
             }
-            Call::Cancel { tno, mode, reason } => (tno, mode, reason),
+            Call::Cancel {
+                send,
+                tno,
+                mode,
+                reason,
+            } => kcp::CancelCall {
+                send,
+                tno,
+                mode,
+                reason,
+            },
         };
-        let book = match self.append(book, Event::CancelSent(mode), shop).await {
+        let (send, mode) = (call.send, call.mode);
+        let intent = Event::CancelSent { send, mode };
+        let book = match self.append(book, intent, shop).await {
             Ok(book) => book,
             Err(book) => return book,
         };
         let event = match self.may_still_send(&book.payment, shop) {
-            Ok(()) => kcp::cancel(&book.payment, &tno, mode, reason, shop).await,
-            Err(why) => Event::CancelNotSent { why },
+            Ok(()) => kcp::cancel(&book.payment, call, shop).await,
+            Err(why) => Event::CancelNotSent { send, why },
         };
         self.take_up(book, event, shop).await
     }
@@ -150,7 +162,7 @@ impl Inner {
                 let why = "the look-up has not yet found any order that is known to exist".into();
                 looked.seen = Live::Unclear { why };
             }
-            Live::Absent | Live::Unclear { .. } => {}
+            Live::Absent | Live::Foreign { .. } | Live::Unclear { .. } => {}
         }
     }
 
@@ -232,16 +244,20 @@ impl Inner {
     /// Writes what was heard. It is true whatever happened meanwhile, and it may be the only key to
     /// the money, so it is kept and tried until it stands, or is known already. Until then its
     /// transaction number is in the log as well.
+    ///
+    /// What fits nothing that is pending any more is written down as a late answer: it ends nothing,
+    /// KCP is asked about its transaction, and somebody is alarmed.
     pub(crate) async fn take_up(&self, mut book: Book, event: Event, shop: &Shop) -> Book {
         let mut pause = LEDGER_PAUSE;
         loop {
             let now = self.clock.now();
-            let draft = match Draft::of(book.clone(), now, event.clone()) {
+            let draft = match fitting(&book, now, &event) {
                 Ok(draft) => draft,
                 Err(Illegal::Known { .. }) => return book,
                 Err(why) => {
+                    // A look, or a loss, that comes when it can tell nothing new.
                     let (payment, heard) = (&book.payment.id, event.name());
-                    tracing::error!(%payment, heard, tno = kcp::tno_of(&event), %why, "heard too late to matter");
+                    tracing::info!(%payment, heard, %why, "tells nothing new");
                     return book;
                 }
             };
@@ -270,6 +286,21 @@ impl Inner {
                 book
             }
         }
+    }
+}
+
+/// What was heard as it is written down: as it is where it fits, as a late answer where it does not.
+fn fitting(book: &Book, now: Timestamp, event: &Event) -> Result<Draft, Illegal> {
+    let draft = Draft::of(book.clone(), now, event.clone());
+    match (draft, event.clone().as_late()) {
+        (Err(Illegal::Order { .. }), Some(late)) => {
+            let (payment, heard) = (&book.payment.id, event.name());
+            let draft = Draft::of(book.clone(), now, late)?;
+            tracing::error!(%payment, heard, tno = kcp::tno_of(event), status = book.payment.status().as_str(),
+                "an answer fits nothing that is pending: written down as evidence, and KCP is asked");
+            Ok(draft)
+        }
+        (draft, _) => draft,
     }
 }
 

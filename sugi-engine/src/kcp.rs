@@ -5,7 +5,7 @@ use nhn_kcp::{
     AuthenticatedKeyIn, Cancel, CancelReason, Card, Inquiry, Invalid, Order, Tno,
     UnauthenticatedKeyIn, korean_date,
 };
-use sugi_core::{Event, Live, Mode, Payment, VoidReason, heard, todo::Call};
+use sugi_core::{Event, Live, Mode, Payment, SendNo, VoidReason, heard, todo::Call};
 
 use tracing::Instrument as _;
 
@@ -46,14 +46,24 @@ fn not_sent(why: &Invalid) -> Event {
     })
 }
 
+/// A cancel as it is put to KCP.
+pub(crate) struct CancelCall {
+    /// The number of this send.
+    pub(crate) send: SendNo,
+    pub(crate) tno: Tno,
+    pub(crate) mode: Mode,
+    /// None for a reversal.
+    pub(crate) reason: Option<CancelReason>,
+}
+
 /// Sends a cancel or a reversal.
-pub(crate) async fn cancel(
-    payment: &Payment,
-    tno: &Tno,
-    mode: Mode,
-    reason: Option<CancelReason>,
-    shop: &Shop,
-) -> Event {
+pub(crate) async fn cancel(payment: &Payment, call: CancelCall, shop: &Shop) -> Event {
+    let CancelCall {
+        send,
+        tno,
+        mode,
+        reason,
+    } = call;
     let reversal = || CancelReason::parse(REVERSAL);
     let cancel = reason
         .map_or_else(reversal, Ok)
@@ -75,11 +85,12 @@ pub(crate) async fn cancel(
         Ok(cancel) => {
             let span = trace::call("cancel", &shop.id);
             let answer = shop.client.cancel(&cancel).instrument(span.clone()).await;
-            let event = heard::cancel(mode, answer);
+            let event = heard::cancel(send, mode, answer);
             trace::ended(&span, &event);
             event
         }
         Err(why) => Event::CancelNotSent {
+            send,
             why: why.to_string(),
         },
     }

@@ -40,6 +40,7 @@ pub(crate) fn seen(live: &Live) -> &'static str {
     match live {
         Live::Found { .. } => "found",
         Live::Absent => "absent",
+        Live::Foreign { .. } => "foreign",
         Live::Unclear { .. } => "unclear",
     }
 }

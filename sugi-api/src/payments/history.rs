@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use nhn_kcp::{Amount, Currency, Money, TaxParts};
 use serde::Serialize;
-use sugi_core::{Event, Live, Mode, Source, VoidReason};
+use sugi_core::{Answer, Event, Live, Mode, Source, VoidReason};
 use sugi_store::Entry;
 use utoipa::ToSchema;
 
@@ -89,10 +89,11 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
                     )
                 }
                 Live::Absent => "did not find it".into(),
+                Live::Foreign { why } => format!("showed another order's ({why})"),
                 Live::Unclear { why } => format!("showed nothing that counts ({why})"),
             };
             match &looked.source {
-                Source::Inquiry => format!("A look at KCP's books by tno {seen}."),
+                Source::Inquiry { .. } => format!("A look at KCP's books by tno {seen}."),
                 Source::OrderLookup { day } => {
                     format!("A look at KCP's books of {day} by order number {seen}.")
                 }
@@ -114,14 +115,20 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
                 order.reason
             )
         }
-        Event::CancelSent(Mode::Full) => "The cancel of all of it is being sent to KCP.".into(),
-        Event::CancelSent(Mode::Partial {
-            amount, remaining, ..
-        }) => {
+        Event::CancelSent {
+            mode: Mode::Full, ..
+        } => "The cancel of all of it is being sent to KCP.".into(),
+        Event::CancelSent {
+            mode:
+                Mode::Partial {
+                    amount, remaining, ..
+                },
+            ..
+        } => {
             let (amount, remaining) = (money(amount.get()), money(remaining.get()));
             format!("The cancel of {amount} out of {remaining} is being sent to KCP.")
         }
-        Event::CancelDone { remaining } => {
+        Event::CancelDone { remaining, .. } => {
             format!("The cancel took effect; {} is left.", money(*remaining))
         }
         Event::CancelRefused { refusal, .. } => format!(
@@ -132,8 +139,32 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
             let remaining = money(*remaining);
             format!("The cancel did not take effect; KCP's books show {remaining} left.")
         }
-        Event::CancelLost { why } => format!("The cancel's answer was lost: {why}."),
-        Event::CancelNotSent { why } => format!("The cancel was not sent: {why}."),
+        Event::CancelLost { why, .. } => format!("The cancel's answer was lost: {why}."),
+        Event::CancelNotSent { why, .. } => format!("The cancel was not sent: {why}."),
+        Event::LateAnswer(answer) => format!(
+            "A late answer arrived that fits nothing pending: {} KCP is asked what its books show.",
+            late(answer, &money)
+        ),
+    }
+}
+
+/// What a late answer said, in a sentence.
+fn late(answer: &Answer, money: &dyn Fn(u64) -> String) -> String {
+    match answer {
+        Answer::Approved(approval) => format!("KCP approved, tno {}.", approval.tno),
+        Answer::Declined(refusal) => format!("KCP declined: {} {}.", refusal.code, refusal.message),
+        Answer::Lost(lost) => match &lost.tno {
+            Some(tno) => format!("a damaged answer shows tno {tno}."),
+            None => format!("a damaged answer ({}).", lost.why),
+        },
+        Answer::NotSent { why } => format!("the approval was not sent ({why})."),
+        Answer::CancelDone { send, remaining } => {
+            format!("send {send} of a cancel took effect, {} left.", money(*remaining))
+        }
+        Answer::CancelRefused { send, refusal } => format!(
+            "send {send} of a cancel was refused: {} {}.",
+            refusal.code, refusal.message
+        ),
     }
 }
 
@@ -154,7 +185,7 @@ mod tests {
 
     #[test]
     fn money_is_told_in_its_currency() {
-        let left = |remaining, currency| tell(&Event::CancelDone { remaining }, currency);
+        let left = |remaining, currency| tell(&Event::CancelDone { send: None, remaining }, currency);
         assert_eq!(
             left(123_456, Currency::Usd),
             "The cancel took effect; 1,234.56 USD is left."

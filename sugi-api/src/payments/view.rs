@@ -179,7 +179,7 @@ struct DoubtView {
     #[serde(skip_serializing_if = "Option::is_none")]
     tno: Option<String>,
     /// How many looks at KCP's books have brought nothing.
-    looks: u8,
+    looks: u32,
 }
 
 /// How it is proved that no money moved.

@@ -24,9 +24,10 @@ impl World {
 
     pub(crate) fn call(&mut self, call: &Call) {
         let call = match call {
-            Call::Cancel { mode, .. } => {
-                self.append(Event::CancelSent(*mode));
-                Sent::Cancel(*mode)
+            Call::Cancel { send, mode, .. } => {
+                let (send, mode) = (*send, *mode);
+                self.append(Event::CancelSent { send, mode });
+                Sent::Cancel(send, mode)
             }
             Call::Inquire { tno: asked } => Sent::Look(call.source(), *asked == tno()),
             Call::LookUp { .. } => Sent::Look(call.source(), true),
@@ -60,6 +61,14 @@ impl World {
             return;
         }
         end(&|w| w.hear(&self.lines[n]));
+        // The node that made the call heard the answer, and is held up before it can write it down.
+        if self.left.delays > 0 && took.is_some() {
+            end(&|w| {
+                w.left.delays -= 1;
+                let answer = w.answer(call, *took == Some(true));
+                w.late.push(answer);
+            });
+        }
         if *call == Sent::Approve && took.is_none() {
             end(&|w| w.take_up(Event::Declined(refusal("CC61"))));
         }
@@ -82,14 +91,23 @@ impl World {
             let why = "refused".to_owned();
             w.take_up(match call {
                 Sent::Approve => Event::Voided(VoidReason::NotSent { why }),
-                _ => Event::CancelNotSent { why },
+                Sent::Cancel(send, _) => Event::CancelNotSent { send: *send, why },
+                Sent::Look(..) => unreachable!(),
             });
         });
-        if *call != Sent::Approve {
+        if let Sent::Cancel(send, _) = call {
+            let refused = || heard::refused(*send, refusal("8012"));
             end(&|w| {
                 w.left.losses -= 1;
-                w.take_up(heard::refused(refusal("8012")));
+                w.take_up(refused());
             });
+            if self.left.delays > 0 {
+                end(&|w| {
+                    w.left.losses -= 1;
+                    w.left.delays -= 1;
+                    w.late.push(refused());
+                });
+            }
         }
         end(&|w| {
             w.wires.push((call.clone(), w.now.min(sent + CALL_LIFE)));
@@ -119,7 +137,8 @@ impl World {
                 tno,
                 contradicts,
             }),
-            _ => Event::CancelLost { why },
+            Sent::Cancel(send, _) => Event::CancelLost { send: *send, why },
+            Sent::Look(..) => unreachable!(),
         });
     }
 
@@ -166,19 +185,21 @@ impl World {
     pub(crate) fn answer(&self, call: &Sent, took: bool) -> Event {
         match call {
             Sent::Approve => approved(),
-            Sent::Cancel(mode) if took => heard::cancelled(*mode),
-            Sent::Cancel(_) if self.books == Some(0) => heard::refused(refusal("8133")),
-            Sent::Cancel(Mode::Full) => heard::refused(refusal("8040")),
-            Sent::Cancel(Mode::Partial { remaining, .. })
+            Sent::Cancel(send, mode) if took => heard::cancelled(*send, *mode),
+            Sent::Cancel(send, _) if self.books == Some(0) => {
+                heard::refused(*send, refusal("8133"))
+            }
+            Sent::Cancel(send, Mode::Full) => heard::refused(*send, refusal("8040")),
+            Sent::Cancel(send, Mode::Partial { remaining, .. })
                 if self.books == Some(remaining.get()) =>
             {
                 assert!(
                     self.outside_used,
                     "KCP does not take these parts: {call:?} {self:#?}"
                 );
-                heard::refused(refusal("8098"))
+                heard::refused(*send, refusal("8098"))
             }
-            Sent::Cancel(_) => heard::refused(refusal("8037")),
+            Sent::Cancel(send, _) => heard::refused(*send, refusal("8037")),
             Sent::Look(..) => unreachable!(),
         }
     }
@@ -191,16 +212,19 @@ impl World {
         let before = self.books;
         self.books = match (call, before) {
             (Sent::Approve, _) => Some(TOTAL),
-            (Sent::Cancel(Mode::Full), Some(TOTAL)) => {
+            (Sent::Cancel(_, Mode::Full), Some(TOTAL)) => {
                 self.books_tax = NOTHING;
                 Some(0)
             }
             (
-                Sent::Cancel(Mode::Partial {
-                    amount,
-                    remaining,
-                    tax,
-                }),
+                Sent::Cancel(
+                    _,
+                    Mode::Partial {
+                        amount,
+                        remaining,
+                        tax,
+                    },
+                ),
                 Some(left),
             ) if left == remaining.get() => match self.parts_after(*tax) {
                 Some(rest) => {
@@ -212,7 +236,7 @@ impl World {
             (_, books) => books,
         };
         let took = self.books != before;
-        self.landed |= took && matches!(call, Sent::Cancel(_));
+        self.landed |= took && matches!(call, Sent::Cancel(..));
         took
     }
     /// What is left of each part after a partial cancel, if KCP takes its parts.

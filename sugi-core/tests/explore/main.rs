@@ -46,6 +46,7 @@ const CALM: Setting = Setting {
     mixed_tax: false,
     losses: 0,
     crashes: 0,
+    delays: 0,
     cancels: 0,
     outside: 0,
     person: 0,
@@ -126,6 +127,18 @@ fn cancels_on_several_nodes() {
         several_nodes: true,
         losses: 1,
         cancels: 1,
+        ..CALM
+    });
+    assert!(worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn answers_of_a_node_that_is_held_up_across_two_cancels() {
+    let worlds = walk(Setting {
+        several_nodes: true,
+        losses: 1,
+        delays: 1,
+        cancels: 2,
         ..CALM
     });
     assert!(worlds > 1_000, "{worlds} worlds");

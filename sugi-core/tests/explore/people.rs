@@ -16,12 +16,15 @@ impl World {
             ..
         } = self.payment.state
         {
+            let n = self.left.cancels;
             let orders: Vec<_> = match self.payment.tax_left() {
-                None => (1..=remaining).map(|n| cancel_order(n, None)).collect(),
+                None => (1..=remaining)
+                    .map(|amount| cancel_order(n, amount, None))
+                    .collect(),
                 Some(left) => ways_to_take(left)
                     .filter_map(|taken| Some((taken.total()?, taken)))
                     .filter(|(amount, _)| *amount <= remaining)
-                    .map(|(amount, taken)| cancel_order(amount, Some(taken)))
+                    .map(|(amount, taken)| cancel_order(n, amount, Some(taken)))
                     .collect(),
             };
             for order in orders.into_iter().filter(|_| self.left.cancels > 0) {

@@ -45,9 +45,9 @@ pub(crate) fn refusal(code: &str) -> Refusal {
     }
 }
 
-pub(crate) fn cancel_order(amount: u64, tax: Option<TaxParts>) -> CancelOrder {
+pub(crate) fn cancel_order(n: u8, amount: u64, tax: Option<TaxParts>) -> CancelOrder {
     CancelOrder {
-        id: "can_00000000000000000000000000000001".parse().unwrap(),
+        id: format!("can_{n:032x}").parse().unwrap(),
         amount: Amount::new(amount).unwrap(),
         reason: CancelReason::parse("고객 변심").unwrap(),
         by: "lee".parse().unwrap(),

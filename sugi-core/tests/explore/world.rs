@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::Timestamp;
 use nhn_kcp::TaxParts;
 use sugi_core::{
-    Event, Illegal, Live, Looked, Lost, Mode, Payment, Policy, Source, State, Status, VoidReason,
+    Event, Illegal, Live, Looked, Lost, Mode, Payment, Policy, SendNo, Source, State, Status,
+    VoidReason,
     todo::{self, Hands, Todo},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Setting {
     pub(crate) mixed_tax: bool,
     pub(crate) losses: u8,
     pub(crate) crashes: u8,
+    /// Answers that a node which is held up writes down at any later time.
+    pub(crate) delays: u8,
     pub(crate) cancels: u8,
     /// Cancels that somebody makes at KCP, past sugi.
     pub(crate) outside: u8,
@@ -46,7 +49,7 @@ pub(crate) struct World {
     pub(crate) lines: Vec<Line>,
     /// Requests that KCP may still take, and when we had given them up.
     pub(crate) wires: Vec<(Sent, i64)>,
-    /// Answers to approvals that nobody waited for any more.
+    /// Answers that are written down later, or never: their nodes had been given up.
     pub(crate) late: Vec<Event>,
     /// The asked cancel that is pending took effect at KCP.
     pub(crate) landed: bool,
@@ -76,7 +79,7 @@ pub(crate) struct Line {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Sent {
     Approve,
-    Cancel(Mode),
+    Cancel(SendNo, Mode),
     /// A look, and whether it asks for something that KCP can know.
     Look(Source, bool),
 }
@@ -143,18 +146,22 @@ impl World {
         self.payment = payment;
     }
 
-    /// An answer that comes when the payment may have moved on: what cannot have happened any more
-    /// is dropped, as the engine drops it.
+    /// An answer that comes when the payment may have moved on: what fits nothing any more is a late
+    /// answer, as in the engine. Only what tells nothing new is dropped.
     pub(crate) fn take_up(&mut self, event: Event) {
         let at = self.at();
-        let precious = matches!(
-            &event,
-            Event::Approved(_) | Event::Lost(Lost { tno: Some(_), .. })
-        );
-        match self.payment.clone().evolve(at, event) {
-            Ok(payment) => self.turn(payment),
-            Err(Illegal::Known { .. }) => {}
-            Err(why) => assert!(!precious, "the key to money was dropped: {why}: {self:#?}"),
+        let known = |why: &Illegal| matches!(why, Illegal::Known { .. });
+        match (
+            self.payment.clone().evolve(at, event.clone()),
+            event.as_late(),
+        ) {
+            (Ok(payment), _) => self.turn(payment),
+            (Err(why), _) if known(&why) => {}
+            (Err(_), None) => {}
+            (Err(_), Some(late)) => match self.payment.clone().evolve(at, late) {
+                Ok(payment) => self.turn(payment),
+                Err(why) => assert!(known(&why), "an answer was dropped: {why}: {self:#?}"),
+            },
         }
     }
 
@@ -322,8 +329,14 @@ impl World {
         for (n, (call, sent)) in self.wires.iter().enumerate() {
             go(&|w| {
                 w.wires.remove(n);
-                if w.land(call, *sent) && *call == Sent::Approve && w.left.several_nodes {
+                let took = w.land(call, *sent);
+                if took && *call == Sent::Approve && w.left.several_nodes {
                     w.late.push(approved());
+                }
+                if matches!(call, Sent::Cancel(..)) && w.left.delays > 0 && w.lives(*sent) {
+                    w.left.delays -= 1;
+                    let answer = w.answer(call, took);
+                    w.late.push(answer);
                 }
             });
         }
@@ -436,9 +449,8 @@ impl World {
             (
                 salt,
                 &self.payment.state,
+                &self.payment.reviews,
                 self.now,
-                &self.lines,
-                &self.wires,
                 self.books,
                 self.books_tax,
             )
@@ -451,11 +463,49 @@ impl World {
                 self.left,
             )
                 .hash(&mut hash);
-            self.late
-                .iter()
-                .for_each(|event| event.name().hash(&mut hash));
+            self.hash_sends(&mut hash);
             u128::from(hash.finish())
         };
         half(0) << 64 | half(1)
+    }
+
+    /// How many sends there were cannot matter: only how far back those are that something may still be
+    /// heard of, and what was heard of them already.
+    fn hash_sends(&self, hash: &mut impl Hasher) {
+        let newest = self.payment.newest_send().0;
+        let past = |send: SendNo| (newest - send.0, self.payment.send(send));
+        let call = |call: &Sent, hash: &mut _| match call {
+            Sent::Cancel(send, mode) => (past(*send), mode).hash(hash),
+            other => other.hash(hash),
+        };
+        for line in &self.lines {
+            call(&line.call, hash);
+            (line.sent, line.took).hash(hash);
+        }
+        for (sent, at) in &self.wires {
+            call(sent, hash);
+            at.hash(hash);
+        }
+        for event in &self.late {
+            (event.name(), event.answers().map(past)).hash(hash);
+            if let Event::CancelDone { remaining, .. } = event {
+                remaining.hash(hash);
+            }
+        }
+        let unsettled = |send: &&sugi_core::Send| send.heard == Some(sugi_core::Heard::Done);
+        let done: Vec<_> = self
+            .payment
+            .sends
+            .iter()
+            .filter(unsettled)
+            .map(|send| &send.cancel)
+            .collect();
+        if let State::Approved {
+            refused: Some(refused),
+            ..
+        } = &self.payment.state
+        {
+            done.contains(&&Some(refused.0.id.clone())).hash(hash);
+        }
     }
 }

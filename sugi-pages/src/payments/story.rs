@@ -1,6 +1,6 @@
 //! A payment's journal, told to people.
 
-use sugi_core::{Event, Live, Mode, Payment, Source, VoidReason};
+use sugi_core::{Answer, Event, Live, Mode, Payment, Source, VoidReason};
 use sugi_store::Entry;
 
 use crate::{
@@ -75,15 +75,21 @@ fn korean(event: &Event, money: &dyn Fn(u64) -> String) -> String {
             money(order.amount.get()),
             order.reason
         ),
-        Event::CancelSent(Mode::Full) => "KCP에 전액 취소를 요청합니다.".into(),
-        Event::CancelSent(Mode::Partial {
-            amount, remaining, ..
-        }) => format!(
+        Event::CancelSent {
+            mode: Mode::Full, ..
+        } => "KCP에 전액 취소를 요청합니다.".into(),
+        Event::CancelSent {
+            mode:
+                Mode::Partial {
+                    amount, remaining, ..
+                },
+            ..
+        } => format!(
             "KCP에 {} 중 {} 취소를 요청합니다.",
             money(remaining.get()),
             money(amount.get())
         ),
-        Event::CancelDone { remaining } => {
+        Event::CancelDone { remaining, .. } => {
             format!("취소되었습니다. 남은 금액 {}", money(*remaining))
         }
         Event::CancelRefused { refusal, .. } => format!(
@@ -97,6 +103,10 @@ fn korean(event: &Event, money: &dyn Fn(u64) -> String) -> String {
         ),
         Event::CancelLost { .. } => "취소 응답을 받지 못했습니다. KCP에 조회합니다.".into(),
         Event::CancelNotSent { .. } => "취소 요청이 KCP에 닿지 않았습니다.".into(),
+        Event::LateAnswer(answer) => {
+            let said = late(answer, money);
+            format!("진행 중인 요청과 맞지 않는 응답이 늦게 왔습니다: {said} KCP에 조회합니다.")
+        }
     }
 }
 
@@ -111,13 +121,35 @@ fn looked_up(seen: &Live, source: &Source, money: &dyn Fn(u64) -> String) -> Str
             money(*remaining)
         ),
         Live::Absent => "거래가 없습니다.".into(),
+        Live::Foreign { .. } => "다른 주문의 거래번호입니다.".into(),
         Live::Unclear { .. } => "답을 얻지 못했습니다.".into(),
     };
     match source {
-        Source::Inquiry => format!("KCP에 거래번호로 조회: {seen}"),
+        Source::Inquiry { .. } => format!("KCP에 거래번호로 조회: {seen}"),
         Source::OrderLookup { day } => format!("KCP에 주문번호로 조회 ({day}): {seen}"),
         Source::Person { who, note, .. } => {
             format!("{who} 담당자가 거래번호를 찾았습니다 ({note}). KCP에 조회: {seen}")
+        }
+    }
+}
+
+fn late(answer: &Answer, money: &dyn Fn(u64) -> String) -> String {
+    let code = |refusal: &sugi_core::Refusal| {
+        format!("{} {}", refusal.code, say::why(Lang::Ko, refusal.code))
+    };
+    match answer {
+        Answer::Approved(approval) => format!("승인, 거래번호 {}.", approval.tno),
+        Answer::Declined(refusal) => format!("승인 거절, {}.", code(refusal)),
+        Answer::Lost(lost) => match &lost.tno {
+            Some(tno) => format!("손상된 응답, 거래번호 {tno}."),
+            None => "손상된 응답.".into(),
+        },
+        Answer::NotSent { .. } => "승인 요청이 KCP에 닿지 않았음.".into(),
+        Answer::CancelDone { send, remaining } => {
+            format!("취소 요청 {send}번 완료, 남은 금액 {}.", money(*remaining))
+        }
+        Answer::CancelRefused { send, refusal } => {
+            format!("취소 요청 {send}번 거절, {}.", code(refusal))
         }
     }
 }

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use nhn_kcp::{Amount, Buyer, Company, MaskedCard, Money, Order};
-use sugi_core::{Approval, CancelOrder, Event, Kind, Lost, Mode, Refusal, Request, VoidReason};
+use sugi_core::{Approval, CancelOrder, Event, Kind, Lost, Mode, Refusal, Request, SendNo, VoidReason};
 use sugi_store::{Draft, Opening, Store};
 
 /// How a payment ended.
@@ -102,8 +102,14 @@ impl Sale {
         let remaining = all.get() - amount;
         [
             Event::CancelAsked(order),
-            Event::CancelSent(mode),
-            Event::CancelDone { remaining },
+            Event::CancelSent {
+                send: SendNo(1),
+                mode,
+            },
+            Event::CancelDone {
+                send: Some(SendNo(1)),
+                remaining,
+            },
         ]
     }
 

@@ -177,7 +177,9 @@ fn looked() -> Event {
     };
     Event::Looked(Looked {
         seen,
-        source: Source::Inquiry,
+        source: Source::Inquiry {
+            tno: "26000000000001".parse().unwrap(),
+        },
         asked_at: at(0),
     })
 }
