@@ -208,7 +208,9 @@ impl Engine {
                         }))
                     }
                     Live::Absent => Err(ResolveError::NotConfirmed("no such transaction".into())),
-                    Live::Foreign { why } | Live::Unclear { why } => Err(ResolveError::NotConfirmed(why)),
+                    Live::Foreign { why } | Live::Unclear { why } => {
+                        Err(ResolveError::NotConfirmed(why))
+                    }
                 }
             }
             Resolution::Absent { note } => {

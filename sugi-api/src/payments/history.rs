@@ -119,10 +119,9 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
             mode: Mode::Full, ..
         } => "The cancel of all of it is being sent to KCP.".into(),
         Event::CancelSent {
-            mode:
-                Mode::Partial {
-                    amount, remaining, ..
-                },
+            mode: Mode::Partial {
+                amount, remaining, ..
+            },
             ..
         } => {
             let (amount, remaining) = (money(amount.get()), money(remaining.get()));
@@ -159,7 +158,10 @@ fn late(answer: &Answer, money: &dyn Fn(u64) -> String) -> String {
         },
         Answer::NotSent { why } => format!("the approval was not sent ({why})."),
         Answer::CancelDone { send, remaining } => {
-            format!("send {send} of a cancel took effect, {} left.", money(*remaining))
+            format!(
+                "send {send} of a cancel took effect, {} left.",
+                money(*remaining)
+            )
         }
         Answer::CancelRefused { send, refusal } => format!(
             "send {send} of a cancel was refused: {} {}.",
@@ -185,7 +187,15 @@ mod tests {
 
     #[test]
     fn money_is_told_in_its_currency() {
-        let left = |remaining, currency| tell(&Event::CancelDone { send: None, remaining }, currency);
+        let left = |remaining, currency| {
+            tell(
+                &Event::CancelDone {
+                    send: None,
+                    remaining,
+                },
+                currency,
+            )
+        };
         assert_eq!(
             left(123_456, Currency::Usd),
             "The cancel took effect; 1,234.56 USD is left."

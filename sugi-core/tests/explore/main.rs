@@ -48,6 +48,7 @@ const CALM: Setting = Setting {
     crashes: 0,
     delays: 0,
     cancels: 0,
+    standing: false,
     outside: 0,
     person: 0,
 };
@@ -139,6 +140,7 @@ fn answers_of_a_node_that_is_held_up_across_two_cancels() {
         losses: 1,
         delays: 1,
         cancels: 2,
+        standing: true,
         ..CALM
     });
     assert!(worlds > 1_000, "{worlds} worlds");

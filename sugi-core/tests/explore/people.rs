@@ -18,6 +18,7 @@ impl World {
         {
             let n = self.left.cancels;
             let orders: Vec<_> = match self.payment.tax_left() {
+                None if self.left.standing => vec![cancel_order(n, 1, None)],
                 None => (1..=remaining)
                     .map(|amount| cancel_order(n, amount, None))
                     .collect(),
@@ -27,7 +28,10 @@ impl World {
                     .map(|(amount, taken)| cancel_order(n, amount, Some(taken)))
                     .collect(),
             };
-            for order in orders.into_iter().filter(|_| self.left.cancels > 0) {
+            let orders = orders
+                .into_iter()
+                .filter(|order| order.amount.get() <= remaining);
+            for order in orders.filter(|_| self.left.cancels > 0) {
                 go(&|w| {
                     w.left.cancels -= 1;
                     w.landed = false;

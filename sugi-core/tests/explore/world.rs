@@ -5,8 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::Timestamp;
 use nhn_kcp::TaxParts;
 use sugi_core::{
-    Event, Illegal, Live, Looked, Lost, Mode, Payment, Policy, SendNo, Source, State, Status,
-    VoidReason,
+    Event, Illegal, Live, Looked, Mode, Payment, Policy, SendNo, Source, State, Status, VoidReason,
     todo::{self, Hands, Todo},
 };
 
@@ -27,6 +26,9 @@ pub(crate) struct Setting {
     /// Answers that a node which is held up writes down at any later time.
     pub(crate) delays: u8,
     pub(crate) cancels: u8,
+    /// It begins with a sale that stands, and each cancel takes one won: what happens to cancels across
+    /// each other is far enough to walk.
+    pub(crate) standing: bool,
     /// Cancels that somebody makes at KCP, past sugi.
     pub(crate) outside: u8,
     /// Times that a person tells what they saw.
@@ -93,20 +95,23 @@ impl World {
             Event::Requested(Box::new(request(left.mixed_tax))),
             Event::ApproveSent,
         ];
-        let payment = Payment::fold(id, begin.map(|event| (at, event))).unwrap();
+        let mut payment = Payment::fold(id, begin.map(|event| (at, event))).unwrap();
+        if left.standing {
+            payment = payment.evolve(at, approved()).unwrap();
+        }
         Self {
             payment,
             now: 0,
-            waiting: true,
-            lines: vec![Line {
+            waiting: !left.standing,
+            lines: Vec::from_iter((!left.standing).then_some(Line {
                 call: Sent::Approve,
                 sent: 0,
                 took: None,
-            }],
+            })),
             wires: Vec::new(),
             late: Vec::new(),
             landed: false,
-            books: None,
+            books: left.standing.then_some(TOTAL),
             books_tax: EACH,
             approvals_sent: 1,
             outside_used: false,

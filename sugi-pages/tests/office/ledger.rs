@@ -3,7 +3,9 @@
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use nhn_kcp::{Amount, Buyer, Company, MaskedCard, Money, Order};
-use sugi_core::{Approval, CancelOrder, Event, Kind, Lost, Mode, Refusal, Request, SendNo, VoidReason};
+use sugi_core::{
+    Approval, CancelOrder, Event, Kind, Lost, Mode, Refusal, Request, SendNo, VoidReason,
+};
 use sugi_store::{Draft, Opening, Store};
 
 /// How a payment ended.
