@@ -56,7 +56,7 @@ impl Draws {
 
 fn kind(draw: u64) -> FaultKind {
     let small = draw >> 16 & 0xff;
-    match draw % 14 {
+    match draw % 17 {
         0 | 1 => FaultKind::LoseRequest,
         2 | 3 => FaultKind::LoseAnswer,
         4 => FaultKind::CutBody {
@@ -78,6 +78,9 @@ fn kind(draw: u64) -> FaultKind {
         10 => FaultKind::DuplicateAnswer,
         11 => FaultKind::Http500 { status: 500 },
         12 => FaultKind::Reset,
+        13 => FaultKind::EucKr,
+        14 => FaultKind::CutLetter { field: None },
+        15 => FaultKind::RawLineEnd { field: None },
         _ => FaultKind::SlowDrip { interval_ms: 0 },
     }
 }
@@ -128,6 +131,6 @@ mod tests {
             .collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 11, "every fault of the contract: {names:?}");
+        assert_eq!(names.len(), 14, "every fault of the contract: {names:?}");
     }
 }

@@ -87,6 +87,18 @@ pub enum FaultKind {
     DuplicateKeys,
     /// The answer's Korean text is EUC-KR.
     EucKr,
+    /// Texts of the answer end inside a Korean letter, as texts do that were cut by bytes.
+    CutLetter {
+        /// The field; every text for people that the answer has when absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+    },
+    /// Texts of the answer end in a line end that is not escaped, which no JSON string may hold.
+    RawLineEnd {
+        /// The field; every text for people that the answer has when absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+    },
     /// The answer starts with a byte order mark.
     Bom,
     /// HTTP 307 to the same address: a client that follows it sends the payment again.
@@ -134,6 +146,8 @@ impl FaultKind {
             Self::SlowDrip { .. } => "slow_drip",
             Self::DuplicateKeys => "duplicate_keys",
             Self::EucKr => "euc_kr",
+            Self::CutLetter { .. } => "cut_letter",
+            Self::RawLineEnd { .. } => "raw_line_end",
             Self::Bom => "bom",
             Self::Redirect => "redirect",
             Self::EmptyBody => "empty_body",

@@ -25,6 +25,8 @@ pub(crate) const NAMES: &[(&str, &[&str])] = &[
     ("slow_drip", &["interval_ms"]),
     ("duplicate_keys", &[]),
     ("euc_kr", &[]),
+    ("cut_letter", &["field"]),
+    ("raw_line_end", &["field"]),
     ("bom", &[]),
     ("redirect", &[]),
     ("empty_body", &[]),
@@ -183,6 +185,12 @@ impl Reader<'_> {
             },
             "duplicate_keys" => FaultKind::DuplicateKeys,
             "euc_kr" => FaultKind::EucKr,
+            "cut_letter" => FaultKind::CutLetter {
+                field: self.text("field")?.map(str::to_owned),
+            },
+            "raw_line_end" => FaultKind::RawLineEnd {
+                field: self.text("field")?.map(str::to_owned),
+            },
             "bom" => FaultKind::Bom,
             "redirect" => FaultKind::Redirect,
             "empty_body" => FaultKind::EmptyBody,
@@ -281,6 +289,7 @@ mod tests {
         check(r#"{"fault":"garbage","after_books":1}"#, "after_books");
         check(r#"{"fault":"late_answer","delay_ms":86400001}"#, "delay_ms");
         check(r#"{"fault":"cut_body","at":"end"}"#, "at");
+        check(r#"{"fault":"cut_letter","field":1}"#, "field");
         check(r#"{"fault":"http_500","status":404}"#, "status");
         check(r#"{"fault":"refuse","res_cd":"0000"}"#, "res_cd");
         check(r#"{"fault":"random","probability":1.5}"#, "probability");

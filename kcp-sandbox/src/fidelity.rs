@@ -63,6 +63,8 @@ const ROWS: &[Row] = &[
     ("transport", "HTTP 200 for every business result, whatever its res_cd", Source::Clients, Some("http_500")),
     ("transport", "every value of an answer is a string", Source::Clients, None),
     ("transport", "UTF-8 both ways", Source::Guide, Some("euc_kr")),
+    ("transport", "every text is whole: none is cut inside a letter, which happens where texts are cut by bytes", Source::Assumed, Some("cut_letter")),
+    ("transport", "control characters in texts are escaped", Source::Assumed, Some("raw_line_end")),
     ("transport", "the order of an answer's members is one of many", Source::Clients, None),
     ("transport", "HTTP 404, 405 and 413 with a res_cd for what is no request of the protocol", Source::Assumed, None),
     ("samples", "line ends after commas (Java), tabs (Python), escapes (PHP), glued JSON (C#, ASP) are read", Source::Guide, Some("strict")),

@@ -245,6 +245,9 @@ fn disturb(kind: &FaultKind, mut reply: Reply, exchange: &Exchange) -> Sent {
             let bytes = euc_kr::encode(&text);
             body(text, Payload::whole(bytes))
         }
+        // The first two bytes of a letter that takes three.
+        FaultKind::CutLetter { field } => damaged(reply, field.as_deref(), &[0xec, 0xb2]),
+        FaultKind::RawLineEnd { field } => damaged(reply, field.as_deref(), b"\r\n"),
         FaultKind::Bom => {
             let text = format!("\u{feff}{}", reply.to_json());
             body(text.clone(), Payload::whole(text))
@@ -272,6 +275,31 @@ fn disturb(kind: &FaultKind, mut reply: Reply, exchange: &Exchange) -> Sent {
         | FaultKind::Refuse { .. }
         | FaultKind::Random { .. } => Sent::ok(reply.to_json()),
     }
+}
+
+/// The texts of an answer that are for people.
+const TEXTS: [&str; 3] = ["res_msg", "card_name", "acqu_name"];
+
+/// The answer with these bytes in place of the last Korean letter of a text, or behind one that has none.
+fn damaged(mut reply: Reply, field: Option<&str>, bytes: &[u8]) -> Sent {
+    // Of private use, so that no text holds it.
+    const PLACE: char = '\u{e000}';
+    let fields = field.map_or(TEXTS.to_vec(), |field| vec![field]);
+    for field in fields {
+        let text = reply.get(field);
+        if text.is_empty() {
+            continue;
+        }
+        let cut = text.rfind(|letter: char| !letter.is_ascii());
+        let text = format!("{}{PLACE}", &text[..cut.unwrap_or(text.len())]);
+        reply.replace(field, &text);
+    }
+    let text = reply.to_json();
+    let parts: Vec<_> = text.split(PLACE).map(str::as_bytes).collect();
+    let bytes = parts.join(bytes);
+    let shown = String::from_utf8_lossy(&bytes).into_owned();
+    let body = Payload::whole(bytes);
+    Sent::with(shown, respond(StatusCode::OK, JSON, body))
 }
 
 /// A number of the right shape that belongs to no payment: no year and day start like this.

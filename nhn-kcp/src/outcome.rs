@@ -39,6 +39,15 @@ impl ApproveError {
             Self::Unknown(_) => MoneyMoved::Maybe,
         }
     }
+
+    /// KCP's no, where it is one.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Declined(refusal) => Some(refusal),
+            Self::NotSent(_) | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// Why a cancel did not succeed.
@@ -66,6 +75,15 @@ impl CancelError {
             Self::Unknown(_) => MoneyMoved::Maybe,
         }
     }
+
+    /// KCP's no, where it is one.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::NotSent(_) | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// Why an inquiry did not succeed. An inquiry moves no money and may be sent again in every case.
@@ -86,6 +104,17 @@ pub enum InquireError {
     Unknown(Lost),
 }
 
+impl InquireError {
+    /// KCP's no, where it is one.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::NotFound(refusal) | Self::Refused(refusal) => Some(refusal),
+            Self::NotSent(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
 /// KCP's no.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -99,6 +128,10 @@ pub struct Refusal {
     /// KCP's number of the exchange (`trace_no`), when there was one: what its support asks for.
     #[serde(default)]
     pub trace_no: Option<String>,
+    /// The fields of the answer, by KCP's names, that could not be read whole. What of them is a text
+    /// has U+FFFD where that was.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 impl fmt::Display for Refusal {
@@ -181,12 +214,17 @@ pub enum LostWhy {
     /// Another HTTP status than 200, whatever the body says: who answered so is not known.
     #[error("HTTP status {0}")]
     HttpStatus(u16),
-    /// The body is not one JSON object in UTF-8: cut, garbled, or in another encoding.
+    /// The body is not one JSON object: cut, garbled, or in an encoding in which ASCII is not ASCII.
     #[error("the answer is not a JSON object")]
     NotJson,
-    /// The JSON object has a member twice, so there are two answers in it.
+    /// A member of the JSON object that decides is there twice with two values, so there are two answers
+    /// in it.
     #[error("the answer repeats a field")]
     RepeatedField,
+    /// A member that decides is there and cannot be read whole: bytes that are no UTF-8, a raw line end.
+    /// Texts for people may be so; they decide nothing.
+    #[error("a field that decides cannot be read")]
+    Unreadable,
     /// `res_cd` is missing or is no result code.
     #[error("the answer has no result code")]
     NoCode,

@@ -66,6 +66,10 @@ pub struct Approval {
     /// Every other field of the answer by KCP's name, with whole card numbers masked.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
+    /// The fields, by KCP's names, that could not be read whole. What of them is a text has U+FFFD where
+    /// that was; the others are absent.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// A card company.
@@ -120,6 +124,10 @@ pub struct Cancellation {
     /// Every other field of the answer by KCP's name, with whole card numbers masked.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
+    /// The fields, by KCP's names, that could not be read whole. What of them is a text has U+FFFD where
+    /// that was; the others are absent.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// What KCP knows of a transaction.
@@ -158,6 +166,10 @@ pub struct Transaction {
     /// Every other field of the answer by KCP's name, with whole card numbers masked.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
+    /// The fields, by KCP's names, that could not be read whole. What of them is a text has U+FFFD where
+    /// that was; the others are absent.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// The state of a transaction at KCP.

@@ -1,16 +1,18 @@
 //! KCP's messages: one flat JSON object each way, every value a string.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod read;
+mod repair;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
 use crate::code::ResultCode;
 use crate::mask::{MaskedCard, hide_card_numbers};
 use crate::money::Amount;
 use crate::outcome::{LostWhy, Refusal};
+use crate::pan;
 use crate::reply::Company;
 use crate::time::KcpTime;
 use crate::tno::Tno;
@@ -76,41 +78,45 @@ impl Body {
 }
 
 /// The fields of an answer, as texts by KCP's names. `null` counts as absent.
-pub(crate) struct Fields(BTreeMap<String, String>);
+pub(crate) struct Fields {
+    fields: BTreeMap<String, String>,
+    damaged: BTreeSet<String>,
+}
 
 impl Fields {
-    /// Reads an answer's body.
-    ///
-    /// A byte order mark in front is passed over. Everything else that is not one JSON object in
-    /// UTF-8, and nothing behind it, is refused, and so is an object that says something twice: an
-    /// answer about money must have one reading.
+    /// Reads an answer's body: an answer about money must have one reading. See [`read::read`].
     pub(crate) fn read(body: &[u8]) -> Result<Self, LostWhy> {
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let fields = reader.deserialize_map(FlatObject).and_then(|fields| {
-            reader.end()?;
-            Ok(fields)
-        });
-        match fields {
-            Ok(Some(fields)) => Ok(Self(fields)),
-            Ok(None) => Err(LostWhy::RepeatedField),
-            Err(_) => Err(LostWhy::NotJson),
+        let read::Read { fields, damaged } = read::read(body)?;
+        Ok(Self { fields, damaged })
+    }
+
+    /// Refuses an answer in which one of these fields is there and cannot be read whole.
+    pub(crate) fn whole(&self, names: &[&str]) -> Result<(), LostWhy> {
+        if names.iter().any(|name| self.damaged.contains(*name)) {
+            return Err(LostWhy::Unreadable);
         }
+        Ok(())
+    }
+
+    /// The names of the fields that were not read whole, for keeping.
+    pub(crate) fn damaged(&self) -> Vec<String> {
+        let names = self.damaged.iter().take(MANY);
+        names.map(|name| clean(name)).collect()
     }
 
     /// The field as it came, taken out.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name)
+        self.fields.remove(name)
     }
 
     /// Puts a field back, in a form that may be kept.
     pub(crate) fn put(&mut self, name: &str, value: String) {
-        self.0.insert(name.to_owned(), value);
+        self.fields.insert(name.to_owned(), value);
     }
 
     /// The field as it came.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.fields.get(name).map(String::as_str)
     }
 
     /// The field as a text that may be stored and shown; `None` if absent or empty.
@@ -120,12 +126,16 @@ impl Fields {
             .filter(|text| !text.is_empty())
     }
 
-    /// The first of several names, as [`take_text`](Self::take_text); all are taken out.
-    pub(crate) fn take_first_text(&mut self, names: &[&str]) -> Option<String> {
-        let found: Vec<_> = names
-            .iter()
-            .filter_map(|name| self.take_text(name))
-            .collect();
+    /// The field as a number or code of KCP's or the card company's, which people repeat to them: one that
+    /// was not read whole is none.
+    pub(crate) fn take_id(&mut self, name: &str) -> Option<String> {
+        let id = self.take_text(name);
+        id.filter(|_| !self.damaged.contains(name))
+    }
+
+    /// The first of several names, as [`take_id`](Self::take_id); all are taken out.
+    pub(crate) fn take_first_id(&mut self, names: &[&str]) -> Option<String> {
+        let found: Vec<_> = names.iter().filter_map(|name| self.take_id(name)).collect();
         found.into_iter().next()
     }
 
@@ -171,7 +181,7 @@ impl Fields {
 
     /// A card company, of the two fields that name it.
     pub(crate) fn take_company(&mut self, code: &str, name: &str) -> Option<Company> {
-        let code = self.take_text(code)?;
+        let code = self.take_id(code)?;
         Some(Company {
             code,
             name: self.take_text(name).unwrap_or_default(),
@@ -194,7 +204,8 @@ impl Fields {
             code,
             message: self.take_text("res_msg").unwrap_or_default(),
             message_en: self.take_text("res_en_msg"),
-            trace_no: self.take_text("trace_no"),
+            trace_no: self.take_id("trace_no"),
+            damaged: self.damaged(),
         }
     }
 
@@ -202,14 +213,17 @@ impl Fields {
     /// request, should KCP ever echo one.
     pub(crate) fn into_extra(self) -> BTreeMap<String, String> {
         const SECRET: [&str; 4] = ["card_expiry", "card_taxno", "card_pwd", "card_cvn"];
-        self.0
+        self.fields
             .into_iter()
             .filter(|(name, _)| !SECRET.contains(&name.as_str()))
-            .take(100)
+            .take(MANY)
             .map(|(name, value)| (clean(&name), clean(&value)))
             .collect()
     }
 }
+
+/// So many fields of an answer are kept by name at most; KCP sends about forty.
+const MANY: usize = 100;
 
 /// A text of KCP's that may be stored and shown: no control characters, no whole card number, no more
 /// than 1,000 characters.
@@ -219,7 +233,17 @@ fn clean(text: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(1_000)
         .collect();
-    hide_card_numbers(&plain)
+    let mut hidden = hide_card_numbers(&plain);
+    // And what only a reader of stored bytes would put together, such as a number broken by what could
+    // not be read.
+    let mut seen = Vec::new();
+    pan::find(hidden.as_bytes(), &mut |card| seen.push(card));
+    for card in seen.into_iter().rev() {
+        if hidden.get(card.at.clone()).is_some() {
+            hidden.replace_range(card.at, &card.masked);
+        }
+    }
+    hidden
 }
 
 /// The transaction number in a body that is not, or not only, a JSON object. Two different ones count
@@ -256,41 +280,6 @@ pub(crate) fn find_text<'b>(body: &'b [u8], name: &str) -> impl Iterator<Item = 
     })
 }
 
-/// Reads an object of texts: `None` if a name comes twice.
-struct FlatObject;
-
-impl<'de> Visitor<'de> for FlatObject {
-    type Value = Option<BTreeMap<String, String>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = BTreeMap::new();
-        let mut repeated = false;
-        let mut absent = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
-            if name.is_empty() {
-                return Err(A::Error::custom("a field without a name"));
-            }
-            let text = match value {
-                serde_json::Value::String(text) => text,
-                serde_json::Value::Null => {
-                    repeated |= fields.contains_key(&name) || absent.contains(&name);
-                    absent.push(name);
-                    continue;
-                }
-                // Numbers where strings are documented; anything nested is kept as it reads.
-                other => other.to_string(),
-            };
-            repeated |= absent.contains(&name);
-            repeated |= fields.insert(name, text).is_some();
-        }
-        Ok((!repeated).then_some(fields))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -298,7 +287,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Vec<(String, String)>, LostWhy> {
-        Fields::read(body.as_bytes()).map(|fields| fields.0.into_iter().collect())
+        Fields::read(body.as_bytes()).map(|read| read.fields.into_iter().collect())
     }
 
     fn tno(body: &str) -> Option<String> {
@@ -324,14 +313,6 @@ mod tests {
             read(r#"{"a":"1","b":2,"c":true,"d":null,"e":{"f":[1]}}"#).is_ok_and(|f| f.len() == 4)
         );
         assert!(read("\u{feff}{}").is_ok());
-        for twice in [
-            r#"{"a":"1","a":"1"}"#,
-            r#"{"a":"1","a":null}"#,
-            r#"{"a":null,"a":"1"}"#,
-            r#"{"a":null,"a":null}"#,
-        ] {
-            assert_eq!(read(twice), Err(LostWhy::RepeatedField), "{twice}");
-        }
         for bad in [
             "",
             "null",
@@ -340,14 +321,51 @@ mod tests {
             "{",
             "{}x",
             "{}{}",
-            "{\"a\":\"\n\"}",
+            "{\"a\n\":\"\"}",
             "<html>",
             "{\"a\":1,}",
+            "{\"a\":\"\\\",\"b\":1}",
         ] {
             assert_eq!(read(bad), Err(LostWhy::NotJson), "{bad}");
         }
-        let euc_kr = b"{\"res_cd\":\"0000\",\"res_msg\":\"\xc1\xa4\xbb\xf3\"}";
-        assert!(matches!(Fields::read(euc_kr), Err(LostWhy::NotJson)));
+    }
+
+    #[test]
+    fn what_decides_says_one_thing_and_texts_may_say_two() {
+        for twice in [
+            r#"{"tno":"1","tno":"2"}"#,
+            r#"{"amount":"1","amount":null}"#,
+            r#"{"res_cd":null,"res_cd":"0000"}"#,
+            r#"{"app_time":"1","res_msg":"a","app_time":"2"}"#,
+        ] {
+            assert_eq!(read(twice), Err(LostWhy::RepeatedField), "{twice}");
+        }
+        let same = read(r#"{"tno":"1","tno":"1","tno":1,"a":null,"a":null}"#);
+        assert_eq!(same, Ok(vec![("tno".to_owned(), "1".to_owned())]));
+        // Neither of two texts is believed.
+        let body = r#"{"tno":"1","res_msg":"a","res_msg":"b"}"#;
+        let mut fields = Fields::read(body.as_bytes()).unwrap();
+        assert_eq!(fields.take_text("res_msg"), None);
+        assert_eq!(fields.damaged(), ["res_msg"]);
+        assert_eq!(fields.get("tno"), Some("1"));
+    }
+
+    #[test]
+    fn a_damaged_text_takes_nothing_else_with_it() {
+        let body = b"{\"res_cd\":\"0000\",\"res_msg\":\"\xc1\xa4\xbb\xf3\r\n\",\"card_name\":\"\xec\x8b\xa0\xed\x95\",\"card_cd\":\"CC\xff\",\"app_no\":\"1\n\"}";
+        let mut fields = Fields::read(body).unwrap();
+        assert_eq!(
+            fields.damaged(),
+            ["app_no", "card_cd", "card_name", "res_msg"]
+        );
+        assert_eq!(fields.whole(&["res_cd", "tno"]), Ok(()));
+        assert_eq!(fields.whole(&["tno", "res_msg"]), Err(LostWhy::Unreadable));
+        assert!(fields.take_code().is_some_and(ResultCode::is_ok));
+        assert_eq!(fields.take_text("res_msg").unwrap(), "\u{fffd}");
+        assert_eq!(fields.take_text("card_name").unwrap(), "신\u{fffd}");
+        // Part of a code is another code.
+        assert_eq!(fields.take_company("card_cd", "card_name"), None);
+        assert_eq!(fields.take_id("app_no"), None);
     }
 
     #[test]
@@ -383,6 +401,9 @@ mod tests {
         assert_eq!(fields.take_text("res_msg").unwrap(), "a b 411111******1111");
         assert_eq!(fields.take_card().unwrap().to_string(), "411111******1111");
         assert!(fields.into_extra().is_empty());
+        let broken = b"{\"res_msg\":\"4111 1111\n1111\xff1111\"}";
+        let mut fields = Fields::read(broken).unwrap();
+        assert_eq!(fields.take_text("res_msg").unwrap(), "411111******1111");
     }
 
     #[test]

@@ -260,6 +260,14 @@ const KEPT: &[&str] = &[
     "card_other_pay_type",
 ];
 
+/// The name under which the extra fields of an approval say which texts of KCP's answer could not be read
+/// whole: it is none of KCP's.
+const DAMAGED: &str = "damaged_texts";
+
+fn damaged(names: &[String]) -> Option<(String, String)> {
+    (!names.is_empty()).then(|| (DAMAGED.to_owned(), names.join(" ")))
+}
+
 impl From<nhn_kcp::Approval> for Approval {
     fn from(heard: nhn_kcp::Approval) -> Self {
         Self {
@@ -277,6 +285,7 @@ impl From<nhn_kcp::Approval> for Approval {
                 .extra
                 .into_iter()
                 .filter(|(name, _)| KEPT.contains(&name.as_str()))
+                .chain(damaged(&heard.damaged))
                 .collect(),
         }
     }

@@ -34,9 +34,28 @@ pub(crate) async fn approve(payment: &Payment, shop: &Shop, held: Held, clock: &
             Err(why) => return not_sent(&why),
         },
     };
+    let damaged = match &answer {
+        Ok(approval) => Some(&approval.damaged),
+        Err(why) => why.refusal().map(|no| &no.damaged),
+    };
+    say_damaged("approve", shop, damaged);
     let event = heard::approval(answer);
     trace::ended(&span, &event);
     event
+}
+
+/// Says which texts of an answer could not be read whole. They decide nothing, so this is all that comes of
+/// it; KCP's support wants to know.
+fn say_damaged(call: &str, shop: &Shop, damaged: Option<&Vec<String>>) {
+    if let Some(fields) = damaged.filter(|fields| !fields.is_empty()) {
+        let shop = shop.id.as_str();
+        tracing::warn!(
+            shop,
+            call,
+            ?fields,
+            "texts of KCP's answer cannot be read whole"
+        );
+    }
 }
 
 /// A card that expired at midnight, between its check and now.
@@ -85,6 +104,11 @@ pub(crate) async fn cancel(payment: &Payment, call: CancelCall, shop: &Shop) -> 
         Ok(cancel) => {
             let span = trace::call("cancel", &shop.id);
             let answer = shop.client.cancel(&cancel).instrument(span.clone()).await;
+            let damaged = match &answer {
+                Ok(done) => Some(&done.damaged),
+                Err(why) => why.refusal().map(|no| &no.damaged),
+            };
+            say_damaged("cancel", shop, damaged);
             let event = heard::cancel(send, mode, answer);
             trace::ended(&span, &event);
             event
@@ -106,8 +130,13 @@ pub(crate) async fn look(call: &Call, payment: &Payment, shop: &Shop, clock: &Cl
         }
     };
     let span = trace::call(name, &shop.id);
-    let answer = shop.client.inquire(&inquiry).instrument(span.clone());
-    let event = heard::look(payment, call, asked_at, answer.await);
+    let answer = shop.client.inquire(&inquiry).instrument(span.clone()).await;
+    let damaged = match &answer {
+        Ok(seen) => Some(&seen.damaged),
+        Err(why) => why.refusal().map(|no| &no.damaged),
+    };
+    say_damaged(name, shop, damaged);
+    let event = heard::look(payment, call, asked_at, answer);
     trace::ended(&span, &event);
     event
 }

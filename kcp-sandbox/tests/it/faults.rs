@@ -157,6 +157,22 @@ async fn answers_can_be_wrong_in_what_they_say() {
             .any(|w| w == [0xc1, 0xa4, 0xbb, 0xf3, 0xc3, 0xb3, 0xb8, 0xae])
     );
 
+    arm(&sandbox, FaultKind::CutLetter { field: None });
+    let body = answered(&shop, "G-1").await.body;
+    let has = |part: &[u8]| body.windows(part.len()).any(|w| w == part);
+    assert!(has(
+        b"\"res_msg\":\"\xec\xa0\x95\xec\x83\x81\xec\xb2\x98\xec\xb2\""
+    ));
+    assert!(has(b"\"res_cd\":\"0000\"") && std::str::from_utf8(&body).is_err());
+
+    let field = Some("tno".to_owned());
+    arm(&sandbox, FaultKind::RawLineEnd { field });
+    let body = answered(&shop, "G-2").await.body;
+    let tno = sandbox.books_of("G-2").transactions[0].tno.clone();
+    let text = String::from_utf8(body).unwrap();
+    assert!(text.contains(&format!("\"tno\":\"{tno}\r\n\"")));
+    assert_eq!(text.matches("\r\n").count(), 1, "the one field alone");
+
     arm(&sandbox, FaultKind::Bom);
     assert!(
         answered(&shop, "H")

@@ -15,7 +15,10 @@ use crate::wire::{Body, Fields, find_text, find_tno};
 pub(super) const PATH: &str = "/gw/hub/v1/payment";
 
 /// The names under which an answer can say the order number.
-const ORDER_FIELDS: [&str; 2] = ["order_no", "ordr_idxx"];
+pub(super) const ORDER_FIELDS: [&str; 2] = ["order_no", "ordr_idxx"];
+
+/// What an approval stands on besides its code.
+const MONEY_FIELDS: [&str; 4] = ["tno", "amount", "card_mny", "currency"];
 
 /// What was asked, as far as the answer is held against it.
 pub(super) struct Asked {
@@ -101,6 +104,7 @@ pub(super) fn read(body: &[u8], asked: &Asked) -> Result<Approval, ApproveError>
     let unknown = |why| ApproveError::Unknown(lost(why, body, asked));
     let mut fields = Fields::read(body).map_err(unknown)?;
     let code = fields.take_code().ok_or_else(|| unknown(LostWhy::NoCode))?;
+    fields.whole(&ORDER_FIELDS).map_err(unknown)?;
     if !names_order(&fields, &asked.order_no) {
         return Err(unknown(LostWhy::WrongOrder));
     }
@@ -110,6 +114,7 @@ pub(super) fn read(body: &[u8], asked: &Asked) -> Result<Approval, ApproveError>
             MoneyMoved::Yes | MoneyMoved::Maybe => unknown(LostWhy::AmbiguousCode(code)),
         });
     }
+    fields.whole(&MONEY_FIELDS).map_err(unknown)?;
     let tno = fields.get("tno").and_then(|tno| Tno::parse(tno).ok());
     let tno = tno.ok_or_else(|| unknown(LostWhy::NoTno))?;
     check_money(&fields, asked.money).map_err(unknown)?;
@@ -137,16 +142,17 @@ fn approval(tno: Tno, money: Money, mut fields: Fields) -> Approval {
         issuer: fields.take_company("card_cd", "card_name"),
         acquirer: fields.take_company("acqu_cd", "acqu_name"),
         card: fields.take_card(),
-        app_no: fields.take_text("app_no"),
+        app_no: fields.take_id("app_no"),
         app_time: fields.take_time("app_time"),
         installment_months: fields.take("quota").and_then(|months| months.parse().ok()),
         interest: interest(&mut fields),
         partial_cancel_allowed: fields.take_flag("partcanc_yn", "Y", "N"),
         corporate: fields.take_flag("card_bin_type_01", "1", "0"),
         check_card: fields.take_flag("card_bin_type_02", "1", "0"),
-        bank_code: fields.take_text("card_bin_bank_cd"),
+        bank_code: fields.take_id("card_bin_bank_cd"),
         message: fields.take_text("res_msg").unwrap_or_default(),
         message_en: fields.take_text("res_en_msg"),
+        damaged: fields.damaged(),
         extra: fields.into_extra(),
     }
 }

@@ -12,6 +12,15 @@ use crate::wire::{Body, Fields};
 
 pub(super) const PATH: &str = "/gw/mod/v1/cancel";
 
+/// What a cancel stands on besides its code and number: the API's names, and those of the older module.
+const AMOUNT_FIELDS: [&str; 5] = [
+    "amount",
+    "mod_mny",
+    "rem_mny",
+    "panc_mod_mny",
+    "panc_rem_mny",
+];
+
 /// Writes the request. Signed over `site_cd^tno^mod_type`.
 pub(super) fn write(
     site_code: &SiteCode,
@@ -54,6 +63,7 @@ pub(super) fn read(body: &[u8], cancel: &Cancel) -> Result<Cancellation, CancelE
     let unknown = |why| CancelError::Unknown(Lost::new(why, None));
     let mut fields = Fields::read(body).map_err(unknown)?;
     let code = fields.take_code().ok_or(unknown(LostWhy::NoCode))?;
+    fields.whole(&["tno"]).map_err(unknown)?;
     match fields.get("tno") {
         None | Some("") if code.is_ok() => return Err(unknown(LostWhy::NoTno)),
         None | Some("") => {}
@@ -66,6 +76,7 @@ pub(super) fn read(body: &[u8], cancel: &Cancel) -> Result<Cancellation, CancelE
             MoneyMoved::Yes | MoneyMoved::Maybe => unknown(LostWhy::AmbiguousCode(code)),
         });
     }
+    fields.whole(&AMOUNT_FIELDS).map_err(unknown)?;
     let amounts = Amounts::read(&fields, cancel.scope()).map_err(unknown)?;
     Ok(cancellation(cancel, &amounts, fields))
 }
@@ -80,7 +91,6 @@ struct Amounts {
 impl Amounts {
     fn read(fields: &Fields, scope: CancelScope) -> Result<Self, LostWhy> {
         let original = fields.amount("amount").map_err(|()| LostWhy::NoAmount)?;
-        // The API's names, and those of the older module.
         let cancelled = fields.amount("mod_mny").and_then(|amount| match amount {
             None => fields.amount("panc_mod_mny"),
             some => Ok(some),
@@ -135,14 +145,8 @@ impl Amounts {
 }
 
 fn cancellation(cancel: &Cancel, amounts: &Amounts, mut fields: Fields) -> Cancellation {
-    for known in [
-        "tno",
-        "amount",
-        "mod_mny",
-        "rem_mny",
-        "panc_mod_mny",
-        "panc_rem_mny",
-    ] {
+    fields.take("tno");
+    for known in AMOUNT_FIELDS {
         fields.take(known);
     }
     // Reduced like everywhere, should KCP send it.
@@ -155,8 +159,9 @@ fn cancellation(cancel: &Cancel, amounts: &Amounts, mut fields: Fields) -> Cance
         cancelled: amounts.cancelled,
         remaining: amounts.remaining,
         cancelled_at: fields.take_time("canc_time"),
-        sequence: fields.take_first_text(&["mod_pcan_seq_no", "mod_pacn_seq_no"]),
+        sequence: fields.take_first_id(&["mod_pcan_seq_no", "mod_pacn_seq_no"]),
         message: fields.take_text("res_msg").unwrap_or_default(),
+        damaged: fields.damaged(),
         extra: fields.into_extra(),
     }
 }
@@ -199,6 +204,29 @@ mod tests {
                 lost.why
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_unreadable_text_is_no_unreadable_answer() {
+        for text in ["\\ud83c", "\n", "a\u{0}"] {
+            let body =
+                format!(r#"{{"res_cd":"0000","res_msg":"{text}","tno":"{TNO}","amount":"1000"}}"#);
+            let done = read(body.as_bytes(), &full()).unwrap();
+            assert_eq!(
+                (done.damaged, done.remaining),
+                (vec!["res_msg".to_owned()], 0)
+            );
+            let no = body.replace("0000", "8012");
+            let Err(CancelError::Refused(no)) = read(no.as_bytes(), &full()) else {
+                panic!("{no}")
+            };
+            assert_eq!(no.damaged, ["res_msg"]);
+            for (field, value) in [("tno", TNO), ("amount", "1000")] {
+                let value = format!("\"{field}\":\"{value}");
+                let body = body.replace(&value, &format!("{value}{text}"));
+                assert_eq!(why(&body, &full()), LostWhy::Unreadable, "{field}");
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The inquiry on the wire: `/std/inquery`, which is KCP's spelling.
 
-use super::approve::names_order;
+use super::approve::{ORDER_FIELDS, names_order};
 use crate::code::MoneyMoved;
 use crate::credential::{CredentialError, Credentials};
 use crate::inquire::{Inquiry, InquirySubject};
@@ -14,6 +14,19 @@ pub(super) const PATH: &str = "/std/inquery";
 
 /// Card payments, among the ways of payment that can be asked about.
 const PAY_TYPE: &str = "PACA";
+
+/// What a transaction stands on besides its code and order. When it was approved, and by which card, tells
+/// whose it is.
+const STATE_FIELDS: [&str; 8] = [
+    "tno",
+    "amount",
+    "rem_mny",
+    "stat_ca_cd",
+    "shop_status",
+    "canc_card_yn",
+    "app_time",
+    "card_no",
+];
 
 /// Writes the request. Signed over `site_cd^tno^pay_type`.
 pub(super) fn write(
@@ -49,6 +62,8 @@ pub(super) fn read(body: &[u8], inquiry: &Inquiry) -> Result<Transaction, Inquir
             MoneyMoved::Yes | MoneyMoved::Maybe => unknown(LostWhy::AmbiguousCode(code)),
         });
     }
+    fields.whole(&ORDER_FIELDS).map_err(unknown)?;
+    fields.whole(&STATE_FIELDS).map_err(unknown)?;
     let tno = fields.get("tno").and_then(|tno| Tno::parse(tno).ok());
     let tno = tno.ok_or(unknown(LostWhy::NoTno))?;
     match inquiry.subject() {
@@ -96,7 +111,7 @@ fn transaction(tno: Tno, mut fields: Fields) -> Result<Transaction, LostWhy> {
         amount,
         remaining,
         state,
-        app_no: fields.take_text("app_no"),
+        app_no: fields.take_id("app_no"),
         app_time: fields.take_time("app_time"),
         cancelled_at: fields
             .take_time("canc_time")
@@ -104,6 +119,7 @@ fn transaction(tno: Tno, mut fields: Fields) -> Result<Transaction, LostWhy> {
         issuer: fields.take_company("card_cd", "card_name"),
         card: fields.take_card(),
         message: fields.take_text("res_msg").unwrap_or_default(),
+        damaged: fields.damaged(),
         extra: fields.into_extra(),
     })
 }
@@ -228,6 +244,27 @@ mod tests {
             why(&body(TNO, "A-1", "").replace("1000", "0"), &by_tno()),
             LostWhy::NoAmount
         );
+    }
+
+    #[test]
+    fn a_look_needs_what_tells_whose_it_is_and_no_texts() {
+        let texts = ",\"card_name\":\"신\n\",\"card_cd\":\"CCLG\",\"app_time\":\"20231019133645\"";
+        let seen = read(body(TNO, "A-1", texts).as_bytes(), &by_tno()).unwrap();
+        assert_eq!(seen.damaged, ["card_name"]);
+        assert_eq!(seen.issuer.unwrap().name, "신\u{fffd}");
+        assert!(seen.app_time.is_some());
+        for damaged in [
+            texts.replace("133645", "133645\n"),
+            texts
+                .replace("card_cd", "card_no")
+                .replace("CCLG", "4111\n"),
+            texts
+                .replace("card_cd", "rem_mny")
+                .replace("CCLG", "1000\n"),
+        ] {
+            let body = body(TNO, "A-1", &damaged);
+            assert_eq!(why(&body, &by_tno()), LostWhy::Unreadable, "{damaged}");
+        }
     }
 
     #[test]

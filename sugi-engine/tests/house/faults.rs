@@ -32,6 +32,11 @@ fn faults() -> Vec<FaultKind> {
         FaultKind::SlowDrip { interval_ms: 20 },
         FaultKind::DuplicateKeys,
         FaultKind::EucKr,
+        FaultKind::CutLetter { field: None },
+        FaultKind::RawLineEnd { field: None },
+        FaultKind::RawLineEnd {
+            field: Some("tno".into()),
+        },
         FaultKind::Bom,
         FaultKind::Redirect,
         FaultKind::EmptyBody,
@@ -45,12 +50,18 @@ fn faults() -> Vec<FaultKind> {
 /// Whether the books change first: for every fault they may; where the answer is one that nobody
 /// could believe, they may also not.
 fn before_and_after(kind: &FaultKind) -> &'static [bool] {
-    use FaultKind::{Bom, DuplicateAnswer, LateAnswer, NoTno, SlowDrip, WrongAmount, WrongTno};
+    use FaultKind::{
+        Bom, CutLetter, DuplicateAnswer, EucKr, LateAnswer, NoTno, RawLineEnd, SlowDrip,
+        WrongAmount, WrongTno,
+    };
     match kind {
         Bom
+        | CutLetter { .. }
         | DuplicateAnswer
+        | EucKr
         | LateAnswer { .. }
         | NoTno
+        | RawLineEnd { .. }
         | SlowDrip { .. }
         | WrongAmount { .. }
         | WrongTno => &[true],

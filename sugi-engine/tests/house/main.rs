@@ -9,6 +9,7 @@
     reason = "a test"
 )]
 
+mod answers;
 mod cancel;
 mod counts;
 mod doubt;

@@ -20,6 +20,10 @@ const WORDS: &[(&str, &str)] = &[
         "the answer repeats a field",
         "응답에 같은 항목이 두 번 있음",
     ),
+    (
+        "a field that decides cannot be read",
+        "결과를 정하는 응답 항목을 읽을 수 없음",
+    ),
     ("the answer has no result code", "응답에 결과코드가 없음"),
     (
         "answered {}, after which the outcome is open",
@@ -101,6 +105,7 @@ mod tests {
             LostWhy::HttpStatus(502),
             LostWhy::NotJson,
             LostWhy::RepeatedField,
+            LostWhy::Unreadable,
             LostWhy::NoCode,
             LostWhy::AmbiguousCode("9502".parse().unwrap()),
             LostWhy::NoTno,
@@ -124,6 +129,7 @@ mod tests {
                 | LostWhy::HttpStatus(_)
                 | LostWhy::NotJson
                 | LostWhy::RepeatedField
+                | LostWhy::Unreadable
                 | LostWhy::NoCode
                 | LostWhy::AmbiguousCode(_)
                 | LostWhy::NoTno
@@ -143,7 +149,7 @@ mod tests {
         }
         let of = |reason: LostWhy| why(Lang::Ko, &reason.to_string());
         assert_eq!(of(LostWhy::HttpStatus(502)), "HTTP 상태 502");
-        assert_eq!(of(all[12]), "요청 금액 1004, 응답 금액 1000");
+        assert_eq!(of(all[13]), "요청 금액 1004, 응답 금액 1000");
         assert_eq!(why(Lang::Ko, "something else"), "something else");
     }
 }

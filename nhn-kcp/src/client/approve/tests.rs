@@ -244,10 +244,24 @@ fn anything_less_than_success_is_unknown() {
         ),
         (
             r#""quota":"00""#,
-            r#""res_cd":"0000""#,
+            r#""res_cd":"CC61""#,
             (LostWhy::RepeatedField, tno.clone()),
         ),
-        ("정상", "\n", (LostWhy::NotJson, tno.clone())),
+        (
+            r#""amount":"1000""#,
+            "\"amount\":\"1000\n\"",
+            (LostWhy::Unreadable, tno.clone()),
+        ),
+        (
+            r#""order_no":"TEST1234567890""#,
+            "\"order_no\":\"TEST1234567890\r\"",
+            (LostWhy::Unreadable, None),
+        ),
+        (
+            r#""res_msg":"정상처리","#,
+            r#""res_msg":"정"상","#,
+            (LostWhy::NotJson, tno.clone()),
+        ),
     ] {
         let body = ANSWER.replace(from, to);
         assert_ne!(body, ANSWER, "{from}");
@@ -255,6 +269,52 @@ fn anything_less_than_success_is_unknown() {
     }
     assert!(answered(&ANSWER.replace(r#""card_mny":"1000","#, "")).is_ok());
     assert!(answered(&ANSWER.replace("\"1000\"", "1000")).is_ok());
+}
+
+/// `body` with the letters of one text replaced by bytes that are none.
+fn damaged(body: &str, text: &str, bytes: &[u8]) -> Vec<u8> {
+    let at = body.find(text).unwrap();
+    [
+        &body.as_bytes()[..at],
+        bytes,
+        &body.as_bytes()[at + text.len()..],
+    ]
+    .concat()
+}
+
+/// The damages that occur: cut inside a letter, EUC-KR, a raw line end.
+const DAMAGES: [&[u8]; 3] = [
+    b"\xec\xa0\x95\xec\x83",
+    b"\xc1\xa4\xbb\xf3\xc3\xb3\xb8\xae",
+    b"\xec\xa0\x95\xec\x83\x81\r\n",
+];
+
+#[test]
+fn an_unreadable_text_changes_nothing_but_itself() {
+    let asked = Asked::of(&order());
+    let whole = answered(ANSWER).unwrap();
+    assert!(whole.damaged.is_empty());
+    for bytes in DAMAGES {
+        let read = super::read(&damaged(ANSWER, "정상처리", bytes), &asked).unwrap();
+        assert_eq!(read.damaged, ["res_msg"]);
+        assert!(read.message.ends_with('\u{fffd}'), "{}", read.message);
+        let mended = Approval {
+            message: whole.message.clone(),
+            damaged: Vec::new(),
+            ..read
+        };
+        assert_eq!(mended, whole);
+
+        let no = ANSWER.replace("\"0000\"", "\"CC61\"");
+        let read = super::read(&damaged(&no, "정상처리", bytes), &asked);
+        let Err(ApproveError::Declined(no)) = read else {
+            panic!("{read:?}")
+        };
+        assert_eq!(
+            (no.code.as_str(), no.damaged),
+            ("CC61", vec!["res_msg".to_owned()])
+        );
+    }
 }
 
 #[test]
