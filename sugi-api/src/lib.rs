@@ -82,6 +82,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: metrics::Metrics,
     pub(crate) strangers: strangers::Strangers,
     pub(crate) request_ids: request::Ids,
+    pub(crate) readiness: health::Last,
     /// Room for requests.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -106,6 +107,7 @@ impl Api {
             metrics,
             strangers: strangers::Strangers::default(),
             request_ids,
+            readiness: health::Last::default(),
             room,
         }))
     }

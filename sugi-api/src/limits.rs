@@ -19,13 +19,15 @@ pub struct Limits {
     pub headers: usize,
     /// How many bytes a connection holds of headers; a request with more is told 431.
     pub header_bytes: usize,
+    /// How many bytes the disk of an embedded ledger must have free for the service to be ready.
+    pub disk_free_bytes: u64,
     /// How long a stop waits for open requests.
     pub stop: Duration,
 }
 
 impl Default for Limits {
     /// 8,192 connections, 4,096 requests, 2,048 per key, ten seconds for headers and for bodies,
-    /// 64 headers in 16 KiB, and 45 seconds for a stop: longer than a call to KCP can last.
+    /// 64 headers in 16 KiB, 256 MB of free disk, and 45 seconds for a stop: longer than a call to KCP can last.
     fn default() -> Self {
         Self {
             connections: 8_192,
@@ -35,6 +37,7 @@ impl Default for Limits {
             body_read: Duration::from_secs(10),
             headers: 64,
             header_bytes: 16 * 1024,
+            disk_free_bytes: 256_000_000,
             stop: Duration::from_secs(45),
         }
     }

@@ -23,7 +23,7 @@ use http::{
 };
 use jiff::Timestamp;
 use sugi_core::{ShopId, Status};
-use sugi_store::{Tally, Unsettled};
+use sugi_store::{Store, Unsettled, WriterState};
 
 use crate::{
     Api,
@@ -115,13 +115,28 @@ pub(crate) async fn metrics(
         webhooks::write(&mut text, &api, caller, api.0.clock.now()).await?;
     }
     api.0.metrics.write(&mut text);
-    write_ledger(&mut text, api.0.engine.store().tally());
+    write_ledger(&mut text, api.0.engine.store());
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
     Ok((kind, text.into_string()).into_response())
 }
 
 /// What the ledger's writer has done.
-fn write_ledger(text: &mut Text, tally: Tally) {
+fn write_ledger(text: &mut Text, store: &Store) {
+    let tally = store.tally();
+    text.one(
+        Kind::Gauge,
+        "sugi_ledger_writer_working",
+        "1 while the ledger's last write succeeded, 0 when it failed or the writer has ended.",
+        u8::from(store.writer() == WriterState::Working),
+    );
+    if let Ok(Some(free)) = store.free_bytes() {
+        text.one(
+            Kind::Gauge,
+            "sugi_ledger_disk_free_bytes",
+            "Free bytes on the disk of an embedded ledger.",
+            free,
+        );
+    }
     text.one(
         Kind::Counter,
         "sugi_ledger_commits_total",

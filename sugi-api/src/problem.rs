@@ -16,6 +16,8 @@ use sugi_engine::LimitBy;
 use sugi_store::StoreError;
 use utoipa::ToSchema;
 
+use crate::health::Readiness;
+
 macro_rules! codes {
     ($($name:ident $text:literal $status:ident $title:literal $next:literal)*) => {
         /// What can go wrong. The words never change; programs may rely on them.
@@ -147,6 +149,8 @@ codes! {
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
     Stopping "stopping" SERVICE_UNAVAILABLE "This service is ending"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
+    NotReady "not_ready" SERVICE_UNAVAILABLE "The service cannot take payments now"
+        "Send requests to another node, or ask again after Retry-After; readiness says what is wrong."
     LedgerBusy "ledger_busy" SERVICE_UNAVAILABLE "The ledger has too much to write"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
     LedgerUnavailable "ledger_unavailable" SERVICE_UNAVAILABLE "The ledger cannot be used now"
@@ -197,6 +201,9 @@ pub(crate) struct Body {
     /// How much of it is left to cancel, in the currency's smallest unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining_amount: Option<u64>,
+    /// What the service's readiness rests on, where that was the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readiness: Option<Readiness>,
 }
 
 /// By what a velocity limit counts: the caller's address, the API key or operator, the card's first
@@ -251,11 +258,17 @@ impl Problem {
             next: code.next(),
             payment: None,
             remaining_amount: None,
+            readiness: None,
         };
         Self(Box::new(Parts {
             body,
             headers: Vec::new(),
         }))
+    }
+
+    pub(crate) fn readiness(mut self, readiness: Readiness) -> Self {
+        self.0.body.readiness = Some(readiness);
+        self
     }
 
     /// A value that breaks a rule, by the API's name of its field.

@@ -44,6 +44,7 @@ mod texts;
 mod unsettled;
 mod value;
 mod verify;
+mod writer;
 
 pub use aside::Salt;
 pub use audit::{Anchor, DEEDS_AT_ONCE, DEEDS_PAGE, Deed, DeedFilter, Row as AuditRow};
@@ -59,3 +60,4 @@ pub use report::{GROUPS_MOST, Group};
 pub use store::{Key, Opening, Store};
 pub use tally::Tally;
 pub use unsettled::Unsettled;
+pub use writer::WriterState;

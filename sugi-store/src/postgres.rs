@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use self::{
     link::{Link, Role},
@@ -24,6 +24,7 @@ use crate::{
     migrations,
     tally::{Counter, Tally},
     value::{Cells, Value},
+    writer::{self as state, Report, WriterState},
 };
 
 /// Readers at a time.
@@ -34,6 +35,7 @@ pub(crate) struct Postgres {
     target: Arc<Target>,
     queue: mpsc::Sender<Job>,
     counter: Arc<Counter>,
+    writer: watch::Receiver<WriterState>,
     idle: Mutex<Vec<Link>>,
     permits: Semaphore,
 }
@@ -44,13 +46,18 @@ impl Postgres {
         migrations::run_postgres(&mut link::connect(&target).await?.0).await?;
         let writer = Link::open(&target, Role::Writer).await?;
         let (ledger, jobs) = Self::reading(target).await?;
+        let (report, state) = Report::new();
         tokio::spawn(writer::run(
             Arc::clone(&ledger.target),
             writer,
             jobs,
             Arc::clone(&ledger.counter),
+            report,
         ));
-        Ok(ledger)
+        Ok(Self {
+            writer: state,
+            ..ledger
+        })
     }
 
     pub(crate) async fn connect_to_read(url: &str) -> Result<Self, StoreError> {
@@ -65,6 +72,7 @@ impl Postgres {
             target,
             queue,
             counter: Arc::default(),
+            writer: state::none(),
             idle: Mutex::new(vec![reader]),
             permits: Semaphore::new(READERS),
         };
@@ -73,6 +81,10 @@ impl Postgres {
 
     pub(crate) fn tally(&self) -> Tally {
         self.counter.read()
+    }
+
+    pub(crate) fn writer(&self) -> &watch::Receiver<WriterState> {
+        &self.writer
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::ValueRef};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use self::writer::{Statement, Work, Writer};
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     migrations, sql,
     tally::{Counter, Tally},
     value::{Cells, Value},
+    writer::{self as state, Report, WriterState},
 };
 
 /// Readers at a time.
@@ -38,6 +39,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 pub(crate) struct Sqlite {
     writer: Option<Writer>,
     counter: Arc<Counter>,
+    state: watch::Receiver<WriterState>,
     readers: Arc<Readers>,
 }
 
@@ -58,10 +60,12 @@ impl Sqlite {
         // What is taken away (a buyer who was kept for long enough) leaves no bytes behind.
         db.execute_batch("pragma secure_delete = on")?;
         let counter = Arc::<Counter>::default();
-        let writer = Some(Writer::start(db, lock, Arc::clone(&counter))?);
+        let (report, state) = Report::new();
+        let writer = Some(Writer::start(db, lock, Arc::clone(&counter), report)?);
         Ok(Self {
             writer,
             counter,
+            state,
             readers: Arc::new(Readers::new(dir)),
         })
     }
@@ -72,6 +76,7 @@ impl Sqlite {
         Ok(Self {
             writer: None,
             counter: Arc::default(),
+            state: state::none(),
             readers: Arc::new(readers),
         })
     }
@@ -82,6 +87,19 @@ impl Sqlite {
 
     pub(crate) fn tally(&self) -> Tally {
         self.counter.read()
+    }
+
+    /// How many bytes the disk of the ledger has left for it.
+    pub(crate) fn free_bytes(&self) -> Result<u64, StoreError> {
+        let dir = &self.readers.dir;
+        let disk = rustix::fs::statvfs(dir).map_err(|why| StoreError::Failed {
+            why: format!("{}: {why}", dir.display()),
+        })?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    pub(crate) fn state(&self) -> &watch::Receiver<WriterState> {
+        &self.state
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
@@ -111,6 +129,12 @@ impl Sqlite {
         let work = Work::Run { statements, reply };
         job::send(self.writer()?.queue()?, work)?;
         answer.await.unwrap_or_else(|_| Err(job::gone()))
+    }
+
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        job::send(self.writer()?.queue()?, Work::Probe { reply })?;
+        answer.await.unwrap_or_else(|_| Err(job::gone())).map(drop)
     }
 
     fn writer(&self) -> Result<&Writer, StoreError> {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path};
 use jiff::Timestamp;
 use nhn_kcp::OrderNo;
 use sugi_core::{Payment, PaymentId, ShopId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     book::{Book, Draft, Entry},
@@ -19,6 +19,7 @@ use crate::{
     tally::Tally,
     value::{Cells, Value},
     verify,
+    writer::WriterState,
 };
 
 /// The ledger.
@@ -169,6 +170,55 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.tally(),
             Engine::Postgres(postgres) => postgres.tally(),
+        }
+    }
+
+    /// How the writer is, as it knows from its last write.
+    #[must_use]
+    pub fn writer(&self) -> WriterState {
+        self.state().borrow().clone()
+    }
+
+    /// Waits until the writer has ended, and says why. It cannot be started again: the process has to be.
+    pub async fn writer_ended(&self) -> String {
+        let mut state = self.state().clone();
+        let ended = state.wait_for(|state| matches!(state, WriterState::Ended { .. }));
+        match ended.await.as_deref() {
+            Ok(WriterState::Ended { why }) => why.clone(),
+            // A ledger that is open for reading has no writer that could end.
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn state(&self) -> &watch::Receiver<WriterState> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.state(),
+            Engine::Postgres(postgres) => postgres.writer(),
+        }
+    }
+
+    /// Commits a change that changes nothing: whether the ledger can be written now.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.probe().await,
+            Engine::Postgres(postgres) => {
+                let touched = postgres.run(sql::TOUCH.into(), Vec::new()).await;
+                touched.map(drop)
+            }
+        }
+    }
+
+    /// How many bytes are free on the disk of an embedded ledger; `None` for a database, whose disk is its own.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.free_bytes().map(Some),
+            Engine::Postgres(_) => Ok(None),
         }
     }
 

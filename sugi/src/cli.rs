@@ -19,7 +19,7 @@ mod tax;
 mod user;
 mod verify;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -108,6 +108,9 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// How long the end of the process waits for threads that are blocked.
+const LAST_THREADS: Duration = Duration::from_secs(2);
+
 /// Parses the arguments, runs the command, and says in one line what went wrong if it did.
 pub(crate) fn main() -> ExitCode {
     crate::harden::quote_nothing_in_panics();
@@ -152,6 +155,8 @@ pub(crate) fn main() -> ExitCode {
             Command::Bench(args) => bench::run(args).await,
         }
     });
+    // A question to the disk or a password's hash may still be at work; it must not hold up the end.
+    runtime.shutdown_timeout(LAST_THREADS);
     match outcome {
         Ok(()) if crate::print::is_whole() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,

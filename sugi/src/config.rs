@@ -23,7 +23,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use sugi_access::{PasskeySite, Rules};
-use sugi_api::{ApiKey, Door, Tls};
+use sugi_api::{ApiKey, Door, Limits, Tls};
 use sugi_core::{Actor, ShopId};
 use sugi_engine::Shop;
 use sugi_mail::Mailer;
@@ -60,6 +60,9 @@ pub(crate) struct Config {
     /// The folder of an embedded ledger; relative to the file. `ledger` if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<PathBuf>,
+    /// How many megabytes the disk of an embedded ledger must have free for the service to be ready.
+    #[serde(default = "default_disk_free_min_mb")]
+    pub(crate) disk_free_min_mb: u32,
     /// The address of a PostgreSQL that keeps the ledger, for several nodes: `postgres://…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<String>,
@@ -115,7 +118,19 @@ fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8080))
 }
 
+fn default_disk_free_min_mb() -> u32 {
+    256
+}
+
 impl Config {
+    /// What the service takes at most.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            disk_free_bytes: u64::from(self.disk_free_min_mb) * 1_000_000,
+            ..Limits::default()
+        }
+    }
+
     /// What mails, and to whom the day's anchor goes.
     pub(crate) fn mail(&self) -> Result<Option<(Mailer, Vec<String>)>, Failure> {
         let Some(mail) = &self.mail else {
@@ -147,6 +162,7 @@ impl Config {
             tls: None,
             behind_proxy: false,
             data: None,
+            disk_free_min_mb: default_disk_free_min_mb(),
             database: None,
             traces: None,
             retention: None,

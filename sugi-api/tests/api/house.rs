@@ -40,7 +40,7 @@ pub(crate) struct House {
     pub(crate) address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<usize>>,
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 pub(crate) struct Plan {

@@ -15,6 +15,7 @@ mod cancel;
 mod create;
 mod document;
 mod events;
+mod health;
 mod house;
 mod http;
 mod list;

@@ -10,13 +10,6 @@ use crate::{
 };
 
 #[tokio::test]
-async fn it_says_how_it_is() {
-    let house = House::new().await;
-    assert_eq!(house.get("/healthz").await.json["status"], "ok");
-    assert_eq!(house.get("/readyz").await.json["status"], "ready");
-}
-
-#[tokio::test]
 async fn metrics_begin_with_the_oldest_doubt() {
     let house = House::without_lookup().await;
     house.fault(FaultKind::LoseAnswer);

@@ -14,8 +14,9 @@ use super::{
 use crate::{
     error::StoreError,
     job::{BATCH, Job, Verdict},
-    sql::many,
+    sql::{self, many},
     tally::Counter,
+    writer::Report,
 };
 
 /// How long writes wait for a connection to come back before they are refused.
@@ -33,6 +34,7 @@ pub(super) async fn run(
     link: Link,
     mut jobs: mpsc::Receiver<Job>,
     counter: Arc<Counter>,
+    report: Report,
 ) {
     let mut link = Some(link);
     let mut waiting = Vec::new();
@@ -47,14 +49,25 @@ pub(super) async fn run(
         }
         let open = match link.take().filter(|link| !link.is_closed()) {
             Some(link) => Some(link),
-            None => refusing(connect(&target), &mut jobs, &mut waiting).await,
+            None => refusing(connect(&target, &report), &mut jobs, &mut waiting).await,
         };
         let Some(open) = open else { return };
         let (batch, later) = batch::apart(std::mem::take(&mut waiting));
         waiting = later;
-        let written = write(&target, open, batch, &mut jobs, &mut waiting, &counter);
+        let seen = Seen {
+            counter: &counter,
+            report: &report,
+        };
+        let written = write(&target, open, batch, &mut jobs, &mut waiting, seen);
         link = Box::pin(written).await;
     }
+}
+
+/// Where others see what the writer does.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    counter: &'a Counter,
+    report: &'a Report,
 }
 
 /// Waits for the database to come back. After a short grace, whoever wants to write meanwhile is
@@ -84,12 +97,18 @@ async fn refusing<T>(
 }
 
 /// Connects, however long it takes.
-async fn connect(target: &Target) -> Link {
+async fn connect(target: &Target, report: &Report) -> Link {
     let mut pauses = pauses();
     loop {
         match Link::open(target, Role::Writer).await {
-            Ok(link) => return link,
-            Err(why) => tracing::error!(%why, "the ledger's database is away"),
+            Ok(link) => {
+                report.working();
+                return link;
+            }
+            Err(why) => {
+                report.failing(&why);
+                tracing::error!(%why, "the ledger's database is away");
+            }
         }
         pause(&mut pauses).await;
     }
@@ -113,13 +132,14 @@ async fn write(
     batch: Vec<Job>,
     jobs: &mut mpsc::Receiver<Job>,
     waiting: &mut Vec<Job>,
-    counter: &Counter,
+    Seen { counter, report }: Seen<'_>,
 ) -> Option<Link> {
     let mut groups = vec![(batch, 1)];
     while let Some((group, tries)) = groups.pop() {
         match batch::write(&link, &group).await {
             Ok(verdicts) => {
                 counter.committed(group.len());
+                report.working();
                 for (job, verdict) in group.into_iter().zip(verdicts) {
                     job.answer(Ok(verdict));
                 }
@@ -131,11 +151,17 @@ async fn write(
                     Remedy::OneByOne => {
                         groups.extend(group.into_iter().rev().map(|job| (vec![job], 1)));
                     }
-                    Remedy::None => fail(group, &StoreError::from(why)),
+                    Remedy::None => {
+                        if is_the_servers(&why) {
+                            report.failing(&words(&why));
+                        }
+                        fail(group, &StoreError::from(why));
+                    }
                 }
             }
             Err(Trouble::Lost(why)) => {
                 let why = format!("the connection broke before the commit: {why}");
+                report.failing(&why);
                 let why = StoreError::Failed { why };
                 fail(group, &why);
                 groups.drain(..).for_each(|(group, _)| fail(group, &why));
@@ -147,6 +173,7 @@ async fn write(
                 verdicts,
             }) => {
                 drop(link);
+                report.failing(&why);
                 tracing::warn!(%why, writes = group.len(), "the outcome of a commit is not known; looking");
                 let search = tokio::time::timeout(SEARCH, search(target, &transaction, &group));
                 let found = refusing(search, jobs, waiting).await.and_then(Result::ok);
@@ -158,6 +185,7 @@ async fn write(
                     groups.drain(..).for_each(|(group, _)| fail(group, &why));
                     return None;
                 };
+                report.working();
                 link = back;
             }
         }
@@ -190,6 +218,14 @@ fn remedy(why: &Error, size: usize, tries: u32) -> Remedy {
         Some("22" | "23" | "54") if size > 1 => Remedy::OneByOne,
         _ => Remedy::None,
     }
+}
+
+/// Whether every write would be refused now, and not only this one: no memory or disk (class 53), a server that
+/// goes down (57) or has trouble with its files (58), or one that became read-only.
+fn is_the_servers(why: &Error) -> bool {
+    let code = why.code().map_or("", SqlState::code);
+    code == SqlState::READ_ONLY_SQL_TRANSACTION.code()
+        || matches!(code.get(..2), Some("53" | "57" | "58"))
 }
 
 /// Answers a batch after a search: by the hashes that are there, if they could be read.
@@ -241,7 +277,7 @@ async fn look(
     }
     // A row that can be seen is not yet safe: a restart, or somebody who cancels the wait for a
     // standby, makes it visible before the standby has it. A commit after it vouches for it.
-    link.command(many::TOUCH).await?;
+    link.command(sql::TOUCH).await?;
     if link.warned() {
         return Err(open("the standby does not answer"));
     }

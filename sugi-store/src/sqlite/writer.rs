@@ -18,6 +18,7 @@ use crate::{
     store::Opening,
     tally::Counter,
     value::{Cells, Value},
+    writer::Report,
 };
 
 #[derive(Debug)]
@@ -38,6 +39,10 @@ pub(super) enum Work {
         statements: Vec<Statement>,
         reply: oneshot::Sender<Result<Vec<Cells>, StoreError>>,
     },
+    /// A change that means nothing, to see whether the disk takes it.
+    Probe {
+        reply: oneshot::Sender<Result<Vec<Cells>, StoreError>>,
+    },
 }
 
 impl Writer {
@@ -45,11 +50,12 @@ impl Writer {
         db: Connection,
         lock: Lock,
         counter: Arc<Counter>,
+        report: Report,
     ) -> Result<Self, StoreError> {
         let (queue, work) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || write_all(&db, work, &counter))
+            .spawn(move || write_all(&db, work, &counter, &report))
             .map_err(|why| StoreError::Failed {
                 why: why.to_string(),
             })?;
@@ -76,7 +82,7 @@ impl Drop for Writer {
 }
 
 /// The writer's life: take what queued up, write it, commit it once, answer.
-fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>, counter: &Counter) {
+fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>, counter: &Counter, report: &Report) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = work.blocking_recv() {
         batch.push(first);
@@ -84,7 +90,8 @@ fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>, counter: &Counter)
             let Ok(next) = work.try_recv() else { break };
             batch.push(next);
         }
-        if let Err(why) = write_batch(db, &mut batch, counter) {
+        if let Err(why) = write_batch(db, &mut batch, counter, report) {
+            report.ended(&why);
             tracing::error!(%why, "the ledger cannot be relied on any more; it takes no more writes");
             return;
         }
@@ -97,6 +104,7 @@ fn write_batch(
     db: &Connection,
     batch: &mut Vec<Work>,
     counter: &Counter,
+    report: &Report,
 ) -> Result<(), rusqlite::Error> {
     let written = db.execute_batch("begin immediate").and_then(|()| {
         let found = batch
@@ -109,6 +117,7 @@ fn write_batch(
     let why = match written {
         Ok(found) => {
             counter.committed(batch.len());
+            report.working();
             for (work, found) in batch.drain(..).zip(found) {
                 work.answer(Ok(found));
             }
@@ -119,17 +128,17 @@ fn write_batch(
     // The database may have rolled back by itself; if it did not, do it now.
     let undone = db.is_autocommit() || db.execute_batch("rollback").is_ok();
     let code = why.sqlite_error_code();
-    let broken = matches!(
-        code,
-        Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt)
-    );
+    let broken = code.is_some_and(is_of_the_file);
     let why_not = why.to_string();
     if undone && !broken {
         // One of them may have spoilt it for the others: each gets a commit of its own.
         if batch.len() > 1 {
             return batch
                 .drain(..)
-                .try_for_each(|work| write_batch(db, &mut vec![work], counter));
+                .try_for_each(|work| write_batch(db, &mut vec![work], counter, report));
+        }
+        if code.is_some_and(is_of_the_machine) {
+            report.failing(&why_not);
         }
         for work in batch.drain(..) {
             work.answer(Err(StoreError::Failed {
@@ -144,6 +153,34 @@ fn write_batch(
         }));
     }
     Err(why)
+}
+
+/// Trouble after which nobody knows what the file holds, or which no later write gets around: only a new process
+/// finds out. (A file that was moved away or sits on a disk that became read-only says `ReadOnly`.)
+fn is_of_the_file(code: ErrorCode) -> bool {
+    use ErrorCode::{DatabaseCorrupt, NotADatabase, ReadOnly, SystemIoFailure};
+    matches!(
+        code,
+        SystemIoFailure | DatabaseCorrupt | ReadOnly | NotADatabase
+    )
+}
+
+/// Trouble that any other write would have as well, and that may pass: a full disk above all.
+fn is_of_the_machine(code: ErrorCode) -> bool {
+    use ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, OutOfMemory,
+        PermissionDenied,
+    };
+    matches!(
+        code,
+        DiskFull
+            | CannotOpen
+            | OutOfMemory
+            | PermissionDenied
+            | DatabaseBusy
+            | DatabaseLocked
+            | FileLockingProtocolFailed
+    )
 }
 
 /// What one thing came to inside the batch's transaction.
@@ -166,7 +203,18 @@ fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
             }
             Ok(Found::Rows(found))
         }
+        Work::Probe { .. } => probe(db).map(|()| Found::Rows(Vec::new())),
     }
+}
+
+/// Counts on in the file's header, which nothing reads. (A row that is set to what it holds already is not written.)
+fn probe(db: &Connection) -> Result<(), rusqlite::Error> {
+    let n: i32 = db.query_row("pragma user_version", [], |row| row.get(0))?;
+    db.pragma_update(
+        None,
+        "user_version",
+        n.wrapping_add(1) & i32::from(i16::MAX),
+    )
 }
 
 impl Work {
@@ -174,11 +222,16 @@ impl Work {
     fn answer(self, found: Result<Found, StoreError>) {
         match (self, found) {
             (Self::Job(job), Ok(Found::Verdict(verdict))) => job.answer(Ok(verdict)),
-            (Self::Run { reply, .. }, Ok(Found::Rows(rows))) => drop(reply.send(Ok(rows))),
+            (Self::Run { reply, .. } | Self::Probe { reply }, Ok(Found::Rows(rows))) => {
+                drop(reply.send(Ok(rows)));
+            }
             (Self::Job(job), Err(why)) => job.answer(Err(why)),
-            (Self::Run { reply, .. }, Err(why)) => drop(reply.send(Err(why))),
+            (Self::Run { reply, .. } | Self::Probe { reply }, Err(why)) => {
+                drop(reply.send(Err(why)));
+            }
             // Each thing finds what it asks for.
-            (Self::Job(_), Ok(Found::Rows(_))) | (Self::Run { .. }, Ok(Found::Verdict(_))) => {}
+            (Self::Job(_), Ok(Found::Rows(_)))
+            | (Self::Run { .. } | Self::Probe { .. }, Ok(Found::Verdict(_))) => {}
         }
     }
 }

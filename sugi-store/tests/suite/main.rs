@@ -29,6 +29,7 @@ mod postgres;
 mod retention;
 mod tamper;
 mod write;
+mod writer;
 
 use jiff::Timestamp;
 use nhn_kcp::{Amount, Buyer, MaskedCard, Money, Order, OrderNo};

@@ -12,7 +12,7 @@ use std::{
 use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
 use serde_json::json;
 use sugi_access::{Access, NewOperator, Role};
-use sugi_api::{Api, ApiKey};
+use sugi_api::{Api, ApiKey, Limits};
 use sugi_core::Actor;
 use sugi_engine::{
     Engine,
@@ -105,6 +105,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         webhooks: demo.webhooks.clone(),
         door: listener.into(),
         keys: vec![key],
+        limits: Limits::default(),
         traces: None,
         buyer_days: None,
         mailer: None,

@@ -7,6 +7,7 @@ use sugi_api::{Api, ApiKey, Door, Limits};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_mail::Mailer;
 use sugi_pages::Pages;
+use sugi_store::WriterState;
 use sugi_webhooks::Webhooks;
 use tokio::{
     runtime::Handle,
@@ -35,6 +36,11 @@ pub(crate) struct Args {
 
 /// How long a stop waits for calls to KCP that are on the line: longer than one can last.
 const LAST_CALLS: Duration = Duration::from_mins(1);
+/// How long a process goes on whose ledger cannot be written any more: long enough for open requests to be answered
+/// and for the number in an answer from KCP to reach the log, short enough for a supervisor to start it again soon.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// The exit code of a process that has to be started again.
+const START_AGAIN: u8 = 75;
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
@@ -72,6 +78,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         webhooks,
         door,
         keys,
+        limits: config.limits(),
         traces: traces.as_ref(),
         buyer_days: config.buyer_days(),
         mailer: mail.as_ref().map(|(mailer, _)| mailer.clone()),
@@ -90,6 +97,7 @@ pub(crate) struct Service<'a> {
     pub(crate) webhooks: Webhooks,
     pub(crate) door: Door,
     pub(crate) keys: Vec<ApiKey>,
+    pub(crate) limits: Limits,
     pub(crate) traces: Option<&'a Traces>,
     /// How many days buyers are kept; for ever, if not said.
     pub(crate) buyer_days: Option<u32>,
@@ -100,7 +108,8 @@ pub(crate) struct Service<'a> {
 }
 
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
-/// that are on the line; what is left stands in the ledger.
+/// that are on the line; what is left stands in the ledger. When the ledger's writer has ended nothing more can be
+/// done here, so the process ends at once and fails: a supervisor starts it again, and the start settles what is open.
 pub(crate) async fn serve(
     service: Service<'_>,
     reload: impl AsyncFn(&Engine, &Api),
@@ -109,6 +118,7 @@ pub(crate) async fn serve(
         webhooks,
         door,
         keys,
+        limits,
         traces,
         buyer_days,
         mailer,
@@ -122,7 +132,6 @@ pub(crate) async fn serve(
             print::talk(&format!("{open} unfinished payment(s) taken up"));
         }
     }
-    let limits = Limits::default();
     let api = Api::new(webhooks.clone(), keys, limits);
     let router = sugi_api::router(&api, Pages::with_mail(&api, mailer).router());
     let router = match traces {
@@ -134,37 +143,64 @@ pub(crate) async fn serve(
         let mut stopping = stopping.clone();
         async move { drop(stopping.wait_for(|stop| *stop).await) }
     };
-    tokio::join!(
-        sugi_api::serve(door, router, limits, told()),
-        engine.run(told()),
-        Box::pin(async {
-            let forget = async {
-                if let Some(days) = buyer_days {
-                    retention::run(&access, days, told()).await;
+    let whole = async {
+        tokio::join!(
+            sugi_api::serve(door, router, limits, told()),
+            engine.run(told()),
+            Box::pin(async {
+                let forget = async {
+                    if let Some(days) = buyer_days {
+                        retention::run(&access, days, told()).await;
+                    }
+                };
+                let mail = async {
+                    if let Some(anchor) = &anchor {
+                        anchor.run(&access, told()).await;
+                    }
+                };
+                let tell = webhooks.run(sugi_api::event_json, told());
+                tokio::join!(forget, mail, tell);
+            }),
+            async {
+                tokio::select! {
+                    () = until_stopped() => {}
+                    () = reload(&engine, &api) => {}
                 }
-            };
-            let mail = async {
-                if let Some(anchor) = &anchor {
-                    anchor.run(&access, told()).await;
-                }
-            };
-            let tell = webhooks.run(sugi_api::event_json, told());
-            tokio::join!(forget, mail, tell);
-        }),
-        async {
-            tokio::select! {
-                () = until_stopped() => {}
-                () = reload(&engine, &api) => {}
+                stop.send_replace(true);
             }
-            stop.send_replace(true);
-        }
-    );
-    let left = engine.stop(LAST_CALLS).await;
-    access.flush().await;
+        );
+        let left = engine.stop(LAST_CALLS).await;
+        access.flush().await;
+        left
+    };
+    let ended = async {
+        let why = engine.store().writer_ended().await;
+        print::talk("the ledger cannot be written any more; this process ends");
+        stop.send_replace(true);
+        tokio::time::sleep(LAST_WORDS).await;
+        why
+    };
+    let (left, ended) = tokio::select! {
+        // It may have been told to stop while it was ending.
+        left = whole => (left, ended_already(&engine)),
+        why = ended => (0, Some(why)),
+    };
+    if let Some(why) = ended {
+        let what = format!("the ledger's writer has ended: {why}");
+        let hint = "start it again; what was under way is settled then";
+        return Err(Failure::new(what).hint(hint).code(START_AGAIN));
+    }
     match left {
         0 => Ok(()),
         left => Err(Failure::new(format!("{left} call(s) to KCP had not ended"))
             .hint("the next start settles them")),
+    }
+}
+
+fn ended_already(engine: &Engine) -> Option<String> {
+    match engine.store().writer() {
+        WriterState::Ended { why } => Some(why),
+        _ => None,
     }
 }
 

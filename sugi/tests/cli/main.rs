@@ -10,6 +10,7 @@ mod bad_input;
 mod bench;
 mod commands;
 mod demo;
+mod faults;
 mod kill;
 mod mail;
 mod operators;

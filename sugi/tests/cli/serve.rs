@@ -3,7 +3,8 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
 };
 
 use serde_json::Value;
@@ -13,7 +14,9 @@ use crate::{CARD, Desk, failure, run, sugi, until};
 /// A service that is stopped when the test is over.
 pub(crate) struct Service {
     pub(crate) process: Child,
-    address: String,
+    pub(crate) address: String,
+    log: Arc<Mutex<String>>,
+    hearing: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Service {
@@ -25,11 +28,16 @@ impl Service {
     /// The same with more of the environment.
     pub(crate) fn start_with(desk: &Desk, env: &[(&str, &str)]) -> Self {
         let mut command = sugi();
+        command.envs(env.iter().copied());
+        Self::run(command, desk)
+    }
+
+    /// Starts it by another command, which ends with the program's name.
+    pub(crate) fn run(mut command: Command, desk: &Desk) -> Self {
         command
             .arg("serve")
             .env("SUGI_CONFIG", desk.config())
-            .env("SUGI_LISTEN", "127.0.0.1:0")
-            .envs(env.iter().copied());
+            .env("SUGI_LISTEN", "127.0.0.1:0");
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
@@ -44,7 +52,30 @@ impl Service {
             .trim()
             .trim_start_matches("listening on http://")
             .to_owned();
-        Self { process, address }
+        // What it goes on to say is kept: a pipe that nobody reads would hold it up.
+        let log = Arc::<Mutex<String>>::default();
+        let heard = Arc::clone(&log);
+        let hearing = std::thread::spawn(move || {
+            let mut line = String::new();
+            while said.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                heard.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        Self {
+            process,
+            address,
+            log,
+            hearing: Some(hearing),
+        }
+    }
+
+    /// All that it said, once it has ended.
+    pub(crate) fn said(&mut self) -> String {
+        if let Some(hearing) = self.hearing.take() {
+            hearing.join().unwrap();
+        }
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn pay(&self, key: &str, order: &str, card: &str) -> (u16, Value) {
@@ -59,6 +90,21 @@ impl Service {
         card: &str,
         header: &str,
     ) -> (u16, Value) {
+        self.try_pay_with(key, order, card, header).unwrap()
+    }
+
+    /// The same of a service that may have ended.
+    pub(crate) fn try_pay(&self, key: &str, order: &str, card: &str) -> Option<(u16, Value)> {
+        self.try_pay_with(key, order, card, "x-none: none")
+    }
+
+    fn try_pay_with(
+        &self,
+        key: &str,
+        order: &str,
+        card: &str,
+        header: &str,
+    ) -> Option<(u16, Value)> {
         let body = format!(
             r#"{{"shop": "main", "order_no": "{order}", "amount": 1004, "currency": "KRW", "card": {card}}}"#
         );
@@ -75,18 +121,30 @@ impl Service {
     fn list(&self, key: &str) -> (u16, Value) {
         let head = "GET /v1/payments HTTP/1.1\r\nhost: sugi\r\nconnection: close";
         self.ask(&format!("{head}\r\nauthorization: Bearer {key}\r\n\r\n"))
+            .unwrap()
     }
 
-    fn ask(&self, request: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+    /// The payments that a query is for.
+    pub(crate) fn list_of(&self, key: &str, query: &str) -> Value {
+        let head = format!("GET /v1/payments?{query} HTTP/1.1\r\nhost: sugi\r\nconnection: close");
+        let answer = self.ask(&format!("{head}\r\nauthorization: Bearer {key}\r\n\r\n"));
+        answer.unwrap().1
+    }
+
+    /// What stands at an address that takes no key.
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: sugi\r\nconnection: close\r\n\r\n");
+        self.ask(&head).unwrap()
+    }
+
+    fn ask(&self, request: &str) -> Option<(u16, Value)> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (
-            head[9..12].parse().unwrap(),
-            serde_json::from_str(body).unwrap_or_default(),
-        )
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let body = serde_json::from_str(body).unwrap_or_default();
+        Some((head[9..12].parse().ok()?, body))
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -99,6 +157,12 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        // What was started through another program outlives it.
+        let id = self.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            let _ = Command::new("kill").args(["-KILL", child]).status();
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
