@@ -170,6 +170,15 @@ mod tests {
         check(1_000, 909, 91);
         check(800, 727, 73);
         check(10_000, 9_091, 909);
+        // As the specification has it, in other words: the supply with a tenth of itself is the amount, to
+        // the nearest won of the supply.
+        for amount in 1..=100_000_u64 {
+            let TaxParts { tax, vat, free } = Tax::Taxed.parts(amount);
+            assert_eq!((tax + vat, free), (amount, 0));
+            let off = |tax: u64| (tax * 11).abs_diff(amount * 10);
+            assert!(off(tax) < off(tax + 1), "{amount}");
+            assert!(tax == 0 || off(tax) < off(tax - 1), "{amount}");
+        }
     }
 
     #[test]

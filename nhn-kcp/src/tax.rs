@@ -84,6 +84,28 @@ impl TaxSplit {
 }
 
 impl TaxParts {
+    /// The parts of a price of which `taxed` holds the tax and `free` is free of it, as Korean shops, their
+    /// invoices and KCP divide it: supply is taxed ÷ 1.1, rounded half up, and VAT is the rest.
+    ///
+    /// Another rounding is a won away in nearly half of all prices, and then a shop cannot cancel by the
+    /// parts that its own books have.
+    ///
+    /// ```
+    /// use nhn_kcp::TaxParts;
+    /// let parts = TaxParts::of_price(1_000, 400);
+    /// assert_eq!(parts, TaxParts { supply: 909, vat: 91, free: 400 });
+    /// ```
+    #[must_use]
+    pub const fn of_price(taxed: u64, free: u64) -> Self {
+        // Ten elevenths, of the whole elevens and of what is beyond them, so that no price overflows.
+        let supply = taxed / 11 * 10 + (taxed % 11 * 10 + 5) / 11;
+        Self {
+            supply,
+            vat: taxed - supply,
+            free,
+        }
+    }
+
     /// What they add up to, if that is a number at all.
     #[must_use]
     pub const fn total(self) -> Option<u64> {
@@ -171,6 +193,23 @@ mod tests {
         assert_eq!(of(parts(0, 0, 100)), Ok(TaxSplit::TaxFree));
         assert_eq!(of(parts(91, 9, 0)), Ok(TaxSplit::Mixed(parts(91, 9, 0))));
         assert!(of(parts(0, 0, 99)).is_err());
+    }
+
+    #[test]
+    fn a_price_divides_as_shops_and_kcp_divide_it() {
+        // Seen in KCP's answers.
+        for (taxed, supply, vat) in [(1_100, 1_000, 100), (1_000, 909, 91), (800, 727, 73)] {
+            assert_eq!(TaxParts::of_price(taxed, 0), parts(supply, vat, 0));
+        }
+        for taxed in 1..=100_000 {
+            let TaxParts { supply, vat, free } = TaxParts::of_price(taxed, 7);
+            assert_eq!((supply + vat, free), (taxed, 7));
+            // No other whole number is as near to taxed ÷ 1.1, so no rule for halves is needed.
+            assert!((11 * supply).abs_diff(10 * taxed) * 2 < 11, "{taxed}");
+        }
+        assert_eq!(TaxParts::of_price(0, 5), parts(0, 0, 5));
+        let most = TaxParts::of_price(u64::MAX, 0);
+        assert_eq!(most.total(), Some(u64::MAX));
     }
 
     #[test]

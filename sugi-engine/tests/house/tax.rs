@@ -69,6 +69,23 @@ fn ask(amount: Option<u64>, tax: Option<TaxParts>) -> CancelAsk {
 }
 
 #[tokio::test]
+async fn a_shop_cancels_by_the_parts_of_its_own_books() {
+    let house = House::new().await;
+    for (n, taxed) in [1_000, 999, 1_004, 10, 5, 1].into_iter().enumerate() {
+        let order_no = format!("A-{n}");
+        let mut sale = sale(&order_no, taxed + 400);
+        sale.order.tax = Some(TaxSplit::Mixed(TaxParts::of_price(taxed, 400)));
+        let id = house.begin(sale).await;
+        // Supply as an invoice has it: the price without its eleventh, to the nearest won.
+        let supply = (taxed * 10 + 5) / 11;
+        let goods = parts(supply, taxed - supply, 0);
+        let part = house.cancel_split(&id, Some(taxed), Some(goods)).await;
+        assert_eq!(part.unwrap().tax_left(), Some(parts(0, 0, 400)), "{taxed}");
+    }
+    house.agrees().await;
+}
+
+#[tokio::test]
 async fn part_by_part_and_then_the_rest() {
     let house = House::new().await;
     let id = house.pay_split("A-1").await;

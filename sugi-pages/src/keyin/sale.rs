@@ -273,9 +273,7 @@ fn tax(form: &Form, Money { amount, currency }: Money) -> Result<Option<TaxSplit
         return Ok(None);
     };
     let taxed = amount.get().checked_sub(free).ok_or(())?;
-    let vat = taxed / 11;
-    let supply = taxed - vat;
-    let parts = TaxParts { supply, vat, free };
+    let parts = TaxParts::of_price(taxed, free);
     TaxSplit::of(amount, parts).map(Some).map_err(|_| ())
 }
 
@@ -324,6 +322,10 @@ mod tests {
         let (supply, vat, free) = (1_000, 100, 400);
         let mixed = TaxSplit::Mixed(TaxParts { supply, vat, free });
         assert_eq!(of("400", 1_500), Ok(Some(mixed)));
+        // As the shop's own books divide it: 1,000 won of taxed goods are 909 and 91.
+        let (supply, vat, free) = (909, 91, 400);
+        let odd = TaxSplit::Mixed(TaxParts { supply, vat, free });
+        assert_eq!(of("400", 1_400), Ok(Some(odd)));
         assert_eq!(of("1,001", 1_000), Err(()));
         let cents = Money::usd_cents(1_500).unwrap();
         let of = |free| tax(&form(&format!("free={free}")), cents);
