@@ -93,6 +93,7 @@ const ROWS: &[Row] = &[
     ("approve", "order_no, trace_no, pg_txid, res_tax_mny and the like come too", Source::Clients, None),
     ("approve", "tno is 14 digits: year, day, and a number that never comes twice", Source::Clients, None),
     ("approve", "a failure has res_cd, res_msg, res_en_msg and trace_no, and no tno", Source::Clients, None),
+    ("approve", "a code other than 0000 means that nothing was booked; with refuse and after_books the payment is booked and answered with any code, and so it is by cards of 9490 98", Source::Assumed, Some("refuse")),
     ("cancel", "/gw/mod/v1/cancel, signed SHA256withRSA over site_cd^tno^mod_type, else S034", Source::Guide, None),
     ("cancel", "STSC cancels all; after a partial cancel it is refused with 8040", Source::Guide, None),
     ("cancel", "STPC: rem_mny must be what is left before, else 8037; more than that is 8036", Source::Guide, None),

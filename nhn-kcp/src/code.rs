@@ -10,10 +10,10 @@ use crate::error::{Field, Invalid, Rule};
 /// KCP's four-character result code `res_cd`.
 ///
 /// ```
-/// use nhn_kcp::{Class, MoneyMoved, ResultCode};
+/// use nhn_kcp::{Class, MoneyMoved, Operation, ResultCode};
 /// let code = ResultCode::parse("CC61")?;
 /// assert_eq!(code.meaning().class, Class::Limit);
-/// assert_eq!(code.meaning().money, MoneyMoved::No);
+/// assert_eq!(code.verdict(Operation::Approve).money(), MoneyMoved::No);
 /// # Ok::<(), nhn_kcp::Invalid>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,13 +53,12 @@ impl ResultCode {
         self == Self::OK
     }
 
-    /// What the code means. Never fails: a code that is not listed means that money may have moved.
+    /// What the code means, for people. What it says of a call is [`verdict`](Self::verdict).
     #[must_use]
     pub fn meaning(self) -> Meaning {
         let Some(row) = self.row() else {
             return Meaning {
                 class: Class::Unlisted,
-                money: MoneyMoved::Maybe,
                 retry: Retry::Settle,
                 gloss_en: "a code that is not listed",
                 gloss_ko: Class::Unlisted.gloss_ko(),
@@ -67,7 +66,6 @@ impl ResultCode {
         };
         Meaning {
             class: row.class,
-            money: row.money,
             retry: row.retry,
             gloss_en: row.en,
             gloss_ko: if row.ko.is_empty() {
@@ -76,38 +74,6 @@ impl ResultCode {
                 row.ko
             },
         }
-    }
-
-    /// What the code means as the answer to a cancel.
-    #[must_use]
-    pub fn cancel_meaning(self) -> CancelMeaning {
-        match self.as_str() {
-            "0000" => CancelMeaning::Done,
-            "8133" | "8023" | "CCA4" | "CCA6" | "CCA7" | "8373" => CancelMeaning::AlreadyCancelled,
-            "8132" | "8061" | "CCA1" | "5530" | "8372" | "8585" | "8643" => CancelMeaning::NotFound,
-            "8037" | "8038" | "CCA8" | "8344" | "8381" => CancelMeaning::RemainderMismatch,
-            "8036" | "8039" | "8382" | "8550" => CancelMeaning::TooMuch,
-            "8011" | "8074" | "8078" | "8079" | "8080" | "8098" | "8099" | "8564" => {
-                CancelMeaning::TaxParts
-            }
-            "8387" | "8388" | "CCAB" => CancelMeaning::InProgress,
-            "8040" | "CCA9" | "8734" => CancelMeaning::MustBePartial,
-            "8384" | "8385" | "8386" | "8035" => CancelMeaning::PartialImpossible,
-            "8012" | "8392" | "8642" | "8327" | "8328" | "8897" | "8898" | "S034" => {
-                CancelMeaning::Contract
-            }
-            "8178" => CancelMeaning::Offset,
-            "5002" | "8134" | "8346" | "8379" | "CCA2" | "CCA5" | "CCAC" | "CCAE" | "8374"
-            | "8E01" | "8E02" => CancelMeaning::NotCancellable,
-            _ if self.meaning().money == MoneyMoved::Maybe => CancelMeaning::Unclear,
-            _ => CancelMeaning::Other,
-        }
-    }
-
-    /// Whether an inquiry answered so found nothing.
-    #[must_use]
-    pub fn says_not_found(self) -> bool {
-        self.cancel_meaning() == CancelMeaning::NotFound
     }
 
     fn row(self) -> Option<&'static Row> {
@@ -154,9 +120,7 @@ impl From<ResultCode> for String {
 pub struct Meaning {
     /// Whose "no" it is.
     pub class: Class,
-    /// Whether the request that was answered so may have moved money.
-    pub money: MoneyMoved,
-    /// What can be done about it.
+    /// What can be done about it, where it refuses.
     pub retry: Retry,
     /// A short text in English, in our words.
     pub gloss_en: &'static str,
@@ -281,7 +245,7 @@ pub enum CancelMeaning {
     Offset,
     /// Money may have gone back all the same: inquire.
     Unclear,
-    /// Any other refusal; see [`ResultCode::meaning`].
+    /// A field of the request is refused; see [`ResultCode::meaning`].
     Other,
 }
 
@@ -294,44 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_words_and_what_settles_may_have_moved_money() {
+    fn every_code_has_words() {
         for row in code_table::all() {
             assert!(row.code.iter().all(u8::is_ascii_alphanumeric));
             assert!(!row.en.is_empty() && row.en.is_ascii());
             let code = ResultCode(row.code);
             assert!(!code.meaning().gloss_ko.is_empty());
             assert_ne!(code.meaning().class, Class::Unlisted);
-            let settle = row.retry == Retry::Settle;
-            assert_eq!(settle, row.money == MoneyMoved::Maybe, "{code}");
         }
-    }
-
-    #[test]
-    fn only_0000_is_yes() {
-        let yes: Vec<_> = code_table::all()
-            .filter(|row| row.money == MoneyMoved::Yes)
-            .collect();
-        assert_eq!(yes.len(), 1);
-        assert_eq!(yes[0].code, *b"0000");
         assert!(ResultCode::OK.is_ok());
-    }
-
-    #[test]
-    fn what_may_have_reached_the_issuer_is_maybe() {
-        let maybe = "3008 7512 8041 8042 8043 8044 8045 8046 8047 8048 8171 8172 8173 8174 8175 8995 \
-                     8996 8997 CC72 CC98 CC99 7101 8094 8338 8586 9048 0900 8896";
-        for text in maybe.split_whitespace() {
-            assert_eq!(code(text).meaning().money, MoneyMoved::Maybe, "{text}");
-        }
-        for text in ["ZZZZ", "0001", "J123", "CCZZ", "cc61"] {
-            assert_eq!(code(text).meaning().money, MoneyMoved::Maybe, "{text}");
-            assert_eq!(code(text).meaning().class, Class::Unlisted, "{text}");
-        }
-        for text in [
-            "CC61", "CC63", "8107", "8001", "CC35", "CC75", "S034", "8128",
-        ] {
-            assert_eq!(code(text).meaning().money, MoneyMoved::No, "{text}");
-        }
+        assert_eq!(code("ZZZZ").meaning().class, Class::Unlisted);
+        assert_eq!(code("ZZZZ").meaning().retry, Retry::Settle);
     }
 
     #[test]
@@ -349,9 +286,10 @@ mod tests {
             ("8178", CancelMeaning::Offset),
             ("8134", CancelMeaning::NotCancellable),
             ("8386", CancelMeaning::PartialImpossible),
+            ("8072", CancelMeaning::Other),
             ("CC98", CancelMeaning::Unclear),
+            ("CC61", CancelMeaning::Unclear),
             ("ZZZZ", CancelMeaning::Unclear),
-            ("8502", CancelMeaning::Other),
         ] {
             assert_eq!(code(text).cancel_meaning(), meaning, "{text}");
         }

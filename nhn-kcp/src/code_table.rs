@@ -5,38 +5,26 @@
 //! general text of the class. KCP's own text comes with every answer as `res_msg`; these are for the
 //! screens, logs, and decisions that cannot wait for one.
 //!
-//! The third column is the one that money depends on: whether the request that was answered so may
-//! have moved money all the same. "Maybe" is given to every time-out and failure between KCP and the
-//! card company, and to every "I have seen this order number before", because the one seen before
-//! may be the very request that is asked about.
+//! Words only. What a code says of the money depends on the call that it answers: see `verdict`.
 
 mod kcp;
 mod others;
 
-use crate::code::{Class, MoneyMoved, Retry};
+use crate::code::{Class, Retry};
 
 /// One code's row.
 pub(crate) struct Row {
     pub(crate) code: [u8; 4],
     pub(crate) class: Class,
-    pub(crate) money: MoneyMoved,
     pub(crate) retry: Retry,
     pub(crate) en: &'static str,
     pub(crate) ko: &'static str,
 }
 
-const fn row(
-    code: [u8; 4],
-    class: Class,
-    money: MoneyMoved,
-    retry: Retry,
-    en: &'static str,
-    ko: &'static str,
-) -> Row {
+const fn row(code: [u8; 4], class: Class, retry: Retry, en: &'static str, ko: &'static str) -> Row {
     Row {
         code,
         class,
-        money,
         retry,
         en,
         ko,

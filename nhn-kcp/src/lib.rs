@@ -90,6 +90,7 @@ mod tax;
 mod text;
 mod time;
 mod tno;
+mod verdict;
 
 pub use approve::{AuthenticatedKeyIn, KeyIn, UnauthenticatedKeyIn};
 pub use cancel::{Cancel, CancelScope};
@@ -105,6 +106,7 @@ pub use reply::{Approval, Cancellation, Company, Interest, Transaction, Transact
 pub use tax::{TaxParts, TaxSplit};
 pub use time::{KcpTime, korean_date};
 pub use tno::{SiteCode, Tno};
+pub use verdict::{Operation, Says, Verdict};
 
 #[cfg(feature = "client")]
 mod client;

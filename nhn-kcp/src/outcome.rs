@@ -55,7 +55,8 @@ impl ApproveError {
 #[serde(rename_all = "snake_case")]
 pub enum CancelError {
     /// KCP said no: this request gave no money back.
-    /// [`ResultCode::cancel_meaning`] tells what the no means; it can be "cancelled already".
+    /// [`ResultCode::verdict`] tells whether it stands or the payment has to be looked at first, and
+    /// [`ResultCode::cancel_meaning`] what it means; it can be "cancelled already".
     #[error("cancel refused: {0}")]
     Refused(Refusal),
     /// Nothing was sent. The same request may be sent again.
@@ -228,8 +229,8 @@ pub enum LostWhy {
     /// `res_cd` is missing or is no result code.
     #[error("the answer has no result code")]
     NoCode,
-    /// A code after which money may have moved: a failure between KCP and the card company, or a
-    /// code that is not listed.
+    /// A code that does not end this call: a failure on the way, what answers another call, or a code
+    /// that is not listed. See [`ResultCode::verdict`].
     #[error("answered {0}, after which the outcome is open")]
     AmbiguousCode(ResultCode),
     /// Success without a transaction number.

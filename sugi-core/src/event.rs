@@ -135,6 +135,13 @@ pub struct Refusal {
     /// KCP's number of the exchange, which its support asks for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trace_no: Option<String>,
+    /// Of a decline: the code is the card company's, and nothing was authorised. A decline of KCP's own is
+    /// worth a look at its books once the uncertainty window is over.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub issuer: bool,
+    /// Of a cancel: the same again would be refused again, unless KCP's books show another state than ours.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub stands: bool,
 }
 
 /// An approval whose answer cannot be relied on.

@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use nhn_kcp::{
-    ApproveError, CancelError, CancelMeaning, Cancellation, InquireError, LostWhy, Tno,
+    ApproveError, CancelError, Cancellation, InquireError, LostWhy, Operation, Says, Tno,
     Transaction, TransactionState,
 };
 
@@ -20,7 +20,13 @@ use crate::{
 pub fn approval(answer: Result<nhn_kcp::Approval, ApproveError>) -> Event {
     match answer {
         Ok(approval) => Event::Approved(Box::new(approval.into())),
-        Err(ApproveError::Declined(refusal)) => Event::Declined(refusal.into()),
+        Err(ApproveError::Declined(refusal)) => {
+            let issuer = refusal.code.verdict(Operation::Approve).issuer;
+            Event::Declined(Refusal {
+                issuer,
+                ..refusal.into()
+            })
+        }
         Err(ApproveError::NotSent(why)) => Event::Voided(VoidReason::NotSent {
             why: why.to_string(),
         }),
@@ -47,7 +53,7 @@ pub fn approval(answer: Result<nhn_kcp::Approval, ApproveError>) -> Event {
 pub fn cancel(send: SendNo, mode: Mode, answer: Result<Cancellation, CancelError>) -> Event {
     match answer {
         Ok(_) => cancelled(send, mode),
-        Err(CancelError::Refused(refusal)) => refused(send, refusal.into()),
+        Err(CancelError::Refused(refusal)) => refused(send, mode, refusal.into()),
         Err(CancelError::NotSent(why)) => Event::CancelNotSent {
             send,
             why: why.to_string(),
@@ -78,30 +84,23 @@ pub fn cancelled(send: SendNo, mode: Mode) -> Event {
 /// KCP refused a cancel. Some refusals stand by themselves; the others say that its books are not
 /// what we thought, or that it does not know itself, and ask for a look.
 #[must_use]
-pub fn refused(send: SendNo, refusal: Refusal) -> Event {
-    use CancelMeaning as Meaning;
-    let look = match refusal.code.cancel_meaning() {
-        Meaning::PartialImpossible
-        | Meaning::NotCancellable
-        | Meaning::Contract
-        | Meaning::Offset
-        | Meaning::TaxParts
-        | Meaning::Other => false,
-        Meaning::Done
-        | Meaning::AlreadyCancelled
-        | Meaning::NotFound
-        | Meaning::RemainderMismatch
-        | Meaning::TooMuch
-        | Meaning::InProgress
-        | Meaning::MustBePartial
-        | Meaning::Unclear => true,
+pub fn refused(send: SendNo, mode: Mode, refusal: Refusal) -> Event {
+    let operation = match mode {
+        Mode::Full => Operation::Cancel,
+        Mode::Partial { .. } => Operation::PartialCancel,
     };
-    if refusal.code.cancel_meaning() == Meaning::Unclear {
-        return Event::CancelLost {
-            send,
-            why: format!("answered {}, after which the outcome is open", refusal.code),
-        };
-    }
+    let (look, stands) = match refusal.code.verdict(operation).says {
+        Says::Refused => (false, true),
+        Says::RefusedByState => (true, true),
+        Says::ReadAgain => (true, false),
+        Says::Done | Says::NotFound | Says::InDoubt => {
+            return Event::CancelLost {
+                send,
+                why: format!("answered {}, after which the outcome is open", refusal.code),
+            };
+        }
+    };
+    let refusal = Refusal { stands, ..refusal };
     Event::CancelRefused {
         send,
         refusal,
@@ -297,6 +296,8 @@ impl From<nhn_kcp::Refusal> for Refusal {
             code: refusal.code,
             message: refusal.message,
             trace_no: refusal.trace_no,
+            issuer: false,
+            stands: false,
         }
     }
 }

@@ -171,7 +171,8 @@ impl Undo {
     /// Whether the cancel ended with this refusal.
     pub(crate) fn refused(&mut self, refusal: Refusal, look: bool, at: Timestamp) -> bool {
         let ends = !look && !self.whole && self.unanswered.is_none();
-        self.refusal = Some((refusal, !look));
+        let stands = !look || refusal.stands;
+        self.refusal = Some((refusal, stands));
         // Which send it refuses cannot be told while an earlier one is still unanswered.
         self.unanswered = self.unanswered.map(|_| at);
         self.tried();

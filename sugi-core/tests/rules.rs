@@ -94,6 +94,8 @@ fn a_late_approval_opens_what_was_closed() {
             code: "CC61".parse().unwrap(),
             message: String::new(),
             trace_no: None,
+            issuer: true,
+            stands: false,
         })],
         vec![lost(), Event::Voided(VoidReason::Absent)],
     ] {

@@ -104,6 +104,8 @@ mod tests {
             code: "CC61".parse().unwrap(),
             message: "한도 초과".into(),
             trace_no: None,
+            issuer: true,
+            stands: false,
         };
         let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
         let now = access.clock().now();

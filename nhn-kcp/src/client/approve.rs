@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use crate::approve::KeyIn;
-use crate::code::MoneyMoved;
 use crate::money::{Currency, Money};
 use crate::order::{Order, OrderNo};
 use crate::outcome::{ApproveError, Lost, LostWhy};
 use crate::reply::{Approval, Interest};
 use crate::tax::{TaxParts, TaxSplit};
 use crate::tno::{SiteCode, Tno};
+use crate::verdict::{Operation, Says};
 use crate::wire::{Body, Fields, find_text, find_tno};
 
 pub(super) const PATH: &str = "/gw/hub/v1/payment";
@@ -109,9 +109,9 @@ pub(super) fn read(body: &[u8], asked: &Asked) -> Result<Approval, ApproveError>
         return Err(unknown(LostWhy::WrongOrder));
     }
     if !code.is_ok() {
-        return Err(match code.meaning().money {
-            MoneyMoved::No => ApproveError::Declined(fields.take_refusal(code)),
-            MoneyMoved::Yes | MoneyMoved::Maybe => unknown(LostWhy::AmbiguousCode(code)),
+        return Err(match code.verdict(Operation::Approve).says {
+            Says::Refused => ApproveError::Declined(fields.take_refusal(code)),
+            _ => unknown(LostWhy::AmbiguousCode(code)),
         });
     }
     fields.whole(&MONEY_FIELDS).map_err(unknown)?;

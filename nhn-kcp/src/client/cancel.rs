@@ -8,6 +8,7 @@ use crate::outcome::{CancelError, Lost, LostWhy};
 use crate::reply::Cancellation;
 use crate::tax::{TaxParts, TaxSplit};
 use crate::tno::SiteCode;
+use crate::verdict::Operation;
 use crate::wire::{Body, Fields};
 
 pub(super) const PATH: &str = "/gw/mod/v1/cancel";
@@ -71,7 +72,11 @@ pub(super) fn read(body: &[u8], cancel: &Cancel) -> Result<Cancellation, CancelE
         Some(_) => return Err(unknown(LostWhy::WrongTno)),
     }
     if !code.is_ok() {
-        return Err(match code.meaning().money {
+        let operation = match cancel.scope() {
+            CancelScope::Full => Operation::Cancel,
+            CancelScope::Partial { .. } => Operation::PartialCancel,
+        };
+        return Err(match code.verdict(operation).money() {
             MoneyMoved::No => CancelError::Refused(fields.take_refusal(code)),
             MoneyMoved::Yes | MoneyMoved::Maybe => unknown(LostWhy::AmbiguousCode(code)),
         });

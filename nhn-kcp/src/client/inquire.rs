@@ -1,13 +1,13 @@
 //! The inquiry on the wire: `/std/inquery`, which is KCP's spelling.
 
 use super::approve::{ORDER_FIELDS, names_order};
-use crate::code::MoneyMoved;
 use crate::credential::{CredentialError, Credentials};
 use crate::inquire::{Inquiry, InquirySubject};
 use crate::order::OrderNo;
 use crate::outcome::{InquireError, Lost, LostWhy};
 use crate::reply::{Transaction, TransactionState};
 use crate::tno::{SiteCode, Tno};
+use crate::verdict::{Operation, Says};
 use crate::wire::{Body, Fields};
 
 pub(super) const PATH: &str = "/std/inquery";
@@ -56,10 +56,10 @@ pub(super) fn read(body: &[u8], inquiry: &Inquiry) -> Result<Transaction, Inquir
     let mut fields = Fields::read(body).map_err(unknown)?;
     let code = fields.take_code().ok_or(unknown(LostWhy::NoCode))?;
     if !code.is_ok() {
-        return Err(match code.meaning().money {
-            _ if code.says_not_found() => InquireError::NotFound(fields.take_refusal(code)),
-            MoneyMoved::No => InquireError::Refused(fields.take_refusal(code)),
-            MoneyMoved::Yes | MoneyMoved::Maybe => unknown(LostWhy::AmbiguousCode(code)),
+        return Err(match code.verdict(Operation::Inquire).says {
+            Says::NotFound => InquireError::NotFound(fields.take_refusal(code)),
+            Says::Refused => InquireError::Refused(fields.take_refusal(code)),
+            _ => unknown(LostWhy::AmbiguousCode(code)),
         });
     }
     fields.whole(&ORDER_FIELDS).map_err(unknown)?;
@@ -272,7 +272,9 @@ mod tests {
         let answer = |code: &str| read(format!(r#"{{"res_cd":"{code}"}}"#).as_bytes(), &by_tno());
         assert!(matches!(answer("8132"), Err(InquireError::NotFound(_))));
         assert!(matches!(answer("S032"), Err(InquireError::Refused(_))));
-        assert!(matches!(answer("8030"), Err(InquireError::Refused(_))));
+        // What is not listed for inquiries proves no absence, whatever it says to a cancel.
+        assert!(matches!(answer("8643"), Err(InquireError::Unknown(_))));
+        assert!(matches!(answer("8030"), Err(InquireError::Unknown(_))));
         assert!(matches!(answer("8996"), Err(InquireError::Unknown(_))));
         assert!(matches!(answer("ZZZZ"), Err(InquireError::Unknown(_))));
     }

@@ -142,7 +142,9 @@ async fn refusals_by_the_card_company_are_declines() {
 #[tokio::test]
 async fn codes_after_which_the_card_may_be_charged_are_unknown() {
     let house = House::start().await;
-    for code in ["8996", "CC72", "7101", "8041", "CC98", "8338"] {
+    for code in [
+        "8996", "CC72", "7101", "8041", "CC98", "8338", "8128", "8133",
+    ] {
         // Answered with the code, and charged all the same.
         let card = magic_card(98, code).unwrap();
         let order_no = format!("M-{code}");

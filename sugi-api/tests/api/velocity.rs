@@ -82,7 +82,7 @@ async fn a_run_of_declines_is_stopped_and_raises_the_alarm() {
             .await
             .contains("sugi_decline_rate_alarm{shop=\"main\"} 0")
     );
-    let stolen = json!(kcp_sandbox::magic_card(99, "8133").unwrap());
+    let stolen = json!(kcp_sandbox::magic_card(99, "CC43").unwrap());
     let pay = async |order_no: &str| {
         let body: Value = sale_with(order_no, &[("card.number", stolen.clone())]);
         house.post("/v1/payments", order_no, &body).send().await

@@ -95,11 +95,16 @@ impl World {
                 Sent::Look(..) => unreachable!(),
             });
         });
-        if let Sent::Cancel(send, _) = call {
-            let refused = || heard::refused(*send, refusal("8012"));
+        if let Sent::Cancel(send, mode) = call {
+            let refused = || heard::refused(*send, *mode, refusal("8012"));
             end(&|w| {
                 w.left.losses -= 1;
                 w.take_up(refused());
+            });
+            // For its state, which KCP's books have to bear out.
+            end(&|w| {
+                w.left.losses -= 1;
+                w.take_up(heard::refused(*send, *mode, refusal("8134")));
             });
             if self.left.delays > 0 {
                 end(&|w| {
@@ -186,20 +191,20 @@ impl World {
         match call {
             Sent::Approve => approved(),
             Sent::Cancel(send, mode) if took => heard::cancelled(*send, *mode),
-            Sent::Cancel(send, _) if self.books == Some(0) => {
-                heard::refused(*send, refusal("8133"))
+            Sent::Cancel(send, mode) if self.books == Some(0) => {
+                heard::refused(*send, *mode, refusal("8133"))
             }
-            Sent::Cancel(send, Mode::Full) => heard::refused(*send, refusal("8040")),
-            Sent::Cancel(send, Mode::Partial { remaining, .. })
+            Sent::Cancel(send, Mode::Full) => heard::refused(*send, Mode::Full, refusal("8040")),
+            Sent::Cancel(send, mode @ Mode::Partial { remaining, .. })
                 if self.books == Some(remaining.get()) =>
             {
                 assert!(
                     self.outside_used,
                     "KCP does not take these parts: {call:?} {self:#?}"
                 );
-                heard::refused(*send, refusal("8098"))
+                heard::refused(*send, *mode, refusal("8098"))
             }
-            Sent::Cancel(send, _) => heard::refused(*send, refusal("8037")),
+            Sent::Cancel(send, mode) => heard::refused(*send, *mode, refusal("8037")),
             Sent::Look(..) => unreachable!(),
         }
     }

@@ -42,6 +42,8 @@ pub(crate) fn refusal(code: &str) -> Refusal {
         code: code.parse().unwrap(),
         message: String::new(),
         trace_no: None,
+        issuer: true,
+        stands: false,
     }
 }
 

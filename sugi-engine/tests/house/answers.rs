@@ -2,7 +2,7 @@
 
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use sugi_core::{State, Status};
-use sugi_engine::{Limits, Outcome, Sale};
+use sugi_engine::{Limits, Outcome, PayError, Resolution, Sale};
 
 use crate::{House, card, sale, sale::open_with};
 
@@ -52,5 +52,123 @@ async fn an_unreadable_text_is_no_lost_answer() {
             );
         }
     }
+    house.agrees().await;
+}
+
+/// Codes that answered a sale which had been charged, and that ended it as declined.
+const CHARGED_ALL_THE_SAME: [&str; 12] = [
+    "9999", "7722", "9079", "9204", "8671", "8725", "8128", "8049", "7003", "8137", "8133", "ZZZZ",
+];
+
+/// Charges the card and answers with a code.
+fn charge_and_answer(code: &str) -> Fault {
+    let res_cd = code.to_owned();
+    Fault::new(FaultKind::Refuse { res_cd }).after_books(true)
+}
+
+#[tokio::test]
+async fn a_card_that_was_charged_is_not_charged_again_whatever_the_answer_said() {
+    let house = House::new().await;
+    for code in CHARGED_ALL_THE_SAME {
+        house.sandbox.fault(charge_and_answer(code)).unwrap();
+        let order = format!("A-{code}");
+        let paid = house.pay(&order).await;
+        assert_eq!(paid.status(), Status::InDoubt, "{code}");
+        // The order is looked up, found alive, and given back: only then may it be paid anew.
+        let settled = house.settled(&paid.id).await;
+        assert_eq!(settled.status(), Status::Reversed, "{code}");
+        assert_eq!(house.pay(&order).await.status(), Status::Approved, "{code}");
+    }
+    let books = house.sandbox.books().transactions;
+    let live = books.iter().filter(|one| one.remaining > 0).count();
+    let all = CHARGED_ALL_THE_SAME.len();
+    assert_eq!((books.len(), live), (2 * all, all));
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn without_a_look_up_a_person_closes_what_a_code_left_open() {
+    let house = House::with(false).await;
+    for code in CHARGED_ALL_THE_SAME {
+        house.sandbox.fault(charge_and_answer(code)).unwrap();
+        let order = format!("A-{code}");
+        let paid = house.pay(&order).await;
+        assert_eq!(paid.status(), Status::InDoubt, "{code}");
+        let again = house.engine().pay(sale(&order, 1004)).await;
+        assert!(
+            matches!(again, Err(PayError::OrderLive { .. })),
+            "{code}: {again:?}"
+        );
+        let mut booked = house.sandbox.books().transactions;
+        booked.retain(|one| one.ordr_idxx.starts_with(&order));
+        assert_eq!(booked.len(), 1, "{code}");
+        let found = Resolution::Live {
+            tno: booked[0].tno.parse().unwrap(),
+            note: "KCP's partner site".into(),
+            keep: true,
+        };
+        house.resolve(&paid.id, found).await.unwrap();
+        assert_eq!(house.settled(&paid.id).await.status(), Status::Approved);
+    }
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn a_decline_says_whether_it_is_the_card_companys() {
+    let house = House::new().await;
+    for (code, issuer) in [
+        ("CC61", true),
+        ("CC54", true),
+        ("8107", false),
+        ("CC35", false),
+    ] {
+        let res_cd = code.to_owned();
+        house.fault(FaultKind::Refuse { res_cd });
+        let declined = house.pay(&format!("A-{code}")).await;
+        let State::Declined(refusal) = &declined.state else {
+            panic!("{code}: {:?}", declined.state)
+        };
+        assert_eq!(refusal.issuer, issuer, "{code}");
+    }
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn a_cancel_refused_for_its_state_is_over_once_the_books_bear_it_out() {
+    let house = House::new().await;
+    let paid = house.pay("A-1").await;
+    let refuse = |after_books: bool| {
+        let res_cd = "8134".to_owned();
+        let fault = Fault::new(FaultKind::Refuse { res_cd }).on(Operation::Cancel);
+        house.sandbox.fault(fault.after_books(after_books)).unwrap();
+    };
+    refuse(false);
+    let payment = house.cancel(&paid.id, None).await.unwrap();
+    let State::Approved {
+        refused: Some(refused),
+        pending: None,
+        ..
+    } = &payment.state
+    else {
+        panic!("{payment:?}")
+    };
+    assert_eq!(refused.1.as_ref().unwrap().code.as_str(), "8134");
+    let journal = house.engine().store().journal(&paid.id).await.unwrap();
+    let names: Vec<_> = journal.iter().map(|row| row.event.name()).collect();
+    let cancel = [
+        "cancel_asked",
+        "cancel_sent",
+        "cancel_refused",
+        "looked",
+        "cancel_failed",
+    ];
+    assert!(
+        names.ends_with(&cancel),
+        "sent once, looked at once: {names:?}"
+    );
+    // The state that forbids it may be that it is done.
+    refuse(true);
+    let payment = house.cancel(&paid.id, None).await.unwrap();
+    assert_eq!(payment.status(), Status::Cancelled);
     house.agrees().await;
 }

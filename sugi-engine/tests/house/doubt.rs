@@ -11,7 +11,11 @@ use crate::{HELD, House, PATIENCE, QUIET, sale, until};
 
 impl House {
     /// Tells the engine what kim knows.
-    async fn resolve(&self, id: &PaymentId, what: Resolution) -> Result<Payment, ResolveError> {
+    pub(crate) async fn resolve(
+        &self,
+        id: &PaymentId,
+        what: Resolution,
+    ) -> Result<Payment, ResolveError> {
         let (by, key) = ("kim".parse().unwrap(), None);
         let ask = ResolveAsk { what, by, key };
         let taken = self.engine().resolve(id, ask).await?;

@@ -130,6 +130,8 @@ impl Sale {
                 code: "CC61".parse().unwrap(),
                 message: "한도 초과".into(),
                 trace_no: None,
+                issuer: true,
+                stands: false,
             })),
             End::Void => events.push(Event::Voided(VoidReason::NotSent {
                 why: "no connection".into(),

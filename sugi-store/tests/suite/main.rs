@@ -182,6 +182,8 @@ fn declined() -> Event {
         code: "CC61".parse().unwrap(),
         message: "한도 초과".into(),
         trace_no: None,
+        issuer: true,
+        stands: false,
     })
 }
 

@@ -93,6 +93,8 @@ impl House {
             code: "CC61".parse().unwrap(),
             message: "한도 초과".into(),
             trace_no: None,
+            issuer: true,
+            stands: false,
         };
         self.then(book, Event::Declined(refusal)).await;
     }
