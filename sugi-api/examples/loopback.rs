@@ -37,6 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Policy::default()
     };
     let contract = Contract {
+        unauthenticated: true,
         tax_split: true,
         currencies: Currencies::both(),
         ..Contract::default()

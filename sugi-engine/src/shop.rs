@@ -184,10 +184,13 @@ pub struct Contract {
 }
 
 impl Default for Contract {
+    /// What every key-in contract has, and nothing that a merchant answers for alone: no sales without the
+    /// holder's proof, no split for tax, won. Instalments and cancels of a part are KCP's to refuse, and
+    /// cost nothing where it does.
     fn default() -> Self {
         Self {
             authenticated: true,
-            unauthenticated: true,
+            unauthenticated: false,
             installments: 12,
             partial_cancel: true,
             tax_split: false,

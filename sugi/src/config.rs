@@ -4,6 +4,8 @@
 //! `key_password` of `[shop.main]`. The environment wins over the file.
 
 mod access;
+#[cfg(test)]
+mod documented;
 mod file;
 mod key;
 mod mail;

@@ -287,6 +287,7 @@ fn shop(sandbox: &Sandbox, plan: &Plan) -> Shop {
         times,
         AMPLE,
         Contract {
+            unauthenticated: true,
             tax_split: plan.tax_split,
             currencies: plan.currencies.clone(),
             ..Contract::default()

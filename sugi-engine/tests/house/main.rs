@@ -143,6 +143,7 @@ impl House {
             times,
             AMPLE,
             Contract {
+                unauthenticated: true,
                 tax_split: true,
                 ..Contract::default()
             },

@@ -189,7 +189,10 @@ fn shop(sandbox: &Sandbox) -> Shop {
         client.unwrap(),
         times,
         Duration::from_secs(5),
-        Contract::default(),
+        Contract {
+            unauthenticated: true,
+            ..Contract::default()
+        },
         Policy::default(),
         &ShopLimits::default(),
     )

@@ -232,6 +232,7 @@ pub(crate) fn shop(name: &str, sandbox: &Sandbox) -> Shop {
         times,
         AMPLE,
         Contract {
+            unauthenticated: true,
             tax_split: true,
             currencies: match name {
                 "main" => Currencies::both(),

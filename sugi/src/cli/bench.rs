@@ -153,7 +153,7 @@ impl Bench {
         }
         let (gateway, key) = (Gateway::start().await?, clock::new_api_key());
         let credentials = Credentials::read_or_generate(dir, TEST_SITE)?;
-        let contract = ContractConfig::default();
+        let contract = ContractConfig::without_proof();
         let shop = ShopConfig::at(&gateway.url, &credentials, Path::new("."), contract)?;
         let known = KeyConfig {
             sha256: Hashes::One(sha256(&key)),

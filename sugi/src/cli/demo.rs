@@ -146,7 +146,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     };
     let shops = BTreeMap::from([
         ("main".parse()?, shop(able)?),
-        ("no-lookup".parse()?, shop(ContractConfig::default())?),
+        ("no-lookup".parse()?, shop(ContractConfig::without_proof())?),
     ]);
     let path = dir.join("sugi.toml");
     config::write(&path, &Config::of(shops))?;

@@ -242,10 +242,18 @@ impl ShopConfig {
 }
 
 impl ContractConfig {
-    /// With a sandbox, which takes dollars as well.
+    /// With a sandbox, which takes sales without the holder's proof, and dollars as well.
     pub(crate) fn of_sandbox() -> Self {
         Self {
             currencies: CurrenciesConfig(Currencies::both()),
+            ..Self::without_proof()
+        }
+    }
+
+    /// As when nothing is said, and with sales without the holder's proof.
+    pub(crate) fn without_proof() -> Self {
+        Self {
+            unauthenticated: true,
             ..Self::default()
         }
     }

@@ -96,7 +96,7 @@ async fn a_sale_that_is_split_for_tax_is_given_back_part_by_part() {
     let config = std::fs::read_to_string(desk.config()).unwrap();
     let with_split = config.replace(
         "contract.order_lookup = true",
-        "contract = { order_lookup = true, tax_split = true }",
+        "contract.order_lookup = true\n            contract.tax_split = true",
     );
     std::fs::write(desk.config(), with_split).unwrap();
     let paid = desk.json(&pay, CARD);

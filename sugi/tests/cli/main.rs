@@ -60,6 +60,7 @@ impl Desk {
             cert = "splCert.pem"
             key = "splPrikeyPKCS8.pem"
             key_password = "{}"
+            contract.unauthenticated = true
             contract.order_lookup = true
             seconds = {{ connect = 20, answer = 20, quiet = 2, ladder = [0, 0.05, 0.2] }}
             "#,
