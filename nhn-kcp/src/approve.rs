@@ -26,9 +26,10 @@ impl AuthenticatedKeyIn {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the card has expired, or by [`Order::check`].
+    /// [`Invalid`] if the card has expired, or by [`Order::check`] and [`Order::check_card`].
     pub fn new(order: Order, card: Card, proof: HolderProof, today: Date) -> Result<Self, Invalid> {
         order.check()?;
+        order.check_card(&card.number)?;
         card.expiry.check(today)?;
         Ok(Self { order, card, proof })
     }
@@ -50,9 +51,10 @@ impl UnauthenticatedKeyIn {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the card has expired, or by [`Order::check`].
+    /// [`Invalid`] if the card has expired, or by [`Order::check`] and [`Order::check_card`].
     pub fn new(order: Order, card: Card, today: Date) -> Result<Self, Invalid> {
         order.check()?;
+        order.check_card(&card.number)?;
         card.expiry.check(today)?;
         Ok(Self { order, card })
     }

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::card::CardNumber;
 use crate::error::{Field, Invalid, Rule};
 use crate::money::{Installments, Money};
+use crate::pan;
 use crate::tax::TaxSplit;
 use crate::text::{bytes, no_control, text_value};
 
@@ -64,6 +66,50 @@ impl Order {
     pub fn check(&self) -> Result<(), Invalid> {
         self.installments.check(self.money)?;
         self.tax.map_or(Ok(()), |tax| tax.check(self.money.amount))
+    }
+
+    /// Checks that no text repeats the number of the card that is to pay: it would be stored and shown.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::Agree`] names the field.
+    pub fn check_card(&self, card: &CardNumber) -> Result<(), Invalid> {
+        let texts = [
+            ("order number", "ordr_idxx", Some(self.order_no.as_str())),
+            (
+                "goods name",
+                "good_name",
+                self.goods_name.as_ref().map(GoodsName::as_str),
+            ),
+            (
+                "buyer name",
+                "buyr_name",
+                self.buyer.name.as_ref().map(BuyerName::as_str),
+            ),
+            (
+                "buyer mail",
+                "buyr_mail",
+                self.buyer.mail.as_ref().map(BuyerMail::as_str),
+            ),
+            (
+                "buyer phone",
+                "buyr_tel2",
+                self.buyer.phone.as_ref().map(BuyerPhone::as_str),
+            ),
+        ];
+        let repeats =
+            |text: &Option<&str>| text.is_some_and(|text| pan::repeats(text, card.expose()));
+        match texts.iter().find(|(.., text)| repeats(text)) {
+            None => Ok(()),
+            Some((name, kcp, _)) => {
+                let rule = Rule::Agree("not repeat the number of the card that pays");
+                Err(Invalid::new(
+                    Field::new(name, kcp),
+                    rule,
+                    "take it out; its last four digits may stay",
+                ))
+            }
+        }
     }
 }
 
@@ -229,6 +275,32 @@ mod tests {
         assert!(GoodsName::parse("a\nb").is_err());
         assert!(GoodsName::parse("a\u{85}b").is_err());
         assert!(GoodsName::parse("사과, \"배\" & 감 <1> 🍎\\").is_ok());
+    }
+
+    #[test]
+    fn no_text_repeats_the_card_that_pays() {
+        let card = CardNumber::parse("4111111111111111").unwrap();
+        let order =
+            |order_no: &str| Order::new(OrderNo::parse(order_no).unwrap(), Money::won(1).unwrap());
+        for slip in [
+            "4111111111111111",
+            "A4111111111111111",
+            "X-4111/1111.1111_1111-9",
+            "a4b111111111111111",
+        ] {
+            let refused = order(slip).check_card(&card).unwrap_err();
+            assert_eq!(refused.kcp_field(), "ordr_idxx", "{slip}");
+            assert!(!refused.to_string().contains("1111"), "{refused}");
+        }
+        for good in ["A-1", "A4242424242424242", "2611300000001234"] {
+            assert_eq!(order(good).check_card(&card), Ok(()), "{good}");
+        }
+        let mut named = order("A-1");
+        named.buyer.name = Some(BuyerName::parse("홍길동 ４１１１ 1111 1111 1111").unwrap());
+        assert_eq!(
+            named.check_card(&card).unwrap_err().kcp_field(),
+            "buyr_name"
+        );
     }
 
     #[test]

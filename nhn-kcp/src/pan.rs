@@ -13,6 +13,7 @@ mod written;
 use std::ops::Range;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+use zeroize::Zeroizing;
 
 /// How many digits the shortest card number has.
 pub const SHORTEST: usize = 13;
@@ -38,7 +39,10 @@ pub enum Rule {
     /// anywhere.
     Name,
     /// Stored bytes, to be looked through: as in a name, and with no ASCII letter beside, because
-    /// stored are many ids and hashes.
+    /// stored are many ids and hashes. Order numbers are refused by this rule, so that none is found where
+    /// it is stored, and by [`repeats`]: the card that pays is at hand, and its digits are never a serial.
+    /// A shop's serials are many, and of those that begin like a brand's card one in ten has its check
+    /// digit by chance, so nothing more is refused of them than what stands there alone as a card's.
     Stored,
 }
 
@@ -65,6 +69,21 @@ pub fn holds(text: &str, rule: Rule) -> bool {
 pub fn last_four(text: &str, rule: Rule) -> Option<String> {
     let masked = first(text, rule)?.masked;
     masked.get(masked.len() - 4..).map(str::to_owned)
+}
+
+/// Whether a text repeats the digits of one certain card, whatever stands between them. `card` is ASCII
+/// digits, as [`CardNumber`](crate::CardNumber) takes them.
+///
+/// ```
+/// use nhn_kcp::pan::repeats;
+/// assert!(repeats("no. 4111-1111/1111_1111", "4111111111111111"));
+/// assert!(!repeats("4242424242424242", "4111111111111111"));
+/// ```
+#[must_use]
+pub fn repeats(text: &str, card: &str) -> bool {
+    let digits: Zeroizing<String> =
+        Zeroizing::new(text.chars().filter_map(digit).map(char::from).collect());
+    card.len() >= SHORTEST && digits.contains(card)
 }
 
 fn first(text: &str, rule: Rule) -> Option<Seen> {
@@ -148,6 +167,16 @@ fn is_moment(digits: &[u8]) -> bool {
         && part(3) < 24
         && part(4) < 60
         && part(5) < 60
+}
+
+/// Whether sixteen digits begin with year, month and day, of two digits each, as serials of Korean shops do:
+/// `2611300000001234`. Of Mastercard's numbers that begin with 2, which are few, one in twenty-seven does.
+fn begins_with_a_day(digits: &[u8]) -> bool {
+    let part = |n: usize| (digits[2 * n] - b'0') * 10 + digits[2 * n + 1] - b'0';
+    digits.len() == 16
+        && digits[0] == b'2'
+        && (1..=12).contains(&part(1))
+        && (1..=31).contains(&part(2))
 }
 
 /// What a sign is to a number.
@@ -288,7 +317,9 @@ impl Reader {
                 Rule::Name => is_grouped_like_a_card(groups, row),
                 Rule::Stored => is_alone && is_grouped_like_a_card(groups, row),
             };
-            if length >= SHORTEST && fits && is_card_number(row) {
+            // Of a name, the day is the likelier reading of what may be either.
+            let is_serial = self.rule != Rule::Text && begins_with_a_day(row);
+            if length >= SHORTEST && fits && !is_serial && is_card_number(row) {
                 let end = groups.last().map_or(0, |last| last.at.end);
                 take(Seen {
                     at: groups[0].at.start..end,

@@ -140,6 +140,7 @@ impl Engine {
             Kind::Unauthenticated
         };
         sale.order.check()?;
+        sale.order.check_card(&sale.card.number)?;
         let now = self.0.clock.now();
         kcp::check_expiry(&sale.card, now)?;
 

@@ -239,11 +239,39 @@ fn order_numbers_of_a_day_are_never_refused() {
                 format!("2611{day:02}-{n:06}"),
                 format!("2611{day:02}0930{:02}{n:04}", n % 60),
                 format!("2611{day:02}-0930-{n:04}-{n:04}"),
+                // Sixteen digits that begin like Mastercard's.
+                format!("2611{day:02}{:010}", n * 49_999_999),
+                format!("2611-{day:02}{n:02}-0000-{n:04}", n = n % 100),
             ] {
                 assert!(!holds(&order, Rule::Name), "{order}");
+                assert!(!holds(&order, Rule::Stored), "{order}");
             }
         }
     }
+}
+
+#[test]
+fn an_order_number_is_a_slip_where_it_stands_alone_as_a_card() {
+    for slip in [
+        "4111111111111111",
+        "4111-1111-1111-1111",
+        "ORD-4111111111111111",
+        "3782-822463-10005",
+    ] {
+        assert!(holds(slip, Rule::Stored), "{slip}");
+    }
+    // A serial beside letters; what repeats the card that pays is seen by its digits.
+    for serial in [
+        "ORD4111111111111111",
+        "A4242424242424242B",
+        "2611300000001234",
+    ] {
+        assert!(!holds(serial, Rule::Stored), "{serial}");
+    }
+    assert!(repeats("ORD4111111111111111", "4111111111111111"));
+    assert!(repeats("٤١١١-1111 1111_1111", "4111111111111111"));
+    assert!(!repeats("ORD4111111111111111", "4242424242424242"));
+    assert!(!repeats("anything", ""), "no card repeats nothing");
 }
 
 /// What people and programs write: digits, gaps, and what they are among.

@@ -23,7 +23,7 @@ use crate::{
     keys::Scope,
     prefer::Prefer,
     problem::{Code, Problem},
-    text::{no_card_in_name, no_card_number},
+    text::{no_card_in_order_no, no_card_number},
 };
 
 use super::{answer, is_decided, never_sent, tax::NewTax, view::View, wait_until};
@@ -267,7 +267,7 @@ fn sale(new: New, caller: &Caller, key: IdempotencyKey) -> Result<Sale, Problem>
         currency,
     };
     let mut order = Order::new(OrderNo::parse(&new.order_no).map_err(invalid)?, money);
-    no_card_in_name("order_no", &new.order_no)?;
+    no_card_in_order_no("order_no", &new.order_no)?;
     order.goods_name = text("product", new.product, GoodsName::parse)?;
     if let Some(Object(buyer)) = new.buyer {
         order.buyer = Buyer {

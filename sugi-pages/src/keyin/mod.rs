@@ -326,10 +326,11 @@ async fn page(
 
 impl Values {
     fn of(form: &Form) -> Self {
+        let card = form.digits("card");
         let text_by = |name: &str, rule| {
             let text = form.get(name);
             // A card that was typed into another field is not shown again either.
-            if pan::holds(text, rule) {
+            if pan::holds(text, rule) || pan::repeats(text, &card) {
                 String::new()
             } else {
                 text.into()
@@ -341,7 +342,7 @@ impl Values {
             currency: text("currency"),
             amount: text("amount"),
             free: text("free"),
-            order_no: text_by("order_no", Rule::Name),
+            order_no: text_by("order_no", Rule::Stored),
             product: text("product"),
             buyer: text("buyer"),
             phone: text("phone"),

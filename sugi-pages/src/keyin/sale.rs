@@ -178,7 +178,7 @@ impl Reading<'_> {
     fn order(&mut self) -> Option<Order> {
         let (form, w) = (self.form, self.w);
         let money = self.money();
-        let order_no = self.text_by(Rule::Name, "order_no", w.e_order_no, OrderNo::parse);
+        let order_no = self.text_by(Rule::Stored, "order_no", w.e_order_no, OrderNo::parse);
         if form.maybe("order_no").is_none() {
             self.at("order_no", w.e_order_no);
         }
@@ -233,7 +233,7 @@ impl Reading<'_> {
         parse: fn(&str) -> Result<T, Invalid>,
     ) -> Option<T> {
         let text = self.form.maybe(field)?;
-        if pan::holds(text, rule) {
+        if pan::holds(text, rule) || pan::repeats(text, &self.form.digits("card")) {
             self.at(field, self.w.e_card_in_text);
             return None;
         }

@@ -12,7 +12,7 @@ use sugi_store::{Filter, Store, StoreError, Text};
 pub(crate) fn last_four_of_card(text: &str) -> Option<String> {
     let text = text.trim();
     let rule = match OrderNo::parse(text) {
-        Ok(_) => Rule::Name,
+        Ok(_) => Rule::Stored,
         Err(_) => Rule::Text,
     };
     pan::last_four(text, rule)

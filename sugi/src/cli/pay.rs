@@ -143,7 +143,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 fn no_card(args: &Args) -> Result<(), Failure> {
     deed::no_card(&[
-        ("--order", Rule::Name, Some(args.order.as_str())),
+        ("--order", Rule::Stored, Some(args.order.as_str())),
         (
             "--product",
             Rule::Text,
