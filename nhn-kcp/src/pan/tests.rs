@@ -232,7 +232,7 @@ fn random_names_are_hardly_ever_refused() {
 #[test]
 fn order_numbers_of_a_day_are_never_refused() {
     for day in 1..=28 {
-        for n in 0..2_000 {
+        for n in 0..2_000_u64 {
             for order in [
                 format!("202611{day:02}{n:06}"),
                 format!("202611{day:02}-{n:04}"),
