@@ -140,6 +140,35 @@ impl CardNumber {
         crate::mask::luhn(self.expose().as_bytes())
     }
 
+    /// Checks that a text does not repeat this number, whatever stands between its digits: what is kept
+    /// beside a payment must not hold the card that pays it. `field` is the name for the error.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::Agree`].
+    ///
+    /// ```
+    /// let card = nhn_kcp::CardNumber::parse("4111111111111111")?;
+    /// assert!(card.check_absent("note", "paid by 4242").is_ok());
+    /// assert!(card.check_absent("note", "paid by 4111-1111-1111-1111").is_err());
+    /// # Ok::<(), nhn_kcp::Invalid>(())
+    /// ```
+    pub fn check_absent(&self, field: &'static str, text: &str) -> Result<(), Invalid> {
+        self.absent(Field::new(field, field), text)
+    }
+
+    pub(crate) fn absent(&self, field: Field, text: &str) -> Result<(), Invalid> {
+        if crate::pan::repeats(text, self.expose()) {
+            let rule = Rule::Agree("not repeat the number of the card that pays");
+            return Err(Invalid::new(
+                field,
+                rule,
+                "take it out; its last four digits may stay",
+            ));
+        }
+        Ok(())
+    }
+
     /// The part that may be stored and shown: the first six digits and the last four.
     #[must_use]
     pub fn masked(&self) -> MaskedCard {

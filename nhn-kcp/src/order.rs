@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::card::CardNumber;
 use crate::error::{Field, Invalid, Rule};
 use crate::money::{Installments, Money};
-use crate::pan;
 use crate::tax::TaxSplit;
 use crate::text::{bytes, no_control, text_value};
 
@@ -97,19 +96,12 @@ impl Order {
                 self.buyer.phone.as_ref().map(BuyerPhone::as_str),
             ),
         ];
-        let repeats =
-            |text: &Option<&str>| text.is_some_and(|text| pan::repeats(text, card.expose()));
-        match texts.iter().find(|(.., text)| repeats(text)) {
-            None => Ok(()),
-            Some((name, kcp, _)) => {
-                let rule = Rule::Agree("not repeat the number of the card that pays");
-                Err(Invalid::new(
-                    Field::new(name, kcp),
-                    rule,
-                    "take it out; its last four digits may stay",
-                ))
-            }
-        }
+        let given = texts
+            .into_iter()
+            .filter_map(|(name, kcp, text)| Some((Field::new(name, kcp), text?)));
+        given
+            .map(|(field, text)| card.absent(field, text))
+            .collect()
     }
 }
 

@@ -41,8 +41,8 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
             ));
         }
         let key = String::from_utf8_lossy(key).into_owned();
-        // It is stored: see there.
-        if pan::holds(&key, Rule::Name) {
+        // It is stored, and often it is the order's number, so it has that one's rule.
+        if pan::holds(&key, Rule::Stored) {
             let field = "Idempotency-Key";
             return Err(Problem::new(Code::BadHeader, holds_card(field))
                 .field(field)

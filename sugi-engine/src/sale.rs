@@ -141,6 +141,9 @@ impl Engine {
         };
         sale.order.check()?;
         sale.order.check_card(&sale.card.number)?;
+        if let Some((_, key)) = &sale.key {
+            sale.card.number.check_absent("Idempotency-Key", key)?;
+        }
         let now = self.0.clock.now();
         kcp::check_expiry(&sale.card, now)?;
 

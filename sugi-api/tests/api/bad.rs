@@ -175,10 +175,14 @@ async fn texts_that_hold_a_card_number_are_refused() {
     }
     // The digits of the card that pays, however they stand there.
     for order in ["ORD4111111111111111", "4a111111111111111"] {
-        let sale = sale_with(order, &[]);
-        let answer = house.post("/v1/payments", "k", &sale).send().await;
+        let slip = sale_with(order, &[]);
+        let answer = house.post("/v1/payments", "k", &slip).send().await;
         answer.is_problem(422, "invalid_value").of_field("order_no");
         assert!(!answer.json.to_string().contains("4111"), "{answer:?}");
+        let answer = house.post("/v1/payments", order, &sale("A-1")).send().await;
+        answer
+            .is_problem(422, "invalid_value")
+            .of_field("Idempotency-Key");
     }
     for written in [
         "４１１１１１１１１１１１１１１１",

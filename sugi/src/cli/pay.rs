@@ -164,7 +164,7 @@ fn no_card(args: &Args) -> Result<(), Failure> {
             Rule::Text,
             args.phone.as_ref().map(BuyerPhone::as_str),
         ),
-        ("--key", Rule::Name, args.key.as_deref()),
+        ("--key", Rule::Stored, args.key.as_deref()),
     ])
 }
 

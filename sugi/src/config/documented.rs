@@ -90,6 +90,7 @@ fn without_a_contract_a_shop_has_the_safe_one() {
         gateway = "http://127.0.0.1:8090"
         cert = "splCert.pem"
         key = "splPrikeyPKCS8.pem"
+        key_password = "changeit"
     "#;
     let read = Config::parse(file, Path::new("/etc/sugi/sugi.toml"), std::iter::empty());
     let config = read.unwrap_or_else(|why| panic!("{why:?}"));
