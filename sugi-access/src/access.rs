@@ -130,8 +130,10 @@ pub enum AccessError {
     /// The passkey.
     #[error(transparent)]
     Passkey(PasskeyError),
-    /// Nobody would be left who can administer.
-    #[error("this is the last operator who can administer; give somebody else the role first")]
+    /// Nobody would be left who can administer, or who can for all shops.
+    #[error(
+        "this is the last operator who can administer all shops; give somebody else the role and all shops first"
+    )]
     LastAdministrator,
     /// Others changed it at the same time, again and again.
     #[error("it is being changed by others at the same time; try again")]

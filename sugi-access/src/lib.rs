@@ -26,19 +26,23 @@
 mod access;
 mod auditor;
 mod code;
+mod network;
 mod operator;
 mod operators;
 mod passkey;
 mod password;
+mod place;
 mod retention;
 mod seal;
 mod session;
 mod sign_in;
+mod throttle;
 mod tries;
 mod wish;
 
 pub use access::{Access, AccessError, Origin, Rules, SecondPerson};
 pub use code::{Enrolment, RECOVERY_CODES};
+pub use network::{BadNetwork, Network};
 pub use operator::{Operator, Role};
 pub use operators::NewOperator;
 pub use passkey::{

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, str::FromStr};
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::Currency;
 use serde::{Deserialize, Serialize};
-use sugi_core::{Actor, ShopId};
+use sugi_core::{Actor, ShopId, Shops};
 
-use crate::{code::Codes, passkey::Passkey, password::Hashed, tries::wait_after};
+use crate::{code::Codes, passkey::Passkey, password::Hashed, place::Place};
 
 /// Something that an operator may be allowed to do. Looking at payments of one's shops is part of
 /// being an operator: who has no role looks only.
@@ -58,9 +58,8 @@ pub struct Operator {
     pub name: Actor,
     /// What they may do.
     pub roles: BTreeSet<Role>,
-    /// For which shops; empty means all.
-    #[serde(default)]
-    pub shops: BTreeSet<ShopId>,
+    /// For which shops. It binds in everything that they do: who administers no more than others.
+    pub shops: Shops,
     /// The most that one sale or one cancellation of theirs may be, in won; with a limit they take
     /// no other currency.
     #[serde(default)]
@@ -81,12 +80,9 @@ pub struct Operator {
     /// hand. None before the first passkey.
     #[serde(default)]
     pub(crate) handle: Option<String>,
-    /// Wrong tries since the last right one.
+    /// Where they sign in from, with the wrong tries there.
     #[serde(default)]
-    pub(crate) failures: u32,
-    /// No try is taken before.
-    #[serde(default)]
-    pub(crate) locked_until: Option<Timestamp>,
+    pub(crate) places: Vec<Place>,
     /// When their sessions were ended last. A session that began under an earlier one is over.
     #[serde(default)]
     pub(crate) sessions_from: Option<Timestamp>,
@@ -102,7 +98,14 @@ impl Operator {
     /// Whether they may use a shop.
     #[must_use]
     pub fn may_use(&self, shop: &ShopId) -> bool {
-        self.active && (self.shops.is_empty() || self.shops.contains(shop))
+        self.active && self.shops.contains(shop)
+    }
+
+    /// Whether everything that another one may use is theirs as well: only then may they give it, take it
+    /// away, or let that one in anew.
+    #[must_use]
+    pub fn may_administer(&self, shops: &Shops) -> bool {
+        self.may(Role::Administer) && shops.is_within(&self.shops)
     }
 
     /// Whether they may move any money of a currency. A limit is in won and says nothing of what a
@@ -140,30 +143,12 @@ impl Operator {
         self.passkeys.iter().find(|one| one.id == id)
     }
 
-    /// Until when no try to sign in is taken, if that is so at the time.
-    #[must_use]
-    pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.locked_until.filter(|until| *until > now)
-    }
-
     /// Ends all sessions that began before.
     pub fn end_sessions(&mut self, now: Timestamp) {
         // Each end is a later one than the last, even within one tick of the clock.
         let tick_after = |last: Timestamp| last.checked_add(TICK).unwrap_or(last);
         let after_last = self.sessions_from.map(tick_after);
         self.sessions_from = Some(after_last.map_or(now, |after| after.max(now)));
-    }
-
-    /// Lets them try to sign in again at once.
-    pub fn unlock(&mut self) {
-        self.failures = 0;
-        self.locked_until = None;
-    }
-
-    /// Counts a wrong try to sign in.
-    pub(crate) fn wrong_try(&mut self, now: Timestamp) {
-        self.failures = self.failures.saturating_add(1);
-        self.locked_until = wait_after(self.failures, now);
     }
 
     /// Takes their one-time codes away, for somebody who lost the telephone.

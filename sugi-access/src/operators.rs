@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use nhn_kcp::pan::{self, Rule};
-use sugi_core::{Actor, ShopId};
+use sugi_core::{Actor, Shops};
 use sugi_store::{Document, DocumentKind, Finding, StoreError};
 use zeroize::Zeroizing;
 
@@ -16,14 +17,21 @@ use crate::{
 /// How often a change is tried while others change the same operator.
 const TRIES: usize = 20;
 
+/// What an installation must not be without: somebody who can administer, and somebody who can for all
+/// shops. Without the second nobody could give another one all shops again.
+const OFFICES: [fn(&Operator) -> bool; 2] = [
+    |one| one.may(Role::Administer),
+    |one| one.may_administer(&Shops::All),
+];
+
 /// Somebody who is to be an operator.
 pub struct NewOperator {
     /// Under which name they act.
     pub name: Actor,
     /// What they may do.
     pub roles: BTreeSet<Role>,
-    /// For which shops; empty means all.
-    pub shops: BTreeSet<ShopId>,
+    /// For which shops.
+    pub shops: Shops,
     /// The most that one sale or one cancellation of theirs may be, in won; with a limit they take no
     /// other currency.
     pub amount_max: Option<u64>,
@@ -38,7 +46,7 @@ impl NewOperator {
         Self {
             name,
             roles: roles.into_iter().collect(),
-            shops: BTreeSet::new(),
+            shops: Shops::All,
             amount_max: None,
             password: Zeroizing::new(password.into()),
         }
@@ -88,8 +96,7 @@ impl Access {
             codes: None,
             passkeys: Vec::new(),
             handle: None,
-            failures: 0,
-            locked_until: None,
+            places: Vec::new(),
             sessions_from: None,
         };
         let (store, name) = (self.0.engine.store(), operator.name.as_str());
@@ -128,8 +135,11 @@ impl Access {
                 // Whoever is let in again later begins anew.
                 after.end_sessions(self.0.clock.now());
             }
-            let resigns = before.may(Role::Administer) && !after.may(Role::Administer);
-            if resigns && !self.administered_without(name).await? {
+            let resigned: Vec<_> = OFFICES
+                .into_iter()
+                .filter(|holds| holds(&before) && !holds(&after))
+                .collect();
+            if !self.all_held_without(name, &resigned).await? {
                 return Err(AccessError::LastAdministrator.into());
             }
             let written = store
@@ -144,7 +154,7 @@ impl Access {
                 continue;
             }
             // Of the last two each may have been let go because of the other.
-            if resigns && !self.administered_without(name).await? {
+            if !self.all_held_without(name, &resigned).await? {
                 self.reinstate(&before).await?;
                 return Err(AccessError::LastAdministrator.into());
             }
@@ -153,11 +163,19 @@ impl Access {
         Err(AccessError::Busy.into())
     }
 
-    /// Whether anybody else can administer.
-    async fn administered_without(&self, name: &Actor) -> Result<bool, StoreError> {
+    /// Whether somebody else holds each of these offices.
+    async fn all_held_without(
+        &self,
+        name: &Actor,
+        offices: &[fn(&Operator) -> bool],
+    ) -> Result<bool, StoreError> {
+        if offices.is_empty() {
+            return Ok(true);
+        }
         let all = self.operators().await?;
-        let mut others = all.iter().filter(|other| other.name != *name);
-        Ok(others.any(|other| other.may(Role::Administer)))
+        let others: Vec<_> = all.iter().filter(|other| other.name != *name).collect();
+        let held = |holds: &fn(&Operator) -> bool| others.iter().any(|other| holds(other));
+        Ok(offices.iter().all(held))
     }
 
     /// Lets somebody administer again, as before.
@@ -170,6 +188,7 @@ impl Access {
             let mut again = read(&document)?;
             again.active = before.active;
             again.roles.insert(Role::Administer);
+            again.shops = before.shops.clone();
             let written = store
                 .replace_document(
                     DocumentKind::Operator,
@@ -200,11 +219,51 @@ impl Access {
         self.change_operator(name, |operator| {
             operator.password.clone_from(&hash);
             operator.end_sessions(now);
-            operator.unlock();
+            // Who knew the old one may have made a place known.
+            operator.places.clear();
             Ok::<_, AccessError>(())
         })
         .await?;
-        Ok(())
+        Ok(self.forget_tries(name.as_str()).await?)
+    }
+
+    /// Until when somebody is held after wrong tries: at a place of theirs, or anywhere else.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub async fn held(&self, operator: &Operator) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.0.clock.now();
+        let elsewhere = self.wrong_tries(operator.name.as_str()).await?;
+        Ok(operator.held_at_a_place(now).max(elsewhere.held(now)))
+    }
+
+    /// Lets somebody try to sign in again at once, who was held or may not sign in any more.
+    ///
+    /// # Errors
+    /// When there is nobody of that name.
+    pub async fn unlock(&self, name: &Actor) -> Result<Operator, AccessError> {
+        let unlocked = self
+            .change_operator(name, |operator| {
+                operator.active = true;
+                operator.forgive();
+                Ok::<_, AccessError>(())
+            })
+            .await?;
+        self.forget_tries(name.as_str()).await?;
+        Ok(unlocked)
+    }
+
+    /// The same for somebody who may still sign in: nobody is let in again by it.
+    ///
+    /// # Errors
+    /// When there is nobody of that name.
+    pub async fn forgive(&self, name: &Actor) -> Result<(), AccessError> {
+        let forgive = |operator: &mut Operator| {
+            operator.forgive();
+            Ok::<_, AccessError>(())
+        };
+        self.change_operator(name, forgive).await?;
+        Ok(self.forget_tries(name.as_str()).await?)
     }
 }
 

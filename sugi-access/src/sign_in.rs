@@ -17,6 +17,7 @@ use crate::{
     operator::Operator,
     password::PASSWORD_CHARS_MAX,
     session::Cookie,
+    throttle::Wrong,
     tries::Tries,
 };
 
@@ -112,7 +113,8 @@ impl Access {
         let name: String = name.chars().take(NAME_CHARS_MAX).collect();
         // Whoever may not sign in any more is nobody here.
         let known = known.filter(|operator| operator.active);
-        self.not_held(Some(&name), known.as_ref(), from)?;
+        let wrong = self.wrong_tries(&name).await?;
+        self.not_held(wrong, known.as_ref(), from)?;
         let too_long = ask.password.chars().count() > PASSWORD_CHARS_MAX;
         let password = if too_long {
             Zeroizing::default()
@@ -124,38 +126,87 @@ impl Access {
         // Tries are counted one after the other: of many that were made at once, as many count as
         // of those that are made in turn, and the rest is held before it is looked at.
         let _turn = self.0.counting.lock().await;
-        let now = self.not_held(Some(&name), known.as_ref(), from)?;
-        let counted = match &known {
-            Some(known) => self.count(known, right, &ask.code, now).await,
-            None => Err(SignInError::Wrong),
+        let wrong = self.wrong_tries(&name).await?;
+        let now = self.not_held(wrong, known.as_ref(), from)?;
+        let at_home = known
+            .as_ref()
+            .filter(|one| one.wrong_at(from.address, now).is_some());
+        let counted = match known.as_ref().filter(|_| right) {
+            Some(known) => self.count(known, &ask.code, from, now).await,
+            // Tries of those that were made at once have been counted since.
+            None => match at_home {
+                Some(known) => self.not_held_at_home(known, from, now).await,
+                None => Err(SignInError::Wrong),
+            },
         };
-        if matches!(counted, Err(SignInError::Wrong)) {
-            if known.is_none() {
-                self.tries().wrong_name(&name, now);
+        match &counted {
+            Ok(_) if at_home.is_none() => self.forget_tries(&name).await?,
+            Err(SignInError::Wrong) => {
+                match at_home {
+                    Some(known) => self.count_wrong_at_home(known, from, now).await?,
+                    None => self.wrong_try(&name, now).await?,
+                }
+                self.wrong_from(from, now);
             }
-            self.wrong_from(from, now);
+            _ => {}
         }
         counted
     }
 
-    /// Whether a try is taken now; returns the time at which it is.
-    pub(crate) fn not_held(
+    /// Whether a try is taken now; returns the time at which it is. `wrong` are the tries of its name from
+    /// anywhere but the places of its owner.
+    fn not_held(
         &self,
-        name: Option<&str>,
+        wrong: Wrong,
         known: Option<&Operator>,
         from: &Origin,
     ) -> Result<Timestamp, SignInError> {
-        let (now, tries) = (self.0.clock.now(), self.tries());
-        let of_name = match known {
-            Some(operator) => operator.locked_until(now),
-            None => name.and_then(|name| tries.name_held(name, now)),
-        };
-        let of_address = from.address;
-        let of_address = of_address.and_then(|address| tries.address_held(address, now));
-        match of_name.max(of_address) {
+        let now = self.address_not_held(from)?;
+        let at_home = known.and_then(|known| known.wrong_at(from.address, now));
+        match at_home.unwrap_or(wrong).held(now) {
             Some(until) => Err(SignInError::Held(until)),
             None => Ok(now),
         }
+    }
+
+    /// Whether an address may try now; returns the time at which it does.
+    pub(crate) fn address_not_held(&self, from: &Origin) -> Result<Timestamp, SignInError> {
+        let now = self.0.clock.now();
+        let held = from
+            .address
+            .and_then(|at| self.tries().address_held(at, now));
+        match held {
+            Some(until) => Err(SignInError::Held(until)),
+            None => Ok(now),
+        }
+    }
+
+    /// A wrong try at a place of its name's owner: held, if those before have been counted meanwhile, or wrong.
+    async fn not_held_at_home(
+        &self,
+        known: &Operator,
+        from: &Origin,
+        now: Timestamp,
+    ) -> Result<Operator, SignInError> {
+        let fresh = self.operator(&known.name).await?;
+        let wrong = fresh.and_then(|fresh| fresh.wrong_at(from.address, now));
+        match wrong.and_then(|wrong| wrong.held(now)) {
+            Some(until) => Err(SignInError::Held(until)),
+            None => Err(SignInError::Wrong),
+        }
+    }
+
+    async fn count_wrong_at_home(
+        &self,
+        known: &Operator,
+        from: &Origin,
+        now: Timestamp,
+    ) -> Result<(), SignInError> {
+        let wrong = |operator: &mut Operator| {
+            operator.wrong_try_at(from.address, now);
+            Ok::<_, SignInError>(())
+        };
+        self.change_operator(&known.name, wrong).await.map(drop)
     }
 
     /// Counts a wrong try of an address.
@@ -169,46 +220,41 @@ impl Access {
         self.0.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes down how a try ended. A code is used up in the same write, so that of two that show
+    /// Writes down that a right password was shown. A code is used up in the same write, so that of two that show
     /// the same one at once, one gets in.
     async fn count(
         &self,
         known: &Operator,
-        password_right: bool,
         code: &str,
+        from: &Origin,
         now: Timestamp,
     ) -> Result<Operator, SignInError> {
-        let operator = self
-            .change_operator(&known.name, |operator| {
-                if let Some(until) = operator.locked_until(now) {
-                    return Err(SignInError::Held(until));
-                }
-                // It may have been changed since it was compared.
-                let password_right = password_right && operator.password == known.password;
-                if password_right && operator.has_codes() && code.trim().is_empty() {
-                    return Err(SignInError::CodeNeeded);
-                }
-                let taken = match &mut operator.codes {
-                    Some(codes) if password_right => {
-                        let secret = self.0.rules.secret.as_ref();
-                        codes.take(&known.name, secret, code, now)
-                    }
-                    _ => Taken::Right,
-                };
-                match taken {
-                    // Nobody guessed wrong.
-                    Taken::Sealed => return Err(SignInError::Sealed),
-                    Taken::Right if password_right => operator.unlock(),
-                    Taken::Right | Taken::Wrong => operator.wrong_try(now),
-                }
-                Ok(())
-            })
-            .await?;
-        if operator.failures == 0 && operator.active {
-            Ok(operator)
-        } else {
-            Err(SignInError::Wrong)
-        }
+        self.change_operator(&known.name, |operator| {
+            let wrong = operator.wrong_at(from.address, now);
+            if let Some(until) = wrong.and_then(|wrong| wrong.held(now)) {
+                return Err(SignInError::Held(until));
+            }
+            // It may have been changed since it was compared.
+            if operator.password != known.password || !operator.active {
+                return Err(SignInError::Wrong);
+            }
+            if operator.has_codes() && code.trim().is_empty() {
+                return Err(SignInError::CodeNeeded);
+            }
+            let secret = self.0.rules.secret.as_ref();
+            let taken = match &mut operator.codes {
+                Some(codes) => codes.take(&known.name, secret, code, now),
+                None => Taken::Right,
+            };
+            match taken {
+                // Nobody guessed wrong.
+                Taken::Sealed => return Err(SignInError::Sealed),
+                Taken::Wrong => return Err(SignInError::Wrong),
+                Taken::Right => operator.was_at(from.address, now),
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -248,7 +294,7 @@ mod tests {
         access.set_password(&kim, password).await.unwrap();
 
         let now = access.clock().now();
-        let counted = access.count(&shown, true, "", now).await;
+        let counted = access.count(&shown, "", &from, now).await;
         assert!(matches!(counted, Err(SignInError::Wrong)));
         let cookie = access.begin_session(&shown, &from, false).await.unwrap();
         assert!(access.session(&cookie).await.unwrap().is_none());

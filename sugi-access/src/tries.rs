@@ -1,7 +1,6 @@
-//! How often somebody may try to sign in: by name, and by address.
+//! How often somebody may try to sign in, by address.
 //!
-//! The tries of an operator are kept with the operator. Here are those of names that nobody has, so
-//! that they behave alike, and those of addresses. Both are bounded; a flood of names or addresses
+//! The tries of a name are kept in the ledger. Those of addresses are here, and bounded: a flood of addresses
 //! makes the oldest be forgotten.
 
 use std::{collections::HashMap, net::IpAddr};
@@ -26,7 +25,7 @@ const KNOWN: SignedDuration = SignedDuration::from_hours(24);
 const ASKED_PER_ADDRESS: u32 = 60;
 /// That window.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// Names and addresses that are remembered.
+/// Addresses that are remembered.
 const MOST: usize = 10_000;
 
 /// Until when no further try is taken after so many wrong ones.
@@ -38,7 +37,6 @@ pub(crate) fn wait_after(failures: u32, now: Timestamp) -> Option<Timestamp> {
 
 #[derive(Debug, Default)]
 pub(crate) struct Tries {
-    names: HashMap<String, Count>,
     addresses: HashMap<IpAddr, Count>,
     asked: HashMap<IpAddr, Count>,
     /// From where somebody has signed in, and when last.
@@ -48,14 +46,14 @@ pub(crate) struct Tries {
 #[derive(Debug, Clone, Copy)]
 struct Count {
     failures: u32,
-    /// The last wrong try of a name; the first in the window of an address; the last sign-in from one.
+    /// The first in the window of an address; the last sign-in from one.
     at: Timestamp,
 }
 
 impl Tries {
     /// Until when an address may not try any more.
     pub(crate) fn address_held(&self, address: IpAddr, now: Timestamp) -> Option<Timestamp> {
-        let count = self.addresses.get(&place(address))?;
+        let count = self.addresses.get(&network_of(address))?;
         let until = count.at.checked_add(WINDOW).ok()?;
         let most = PER_ADDRESS * self.times(address, now);
         (count.failures >= most && until > now).then_some(until)
@@ -63,7 +61,7 @@ impl Tries {
 
     /// How many times as much an address may do as any other.
     fn times(&self, address: IpAddr, now: Timestamp) -> u32 {
-        let known = self.known.get(&place(address));
+        let known = self.known.get(&network_of(address));
         let is_known = known.is_some_and(|last| now.duration_since(last.at) < KNOWN);
         if is_known { KNOWN_TIMES } else { 1 }
     }
@@ -75,23 +73,7 @@ impl Tries {
             failures: 0,
             at: now,
         };
-        self.known.insert(place(address), last);
-    }
-
-    /// Until when a name that nobody has may not be tried any more.
-    pub(crate) fn name_held(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
-        let count = self.names.get(name)?;
-        wait_after(count.failures, count.at).filter(|until| *until > now)
-    }
-
-    pub(crate) fn wrong_name(&mut self, name: &str, now: Timestamp) {
-        make_room(&mut self.names);
-        let count = self.names.entry(name.into()).or_insert(Count {
-            failures: 0,
-            at: now,
-        });
-        count.failures = count.failures.saturating_add(1);
-        count.at = now;
+        self.known.insert(network_of(address), last);
     }
 
     pub(crate) fn wrong_from(&mut self, address: IpAddr, now: Timestamp) {
@@ -112,7 +94,7 @@ fn count(counts: &mut HashMap<IpAddr, Count>, address: IpAddr, now: Timestamp) -
         failures: 0,
         at: now,
     };
-    let count = counts.entry(place(address)).or_insert(fresh);
+    let count = counts.entry(network_of(address)).or_insert(fresh);
     if now.duration_since(count.at) >= WINDOW {
         *count = fresh;
     }
@@ -121,7 +103,7 @@ fn count(counts: &mut HashMap<IpAddr, Count>, address: IpAddr, now: Timestamp) -
 }
 
 /// An IPv6 network is one place: whoever has one address there has all of them.
-fn place(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
         v4 @ IpAddr::V4(_) => v4,
@@ -206,12 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_names_is_bounded() {
+    fn a_flood_of_addresses_is_bounded() {
         let mut tries = Tries::default();
-        for n in 0..MOST + 10 {
-            tries.wrong_name(&n.to_string(), at(i64::try_from(n).unwrap()));
+        for n in 0..u32::try_from(MOST).unwrap() + 10 {
+            tries.wrong_from(IpAddr::V4(n.into()), at(n.into()));
         }
-        assert_eq!(tries.names.len(), MOST);
-        assert!(!tries.names.contains_key("0"));
+        assert_eq!(tries.addresses.len(), MOST);
+        assert!(!tries.addresses.contains_key(&IpAddr::V4(0.into())));
     }
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Currency, TaxParts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sugi_core::{Actor, PaymentId};
+use sugi_core::{Actor, PaymentId, Shops};
 use sugi_engine::clock;
 use sugi_store::{Document, DocumentKind, StoreError};
 
@@ -56,6 +56,8 @@ pub enum What {
     Export {
         /// Of what: the report's address and its filters.
         query: String,
+        /// Of which shops: those of who asks, when they ask.
+        shops: Shops,
     },
 }
 
@@ -150,8 +152,8 @@ pub enum WishError {
     /// Who asked cannot confirm.
     #[error("who asked for it cannot confirm it; a second person has to")]
     SamePerson,
-    /// The role is missing.
-    #[error("you do not have the role that this takes")]
+    /// The role is missing, or the file is of shops that are not theirs.
+    #[error("you do not have the role or the shops that this takes")]
     MayNot,
     /// Somebody was quicker.
     #[error("it was decided already")]
@@ -168,6 +170,15 @@ impl What {
         match self {
             Self::Cancel { .. } => Role::Cancel,
             Self::Close { .. } | Self::Export { .. } => Role::Close,
+        }
+    }
+
+    /// Whether it shows nothing of shops but these. Of a payment its own shop says so.
+    #[must_use]
+    pub fn is_for(&self, shops: &Shops) -> bool {
+        match self {
+            Self::Export { shops: of, .. } => of.is_within(shops),
+            Self::Cancel { .. } | Self::Close { .. } => true,
         }
     }
 
@@ -332,7 +343,7 @@ impl Access {
         if decision == Decision::Confirm && own {
             return Err(WishError::SamePerson);
         }
-        if !own && !by.may(wish.what.role()) {
+        if !own && !(by.may(wish.what.role()) && wish.what.is_for(&by.shops)) {
             return Err(WishError::MayNot);
         }
         let (by, at) = (by.name.clone(), now);

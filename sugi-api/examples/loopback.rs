@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Rules::default()
     };
     let access = Access::new(engine.clone(), Clock::real(), rules);
-    let webhooks = Webhooks::new(access, Line::new(None)?);
+    let webhooks = Webhooks::new(access, Line::new(None, sugi_webhooks::Targets::public())?);
     let router = sugi_api::router(&Api::new(webhooks, [key], limits), axum::Router::new());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

@@ -8,10 +8,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
-use sugi_core::{Actor, ShopId};
+use sugi_core::{Actor, ShopId, Shops};
 use tokio::sync::Semaphore;
 
-use crate::network::Network;
+use sugi_access::Network;
 
 /// Something that a key may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,9 +70,9 @@ pub struct ApiKey {
     pub sha256: [u8; 32],
     /// SHA-256 of the key that comes after or went before: both are good while the holder changes.
     pub also_sha256: Option<[u8; 32]>,
-    /// For which shops it is; empty means all.
-    pub shops: BTreeSet<ShopId>,
-    /// What it may do.
+    /// For which shops it is.
+    pub shops: Shops,
+    /// What it may do; nothing if it is empty.
     pub scopes: BTreeSet<Scope>,
     /// From where it may be used; empty means from anywhere.
     pub addresses: Vec<Network>,
@@ -87,7 +87,7 @@ impl ApiKey {
             name,
             sha256,
             also_sha256: None,
-            shops: BTreeSet::new(),
+            shops: Shops::All,
             scopes: Scope::ALL.into(),
             addresses: Vec::new(),
         }
@@ -131,7 +131,7 @@ impl ApiKey {
     /// Whether it may use a shop.
     #[must_use]
     pub fn may_use(&self, shop: &ShopId) -> bool {
-        self.shops.is_empty() || self.shops.contains(shop)
+        self.shops.contains(shop)
     }
 }
 

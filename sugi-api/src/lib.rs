@@ -29,7 +29,6 @@ mod idempotency;
 mod keys;
 mod limits;
 mod metrics;
-mod network;
 mod page;
 mod payments;
 mod peer;
@@ -60,12 +59,12 @@ pub use door::{Door, Tls, TlsError};
 pub use events::event_json;
 pub use keys::{ApiKey, Keys, Scope};
 pub use limits::Limits;
-pub use network::{BadNetwork, Network};
 pub use peer::Peer;
 pub use prefer::WAIT_SECS_MAX;
 pub use problem::{Code, Problem};
 pub use router::router;
 pub use serve::serve;
+pub use sugi_access::{BadNetwork, Network};
 
 /// What every operation needs. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]

@@ -170,7 +170,7 @@ impl Inner {
     async fn lookup_finds_a_known_order(&self, shop: &Shop) -> bool {
         use sugi_core::Status::{Approved, Cancelled, PartiallyCancelled, Reversed};
         let (shops, statuses) = (
-            vec![shop.id.clone()],
+            [shop.id.clone()].into(),
             vec![Approved, PartiallyCancelled, Cancelled, Reversed],
         );
         let newest = self

@@ -126,12 +126,11 @@ async fn page(
     );
     let shell = Shell::around(pages, visitor, Part::Account, w.title).await?;
     let roles: Vec<&str> = me.roles.iter().map(|one| role(lang, *one)).collect();
-    let shops: Vec<&str> = me.shops.iter().map(sugi_core::ShopId::as_str).collect();
     let or = |text: String, other: &str| if text.is_empty() { other.into() } else { text };
     let limit = me.amount_max.map(|most| write::money(lang, most, "KRW"));
     let facts = vec![
         (w.roles, or(roles.join(", "), w.look_only)),
-        (w.shops, or(shops.join(", "), shell.t.all)),
+        (w.shops, me.shops.in_words(shell.t.all, shell.t.none)),
         (w.limit, limit.unwrap_or_else(|| w.no_limit.into())),
     ];
     let sessions = pages.access().sessions(me).await?;

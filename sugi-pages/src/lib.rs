@@ -23,6 +23,7 @@ mod home;
 mod keyin;
 mod lang;
 mod live;
+mod ours;
 mod passkeys;
 mod payments;
 mod router;

@@ -179,7 +179,7 @@ impl Watch {
             told.push(book.map_or_else(String::new, |book| book.payment.seq.to_string()));
         } else {
             let newest = Filter {
-                shops: session.operator.shops.iter().cloned().collect(),
+                shops: session.operator.shops.clone(),
                 limit: 1,
                 ..Filter::default()
             };

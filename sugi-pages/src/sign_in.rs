@@ -13,10 +13,11 @@ use crate::{
     Pages, assets,
     form::Form,
     lang::{LANG_COOKIE, Lang, fill, words},
+    ours,
     passkeys::PasskeyWords,
     shell::html,
     trouble::Trouble,
-    visitor::{self, SESSION_COOKIE, Visitor, is_ours},
+    visitor::{self, SESSION_COOKIE, Visitor},
     words::Common,
     write,
 };
@@ -72,11 +73,7 @@ impl Page {
             t: Common::of(lang),
             w: SignInWords::of(lang),
             style: assets::style_path(),
-            next: if is_ours(next) {
-                next.into()
-            } else {
-                String::new()
-            },
+            next: ours::page(next).unwrap_or_default().into(),
             name: String::new(),
             problem: None,
             code_needed: false,
@@ -181,7 +178,7 @@ pub(crate) async fn leave(
 /// Keeps a choice of language in a cookie, and goes back to where one was.
 pub(crate) async fn choose_lang(form: Form) -> Response {
     let lang = Lang::parse(form.get("lang")).unwrap_or_default();
-    let back = Some(form.get("back")).filter(|path| is_ours(path));
+    let back = ours::page(form.get("back"));
     let cookie = format!(
         "{LANG_COOKIE}={}; Path=/; SameSite=Lax; Max-Age=31536000",
         lang.code()

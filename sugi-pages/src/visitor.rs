@@ -7,7 +7,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use nhn_kcp::pan::{self, Rule};
 use sugi_access::{Cookie, Operator, Origin, Session};
-use sugi_core::ShopId;
+use sugi_core::{ShopId, Shops};
 
 use crate::{Pages, lang::Lang, router::Gate, trouble::Trouble};
 
@@ -78,6 +78,15 @@ impl Visitor {
         &self.session.operator
     }
 
+    /// Refuses what shows or changes all shops at once to somebody who is for some of them.
+    pub(crate) fn must_use_all(&self) -> Result<(), Trouble> {
+        if self.operator().shops == Shops::All {
+            Ok(())
+        } else {
+            Err(Trouble::MayNot)
+        }
+    }
+
     /// Hides what belongs to shops that are not theirs.
     pub(crate) fn must_use(&self, shop: &ShopId) -> Result<(), Trouble> {
         if self.operator().may_use(shop) {
@@ -135,33 +144,9 @@ fn holds_card(path: &str) -> bool {
     pan::holds(path, Rule::Text)
 }
 
-/// Whether somebody may be sent to a path: one of ours, no other host in disguise, and no card number.
-pub(crate) fn is_ours(path: &str) -> bool {
-    path.starts_with('/')
-        && !holds_card(path)
-        && !path.starts_with("//")
-        && !path.contains(['\\', '\r', '\n'])
-        && path.is_ascii()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_our_own_paths_are_gone_to() {
-        assert!(is_ours("/payments/pay_1?x=1"));
-        for path in [
-            "",
-            "payments",
-            "//evil",
-            "/\\evil",
-            "https://evil",
-            "/a\r\nb: c",
-        ] {
-            assert!(!is_ours(path), "{path}");
-        }
-    }
 
     #[test]
     fn cookies_are_found_by_their_whole_name() {

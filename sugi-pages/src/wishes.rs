@@ -31,6 +31,7 @@ use crate::{
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::Visitor,
+    words::Common,
     write,
 };
 
@@ -47,7 +48,7 @@ words! {
         close_absent "확인 필요 종결: KCP에 거래 없음" "Close a doubt: it is not at KCP"
         keep "승인 유지" "keep it"
         reverse "망취소" "reverse it"
-        export "내보내기: {}" "Export: {}"
+        export "내보내기: {} (상점: {})" "Export: {} (shops: {})"
         order "주문 {}" "Order {}"
         reason "사유" "Reason"
         confirm "확인" "Confirm"
@@ -118,8 +119,8 @@ pub(crate) async fn decide(
     let (access, w) = (pages.access(), WishWords::of(visitor.lang));
     let wish = access.wish_of(&id).await?.ok_or(Trouble::NotFound)?;
     let payment = payment_of(&pages, &wish).await?;
-    if let Some(payment) = &payment {
-        visitor.must_use(&payment.request.shop)?;
+    if !shows(&visitor, &wish, payment.as_ref()) {
+        return Err(Trouble::NotFound);
     }
     // Who refuses or takes back moves nothing.
     if form.get("decision") != "refuse"
@@ -158,6 +159,15 @@ async fn refuse(
     let mut response = page(pages, visitor, Some(problem)).await?;
     *response.status_mut() = StatusCode::CONFLICT;
     Ok(response)
+}
+
+/// Whether a wish is there for somebody: one of their shops, or a file that they asked for.
+fn shows(visitor: &Visitor, wish: &Wish, payment: Option<&Payment>) -> bool {
+    let me = visitor.operator();
+    match payment {
+        Some(payment) => me.may_use(&payment.request.shop),
+        None => wish.by == me.name || wish.what.is_for(&me.shops),
+    }
 }
 
 async fn payment_of(pages: &Pages, wish: &Wish) -> Result<Option<Payment>, Trouble> {
@@ -301,6 +311,9 @@ fn asker_problem(
     if !asker.may(wish.what.role()) {
         return Some(w.e_asker_role);
     }
+    if !wish.what.is_for(&asker.shops) {
+        return Some(w.e_asker_shop);
+    }
     let payment = payment?;
     if !asker.may_use(&payment.request.shop) {
         return Some(w.e_asker_shop);
@@ -337,10 +350,7 @@ async fn page(
     let mut rows = Vec::new();
     for wish in pages.access().open_wishes().await? {
         let payment = payment_of(pages, &wish).await?;
-        let theirs = payment
-            .as_ref()
-            .is_none_or(|payment| visitor.operator().may_use(&payment.request.shop));
-        if theirs {
+        if shows(visitor, &wish, payment.as_ref()) {
             rows.push(row(pages, visitor, w, wish, payment.as_ref()));
         }
     }
@@ -388,7 +398,7 @@ fn row(
 
 /// The days of an export that was confirmed, for who asked.
 fn fetch(visitor: &Visitor, wish: &Wish, now: Timestamp) -> Option<(String, String)> {
-    let What::Export { query } = &wish.what else {
+    let What::Export { query, .. } = &wish.what else {
         return None;
     };
     let mine = wish.by == visitor.operator().name;
@@ -425,13 +435,15 @@ fn tell(lang: Lang, w: &WishWords, what: &What, payment: Option<&Payment>) -> (S
             };
             (text, note.clone())
         }
-        What::Export { query } => {
+        What::Export { query, shops } => {
             let days = match days(query) {
                 Some((from, until)) if from == until => from.into(),
                 Some((from, until)) => format!("{from} ~ {until}"),
                 None => query.clone(),
             };
-            (fill(w.export, &[&days]), String::new())
+            let t = Common::of(lang);
+            let shops = shops.in_words(t.all, t.none);
+            (fill(w.export, &[&days, &shops]), String::new())
         }
     }
 }

@@ -25,6 +25,7 @@ words! {
         back "돌아가기" "Back"
         reload "다시 열기" "Reload"
         all "전체" "All"
+        none "없음" "None"
         keys_title "단축키" "Keys"
         key_search "검색창으로" "Go to the search box"
         key_close "닫기" "Close"

@@ -18,6 +18,8 @@ pub enum Kind {
     Anchor,
     /// Something for a passkey to sign, good once; its owner is what it was given out for.
     Challenge,
+    /// Wrong tries to sign in with a name, by some bits of its hash.
+    Throttle,
     /// Where a merchant's own program wants to be told of events.
     Webhook,
 }
@@ -30,6 +32,7 @@ impl Kind {
             Self::Wish => "wish",
             Self::Anchor => "anchor",
             Self::Challenge => "challenge",
+            Self::Throttle => "throttle",
             Self::Webhook => "webhook",
         }
     }

@@ -5,7 +5,7 @@ mod plans;
 mod statement;
 
 use jiff::Timestamp;
-use sugi_core::{PaymentId, ShopId, Status};
+use sugi_core::{PaymentId, ShopId, Shops, Status};
 
 use crate::{
     error::{Finding, StoreError},
@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// Which payments to list. Everything that is set must hold; texts must match exactly.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Filter {
-    /// Only of these shops; empty means all.
-    pub shops: Vec<ShopId>,
+    /// Only of these shops.
+    pub shops: Shops,
     /// Only in these states; empty means all.
     pub statuses: Vec<Status>,
     /// Only with one of these order numbers of the merchant's; empty means all.
@@ -40,6 +40,26 @@ pub struct Filter {
     pub before: Option<PaymentId>,
     /// How many, from 1 to [`Filter::MOST`].
     pub limit: usize,
+}
+
+impl Default for Filter {
+    /// Every payment of every shop.
+    fn default() -> Self {
+        Self {
+            shops: Shops::All,
+            statuses: Vec::new(),
+            order_nos: Vec::new(),
+            tno: None,
+            app_no: None,
+            last4: None,
+            buyer_names: Vec::new(),
+            buyer_phone: None,
+            from: None,
+            until: None,
+            before: None,
+            limit: 0,
+        }
+    }
 }
 
 impl Filter {

@@ -3,7 +3,7 @@
 //! One statement groups what an index finds; everything that a report shows is summed from its rows.
 
 use jiff::Timestamp;
-use sugi_core::{ShopId, Status};
+use sugi_core::{ShopId, Shops, Status};
 
 use crate::{
     error::{Finding, StoreError},
@@ -39,8 +39,8 @@ pub struct Group {
 pub const GROUPS_MOST: u32 = 200_000;
 
 impl Store {
-    /// What was asked for from one moment until before another, at these shops (or all, if none is
-    /// named), in groups. At most [`GROUPS_MOST`].
+    /// What was asked for from one moment until before another, at these shops, in groups. At most
+    /// [`GROUPS_MOST`].
     ///
     /// # Errors
     /// What the database says.
@@ -48,15 +48,19 @@ impl Store {
         &self,
         from: Timestamp,
         until: Timestamp,
-        shops: &[ShopId],
+        shops: &Shops,
     ) -> Result<Vec<Group>, StoreError> {
         let mut values: Vec<Value<'static>> =
             vec![from.as_microsecond().into(), until.as_microsecond().into()];
-        let marks: Vec<_> = (3..3 + shops.len()).map(|n| format!("${n}")).collect();
-        values.extend(shops.iter().map(|shop| Value::from(shop.to_string())));
-        let and = match &*marks {
-            [] => String::new(),
-            marks => format!(" and shop in ({})", marks.join(", ")),
+        let and = match shops {
+            Shops::All => String::new(),
+            Shops::Only(none) if none.is_empty() => return Ok(Vec::new()),
+            Shops::Only(shops) => {
+                let marks: Vec<_> = (3..3 + shops.len()).map(|n| format!("${n}")).collect();
+                let shops = shops.iter().map(ShopId::as_str);
+                values.extend(shops.map(|shop| Value::from(shop.to_owned())));
+                format!(" and shop in ({})", marks.join(", "))
+            }
         };
         let sql = sql::REPORT
             .replace("{and}", &and)

@@ -23,16 +23,43 @@ const BYTES_MAX: usize = 2_048;
 #[serde(try_from = "String", into = "String")]
 pub struct Address(Box<str>);
 
-/// A text that is no address of a webhook, and the rule that it breaks.
+/// A text that is no address of a webhook: the rule that it breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadAddress(&'static str);
+pub enum BadAddress {
+    /// It is too long.
+    #[error("must have at most 2048 characters")]
+    Long,
+    /// It does not read as one.
+    #[error("must be an address like https://shop.example.com/sugi")]
+    Form,
+    /// Its port is none.
+    #[error("must have a port from 1 to 65535, or none")]
+    Port,
+    /// It holds a user or a password.
+    #[error("must not hold a user or password: the signature proves who tells")]
+    User,
+    /// It would be told in clear.
+    #[error("must begin with https://; http:// is for this machine alone")]
+    Clear,
+    /// It is in a network that is not told.
+    #[error(
+        "must be a public address; for an inner one its network has to be named in webhooks.allow_networks"
+    )]
+    NotPublic,
+}
 
 impl Address {
     /// It as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its host.
+    pub(crate) fn host(&self) -> String {
+        let uri = self.0.parse::<Uri>().ok();
+        let host = uri.as_ref().and_then(Uri::host);
+        host.unwrap_or_default().to_owned()
     }
 }
 
@@ -41,32 +68,39 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         if text.len() > BYTES_MAX {
-            return Err(BadAddress("must have at most 2048 characters"));
+            return Err(BadAddress::Long);
         }
-        let form = BadAddress("must be an address like https://shop.example.com/sugi");
-        let uri: Uri = text.parse().map_err(|_| form)?;
+        let uri: Uri = text.parse().map_err(|_| BadAddress::Form)?;
         let (Some(scheme), Some(authority), Some(host)) =
             (uri.scheme_str(), uri.authority(), uri.host())
         else {
-            return Err(form);
+            return Err(BadAddress::Form);
         };
         if host.is_empty() || text.contains('#') {
-            return Err(form);
+            return Err(BadAddress::Form);
         }
         if authority.as_str().contains('@') {
-            return Err(BadAddress(
-                "must not hold a user or password: the signature proves who tells",
-            ));
+            return Err(BadAddress::User);
+        }
+        if !is_port(authority.as_str().strip_prefix(host).unwrap_or_default()) {
+            return Err(BadAddress::Port);
         }
         match scheme {
             "https" => Ok(Self(text.into())),
             "http" if is_this_machine(host) => Ok(Self(text.into())),
-            "http" => Err(BadAddress(
-                "must begin with https://; http:// is for this machine alone",
-            )),
-            _ => Err(form),
+            "http" => Err(BadAddress::Clear),
+            _ => Err(BadAddress::Form),
         }
     }
+}
+
+/// Whether what stands behind a host is nothing, or a port that there can be.
+fn is_port(behind: &str) -> bool {
+    let Some(port) = behind.strip_prefix(':') else {
+        return behind.is_empty();
+    };
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && port.parse().is_ok_and(|port: u16| port > 0)
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -123,6 +157,24 @@ mod tests {
         check("http://10.0.0.1/", "must begin with https://");
         check("https://kim:secret@example.com/", "user or password");
         check("https://example.com/#here", "like https://");
+        for port in [
+            "99999",
+            "65536",
+            "0",
+            "",
+            "-1",
+            "+1",
+            "x",
+            "443x",
+            "00000000000443x",
+        ] {
+            let url = format!("https://example.com:{port}/");
+            assert!(url.parse::<Address>().is_err(), "{url}");
+        }
+        check("https://example.com:99999/", "a port from 1 to 65535");
+        check("https://[2606:4700::1]:65536/", "a port from 1 to 65535");
+        assert!("https://example.com:65535/".parse::<Address>().is_ok());
+        assert!("https://[2606:4700::1]:8443/".parse::<Address>().is_ok());
         for bad in [
             "",
             "shop",

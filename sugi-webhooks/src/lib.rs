@@ -7,8 +7,8 @@
 //!
 //! ```no_run
 //! # async fn run(access: sugi_access::Access) -> Result<(), Box<dyn std::error::Error>> {
-//! use sugi_webhooks::{Line, NewWebhook, Webhooks};
-//! let webhooks = Webhooks::new(access, Line::new(None)?);
+//! use sugi_webhooks::{Line, NewWebhook, Targets, Webhooks};
+//! let webhooks = Webhooks::new(access, Line::new(None, Targets::public())?);
 //! let new = NewWebhook::to("https://shop.example.com/sugi".parse()?, "kim".parse()?);
 //! let (webhook, secret, _) = webhooks.add(new).await?;
 //! println!("{} signs with {}", webhook.id, secret.as_str());
@@ -20,6 +20,7 @@ mod address;
 mod line;
 mod postman;
 mod sign;
+mod targets;
 mod webhook;
 mod webhooks;
 
@@ -27,5 +28,6 @@ pub use address::{Address, BadAddress};
 pub use line::{Answer, BROKE, BadAuthority, Line, NOT_REACHED, SLOW};
 pub use postman::{LADDER, Render};
 pub use sign::{SigningSecret, signature};
+pub use targets::Targets;
 pub use webhook::{NewWebhook, Webhook};
 pub use webhooks::{WEBHOOKS_MOST, WebhookError, Webhooks};

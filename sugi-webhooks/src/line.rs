@@ -10,16 +10,13 @@ use http::{
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-use crate::Address;
+use crate::{Address, Targets, targets::Connector};
 
 /// How long a connection may take.
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(5);
@@ -39,7 +36,10 @@ const ANSWER_BYTES_MAX: usize = 16 * 1_024;
 
 /// Speaks to webhooks. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Line(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Line {
+    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    targets: Targets,
+}
 
 /// The authority's file is no certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -87,11 +87,12 @@ impl fmt::Display for Answer {
 }
 
 impl Line {
-    /// A line that believes the browsers' authorities, and one more if it is given (PEM).
+    /// A line that believes the browsers' authorities, and one more if it is given (PEM), and connects to
+    /// these targets alone.
     ///
     /// # Errors
     /// When that is no certificate.
-    pub fn new(authority: Option<&[u8]>) -> Result<Self, BadAuthority> {
+    pub fn new(authority: Option<&[u8]>, targets: Targets) -> Result<Self, BadAuthority> {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
@@ -111,21 +112,27 @@ impl Line {
             .map_err(|_| BadAuthority)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(PATIENCE_TO_CONNECT));
+        let tcp = Connector::new(targets.clone(), |tcp| {
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            tcp.set_connect_timeout(Some(PATIENCE_TO_CONNECT));
+        });
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        Ok(Self(
-            Client::builder(TokioExecutor::new())
-                .pool_idle_timeout(Duration::from_secs(30))
-                .pool_max_idle_per_host(4)
-                .build(connector),
-        ))
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(4)
+            .build(connector);
+        Ok(Self { client, targets })
+    }
+
+    /// Whether an address may be told at all, as far as it says so by itself. What a name means is seen
+    /// when it is connected to.
+    pub(crate) fn may_tell(&self, address: &Address) -> bool {
+        self.targets.may_be_host(&address.host())
     }
 
     /// Tells one message once.
@@ -142,7 +149,7 @@ impl Line {
         let Ok(request) = request else {
             return Answer::None("its address cannot be asked".into());
         };
-        match tokio::time::timeout(PATIENCE, self.0.request(request)).await {
+        match tokio::time::timeout(PATIENCE, self.client.request(request)).await {
             Ok(Ok(answer)) => {
                 let status = answer.status().as_u16();
                 // Whatever it says is read and dropped, so that the connection can be used again; one that

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sugi_core::{Actor, News, ShopId, WebhookId};
+use sugi_core::{Actor, News, Shops, WebhookId};
 use sugi_store::Event;
 
 use crate::Address;
@@ -21,8 +21,8 @@ pub struct Webhook {
     /// Of which news; empty means all.
     #[serde(with = "words")]
     pub news: BTreeSet<News>,
-    /// Of payments of which shops; empty means all.
-    pub shops: BTreeSet<ShopId>,
+    /// Of payments of which shops.
+    pub shops: Shops,
     /// Who set it up.
     pub by: Actor,
     /// When.
@@ -45,8 +45,8 @@ pub struct NewWebhook {
     pub url: Address,
     /// Of which news; empty means all.
     pub news: BTreeSet<News>,
-    /// Of payments of which shops; empty means all.
-    pub shops: BTreeSet<ShopId>,
+    /// Of payments of which shops.
+    pub shops: Shops,
     /// Who sets it up.
     pub by: Actor,
 }
@@ -59,7 +59,7 @@ impl NewWebhook {
             key: None,
             url,
             news: BTreeSet::new(),
-            shops: BTreeSet::new(),
+            shops: Shops::All,
             by,
         }
     }
@@ -70,13 +70,13 @@ impl Webhook {
     #[must_use]
     pub fn wants(&self, event: &Event) -> bool {
         (self.news.is_empty() || self.news.contains(&event.news))
-            && (self.shops.is_empty() || self.shops.contains(&event.shop))
+            && self.shops.contains(&event.shop)
     }
 
-    /// Whether it tells of no shop but these; empty means all. Whoever may use only those may see it.
+    /// Whether it tells of no shop but these. Only who may use all of those may see it.
     #[must_use]
-    pub fn is_within(&self, shops: &BTreeSet<ShopId>) -> bool {
-        shops.is_empty() || !self.shops.is_empty() && self.shops.is_subset(shops)
+    pub fn is_within(&self, shops: &Shops) -> bool {
+        self.shops.is_within(shops)
     }
 
     /// Whether it is the one that was asked for.

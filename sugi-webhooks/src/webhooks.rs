@@ -10,7 +10,7 @@ use sugi_engine::clock;
 use sugi_store::{Document, DocumentKind, Event, Finding, Store, StoreError};
 use tokio::sync::Notify;
 
-use crate::{Line, NewWebhook, SigningSecret, Webhook, postman::Tally};
+use crate::{BadAddress, Line, NewWebhook, SigningSecret, Webhook, postman::Tally};
 
 /// How many there can be: every event is looked at for each.
 pub const WEBHOOKS_MOST: usize = 32;
@@ -42,6 +42,9 @@ pub enum WebhookError {
         "a webhook has a secret, which is sealed: name a file in access.secret_file and run `sugi init`"
     )]
     NoSecret,
+    /// Its address is none that may be told.
+    #[error("url {0}")]
+    Address(BadAddress),
     /// There are as many as there can be.
     #[error("there are {WEBHOOKS_MOST} webhooks already; take one away first")]
     TooMany,
@@ -131,6 +134,9 @@ impl Webhooks {
         let id = named.unwrap_or_else(clock::new_webhook_id);
         if let Some(there) = self.get(&id).await? {
             return self.again(there, &new);
+        }
+        if !self.0.line.may_tell(&new.url) {
+            return Err(WebhookError::Address(BadAddress::NotPublic));
         }
         if self.all().await?.len() >= WEBHOOKS_MOST {
             return Err(WebhookError::TooMany);

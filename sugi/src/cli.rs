@@ -16,7 +16,7 @@ mod sandbox;
 mod serve;
 mod show;
 mod tax;
-mod user;
+pub(crate) mod user;
 mod verify;
 
 use std::{process::ExitCode, time::Duration};

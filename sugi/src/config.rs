@@ -156,6 +156,14 @@ impl Config {
         self.retention.as_ref()?.buyer_days
     }
 
+    /// A demo's: its webhooks' receivers are on the same machine.
+    pub(crate) fn of_demo(shop: BTreeMap<ShopId, ShopConfig>) -> Self {
+        Self {
+            webhooks: Some(WebhooksConfig::of_demo()),
+            ..Self::of(shop)
+        }
+    }
+
     /// A configuration of these shops, and otherwise as it is when nothing is said.
     pub(crate) fn of(shop: BTreeMap<ShopId, ShopConfig>) -> Self {
         let (listen, key) = (default_listen(), BTreeMap::new());

@@ -53,6 +53,15 @@ impl Place {
         Ok(config.database.is_none().then(|| config.ledger()))
     }
 
+    /// The folder that the ledger itself is in; none if it is in a PostgreSQL.
+    pub(crate) fn ledger_folder(&self) -> Result<Option<PathBuf>, Failure> {
+        if let Some(dir) = self.ledger_alone() {
+            return Ok(Some(dir.into()));
+        }
+        let config = self.config()?;
+        Ok(config.database.is_none().then(|| config.ledger()))
+    }
+
     /// The engine, with the ledger to itself. What a process that ended left on the line is in doubt
     /// from here on, and all work that was under way is taken up again.
     pub(crate) async fn engine(&self) -> Result<Engine, Failure> {

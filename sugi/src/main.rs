@@ -4,6 +4,7 @@ mod anchor;
 mod card_input;
 mod cli;
 mod config;
+mod control;
 mod day;
 mod harden;
 mod house;

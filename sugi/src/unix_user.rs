@@ -8,8 +8,13 @@ pub(crate) fn name() -> String {
     let Ok(me) = std::fs::metadata("/proc/self") else {
         return "?".into();
     };
+    name_of(me.uid())
+}
+
+/// The name of a user, or the number if the machine has no name for it.
+pub(crate) fn name_of(uid: u32) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    of(me.uid(), &users).unwrap_or_else(|| me.uid().to_string())
+    of(uid, &users).unwrap_or_else(|| uid.to_string())
 }
 
 fn of(uid: u32, users: &str) -> Option<String> {

@@ -85,7 +85,7 @@ impl Access {
         let known = known.filter(|operator| operator.active);
         // What holds a name is against guessing, and nobody guesses a signature: wrong passwords, which
         // anybody can type in, keep nobody out who has a passkey. An address is held all the same.
-        self.not_held(None, None, from)?;
+        self.address_not_held(from)?;
         let proved = match self.prove(known.as_ref(), shown).await? {
             Err(flaw) => {
                 let operator = known.as_ref().map_or("-", |known| known.name.as_str());
@@ -95,7 +95,7 @@ impl Access {
             Ok(proved) => Some(proved),
         };
         let _turn = self.0.counting.lock().await;
-        let now = self.not_held(None, None, from)?;
+        let now = self.address_not_held(from)?;
         let counted = match &known {
             Some(known) => self.count_passkey(known, proved.as_ref(), from, now).await,
             None => Err(SignInError::Wrong),
@@ -177,6 +177,7 @@ impl Access {
                 }
                 kept.count = proved.count;
                 kept.used_at = Some(now);
+                operator.was_at(from.address, now);
                 Ok(())
             })
             .await;
@@ -265,9 +266,11 @@ mod tests {
         };
         assert!(count().await.is_ok());
         // What holds the name for passwords stays, and is not in the way.
-        change(|kim, _| (0..5).for_each(|_| kim.wrong_try(Timestamp::UNIX_EPOCH))).await;
+        for _ in 0..5 {
+            access.wrong_try("kim", now).await.unwrap();
+        }
         let entered = count().await.unwrap();
-        assert!(entered.locked_until(now).is_some());
+        assert!(access.held(&entered).await.unwrap().is_some());
         change(|kim, _| kim.passkeys.clear()).await;
         assert!(matches!(count().await, Err(SignInError::Wrong)));
         // Nor is another of the same name the one that was proved.

@@ -2,7 +2,7 @@
 
 use nhn_kcp::Currency;
 use sugi_access::{AccessError, NewOperator, Operator, PasswordError, Role};
-use sugi_core::{Actor, ShopId};
+use sugi_core::{Actor, ShopId, Shops};
 
 use crate::{House, PASSWORD, actor, together};
 
@@ -11,6 +11,8 @@ on_each_engine!(
     an_easy_password_is_refused_wherever_it_is_set,
     what_is_changed_at_once_is_all_changed,
     the_last_administrator_stays,
+    somebody_can_always_administer_all_shops,
+    taking_the_last_shop_away_gives_no_shop,
     of_the_last_two_administrators_that_go_at_once_one_stays,
     a_role_a_shop_and_a_limit_hold,
     what_does_not_read_is_named_and_not_shown,
@@ -64,13 +66,23 @@ async fn an_easy_password_is_refused_wherever_it_is_set(house: House) {
 
 async fn what_is_changed_at_once_is_all_changed(house: House) {
     house.add("kim", &[Role::KeyIn]).await;
+    let none = |kim: &mut Operator| {
+        kim.shops = Shops::none();
+        Ok::<_, AccessError>(())
+    };
+    house
+        .access
+        .change_operator(&actor("kim"), none)
+        .await
+        .unwrap();
     let shops: Vec<ShopId> = (0..10)
         .map(|n| format!("shop{n}").parse().unwrap())
         .collect();
     let name = actor("kim");
     let changes = shops.iter().map(|shop| {
         house.access.change_operator(&name, |kim| {
-            kim.shops.insert(shop.clone());
+            let named = kim.shops.named().into_iter().flatten().cloned();
+            kim.shops = named.chain([shop.clone()]).collect();
             Ok::<_, AccessError>(())
         })
     });
@@ -83,11 +95,11 @@ async fn what_is_changed_at_once_is_all_changed(house: House) {
     );
     // A change that changes its mind changes nothing.
     let refused = house.access.change_operator(&name, |kim| {
-        kim.shops.clear();
+        kim.shops = Shops::All;
         Err(AccessError::Code)
     });
     assert!(matches!(refused.await, Err(AccessError::Code)));
-    assert_eq!(house.operator("kim").await.shops.len(), 10);
+    assert_eq!(house.operator("kim").await.shops.named().unwrap().len(), 10);
 }
 
 async fn the_last_administrator_stays(house: House) {
@@ -106,6 +118,49 @@ async fn the_last_administrator_stays(house: House) {
         matches!(refused, Err(AccessError::LastAdministrator)),
         "kim does not count any more"
     );
+}
+
+async fn somebody_can_always_administer_all_shops(house: House) {
+    house.add("kim", &[Role::Administer]).await;
+    house.add("lee", &[Role::Administer]).await;
+    let narrow = async |name: &str| {
+        let change = |one: &mut Operator| {
+            one.shops = ["main".parse().unwrap()].into();
+            Ok::<_, AccessError>(())
+        };
+        house.access.change_operator(&actor(name), change).await
+    };
+    narrow("lee").await.unwrap();
+    let refused = narrow("kim").await;
+    assert!(matches!(refused, Err(AccessError::LastAdministrator)));
+    assert_eq!(house.operator("kim").await.shops, Shops::All);
+    // Who is for some shops may administer them, and is not the one who is left.
+    let (kim, lee) = (house.operator("kim").await, house.operator("lee").await);
+    assert!(lee.may_administer(&lee.shops) && !lee.may_administer(&kim.shops));
+    assert!(kim.may_administer(&lee.shops) && lee.may_administer(&Shops::none()));
+    let gone = resign(&house, "kim", false).await;
+    assert!(matches!(gone, Err(AccessError::LastAdministrator)));
+}
+
+async fn taking_the_last_shop_away_gives_no_shop(house: House) {
+    let mut new = NewOperator::new(actor("kim"), [Role::KeyIn], PASSWORD);
+    new.shops = ["main".parse().unwrap()].into();
+    house.access.add_operator(new).await.unwrap();
+    let change = |kim: &mut Operator| {
+        let rest = kim.shops.named().into_iter().flatten().skip(1).cloned();
+        kim.shops = rest.collect();
+        Ok::<_, AccessError>(())
+    };
+    house
+        .access
+        .change_operator(&actor("kim"), change)
+        .await
+        .unwrap();
+    let kim = house.operator("kim").await;
+    for shop in ["main", "other"] {
+        assert!(!kim.may_use(&shop.parse().unwrap()), "{shop}");
+    }
+    assert!(kim.shops.is_none());
 }
 
 async fn of_the_last_two_administrators_that_go_at_once_one_stays(house: House) {

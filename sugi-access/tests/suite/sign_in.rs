@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use sugi_access::{Cookie, Origin, Role, SignIn, SignInError};
+use sugi_store::DocumentKind;
 
 use crate::{House, PASSWORD, actor, minutes, seconds, together};
 
@@ -13,6 +14,10 @@ on_each_engine!(
     while_a_name_is_held_the_right_password_is_not_looked_at,
     a_right_password_begins_the_count_anew,
     an_address_is_held_whatever_names_it_tries,
+    a_stranger_keeps_nobody_out_where_they_always_are,
+    guessing_from_everywhere_is_held_as_well,
+    names_answer_and_cost_alike_after_a_restart,
+    who_is_unlocked_may_try_at_once,
     guesses_that_are_made_at_once_are_held_like_those_in_turn,
     an_address_that_guesses_at_once_is_held_like_one_in_turn,
     what_cannot_be_a_password_is_wrong_like_any_other,
@@ -148,6 +153,131 @@ async fn an_address_is_held_whatever_names_it_tries(house: House) {
     assert_eq!(enter(&origin("192.0.2.8")).await, "in");
     house.pass(minutes(10));
     assert_eq!(enter(&from).await, "in");
+}
+
+async fn a_stranger_keeps_nobody_out_where_they_always_are(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let (office, stranger) = (origin("198.51.100.7"), origin("192.0.2.7"));
+    let enter = async |password: &str, from: &Origin| {
+        let outcome = house
+            .access
+            .sign_in(SignIn::new("kim", password), from)
+            .await;
+        told(&house, &outcome)
+    };
+    assert_eq!(enter(PASSWORD, &office).await, "in");
+    for _ in 0..5 {
+        assert_eq!(enter("not the password", &stranger).await, WRONG);
+    }
+    // The stranger is held, from wherever else it comes, also with the right password.
+    for from in ["192.0.2.7", "203.0.113.9", "2001:db8::1"] {
+        assert_eq!(enter(PASSWORD, &origin(from)).await, "held 60", "{from}");
+    }
+    assert_eq!(enter(PASSWORD, &Origin::default()).await, "held 60");
+    // Its owner is not, on this node and on another.
+    assert_eq!(enter(PASSWORD, &office).await, "in");
+    let other = house.another_access().await;
+    let elsewhere = other.sign_in(SignIn::new("kim", PASSWORD), &office).await;
+    assert_eq!(told(&house, &elsewhere), "in");
+    // At the usual place guesses count by themselves.
+    for _ in 0..5 {
+        assert_eq!(enter("not the password", &office).await, WRONG);
+    }
+    assert_eq!(enter(PASSWORD, &office).await, "held 60");
+    house.pass(minutes(1));
+    assert_eq!(enter(PASSWORD, &office).await, "in");
+    // A place is no usual one any more when its owner was not there for long.
+    house.pass(minutes(60 * 24 * 31));
+    for _ in 0..5 {
+        assert_eq!(enter("not the password", &stranger).await, WRONG);
+    }
+    assert_eq!(enter(PASSWORD, &office).await, "held 60");
+}
+
+async fn guessing_from_everywhere_is_held_as_well(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let mut outcomes = Vec::new();
+    for n in 0..40 {
+        let ask = SignIn::new("kim", "not the password");
+        let from = origin(&format!("192.0.2.{n}"));
+        outcomes.push(told(&house, &house.access.sign_in(ask, &from).await));
+    }
+    let wrong = outcomes.iter().filter(|told| *told == WRONG).count();
+    assert_eq!(wrong, 5, "{outcomes:?}");
+}
+
+/// What is kept of tries is kept in the ledger, by the name's hash, whether anybody has the name or not.
+async fn names_answer_and_cost_alike_after_a_restart(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let operator = async || {
+        let store = house.access.engine().store();
+        let kim = store.document(DocumentKind::Operator, "kim").await;
+        kim.unwrap().unwrap()
+    };
+    let kept = async || {
+        let store = house.access.engine().store();
+        let kept = store.documents(DocumentKind::Throttle).await.unwrap();
+        let mut versions: Vec<_> = kept
+            .iter()
+            .map(|one| (one.key.clone(), one.version))
+            .collect();
+        versions.sort();
+        versions
+    };
+    let before = operator().await;
+    for n in 1..=5 {
+        for name in ["kim", "nobody"] {
+            let outcome = house.enter(name, "not the password").await;
+            assert_eq!(told(&house, &outcome), WRONG);
+        }
+        // One write each, to a row of the same kind.
+        let versions: Vec<_> = kept()
+            .await
+            .into_iter()
+            .map(|(_, version)| version)
+            .collect();
+        assert_eq!(versions, [n, n]);
+    }
+    assert_eq!(
+        operator().await,
+        before,
+        "nothing is written that only kim has"
+    );
+    let other = house.another_access().await;
+    for name in ["kim", "nobody"] {
+        let ask = SignIn::new(name, PASSWORD);
+        let outcome = other.sign_in(ask, &Origin::default()).await;
+        assert_eq!(told(&house, &outcome), "held 60", "{name}");
+    }
+    // What was typed in is not in it.
+    for (key, _) in kept().await {
+        assert_eq!(key.len(), 4);
+    }
+}
+
+async fn who_is_unlocked_may_try_at_once(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let office = origin("198.51.100.7");
+    let enter = async |password: &str, from: &Origin| {
+        let ask = SignIn::new("kim", password);
+        told(&house, &house.access.sign_in(ask, from).await)
+    };
+    assert_eq!(enter(PASSWORD, &office).await, "in");
+    for from in [office.clone(), Origin::default()] {
+        for _ in 0..5 {
+            assert_eq!(enter("not the password", &from).await, WRONG);
+        }
+        assert_eq!(enter(PASSWORD, &from).await, "held 60");
+    }
+    let kim = house.operator("kim").await;
+    assert!(house.access.held(&kim).await.unwrap().is_some());
+    let kim = house.access.unlock(&actor("kim")).await.unwrap();
+    assert_eq!(house.access.held(&kim).await.unwrap(), None);
+    for from in [office, Origin::default()] {
+        assert_eq!(enter(PASSWORD, &from).await, "in");
+    }
+    let nobody = house.access.unlock(&actor("nobody")).await;
+    assert!(matches!(nobody, Err(sugi_access::AccessError::Unknown(_))));
 }
 
 async fn guesses_that_are_made_at_once_are_held_like_those_in_turn(house: House) {

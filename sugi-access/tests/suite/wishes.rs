@@ -237,7 +237,8 @@ async fn deciding_takes_the_role(house: House) {
     let mut gone = house.add("choi", &[Role::Cancel, Role::Close]).await;
     gone.active = false;
     let query = "/reports/payments.csv?state=approved".to_owned();
-    let export = What::Export { query };
+    let shops = sugi_core::Shops::All;
+    let export = What::Export { query, shops };
     assert_eq!(export.payment(), None);
     for (what, may, may_not) in [
         (cancel(), &canceller, &closer),

@@ -41,7 +41,7 @@ pub(crate) struct Found {
 }
 
 /// A shop, as a parameter.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = ShopId, value_type = String, pattern = "^[a-z0-9_-]{1,32}$")]
 #[allow(dead_code, reason = "for the document")]
 pub(crate) struct ShopWord(String);
@@ -191,6 +191,7 @@ fn filter(mut query: Query, key: &ApiKey) -> Result<Option<Filter>, Problem> {
     }
     let shops = query.all("shop");
     query.end()?;
+    let mut named = Vec::with_capacity(shops.len());
     for shop in &shops {
         let shop: ShopId = shop
             .parse()
@@ -200,11 +201,13 @@ fn filter(mut query: Query, key: &ApiKey) -> Result<Option<Filter>, Problem> {
                 Problem::new(Code::ShopForbidden, "this key is for other shops").field("shop"),
             );
         }
-        filter.shops.push(shop);
+        named.push(shop);
     }
-    if filter.shops.is_empty() {
-        filter.shops = key.shops.iter().cloned().collect();
-    }
+    filter.shops = if named.is_empty() {
+        key.shops.clone()
+    } else {
+        named.into_iter().collect()
+    };
     // An empty span of time: nothing to ask.
     let empty = matches!((filter.from, filter.until), (Some(from), Some(until)) if from >= until);
     Ok((!empty).then_some(filter))

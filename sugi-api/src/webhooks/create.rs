@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header::LOCATION};
 use serde::{Deserialize, Serialize};
-use sugi_core::{News, ShopId};
+use sugi_core::{News, Shops};
 use sugi_webhooks::{Address, NewWebhook};
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ use crate::{
     text::no_card_in_name,
 };
 
-use super::view::View;
+use super::{bad_url, view::View};
 
 /// A webhook to be set up.
 #[derive(Deserialize, ToSchema)]
@@ -35,15 +35,16 @@ use super::view::View;
     "url": "https://shop.example.com/sugi", "types": ["payment.approved", "payment.cancelled"]
 }))]
 pub(crate) struct New {
-    /// Where it is told: an address with `https://`; `http://` only on the service's own machine.
+    /// Where it is told: an address with `https://`; `http://` only on the service's own machine. It has to
+    /// be public, unless the service's configuration names its network.
     /// Without user and password: the signature proves who tells.
     #[schema(max_length = 2048, pattern = "^https?://[!-~]+$")]
     url: String,
     /// Of which types of events; of all when left out or empty.
     #[schema(value_type = Option<Vec<TypeWord>>, max_items = 32)]
     types: Option<Vec<String>>,
-    /// Of payments of which shops; of all that the key may use when left out or empty.
-    #[schema(value_type = Option<Vec<ShopWord>>, max_items = 100)]
+    /// Of payments of which shops; of all that the key may use when left out.
+    #[schema(value_type = Option<Vec<ShopWord>>, min_items = 1, max_items = 100)]
     shops: Option<Vec<String>>,
 }
 
@@ -95,7 +96,7 @@ pub(crate) async fn create(
         key: Some((scope, key.0)),
         url: url(&new.url)?,
         news: news(&new.types.unwrap_or_default())?,
-        shops: shops(&caller, &new.shops.unwrap_or_default())?,
+        shops: shops(&caller, new.shops.as_deref())?,
         by: caller.key.name.clone(),
     };
     let webhooks = api.0.webhooks.clone();
@@ -118,11 +119,7 @@ pub(crate) async fn create(
 
 fn url(text: &str) -> Result<Address, Problem> {
     no_card_in_name("url", text)?;
-    text.parse().map_err(|why: sugi_webhooks::BadAddress| {
-        Problem::new(Code::InvalidValue, format!("url {why}"))
-            .field("url")
-            .rule(why.to_string())
-    })
+    text.parse().map_err(bad_url)
 }
 
 fn news(words: &[String]) -> Result<BTreeSet<News>, Problem> {
@@ -135,11 +132,17 @@ fn news(words: &[String]) -> Result<BTreeSet<News>, Problem> {
     })
 }
 
-/// The shops that are asked for; of a key that is for some shops, all of those if none is.
-fn shops(caller: &Caller, words: &[String]) -> Result<BTreeSet<ShopId>, Problem> {
+/// The shops that are asked for; those of the key where nothing is said of them.
+fn shops(caller: &Caller, words: Option<&[String]>) -> Result<Shops, Problem> {
     let key: &ApiKey = &caller.key;
-    if words.is_empty() {
+    let Some(words) = words else {
         return Ok(key.shops.clone());
+    };
+    if words.is_empty() {
+        let rule = "must name a shop, or be left out for all that the key may use";
+        return Err(Problem::new(Code::InvalidValue, format!("shops {rule}"))
+            .field("shops")
+            .rule(rule));
     }
     let shops = words.iter().map(|word| {
         let rule = "must be 1 to 32 of a-z, 0-9, - and _ each";

@@ -13,7 +13,7 @@ pub(crate) mod view;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use sugi_core::WebhookId;
-use sugi_webhooks::{Webhook, WebhookError};
+use sugi_webhooks::{BadAddress, Webhook, WebhookError};
 
 use crate::{
     Api,
@@ -37,6 +37,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// An address that no webhook may have.
+fn bad_url(why: BadAddress) -> Problem {
+    Problem::new(Code::InvalidValue, format!("url {why}"))
+        .field("url")
+        .rule(why.to_string())
+}
+
 fn unknown() -> Problem {
     Problem::new(Code::WebhookNotFound, "there is no webhook with this id")
 }
@@ -55,6 +62,7 @@ impl From<WebhookError> for Problem {
             WebhookError::NoSecret | WebhookError::Sealed => {
                 Self::new(Code::WebhookSecretUnreadable, said)
             }
+            WebhookError::Address(why) => bad_url(why),
             WebhookError::TooMany => Self::new(Code::TooManyWebhooks, said),
             WebhookError::KeyReused | WebhookError::Renewed => {
                 Self::new(Code::KeyReused, said).field("Idempotency-Key")

@@ -2,11 +2,15 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sugi_core::Shops;
 use sugi_store::{Delivery, DeliveryState, Undelivered};
 use sugi_webhooks::Webhook;
 use utoipa::ToSchema;
 
-use crate::events::{self, TypeWord};
+use crate::{
+    events::{self, TypeWord},
+    payments::list::ShopWord,
+};
 
 /// A place where a program of yours is told of events.
 #[derive(Serialize, ToSchema)]
@@ -19,12 +23,31 @@ pub(crate) struct View {
     url: String,
     /// Of which types of events; empty means all.
     types: Vec<TypeWord>,
-    /// Of payments of which shops; empty means all.
-    shops: Vec<String>,
+    /// Of payments of which shops.
+    #[schema(value_type = ShopsView)]
+    shops: Shops,
     /// Which API key or operator set it up.
     by: String,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+}
+
+/// `all`, or a list of shops by name.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = Shops)]
+#[allow(dead_code, reason = "it describes what `Shops` writes")]
+pub(crate) enum ShopsView {
+    All(AllWord),
+    Only(Vec<ShopWord>),
+}
+
+/// Every shop.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "it describes what `Shops` writes")]
+pub(crate) enum AllWord {
+    All,
 }
 
 /// A webhook, and what it has not taken.
@@ -91,7 +114,7 @@ impl View {
             id: webhook.id.to_string(),
             url: webhook.url.to_string(),
             types: webhook.news.iter().copied().map(TypeWord).collect(),
-            shops: webhook.shops.iter().map(ToString::to_string).collect(),
+            shops: webhook.shops.clone(),
             by: webhook.by.to_string(),
             created_at: webhook.created_at,
         }

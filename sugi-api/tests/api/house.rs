@@ -247,7 +247,7 @@ impl House {
 }
 
 fn webhooks(access: &Access) -> Webhooks {
-    Webhooks::new(access.clone(), Line::new(None).unwrap())
+    Webhooks::new(access.clone(), Line::new(None, this_machine()).unwrap())
 }
 
 fn keys() -> Vec<ApiKey> {
@@ -344,4 +344,9 @@ pub(crate) fn sale_with(order_no: &str, changes: &[(&str, Value)]) -> Value {
         }
     }
     sale
+}
+
+/// Receivers are on this machine.
+fn this_machine() -> sugi_webhooks::Targets {
+    sugi_webhooks::Targets::and(["127.0.0.0/8", "::1"].map(|network| network.parse().unwrap()))
 }

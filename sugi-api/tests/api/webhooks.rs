@@ -208,6 +208,17 @@ async fn what_is_wrong_is_named() {
             "url",
         ),
         (
+            json!({ "url": "https://example.com:99999/" }),
+            "invalid_value",
+            "url",
+        ),
+        (
+            json!({ "url": "https://169.254.169.254/latest/" }),
+            "invalid_value",
+            "url",
+        ),
+        (json!({ "url": URL, "shops": [] }), "invalid_value", "shops"),
+        (
             json!({ "url": URL, "types": ["paid"] }),
             "invalid_value",
             "types",

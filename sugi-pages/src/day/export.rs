@@ -14,7 +14,6 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use sugi_access::What;
 use sugi_api::Audited;
-use sugi_core::ShopId;
 use sugi_store::{Filter, GROUPS_MOST, StoreError, Summary};
 use tokio::sync::mpsc;
 
@@ -68,7 +67,7 @@ pub(crate) async fn export(
     let Ok(span) = span else {
         return refused(&pages, &visitor, w.bad_span).await;
     };
-    let shops: Vec<ShopId> = visitor.operator().shops.iter().cloned().collect();
+    let shops = visitor.operator().shops.clone();
     let (from, until) = span.moments();
     let store = pages.access().engine().store();
     let groups = store.report(from, until, &shops).await?;
@@ -146,8 +145,10 @@ async fn leave(
     if !access.rules().second_person.export {
         return Ok(Leave::Given);
     }
+    // What is confirmed is what goes out: a file of other shops takes another confirmation.
     let what = What::Export {
         query: span.query(),
+        shops: visitor.operator().shops.clone(),
     };
     let Some(wish) = wish else {
         let open = access.open_wishes().await?;

@@ -13,7 +13,6 @@ use axum::{
     response::Response,
 };
 use sugi_access::Role;
-use sugi_core::ShopId;
 use sugi_store::GROUPS_MOST;
 
 pub(crate) use self::span::Ask;
@@ -76,10 +75,10 @@ pub(crate) async fn show(
         Ok(span) => (span, None),
         Err(()) => (span::Span::today(now), Some(w.bad_span)),
     };
-    let shops: Vec<ShopId> = visitor.operator().shops.iter().cloned().collect();
+    let shops = &visitor.operator().shops;
     let (from, until) = span.moments();
     let store = pages.access().engine().store();
-    let groups = store.report(from, until, &shops).await?;
+    let groups = store.report(from, until, shops).await?;
     let problem = if groups.len() >= GROUPS_MOST as usize {
         Some(w.too_much)
     } else {

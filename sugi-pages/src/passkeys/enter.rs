@@ -14,9 +14,9 @@ use crate::{
     Pages,
     form::Form,
     lang::{Lang, fill},
+    ours,
     sign_in::{SignInWords, session_cookie},
-    visitor::{self, is_ours},
-    write,
+    visitor, write,
 };
 
 /// Gives out what is to be signed.
@@ -63,7 +63,7 @@ pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) 
     let origin = visitor::origin(&parts);
     let why = match access.sign_in_with_passkey(&shown, &origin).await {
         Ok(cookie) => {
-            let next = Some(form.get("next")).filter(|next| is_ours(next));
+            let next = ours::page(form.get("next"));
             let cookie = [(header::SET_COOKIE, session_cookie(&cookie))];
             return (cookie, go_on(next.unwrap_or("/"))).into_response();
         }

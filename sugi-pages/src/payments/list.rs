@@ -148,8 +148,8 @@ fn filter(ask: &Ask, visitor: &Visitor) -> Option<Filter> {
     let shop = ask.shop.parse().ok();
     let shop = shop.filter(|shop| visitor.operator().may_use(shop));
     let shops = match shop {
-        Some(shop) => vec![shop],
-        None => visitor.operator().shops.iter().cloned().collect(),
+        Some(shop) => [shop].into(),
+        None => visitor.operator().shops.clone(),
     };
     let statuses = ask.state.parse::<Status>().ok();
     Some(Filter {

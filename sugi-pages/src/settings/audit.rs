@@ -78,6 +78,8 @@ pub(crate) async fn show(
     visitor: Visitor,
     query: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Response, Trouble> {
+    // It tells of every shop's payments, and who looked for which buyer.
+    visitor.must_use_all()?;
     let w = AuditWords::of(visitor.lang);
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
     let shell = Shell::around(&pages, &visitor, Part::Settings, w.title).await?;

@@ -11,11 +11,13 @@ use http::StatusCode;
 use jiff::Timestamp;
 use nhn_kcp::Currency;
 use sugi_api::ApiKey;
+use sugi_core::Shops;
 use sugi_engine::Shop;
 
 use self::webhooks::WebhookWords;
 use crate::{
     Pages,
+    form::Form,
     lang::{Lang, fill, words},
     shell::{Part, Shell, html},
     trouble::Trouble,
@@ -79,6 +81,8 @@ struct Page {
     keys: Vec<KeyRow>,
     hooks: &'static WebhookWords,
     webhooks: Vec<webhooks::Line>,
+    /// The audit is of all shops, and for who may use all of them.
+    has_audit: bool,
 }
 
 struct OperatorRow {
@@ -120,48 +124,53 @@ pub(crate) async fn show(
     let shell = Shell::around(&pages, &visitor, Part::Settings, w.title).await?;
     let now = pages.access().clock().now();
     let operators = pages.access().operators().await?;
-    let operators = operators.iter().map(|one| OperatorRow {
+    let me = visitor.operator();
+    let mut held = Vec::new();
+    for one in operators.iter().filter(|one| me.may_administer(&one.shops)) {
+        held.push((one, pages.access().held(one).await?.is_some()));
+    }
+    let operators = held.into_iter().map(|(one, is_held)| OperatorRow {
         href: operators::address(&one.name),
         name: one.name.to_string(),
         roles: or(
             names(one.roles.iter().map(|one| role(lang, *one))),
             w.look_only,
         ),
-        shops: or(
-            names(one.shops.iter().map(sugi_core::ShopId::as_str)),
-            shell.t.all,
-        ),
+        shops: one.shops.in_words(shell.t.all, shell.t.none),
         limit: one
             .amount_max
             .map_or_else(String::new, |most| write::money(lang, most, "KRW")),
-        state: match one.locked_until(now) {
-            Some(_) => w.locked,
-            None if one.active => w.active,
-            None => w.inactive,
+        state: match is_held {
+            true => w.locked,
+            false if one.active => w.active,
+            false => w.inactive,
         },
-        tone: match one.locked_until(now) {
-            Some(_) => "doubt",
-            None if one.active => "good",
-            None => "quiet",
+        tone: match is_held {
+            true => "doubt",
+            false if one.active => "good",
+            false => "quiet",
         },
         codes: if one.has_codes() { w.on } else { w.off },
         passkeys: one.passkeys().len().to_string(),
     });
     let operators = operators.collect();
     let mut shops = pages.access().engine().shops();
+    shops.retain(|shop| me.may_use(&shop.id));
     shops.sort_by(|one, other| one.id.cmp(&other.id));
     let shops = shops.iter().map(|shop| ShopRow::of(w, shop, now)).collect();
     let key = |key: &ApiKey| KeyRow {
         name: key.name.to_string(),
-        scopes: names(key.scopes.iter().map(|scope| scope.as_str())),
-        shops: or(
-            names(key.shops.iter().map(sugi_core::ShopId::as_str)),
-            shell.t.all,
+        scopes: or(
+            names(key.scopes.iter().map(|scope| scope.as_str())),
+            shell.t.none,
         ),
+        shops: key.shops.in_words(shell.t.all, shell.t.none),
     };
     let keys = pages.0.api.known_keys();
-    let keys = keys.iter().map(|one| key(one)).collect();
+    let theirs = keys.iter().filter(|one| one.shops.is_within(&me.shops));
+    let keys = theirs.map(|one| key(one)).collect();
     Ok(html(&Page {
+        has_audit: visitor.must_use_all().is_ok(),
         shell,
         w,
         operators,
@@ -218,6 +227,17 @@ pub(crate) fn roles_of(lang: Lang) -> Vec<(&'static str, &'static str)> {
     sugi_access::Role::ALL
         .map(|one| (one.as_str(), role(lang, one)))
         .into()
+}
+
+/// The shops that a form names, or all where that is ticked. None ticked is none. One that reads as no
+/// shop is a form that nobody was given.
+fn shops_of(form: &Form) -> Result<Shops, Trouble> {
+    if form.get("all_shops") == "yes" {
+        return Ok(Shops::All);
+    }
+    let named = form.all("shop").into_iter().map(|shop| shop.parse().ok());
+    let named: Option<Shops> = named.collect();
+    named.ok_or(Trouble::BadForm)
 }
 
 /// A page that shows again what was sent and not taken.

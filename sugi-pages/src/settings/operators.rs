@@ -10,11 +10,11 @@ use axum::{
 };
 use sugi_access::{AccessError, NewOperator, Operator, Role};
 use sugi_api::Did;
-use sugi_core::{Actor, ShopId};
+use sugi_core::{Actor, ShopId, Shops};
 
 use super::{
     own::{self, Own},
-    refused, roles_of,
+    refused, roles_of, shops_of,
 };
 use crate::{
     Pages,
@@ -36,7 +36,8 @@ words! {
         roles "권한" "Roles"
         roles_hint "아무것도 고르지 않으면 조회만 할 수 있습니다." "With none of them they can look only."
         shops "상점" "Shops"
-        shops_hint "아무것도 고르지 않으면 모든 상점입니다." "With none of them it is all shops."
+        all_shops "모든 상점 (나중에 추가되는 상점 포함)" "All shops, those that come later as well"
+        shops_hint "아무것도 고르지 않으면 어느 상점도 볼 수 없습니다. 내가 쓸 수 있는 상점만 줄 수 있습니다." "With none of them they see no shop. You can give the shops that you may use yourself."
         limit "건당 한도 (원)" "Limit per payment (won)"
         limit_hint "비워 두면 한도가 없습니다. 한도가 있으면 달러는 결제하거나 취소할 수 없습니다." "Left empty there is no limit. With one they charge and cancel won only, no dollars."
         active "로그인할 수 있음" "May sign in"
@@ -58,7 +59,7 @@ words! {
         e_name "이름은 1~64바이트이며 제어 문자를 쓸 수 없습니다." "A name has 1 to 64 bytes without control characters."
         e_taken "같은 이름의 담당자가 있습니다." "There is an operator of that name."
         e_limit "한도는 숫자입니다." "The limit is a number."
-        e_last "관리 권한을 가진 마지막 담당자입니다. 먼저 다른 담당자에게 관리 권한을 주십시오." "This is the last one who can administer. Give somebody else that role first."
+        e_last "모든 상점을 관리할 수 있는 마지막 담당자입니다. 먼저 다른 담당자에게 관리 권한과 모든 상점을 주십시오." "This is the last one who can administer all shops. Give somebody else that role and all shops first."
         e_busy "다른 사람이 동시에 바꾸고 있습니다. 다시 시도하십시오." "Somebody else is changing it at the same time. Try again."
     }
 }
@@ -74,6 +75,8 @@ struct Page {
     name: String,
     roles: Vec<(&'static str, &'static str, bool)>,
     shops: Vec<(String, bool)>,
+    /// Whether all shops are ticked, where they can be given at all.
+    all_shops: Option<bool>,
     limit: String,
     active: bool,
     has_codes: bool,
@@ -90,7 +93,7 @@ pub(crate) fn address(name: &Actor) -> String {
 }
 
 pub(crate) async fn new(State(pages): State<Pages>, visitor: Visitor) -> Result<Response, Trouble> {
-    page(&pages, &visitor, None, &Wanted::default(), None).await
+    page(&pages, &visitor, None, &Wanted::nothing(), None).await
 }
 
 pub(crate) async fn add(
@@ -100,6 +103,7 @@ pub(crate) async fn add(
 ) -> Result<Response, Trouble> {
     let w = OperatorWords::of(visitor.lang);
     let wanted = Wanted::of(&form)?;
+    wanted.may_be_given_by(&visitor)?;
     let problem = match (form.get("name").parse::<Actor>(), wanted.limit()) {
         (Err(_), _) => w.e_name,
         (_, Err(())) => w.e_limit,
@@ -133,7 +137,7 @@ pub(crate) async fn show(
     visitor: Visitor,
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
-    let operator = find(&pages, &name).await?;
+    let operator = find(&pages, &visitor, &name).await?;
     let wanted = Wanted::like(&operator);
     page(&pages, &visitor, Some(&operator), &wanted, None).await
 }
@@ -144,7 +148,7 @@ pub(crate) async fn change(
     Path(name): Path<String>,
     form: Form,
 ) -> Result<Response, Trouble> {
-    let operator = find(&pages, &name).await?;
+    let operator = find(&pages, &visitor, &name).await?;
     let w = OperatorWords::of(visitor.lang);
     let (access, name) = (pages.access(), &operator.name);
     let now = access.clock().now();
@@ -155,6 +159,7 @@ pub(crate) async fn change(
     if matches!(act, "password" | "codes" | "passkeys" | "save") {
         if act == "save" {
             wanted = Wanted::of(&form)?;
+            wanted.may_be_given_by(&visitor)?;
         }
         if let Some(problem) = own::answered(&pages, &visitor, &form).await? {
             let page = page(&pages, &visitor, Some(&operator), &wanted, Some(problem));
@@ -163,13 +168,7 @@ pub(crate) async fn change(
     }
     let changed = match act {
         "password" => access.set_password(name, form.secret("password")).await,
-        "unlock" => {
-            let change = |one: &mut Operator| {
-                one.unlock();
-                Ok::<_, AccessError>(())
-            };
-            access.change_operator(name, change).await.map(drop)
-        }
+        "unlock" => access.forgive(name).await,
         "sessions" => {
             let change = |one: &mut Operator| {
                 one.end_sessions(now);
@@ -198,6 +197,10 @@ pub(crate) async fn change(
                 return Ok(refused(page.await?));
             };
             let change = |one: &mut Operator| {
+                // Another administrator may have given them more since they were looked at.
+                if !visitor.operator().may_administer(&one.shops) {
+                    return Err(AccessError::Unknown(one.name.to_string()));
+                }
                 one.roles.clone_from(&wanted.roles);
                 one.shops.clone_from(&wanted.shops);
                 one.amount_max = amount_max;
@@ -224,13 +227,13 @@ pub(crate) async fn change(
     }
 }
 
-async fn find(pages: &Pages, name: &str) -> Result<Operator, Trouble> {
+/// An operator whom the visitor may administer. Who is for a shop that is not the visitor's is not there:
+/// whoever gives another one a password can be that other one.
+async fn find(pages: &Pages, visitor: &Visitor, name: &str) -> Result<Operator, Trouble> {
     let name: Actor = name.parse().map_err(|_| Trouble::NotFound)?;
-    pages
-        .access()
-        .operator(&name)
-        .await?
-        .ok_or(Trouble::NotFound)
+    let found = pages.access().operator(&name).await?;
+    let theirs = found.filter(|one| visitor.operator().may_administer(&one.shops));
+    theirs.ok_or(Trouble::NotFound)
 }
 
 fn said(why: &AccessError, visitor: &Visitor) -> Result<&'static str, Trouble> {
@@ -245,22 +248,41 @@ fn said(why: &AccessError, visitor: &Visitor) -> Result<&'static str, Trouble> {
 }
 
 /// What stands in the form.
-#[derive(Default)]
 struct Wanted {
     name: String,
     roles: BTreeSet<Role>,
-    shops: BTreeSet<ShopId>,
+    shops: Shops,
     limit: String,
     active: bool,
 }
 
 impl Wanted {
-    /// What was sent. A role or a shop that reads as none is not left out: fewer shops can mean all.
+    /// A form in which nothing stands yet: no role and no shop.
+    fn nothing() -> Self {
+        Self {
+            name: String::new(),
+            roles: BTreeSet::new(),
+            shops: Shops::none(),
+            limit: String::new(),
+            active: false,
+        }
+    }
+
+    /// Nobody gives what they may not use themselves.
+    fn may_be_given_by(&self, visitor: &Visitor) -> Result<(), Trouble> {
+        if visitor.operator().may_administer(&self.shops) {
+            Ok(())
+        } else {
+            Err(Trouble::MayNot)
+        }
+    }
+
+    /// What was sent. A role or a shop that reads as none is not left out.
     fn of(form: &Form) -> Result<Self, Trouble> {
         Ok(Self {
             name: form.get("name").into(),
             roles: parsed(&form.all("role"))?,
-            shops: parsed(&form.all("shop"))?,
+            shops: shops_of(form)?,
             limit: match form.amount("limit") {
                 Ok(limit) => limit.map_or_else(String::new, |limit| limit.to_string()),
                 // Shown again as it was typed, and refused.
@@ -292,7 +314,7 @@ impl Wanted {
             self.roles.iter().map(|role| role.as_str()).collect(),
             "none",
         );
-        let shops = names(self.shops.iter().map(ShopId::as_str).collect(), "all");
+        let shops = self.shops.to_string().replace(", ", ",");
         let limit = names(
             [&*self.limit]
                 .into_iter()
@@ -333,11 +355,17 @@ async fn page(
         None => w.add.into(),
     };
     let shell = Shell::around(pages, visitor, Part::Settings, title).await?;
-    let now = pages.access().clock().now();
+    let locked = match operator {
+        Some(one) => pages.access().held(one).await?.is_some(),
+        None => false,
+    };
     let shops = pages.access().engine().shops();
-    // One that is not configured any more stays theirs: with no shop named it would be all of them.
-    let mut all: BTreeSet<&ShopId> = shops.iter().map(|shop| &shop.id).collect();
-    all.extend(&wanted.shops);
+    let me = visitor.operator();
+    let mine = shops.iter().filter(|shop| me.may_use(&shop.id));
+    let named = wanted.shops.named();
+    // One that is not configured any more stays theirs.
+    let mut all: BTreeSet<&ShopId> = mine.map(|shop| &shop.id).collect();
+    all.extend(named.into_iter().flatten());
     let has = |role: &str| wanted.roles.iter().any(|one| one.as_str() == role);
     Ok(html(&Page {
         shell,
@@ -351,8 +379,12 @@ async fn page(
             .collect(),
         shops: all
             .into_iter()
-            .map(|shop| (shop.to_string(), wanted.shops.contains(shop)))
+            .map(|shop| {
+                let has = named.is_some_and(|named| named.contains(shop));
+                (shop.to_string(), has)
+            })
             .collect(),
+        all_shops: (me.shops == Shops::All).then_some(wanted.shops == Shops::All),
         limit: wanted.limit.clone(),
         active: wanted.active || operator.is_none(),
         has_codes: operator.is_some_and(Operator::has_codes),
@@ -360,7 +392,7 @@ async fn page(
             .map(|one| one.passkeys().len())
             .filter(|count| *count > 0)
             .map(|count| fill(w.forget_passkeys_lead, &[&count.to_string()])),
-        locked: operator.is_some_and(|one| one.locked_until(now).is_some()),
+        locked,
         own: Own::of(visitor),
     }))
 }

@@ -159,7 +159,15 @@ async fn serve(access: &Access) -> (SocketAddr, oneshot::Sender<()>) {
 
 /// Nobody is told of anything here.
 fn webhooks(access: &Access) -> Webhooks {
-    Webhooks::new(access.clone(), Line::new(None).unwrap())
+    Webhooks::new(
+        access.clone(),
+        // Receivers are on this machine.
+        Line::new(
+            None,
+            sugi_webhooks::Targets::and(["127.0.0.0/8".parse().unwrap()]),
+        )
+        .unwrap(),
+    )
 }
 
 /// One key for each scope, named and spelt as it.

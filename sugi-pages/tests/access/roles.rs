@@ -151,6 +151,12 @@ async fn nothing_that_is_sent_becomes_a_header() {
         "https:%2F%2Fevil.example",
         "%2F%5Cevil.example",
         "%2Fx%0d%0ab:c",
+        "%2F%09%2Fevil.example",
+        "%09%2F%2Fevil.example",
+        "%2F%0a%2Fevil.example",
+        "%2F%2509%2Fevil.example",
+        "%2F%252F%2Fevil.example",
+        "%2Fpayments%2F..%2F%2Fevil.example",
     ] {
         let answer = house
             .form("/lang", "", &format!("lang=en&back={back}"))

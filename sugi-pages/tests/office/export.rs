@@ -1,7 +1,8 @@
 //! Files of payments: all of them, once each, harmless, and only for whom they are.
 
 use nhn_kcp::Money;
-use sugi_access::{AccessError, Decision, Operator, Role, Rules, SecondPerson};
+use sugi_access::{AccessError, Decision, Operator, Role, Rules, SecondPerson, WishError};
+use sugi_core::Shops;
 use sugi_store::DeedFilter;
 
 use crate::{
@@ -370,6 +371,58 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
     assert_eq!(again.status, 409);
     assert!(problem(&again.text).unwrap().contains("fetched already"));
     assert_eq!(house.access.open_wishes().await.unwrap(), []);
+}
+
+/// The file would show the buyers of a shop that is not theirs to somebody who is asked to confirm it.
+#[tokio::test]
+async fn an_export_is_confirmed_by_who_may_see_all_of_it() {
+    let (house, cookie) = house_of_two().await;
+    let for_shops = async |name: &str, shops: &[&str]| {
+        let shops: Shops = shops.iter().map(|shop| shop.parse().unwrap()).collect();
+        let change = |one: &mut Operator| {
+            one.shops = shops.clone();
+            Ok::<_, AccessError>(())
+        };
+        let name = name.parse().unwrap();
+        house.access.change_operator(&name, change).await.unwrap()
+    };
+    let ask = format!("{DAY}&as=csv");
+    house.form("/day/export", &cookie, &ask).await;
+    let wish = house.wish().await;
+    let second = house.english("cancel").await;
+    for shops in [&["other"][..], &["main"], &[]] {
+        let one = for_shops("cancel", shops).await;
+        let page = house.page("GET", "/wishes", &second).await.text;
+        assert!(!page.contains("Export:"), "{shops:?}");
+        for decision in ["confirm", "refuse"] {
+            let answer = house
+                .form(
+                    &format!("/wishes/{wish}"),
+                    &second,
+                    &format!("decision={decision}"),
+                )
+                .await;
+            assert_eq!(answer.status, 404, "{shops:?} {decision}");
+        }
+        let refused = house.access.decide(&wish, &one, Decision::Confirm).await;
+        assert!(matches!(refused, Err(WishError::MayNot)), "{shops:?}");
+    }
+    // Of a shop that is theirs they see which it is, and confirm it.
+    for_shops("close", &["main"]).await;
+    for_shops("cancel", &["main", "other"]).await;
+    house.form("/day/export", &cookie, &ask).await;
+    let page = house.page("GET", "/wishes", &second).await.text;
+    assert!(plain(&page).contains("(shops: main)"), "{}", plain(&page));
+    let open = house.access.open_wishes().await.unwrap();
+    let mine = open.iter().find(|one| one.id != wish).unwrap().id.clone();
+    let confirm = format!("/wishes/{mine}");
+    let confirmed = house.form(&confirm, &second, "decision=confirm").await;
+    assert_eq!(confirmed.status, 303);
+    // What was confirmed is a file of that shop, and of no other.
+    for_shops("close", &["other"]).await;
+    assert_eq!(house.fetch(&cookie, DAY, &mine).await.status, 409);
+    for_shops("close", &["main"]).await;
+    assert_eq!(house.fetch(&cookie, DAY, &mine).await.csv().len(), 4);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Operators: added and changed by whoever administers, and what a mistake must not do.
 
 use sugi_access::{AccessError, Operator, Role};
+use sugi_core::Shops;
 
 use crate::{
     house::{House, PASSWORD},
@@ -160,14 +161,18 @@ async fn the_last_who_can_administer_stays() {
         assert_eq!(answer.status, 422, "{form}");
         let said = problem(&answer.text).unwrap();
         assert!(
-            said.starts_with("This is the last one who can administer."),
+            said.starts_with("This is the last one who can administer all shops."),
             "{said}"
         );
         assert!(house.operator("administer").await.may(Role::Administer));
     }
     // Not the last any more.
     house
-        .act(&cookie, "looker", "act=save&role=administer&active=yes")
+        .act(
+            &cookie,
+            "looker",
+            "act=save&role=administer&active=yes&all_shops=yes",
+        )
         .await;
     let answer = house
         .act(&cookie, "administer", "act=save&role=close&active=yes")
@@ -344,8 +349,7 @@ async fn a_password_that_is_refused_leaves_the_rest_of_the_page_as_it_is() {
     assert_eq!(value(&answer.text, "limit").as_deref(), Some("7000"));
 }
 
-/// A shop that is not configured any more stays theirs. Were it dropped, nobody's shop would be left,
-/// which means every shop.
+/// A shop that is not configured any more stays theirs.
 #[tokio::test]
 async fn who_had_one_shop_never_has_all_of_them_because_it_closed() {
     let (house, cookie) = house().await;
@@ -369,6 +373,107 @@ async fn who_had_one_shop_never_has_all_of_them_because_it_closed() {
         (one.shops, one.amount_max),
         (["closed".parse().unwrap()].into(), Some(5))
     );
+}
+
+#[tokio::test]
+async fn no_shop_ticked_is_no_shop_and_all_is_ticked_by_itself() {
+    let (house, cookie) = house().await;
+    let main = "main".parse().unwrap();
+    for (sent, all) in [
+        ("shop=main", false),
+        ("", false),
+        ("all_shops=yes", true),
+        ("", false),
+    ] {
+        let form = format!("act=save&active=yes&{sent}");
+        assert_eq!(house.act(&cookie, "looker", &form).await.status, 303);
+        let one = house.operator("looker").await;
+        assert_eq!(one.may_use(&main), !sent.is_empty(), "{sent}");
+        assert_eq!(one.shops == Shops::All, all, "{sent}");
+        let page = house
+            .page("GET", "/settings/operators/looker", &cookie)
+            .await
+            .text;
+        assert_eq!(ticked(&page, "all_shops").len(), usize::from(all), "{sent}");
+    }
+    // They look, and see no payment of anybody.
+    let theirs = house.english("looker").await;
+    let page = house.page("GET", "/account", &theirs).await.text;
+    assert!(page.contains("None"), "{page}");
+    for path in ["/payments", "/day"] {
+        let page = house.page("GET", path, &theirs).await;
+        assert_eq!(page.status, 200);
+        assert!(!page.text.contains("/payments/pay_"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_administers_one_shop_gives_nobody_another_one() {
+    let (house, _) = house().await;
+    house
+        .change("cancel", |one| {
+            one.roles = Role::ALL.into();
+            one.shops = ["main".parse().unwrap()].into();
+        })
+        .await;
+    house
+        .change("looker", |one| one.shops = ["main".parse().unwrap()].into())
+        .await;
+    let cookie = house.english("cancel").await;
+    // What they cannot give is not offered.
+    let page = house.page("GET", "/settings/add-operator", &cookie).await;
+    assert!(!page.text.contains("all_shops") && !page.text.contains("value=\"other\""));
+    let before = [
+        stands(&house.operator("cancel").await),
+        stands(&house.operator("looker").await),
+    ];
+    for shops in ["all_shops=yes", "shop=other", "shop=main&shop=other"] {
+        for name in ["cancel", "looker"] {
+            let form = format!("act=save&active=yes&role=administer&{shops}");
+            let answer = house.act(&cookie, name, &form).await;
+            assert_eq!(answer.status, 403, "{name}: {shops}");
+        }
+        let password = PASSWORD.replace(' ', "+");
+        let new = format!("name=new&role=administer&password={password}&{shops}");
+        assert_eq!(house.add(&cookie, &new).await.status, 403, "{shops}");
+    }
+    let after = [
+        stands(&house.operator("cancel").await),
+        stands(&house.operator("looker").await),
+    ];
+    assert_eq!(after, before);
+    assert!(
+        house
+            .access
+            .operator(&"new".parse().unwrap())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    // Nor do they make themselves somebody who may more.
+    let list = house.page("GET", "/settings", &cookie).await.text;
+    assert!(!list.contains("/settings/operators/administer"));
+    for form in [
+        "act=password&password=another+horse+battery",
+        "act=codes",
+        "act=passkeys",
+        "act=sessions",
+        "act=unlock",
+        "act=save&active=yes&shop=main",
+    ] {
+        let answer = house.act(&cookie, "administer", form).await;
+        assert_eq!(answer.status, 404, "{form}");
+    }
+    // The audit tells of all shops.
+    assert_eq!(
+        house.page("GET", "/settings/audit", &cookie).await.status,
+        403
+    );
+    assert!(!list.contains("/settings/audit"));
+    // Of their own shop they are in charge.
+    let form = "act=save&active=yes&role=key_in&shop=main";
+    assert_eq!(house.act(&cookie, "looker", form).await.status, 303);
+    assert!(house.operator("looker").await.may(Role::KeyIn));
 }
 
 #[tokio::test]
@@ -430,7 +535,8 @@ async fn whoever_finds_an_open_screen_changes_nobody() {
         assert_eq!(answer.status, 422);
         assert_eq!(house.access.operators().await.unwrap().len(), count);
         // What is tried in between does not count here.
-        house.change("administer", Operator::unlock).await;
+        let name = "administer".parse().unwrap();
+        house.access.forgive(&name).await.unwrap();
     }
 }
 

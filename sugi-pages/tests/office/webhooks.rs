@@ -16,7 +16,10 @@ fn own() -> String {
 const URL: &str = "https%3A%2F%2Fshop.example.com%2Fsugi";
 
 async fn all(house: &House) -> Vec<Webhook> {
-    let webhooks = Webhooks::new(house.access.clone(), Line::new(None).unwrap());
+    let webhooks = Webhooks::new(
+        house.access.clone(),
+        Line::new(None, sugi_webhooks::Targets::public()).unwrap(),
+    );
     webhooks.all().await.unwrap()
 }
 
@@ -82,6 +85,7 @@ async fn what_is_wrong_is_said_and_what_was_typed_stays() {
             "http%3A%2F%2Fshop.example.com",
             "It must begin with https://",
         ),
+        ("https%3A%2F%2Fexample.com%3A99999", "A port is from 1"),
         (
             "https%3A%2F%2Fkim%3Ax%40example.com",
             "without a user or password",
@@ -115,7 +119,7 @@ async fn what_is_wrong_is_said_and_what_was_typed_stays() {
 async fn without_a_secret_of_the_installation_it_says_what_to_do() {
     let house = House::with_only(Rules::default()).await;
     let cookie = house.english("administer").await;
-    let sent = format!("key=k&url={URL}{}", own());
+    let sent = format!("key=k&url={URL}&shop=main{}", own());
     let page = house.form("/settings/add-webhook", &cookie, &sent).await;
     assert!(problem(&page.text).unwrap().contains("run sugi init"));
 }
@@ -128,7 +132,7 @@ async fn it_is_tested_renewed_told_again_and_removed() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let url = format!("url=http%3A%2F%2F127.0.0.1%3A{port}%2F");
+    let url = format!("url=http%3A%2F%2F127.0.0.1%3A{port}%2F&all_shops=yes");
     let (page, address) = add(&house, &cookie, &url).await;
     let first = secret(&page).to_owned();
     let act = async |form: &str| {
@@ -212,7 +216,7 @@ async fn it_is_tested_renewed_told_again_and_removed() {
 async fn who_is_for_some_shops_sees_and_makes_those_of_them_alone() {
     let house = House::new().await;
     let cookie = house.english("administer").await;
-    let (_, of_all) = add(&house, &cookie, &format!("url={URL}")).await;
+    let (_, of_all) = add(&house, &cookie, &format!("url={URL}&all_shops=yes")).await;
     let name = "cancel".parse().unwrap();
     let change = |one: &mut Operator| {
         one.shops = ["other".parse().unwrap()].into();
@@ -234,7 +238,20 @@ async fn who_is_for_some_shops_sees_and_makes_those_of_them_alone() {
     let theirs = format!("key=k&url={URL}&shop=main");
     let page = house.form("/settings/add-webhook", &cookie, &theirs).await;
     assert_eq!(page.status, 403);
-    let (_, of_theirs) = add(&house, &cookie, &format!("url={URL}")).await;
+    // All of theirs is not all; none is none.
+    let none = house
+        .form(
+            "/settings/add-webhook",
+            &cookie,
+            &format!("key=k&url={URL}"),
+        )
+        .await;
+    assert_eq!(none.status, 422);
+    assert_eq!(
+        problem(&none.text).as_deref(),
+        Some("Choose at least one shop.")
+    );
+    let (_, of_theirs) = add(&house, &cookie, &format!("url={URL}&all_shops=yes")).await;
     let made = all(&house).await;
     let made = made.iter().find(|one| of_theirs.ends_with(one.id.as_str()));
     assert_eq!(made.unwrap().shops, ["other".parse().unwrap()].into());
@@ -244,7 +261,7 @@ async fn who_is_for_some_shops_sees_and_makes_those_of_them_alone() {
 async fn who_did_it_is_in_the_audit() {
     let house = House::new().await;
     let cookie = house.english("administer").await;
-    let (_, address) = add(&house, &cookie, &format!("url={URL}")).await;
+    let (_, address) = add(&house, &cookie, &format!("url={URL}&all_shops=yes")).await;
     house
         .form(&address, &cookie, &format!("act=remove{}", own()))
         .await;

@@ -13,7 +13,7 @@ use sugi_webhooks::NewWebhook;
 impl House {
     /// A webhook that has taken one event, has one to be told again, and was given up for one.
     async fn webhook(&self) -> String {
-        let line = sugi_webhooks::Line::new(None).unwrap();
+        let line = sugi_webhooks::Line::new(None, sugi_webhooks::Targets::public()).unwrap();
         let webhooks = sugi_webhooks::Webhooks::new(self.access.clone(), line);
         let url = "https://shop.example.com/sugi".parse().unwrap();
         let new = NewWebhook::to(url, "kim".parse().unwrap());

@@ -170,7 +170,7 @@ async fn who_asked_must_still_be_able_to_when_it_is_confirmed() {
         change(&house, "kim", |kim| {
             kim.active = true;
             kim.roles.insert(Role::Cancel);
-            kim.shops.clear();
+            kim.shops = sugi_core::Shops::All;
             kim.amount_max = None;
         })
         .await;

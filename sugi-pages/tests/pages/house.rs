@@ -102,7 +102,10 @@ impl House {
         let limits = sugi_api::Limits::default();
         let key = ApiKey::new("back end".parse().unwrap(), KEY);
         let api = Api::new(
-            Webhooks::new(access.clone(), Line::new(None).unwrap()),
+            Webhooks::new(
+                access.clone(),
+                Line::new(None, sugi_webhooks::Targets::public()).unwrap(),
+            ),
             [key],
             limits,
         );

@@ -48,15 +48,15 @@ impl Filter {
             return texts.into_iter().map(|text| vec![(column, text)]).collect();
         }
         // The index of shops has the states before them.
-        let statuses: &[Status] = match (self.shops.as_slice(), self.statuses.as_slice()) {
+        let shops: Vec<_> = self
+            .shops()
+            .into_iter()
+            .map(|shop| ("shop", shop))
+            .collect();
+        let statuses: &[Status] = match (shops.as_slice(), self.statuses.as_slice()) {
             ([_, ..], []) => &Status::ALL,
             (_, statuses) => statuses,
         };
-        let shops: Vec<_> = self
-            .shops
-            .iter()
-            .map(|shop| ("shop", shop.as_str()))
-            .collect();
         let statuses: Vec<_> = statuses
             .iter()
             .map(|status| ("status", status.as_str()))
@@ -74,7 +74,7 @@ impl Filter {
                     .collect();
             }
         }
-        // A shop that is named twice is asked for once.
+        // A state that is named twice is asked for once.
         all.sort_unstable();
         all.dedup();
         all
@@ -91,7 +91,10 @@ impl Filter {
         for (column, text) in stretch {
             holds.push(format!("{column} = {}", values.mark((*text).to_owned())));
         }
-        let shops = self.shops.iter().map(ShopId::as_str).collect();
+        if self.shops.is_none() {
+            holds.push("1 = 0".into());
+        }
+        let shops = self.shops();
         let statuses = self.statuses.iter().map(|status| status.as_str()).collect();
         for (column, texts) in self
             .texts()
@@ -129,6 +132,12 @@ impl Filter {
     /// What finds one payment, or a few.
     fn few(&self) -> [(&'static str, &Option<String>); 2] {
         [("tno", &self.tno), ("app_no", &self.app_no)]
+    }
+
+    /// The shops that are named: nothing where it is all of them, or none.
+    fn shops(&self) -> Vec<&str> {
+        let named = self.shops.named().into_iter().flatten();
+        named.map(ShopId::as_str).collect()
     }
 
     /// What several payments have in common, the fewest first. Each text is a stretch of an index of its
@@ -189,6 +198,7 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use sugi_core::Shops;
 
     use super::*;
 
@@ -214,11 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn a_shop_that_is_named_twice_is_asked_for_once() {
-        let shops = vec!["main".parse().unwrap(), "main".parse().unwrap()];
-        let statuses = vec![Status::Approved];
+    fn a_state_that_is_named_twice_is_asked_for_once() {
+        let statuses = vec![Status::Approved, Status::Approved];
         let filter = Filter {
-            shops,
+            shops: ["main".parse().unwrap()].into(),
             statuses,
             ..Filter::default()
         };
@@ -226,8 +235,21 @@ mod tests {
     }
 
     #[test]
+    fn of_no_shop_nothing_is_asked_for() {
+        let filter = Filter {
+            shops: Shops::none(),
+            ..Filter::default()
+        };
+        assert!(filter.to_sql().0.contains("where 1 = 0 "));
+        assert!(!Filter::default().to_sql().0.contains("where"));
+    }
+
+    #[test]
     fn each_shop_and_state_is_a_stretch_of_its_own_up_to_a_limit() {
-        let shops = |n: usize| (0..n).map(|n| format!("s{n}").parse().unwrap()).collect();
+        let shops = |n: usize| match n {
+            0 => Shops::All,
+            n => (0..n).map(|n| format!("s{n}").parse().unwrap()).collect(),
+        };
         let count = |shops, statuses: &[Status]| {
             let statuses = statuses.into();
             let filter = Filter {

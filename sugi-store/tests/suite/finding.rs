@@ -40,7 +40,11 @@ async fn a_span_of_time_is_told_in_groups(house: House) {
     let moment = |second| at(second);
     let groups = house
         .store()
-        .report(moment(0), moment(i64::from(u32::MAX)), &[])
+        .report(
+            moment(0),
+            moment(i64::from(u32::MAX)),
+            &sugi_core::Shops::All,
+        )
         .await
         .unwrap();
     let told: Vec<_> = groups
@@ -55,25 +59,26 @@ async fn a_span_of_time_is_told_in_groups(house: House) {
     let shop: sugi_core::ShopId = groups[0].shop.parse().unwrap();
     let other: sugi_core::ShopId = "other".parse().unwrap();
     let all = (moment(0), moment(i64::from(u32::MAX)));
-    let of = async |shops: &[sugi_core::ShopId]| {
+    let of = async |shops: sugi_core::Shops| {
         house
             .store()
-            .report(all.0, all.1, shops)
+            .report(all.0, all.1, &shops)
             .await
             .unwrap()
             .len()
     };
     assert_eq!(
         (
-            of(std::slice::from_ref(&shop)).await,
-            of(std::slice::from_ref(&other)).await
+            of([shop.clone()].into()).await,
+            of([other.clone()].into()).await,
+            of(sugi_core::Shops::none()).await,
         ),
-        (2, 0)
+        (2, 0, 0)
     );
-    assert_eq!(of(&[shop, other]).await, 2);
+    assert_eq!(of([shop, other].into()).await, 2);
     let before = house
         .store()
-        .report(moment(-10), moment(0), &[])
+        .report(moment(-10), moment(0), &sugi_core::Shops::All)
         .await
         .unwrap();
     assert_eq!(before, []);
@@ -162,7 +167,7 @@ async fn by_state_order_number_card_and_approval(house: House) {
     );
     assert_eq!(
         found(Filter {
-            shops: vec!["other".parse().unwrap()],
+            shops: ["other".parse().unwrap()].into(),
             ..Filter::default()
         })
         .await,
@@ -273,16 +278,17 @@ async fn page_by_page_through_several_shops_and_states(house: House) {
             house.store().append(draft, None).await.unwrap();
         }
     }
-    let two = || vec![shops[0].clone(), shops[1].clone()];
+    let all = || sugi_core::Shops::All;
+    let two = || sugi_core::Shops::from([shops[0].clone(), shops[1].clone()]);
     for (shops, statuses) in [
-        (vec![], vec![]),
+        (all(), vec![]),
         (two(), vec![]),
-        (vec![], vec![Status::Declined, Status::Approving]),
+        (all(), vec![Status::Declined, Status::Approving]),
         (two(), vec![Status::Declined, Status::Approving]),
         (two(), vec![Status::Declined]),
     ] {
         let fits = |n: &u32| {
-            (shops.is_empty() || n % 3 != 2) && (statuses.len() != 1 || n.is_multiple_of(4))
+            (shops == all() || n % 3 != 2) && (statuses.len() != 1 || n.is_multiple_of(4))
         };
         let mut filter = Filter {
             shops: shops.clone(),
@@ -303,6 +309,17 @@ async fn page_by_page_through_several_shops_and_states(house: House) {
         }
         let all = (5..=40).rev().filter(fits).map(id).collect::<Vec<_>>();
         assert_eq!(seen, all, "{shops:?} {statuses:?}");
+    }
+    // No shop is no payment, whatever else is asked for.
+    for statuses in [vec![], vec![Status::Declined, Status::Approving]] {
+        let filter = Filter {
+            shops: sugi_core::Shops::none(),
+            statuses,
+            limit: 7,
+            ..Filter::default()
+        };
+        let page = house.store().list(filter).await.unwrap();
+        assert!(page.payments.is_empty() && !page.more);
     }
 }
 

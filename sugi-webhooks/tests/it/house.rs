@@ -8,7 +8,7 @@ use sugi_access::{Access, Rules, Secret};
 use sugi_core::{Approval, Event, Kind, Payment, PaymentId, Refusal, Request};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_store::{Book, Draft, Opening, Store};
-use sugi_webhooks::{Line, NewWebhook, SigningSecret, Webhook, Webhooks};
+use sugi_webhooks::{Line, NewWebhook, SigningSecret, Targets, Webhook, Webhooks};
 use tokio::task::JoinHandle;
 
 pub(crate) struct House {
@@ -36,10 +36,16 @@ impl House {
         };
         let access = Access::new(engine, clock.clone(), rules);
         Self {
-            webhooks: Webhooks::new(access, Line::new(authority).unwrap()),
+            webhooks: Webhooks::new(access, Line::new(authority, this_machine()).unwrap()),
             clock,
             dir,
         }
+    }
+
+    /// The same webhooks, told by a service that reaches other targets.
+    pub(crate) fn reaching(&self, targets: Targets) -> Webhooks {
+        let line = Line::new(None, targets).unwrap();
+        Webhooks::new(self.webhooks.access().clone(), line)
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -155,4 +161,9 @@ fn request(shop: &str, n: u32) -> Request {
 
 pub(crate) fn start() -> Timestamp {
     "2026-11-26T00:00:00Z".parse().unwrap()
+}
+
+/// Receivers are on this machine.
+fn this_machine() -> Targets {
+    Targets::and(["127.0.0.0/8", "::1"].map(|network| network.parse().unwrap()))
 }

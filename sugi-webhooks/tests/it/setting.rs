@@ -1,6 +1,8 @@
 //! Setting webhooks up and taking them away.
 
-use sugi_webhooks::{Answer, BadAuthority, Line, NewWebhook, WEBHOOKS_MOST, WebhookError};
+use sugi_webhooks::{
+    Answer, BadAddress, BadAuthority, Line, NewWebhook, Targets, WEBHOOKS_MOST, WebhookError,
+};
 
 use crate::{
     house::{House, new},
@@ -100,6 +102,50 @@ async fn without_a_secret_of_the_installation_there_is_none() {
     assert!(house.webhooks.all().await.unwrap().is_empty());
 }
 
+/// What a webhook must not reach: this machine, inner networks, a cloud's metadata.
+#[tokio::test]
+async fn inner_addresses_are_told_only_where_the_configuration_says_so() {
+    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let public = house.reaching(Targets::public());
+    for url in [
+        receiver.url.as_str(),
+        "http://localhost:8081/",
+        "http://[::1]:8081/",
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[fd00:ec2::254]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://100.64.0.1/",
+    ] {
+        let refused = public.add(new(url)).await;
+        assert!(
+            matches!(refused, Err(WebhookError::Address(BadAddress::NotPublic))),
+            "{url}: {refused:?}"
+        );
+    }
+    // One that was set up while it was allowed is not told any more either.
+    let (webhook, _) = house.webhook(&receiver.url).await;
+    let Answer::None(why) = public.try_out(&webhook, "k").await else {
+        panic!("it was told");
+    };
+    assert!(why.contains("webhooks.allow_networks"), "{why}");
+    // Nor is what only turns out when its name is looked up: a name, and a number that is one.
+    let port = receiver.url.rsplit(':').next().unwrap();
+    for host in ["localhost", "2130706433", "127.1"] {
+        let url = format!("https://{host}:{port}");
+        let (webhook, _) = house.webhook(&url).await;
+        let Answer::None(why) = public.try_out(&webhook, "k").await else {
+            panic!("{url} was told");
+        };
+        assert!(why.contains("webhooks.allow_networks"), "{url}: {why}");
+    }
+    assert!(receiver.got().is_empty());
+    assert_eq!(
+        house.webhooks.try_out(&webhook, "k").await,
+        Answer::Status(200)
+    );
+}
+
 #[tokio::test]
 async fn there_are_only_so_many() {
     let house = House::new();
@@ -193,5 +239,8 @@ async fn with_tls_only_the_right_one_is_told() {
             "{answer}"
         );
     }
-    assert_eq!(Line::new(Some(b"no certificate")).err(), Some(BadAuthority));
+    assert_eq!(
+        Line::new(Some(b"no certificate"), Targets::public()).err(),
+        Some(BadAuthority)
+    );
 }

@@ -20,6 +20,7 @@ use std::{
 };
 
 use kcp_sandbox::{Credentials, TEST_SITE};
+use sugi_core::Shops;
 use sugi_engine::clock;
 use sugi_store::{Filter, Store};
 use tokio::time::{Instant, sleep};
@@ -157,8 +158,8 @@ impl Bench {
         let shop = ShopConfig::at(&gateway.url, &credentials, Path::new("."), contract)?;
         let known = KeyConfig {
             sha256: Hashes::One(sha256(&key)),
-            shops: [].into(),
-            scopes: [].into(),
+            shops: Some(Shops::All),
+            scopes: Some(["pay".into()].into()),
             addresses: Vec::new(),
         };
         let written = Config {

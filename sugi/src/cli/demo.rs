@@ -110,6 +110,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         buyer_days: None,
         mailer: None,
         anchor: None,
+        control: None,
     };
     serve::serve(service, async |_: &Engine, _: &Api| {
         std::future::pending::<()>().await;
@@ -149,7 +150,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
         ("no-lookup".parse()?, shop(ContractConfig::without_proof())?),
     ]);
     let path = dir.join("sugi.toml");
-    config::write(&path, &Config::of(shops))?;
+    config::write(&path, &Config::of_demo(shops))?;
     let config = Config::read(&path)?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     engine.recover().await?;

@@ -26,10 +26,13 @@ pub(crate) fn run(args: &Args) {
     print::data(&key);
     print::talk("");
     print::talk(
-        "And this to sugi.toml, with shops = [\"main\"], scopes = [\"read\"] or addresses = [\"10.0.0.0/8\"] to \
-         narrow it:",
+        "And this to sugi.toml, with the shops (or shops = \"all\") and those of the scopes pay, cancel, resolve, \
+         read and webhooks that its holder needs; addresses = [\"10.0.0.0/8\"] narrows from where it may be used:",
     );
-    print::talk(&format!("[key.\"{}\"]\nsha256 = \"{sha256}\"", args.name));
+    print::talk(&format!(
+        "[key.\"{}\"]\nsha256 = \"{sha256}\"\nshops = [\"main\"]\nscopes = [\"pay\", \"read\"]",
+        args.name
+    ));
     print::talk("");
     print::talk(
         "If the name has a key already, write sha256 = [\"the old one\", \"this one\"] and send SIGHUP: both are \

@@ -1,6 +1,6 @@
 //! `sugi list`.
 
-use sugi_core::{PaymentId, ShopId, Status};
+use sugi_core::{PaymentId, ShopId, Shops, Status};
 use sugi_store::Filter;
 
 use crate::{cli::Failure, house::Place, print};
@@ -41,7 +41,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let ledger = args.place.ledger().await?;
     let filter = Filter {
-        shops: args.shop.into_iter().collect(),
+        shops: args.shop.map_or(Shops::All, |shop| [shop].into()),
         statuses: args.state,
         order_nos: args.order.into_iter().collect(),
         tno: args.tno,

@@ -18,6 +18,7 @@ use crate::{
     anchor,
     cli::{Failure, sandbox::until_stopped},
     config::Config,
+    control::Control,
     house, print, retention,
     traces::Traces,
 };
@@ -83,6 +84,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         buyer_days: config.buyer_days(),
         mailer: mail.as_ref().map(|(mailer, _)| mailer.clone()),
         anchor,
+        control: match config.database {
+            None => Control::open(&config.ledger()),
+            // There commands write beside the service.
+            Some(_) => None,
+        },
     };
     let served = serve(service, reload(args.config)).await;
     if let Some(traces) = traces {
@@ -105,6 +111,8 @@ pub(crate) struct Service<'a> {
     pub(crate) mailer: Option<Mailer>,
     /// Who mails the day's anchor, if anybody.
     pub(crate) anchor: Option<anchor::Post>,
+    /// Where the machine's administrator asks, of a ledger in a file.
+    pub(crate) control: Option<Control>,
 }
 
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
@@ -123,6 +131,7 @@ pub(crate) async fn serve(
         buyer_days,
         mailer,
         anchor,
+        control,
     } = service;
     let access = webhooks.access().clone();
     let engine = access.engine().clone();
@@ -159,7 +168,12 @@ pub(crate) async fn serve(
                     }
                 };
                 let tell = webhooks.run(sugi_api::event_json, told());
-                tokio::join!(forget, mail, tell);
+                let control = async {
+                    if let Some(control) = control {
+                        control.run(&access, told()).await;
+                    }
+                };
+                tokio::join!(forget, mail, tell, control);
             }),
             async {
                 tokio::select! {

@@ -6,14 +6,16 @@ use std::collections::BTreeSet;
 
 use clap::Subcommand;
 use sugi_access::{AccessError, NewOperator, Operator, Role};
-use sugi_core::{Actor, ShopId};
+use sugi_core::{Actor, ShopId, Shops};
 use sugi_engine::clock::Clock;
 
 pub(crate) use self::show::{as_json, roles_in_words};
 use crate::{
     cli::{Failure, deed::written_down},
+    control::{self, Ask},
     house::Place,
     password_input::PasswordArgs,
+    print,
 };
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,7 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Add an operator; the password is asked for
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["shops", "all_shops"]))]
     Add {
         #[command(flatten)]
         common: Common,
@@ -43,9 +46,12 @@ enum What {
         /// What they may do, of `key_in`, `cancel`, `close`, `administer`; without any they look only
         #[arg(long, value_delimiter = ',')]
         roles: Vec<RolesArg>,
-        /// For which shops; all if none is named
+        /// For which shops
         #[arg(long, value_delimiter = ',', value_name = "SHOPS")]
         shops: Vec<ShopId>,
+        /// For all shops, those that come later as well
+        #[arg(long)]
+        all_shops: bool,
         /// The most that one sale or one cancellation of theirs may be, in won
         #[arg(long, value_name = "WON")]
         limit: Option<u64>,
@@ -88,7 +94,7 @@ enum What {
         none: bool,
     },
     /// Say anew for which shops an operator is
-    #[command(group = clap::ArgGroup::new("which").required(true).args(["shops", "all"]))]
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["shops", "all", "none"]))]
     Shops {
         #[command(flatten)]
         common: Common,
@@ -97,9 +103,12 @@ enum What {
         /// The shops
         #[arg(value_delimiter = ',')]
         shops: Vec<ShopId>,
-        /// For all of them
+        /// For all of them, those that come later as well
         #[arg(long)]
         all: bool,
+        /// For none
+        #[arg(long)]
+        none: bool,
     },
     /// Say anew what the most is that one sale or one cancellation of an operator may be
     #[command(group = clap::ArgGroup::new("which").required(true).args(["won", "none"]))]
@@ -123,7 +132,7 @@ enum What {
         /// Who
         name: Actor,
     },
-    /// Let an operator sign in again, after `lock` or too many wrong passwords
+    /// Let an operator sign in again, after `lock` or too many wrong passwords; also while the service runs
     Unlock {
         #[command(flatten)]
         common: Common,
@@ -166,11 +175,16 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             name,
             roles,
             shops,
+            all_shops,
             limit,
             password,
         } => {
             let mut new = NewOperator::new(name, roles.iter().map(|role| role.0), "");
-            new.shops = shops.into_iter().collect();
+            new.shops = if all_shops {
+                Shops::All
+            } else {
+                shops.into_iter().collect()
+            };
             new.amount_max = limit;
             add(&common, new, password).await
         }
@@ -193,10 +207,15 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             common,
             name,
             shops,
-            all: _,
+            all,
+            none: _,
         } => {
-            let shops: BTreeSet<ShopId> = shops.into_iter().collect();
-            let done = format!("shops: {}", show::shops_in_words(&shops));
+            let shops = if all {
+                Shops::All
+            } else {
+                shops.into_iter().collect()
+            };
+            let done = format!("shops: {shops}");
             change(&common, &name, &done, |one| one.shops.clone_from(&shops)).await
         }
         What::Limit {
@@ -211,13 +230,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         What::Lock { common, name } => {
             change(&common, &name, "lock", |one| one.active = false).await
         }
-        What::Unlock { common, name } => {
-            let unlock = |one: &mut Operator| {
-                one.active = true;
-                one.unlock();
-            };
-            change(&common, &name, "unlock", unlock).await
-        }
+        What::Unlock { common, name } => unlock(&common, &name).await,
         What::CodesReset { common, name } => {
             change(&common, &name, "codes-reset", Operator::forget_codes).await
         }
@@ -269,6 +282,27 @@ async fn change(
     });
     let operator = changed.await.map_err(|why| failed(&why))?;
     written_down(&access, &format!("user {done}"), name.as_str(), "done").await?;
+    show::after(common, &operator);
+    Ok(())
+}
+
+/// Beside a service that has the ledger to itself, the service does it.
+async fn unlock(common: &Common, name: &Actor) -> Result<(), Failure> {
+    if let Some(folder) = common.place.ledger_folder()?
+        && let Some(answer) = control::ask(&folder, &Ask::Unlock(name.clone())).await
+    {
+        let operator = answer?;
+        if common.json {
+            print::json(&operator);
+        } else {
+            print::data(&format!("{name}  unlocked by the running service"));
+        }
+        return Ok(());
+    }
+    let access = common.place.access().await?;
+    let unlocked = access.unlock(name).await;
+    let operator = unlocked.map_err(|why| failed(&why))?;
+    written_down(&access, "user unlock", name.as_str(), "done").await?;
     show::after(common, &operator);
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sugi_api::{ApiKey, BadNetwork, Network, Scope};
-use sugi_core::{Actor, ShopId};
+use sugi_core::{Actor, Shops};
 
 use crate::cli::Failure;
 
@@ -14,12 +14,10 @@ use crate::cli::Failure;
 pub(crate) struct KeyConfig {
     /// SHA-256 of the key, 64 hexadecimal digits. The key itself is kept nowhere.
     pub(crate) sha256: Hashes,
-    /// The shops it may use; all if none is named.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) shops: BTreeSet<ShopId>,
-    /// What it may do, of `pay`, `cancel`, `resolve`, `read`, `webhooks`; all if nothing is named.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) scopes: BTreeSet<String>,
+    /// The shops it may use, or `"all"`. It has to be said, as it is never all by being left out.
+    pub(crate) shops: Option<Shops>,
+    /// What it may do, of `pay`, `cancel`, `resolve`, `read`, `webhooks`. It has to be said as well.
+    pub(crate) scopes: Option<BTreeSet<String>>,
     /// From where it may be used, such as `10.0.0.0/8` or `::1`; from anywhere if nothing is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) addresses: Vec<String>,
@@ -55,15 +53,19 @@ impl KeyConfig {
         };
         let wrong = || failed(&"sha256 must be 64 hexadecimal digits; `sugi key` makes them");
         let read = |hash: &String| from_hex(hash).ok_or_else(wrong);
+        let shops = self.shops.clone().ok_or_else(|| {
+            failed(&"it has no shops: write shops = [\"main\"], or shops = \"all\"")
+        })?;
+        let scopes = self.scopes.as_ref().ok_or_else(|| {
+            failed(
+                &"it has no scopes: write those of pay, cancel, resolve, read, webhooks that its \
+                  holder needs, such as scopes = [\"pay\", \"read\"]",
+            )
+        })?;
         let scopes: Result<BTreeSet<Scope>, ()> =
-            self.scopes.iter().map(|scope| scope.parse()).collect();
+            scopes.iter().map(|scope| scope.parse()).collect();
         let scopes = scopes
             .map_err(|()| failed(&"a scope is one of pay, cancel, resolve, read, webhooks"))?;
-        let scopes = if scopes.is_empty() {
-            Scope::ALL.into()
-        } else {
-            scopes
-        };
         let network = |text: &String| {
             text.parse::<Network>()
                 .map_err(|why: BadNetwork| failed(&format!("addresses: {text:?}: {why}")))
@@ -72,7 +74,7 @@ impl KeyConfig {
             name: name.clone(),
             sha256: read(sha256)?,
             also_sha256: also_sha256.map(read).transpose()?,
-            shops: self.shops.clone(),
+            shops,
             scopes,
             addresses: self
                 .addresses
@@ -117,6 +119,10 @@ mod tests {
     use super::*;
 
     fn open(toml: &str) -> Result<ApiKey, String> {
+        read(&format!("shops = \"all\"\nscopes = [\"read\"]\n{toml}"))
+    }
+
+    fn read(toml: &str) -> Result<ApiKey, String> {
         let key: KeyConfig = toml::from_str(toml).map_err(|why| why.to_string())?;
         key.open(&"back end".parse().unwrap())
             .map_err(|why| why.to_string())
@@ -124,6 +130,33 @@ mod tests {
 
     fn hash(digit: char) -> String {
         format!("{:?}", digit.to_string().repeat(64))
+    }
+
+    /// A key may what was said, and never everything because nothing was.
+    #[test]
+    fn what_is_not_said_is_not_given() {
+        let one = hash('1');
+        for (toml, named) in [
+            (
+                format!("sha256 = {one}\nscopes = [\"read\"]"),
+                "it has no shops",
+            ),
+            (
+                format!("sha256 = {one}\nshops = \"all\""),
+                "it has no scopes",
+            ),
+            (
+                format!("sha256 = {one}\nshops = \"main\"\nscopes = []"),
+                "shops must be \"all\", or a list",
+            ),
+        ] {
+            let why = read(&toml).unwrap_err();
+            assert!(why.contains(named), "{named}: {why}");
+        }
+        let nothing = read(&format!("sha256 = {one}\nshops = []\nscopes = []")).unwrap();
+        assert!(nothing.scopes.is_empty() && nothing.shops.is_none());
+        let all = open(&format!("sha256 = {one}")).unwrap();
+        assert_eq!((all.shops, all.scopes), (Shops::All, [Scope::Read].into()));
     }
 
     #[test]
@@ -158,11 +191,16 @@ mod tests {
                 "first 8",
             ),
             (format!("sha256 = {one}\naddresses = [\"here\"]"), "here"),
-            (format!("sha256 = {one}\nscopes = [\"all\"]"), "scope"),
         ] {
             let why = open(&toml).unwrap_err();
             assert!(why.contains(named), "{named}: {why}");
         }
+    }
+
+    #[test]
+    fn a_scope_that_is_none_is_named() {
+        let toml = format!("shops = []\nsha256 = {}\nscopes = [\"all\"]", hash('1'));
+        assert!(read(&toml).unwrap_err().contains("a scope is one of"));
     }
 
     #[test]

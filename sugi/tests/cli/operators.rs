@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use sugi_store::Store;
 
-use crate::{failure, files, run, sugi};
+use crate::{failure, files, run, serve::Service, sugi};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -172,9 +172,10 @@ fn operators_are_added_and_changed_and_the_audit_tells() {
     let shops = change(&["shops", "lee", "main", "other"]);
     assert_eq!(shops["shops"], serde_json::json!(["main", "other"]));
     assert_eq!(
-        change(&["shops", "lee", "--all"])["shops"],
+        change(&["shops", "lee", "--none"])["shops"],
         serde_json::json!([])
     );
+    assert_eq!(change(&["shops", "lee", "--all"])["shops"], "all");
     assert_eq!(change(&["limit", "lee", "1004"])["amount_max"], 1004);
     assert!(change(&["limit", "lee", "--none"])["amount_max"].is_null());
     assert_eq!(change(&["lock", "lee"])["active"], false);
@@ -203,6 +204,7 @@ fn operators_are_added_and_changed_and_the_audit_tells() {
             "user roles: close",
             "user roles: looks only",
             "user shops: main, other",
+            "user shops: none",
             "user shops: all",
             "user limit: 1,004 KRW",
             "user limit: none",
@@ -237,15 +239,15 @@ fn what_would_lock_everybody_out_or_means_nothing_is_refused() {
     for (args, named) in [
         (
             &["user", "lock", "kim"][..],
-            "the last operator who can administer",
+            "the last operator who can administer all shops",
         ),
         (
             &["user", "roles", "kim", "key_in"],
-            "the last operator who can administer",
+            "the last operator who can administer all shops",
         ),
         (
             &["user", "roles", "kim", "--none"],
-            "the last operator who can administer",
+            "the last operator who can administer all shops",
         ),
         (&["user", "lock", "lee"], "sugi user list"),
         (&["user", "show", "lee"], "there is no operator lee"),
@@ -254,14 +256,26 @@ fn what_would_lock_everybody_out_or_means_nothing_is_refused() {
             "there is no operator lee",
         ),
         (
-            &["user", "add", "kim", "--password-stdin"],
+            &["user", "add", "kim", "--all-shops", "--password-stdin"],
             "choose another name",
         ),
         (
-            &["user", "add", "lee", "--roles", "boss", "--password-stdin"],
+            &[
+                "user",
+                "add",
+                "lee",
+                "--roles",
+                "boss",
+                "--all-shops",
+                "--password-stdin",
+            ],
             "key_in, cancel, close",
         ),
-        (&["user", "add", "lee"], "--password-stdin"),
+        (
+            &["user", "add", "lee", "--shops", "main"],
+            "--password-stdin",
+        ),
+        (&["user", "add", "lee", "--password-stdin"], "--all-shops"),
         (&["user", "roles", "kim"], "required"),
         (&["user", "limit", "kim"], "required"),
         (
@@ -289,7 +303,7 @@ fn beside_a_service_operators_are_shown_and_not_changed() {
     let office = Office::set_up();
     let service = Store::open(&office.ledger()).unwrap();
     for args in [
-        &["user", "add", "lee", "--password-stdin"][..],
+        &["user", "add", "lee", "--all-shops", "--password-stdin"][..],
         &["user", "lock", "kim"],
         &["user", "password", "kim", "--password-stdin"],
         &["init", "--name", "lee", "--password-stdin"],
@@ -320,10 +334,60 @@ fn beside_a_service_operators_are_shown_and_not_changed() {
     assert_eq!(alone(&["user", "list", "--json"])["name"], "kim");
 }
 
+/// Who was held in the night is let in by the machine's administrator, without stopping sales.
+#[test]
+fn beside_the_service_an_operator_is_unlocked_all_the_same() {
+    let office = Office::set_up();
+    let service = Service::start_at(&office.config(), &[]);
+    for _ in 0..5 {
+        assert_eq!(service.sign_in("kim", "not the password"), 401);
+    }
+    assert_eq!(service.sign_in("kim", PASSWORD), 429);
+    let held = String::from_utf8(office.sugi(&["user", "list"]).stdout).unwrap();
+    assert!(held.contains("held until"), "{held}");
+    let unlocked = office.json(&["user", "unlock", "kim", "--json"]);
+    assert_eq!(
+        (&unlocked["name"], &unlocked["active"]),
+        (&"kim".into(), &true.into())
+    );
+    assert_eq!(service.sign_in("kim", PASSWORD), 303);
+    let rows = office.lines(&["audit", "--subject", "kim", "--json"]);
+    let unlocked = rows.iter().find(|row| row["action"] == "user unlock");
+    assert_eq!(unlocked.unwrap()["actor"].as_str(), Some(me().as_str()));
+    let why = office.refused(&["user", "unlock", "lee"]);
+    assert!(why.contains("there is no operator lee"), "{why}");
+    // Nobody else on the machine reaches it, and it goes with the service.
+    let socket = office.ledger().join("control.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Killed, the service leaves it behind, which is in nobody's way.
+    drop(service);
+    assert!(socket.exists());
+    let shown = office.json(&["user", "unlock", "kim", "--json"]);
+    assert_eq!(shown["name"], "kim");
+    let mut service = Service::start_at(&office.config(), &[]);
+    assert_eq!(
+        office.json(&["user", "unlock", "kim", "--json"])["name"],
+        "kim"
+    );
+    service.signal("-TERM");
+    assert!(service.process.wait().unwrap().success());
+    assert!(!socket.exists());
+}
+
 #[test]
 fn an_anchor_that_was_kept_tells_what_was_cut_off_or_changed() {
     let office = Office::set_up();
-    let add = |name: &str| office.json(&["user", "add", name, "--password-stdin", "--json"]);
+    let add = |name: &str| {
+        office.json(&[
+            "user",
+            "add",
+            name,
+            "--all-shops",
+            "--password-stdin",
+            "--json",
+        ])
+    };
     add("lee");
     add("park");
     let line = String::from_utf8(office.sugi(&["audit", "anchor"]).stdout).unwrap();

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
 };
@@ -27,16 +28,25 @@ impl Service {
 
     /// The same with more of the environment.
     pub(crate) fn start_with(desk: &Desk, env: &[(&str, &str)]) -> Self {
+        Self::start_at(&desk.config(), env)
+    }
+
+    /// The same for a configuration.
+    pub(crate) fn start_at(config: &Path, env: &[(&str, &str)]) -> Self {
         let mut command = sugi();
         command.envs(env.iter().copied());
-        Self::run(command, desk)
+        Self::run_at(command, config)
     }
 
     /// Starts it by another command, which ends with the program's name.
-    pub(crate) fn run(mut command: Command, desk: &Desk) -> Self {
+    pub(crate) fn run(command: Command, desk: &Desk) -> Self {
+        Self::run_at(command, &desk.config())
+    }
+
+    fn run_at(mut command: Command, config: &Path) -> Self {
         command
             .arg("serve")
-            .env("SUGI_CONFIG", desk.config())
+            .env("SUGI_CONFIG", config)
             .env("SUGI_LISTEN", "127.0.0.1:0");
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap());
@@ -137,6 +147,19 @@ impl Service {
         self.ask(&head).unwrap()
     }
 
+    /// How signing in at the pages ends: the status of the answer.
+    pub(crate) fn sign_in(&self, name: &str, password: &str) -> u16 {
+        let body = format!("name={name}&password={}", password.replace(' ', "+"));
+        let head = "POST /sign-in HTTP/1.1\r\nhost: sugi\r\nconnection: close";
+        let kind = format!(
+            "content-type: application/x-www-form-urlencoded\r\ncontent-length: {}",
+            body.len()
+        );
+        self.ask(&format!("{head}\r\n{kind}\r\n\r\n{body}"))
+            .unwrap()
+            .0
+    }
+
     fn ask(&self, request: &str) -> Option<(u16, Value)> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.write_all(request.as_bytes()).ok()?;
@@ -176,7 +199,7 @@ pub(crate) fn key(desk: &Desk) -> String {
     let sha256 = made["sha256"].as_str().unwrap();
     std::fs::write(
         desk.config(),
-        format!("{toml}\n[key.\"back end\"]\nsha256 = \"{sha256}\"\n"),
+        format!("{toml}\n[key.\"back end\"]\nsha256 = \"{sha256}\"\nshops = [\"main\"]\nscopes = [\"pay\", \"read\"]\n"),
     )
     .unwrap();
     made["key"].as_str().unwrap().to_owned()

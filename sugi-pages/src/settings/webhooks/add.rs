@@ -10,11 +10,11 @@ use axum::{
 };
 use nhn_kcp::pan::{self, Rule};
 use sugi_api::Audited;
-use sugi_core::{News, ShopId};
+use sugi_core::{News, Shops};
 use sugi_engine::clock;
 use sugi_webhooks::{Address, NewWebhook, SigningSecret, Webhook, WebhookError};
 
-use super::{WebhookWords, address, name, said};
+use super::{WebhookWords, address, name, said, wrong_url};
 use crate::{
     Pages,
     form::Form,
@@ -37,6 +37,7 @@ struct Page {
     url: String,
     types: Vec<(&'static str, &'static str, bool)>,
     shops: Vec<(String, bool)>,
+    all_shops: bool,
     own: Own,
 }
 
@@ -78,7 +79,8 @@ struct Wanted {
     key: String,
     url: String,
     news: BTreeSet<News>,
-    shops: BTreeSet<ShopId>,
+    /// All means all that whoever asks may use.
+    shops: Shops,
 }
 
 pub(crate) async fn new(State(pages): State<Pages>, visitor: Visitor) -> Result<Response, Trouble> {
@@ -86,7 +88,7 @@ pub(crate) async fn new(State(pages): State<Pages>, visitor: Visitor) -> Result<
         key: clock::new_webhook_id().to_string(),
         url: String::new(),
         news: BTreeSet::new(),
-        shops: BTreeSet::new(),
+        shops: Shops::All,
     };
     page(&pages, &visitor, wanted, None).await
 }
@@ -100,19 +102,21 @@ pub(crate) async fn add(
     let wanted = Wanted::of(&form)?;
     let me = visitor.operator();
     // Nobody has others told of what they may not see.
-    let shops = if wanted.shops.is_empty() {
-        me.shops.clone()
-    } else {
-        wanted.shops.clone()
+    let shops = match &wanted.shops {
+        Shops::All => me.shops.clone(),
+        named => named.clone(),
     };
-    if !shops.iter().all(|shop| me.may_use(shop)) {
+    if !shops.is_within(&me.shops) {
         return Err(Trouble::MayNot);
+    }
+    if shops.is_none() {
+        let page = page(&pages, &visitor, wanted, Some(w.e_no_shop));
+        return Ok(refused(page.await?));
     }
     let url = match wanted.url.parse::<Address>() {
         Ok(url) if !pan::holds(&wanted.url, Rule::Name) => url,
-        _ => {
-            let is_open = wanted.url.starts_with("http://");
-            let problem = if is_open { w.e_url_http } else { w.e_url_form };
+        wrong => {
+            let problem = wrong.err().map_or(w.e_url_form, |why| wrong_url(why, w));
             let page = page(&pages, &visitor, wanted, Some(problem));
             return Ok(refused(page.await?));
         }
@@ -146,15 +150,15 @@ pub(crate) async fn add(
 }
 
 impl Wanted {
-    /// What was sent. A type or a shop that reads as none is not left out: fewer can mean all.
+    /// What was sent. A type or a shop that reads as none is not left out: fewer types can mean all.
     fn of(form: &Form) -> Result<Self, Trouble> {
         let news = form.all("type").into_iter().map(|word| word.parse().ok());
-        let shops = form.all("shop").into_iter().map(|shop| shop.parse().ok());
+        let shops = super::super::shops_of(form)?;
         Ok(Self {
             key: form.maybe("key").ok_or(Trouble::BadForm)?.into(),
             url: form.get("url").into(),
             news: news.collect::<Option<_>>().ok_or(Trouble::BadForm)?,
-            shops: shops.collect::<Option<_>>().ok_or(Trouble::BadForm)?,
+            shops,
         })
     }
 }
@@ -171,7 +175,11 @@ async fn page(
     let mut shops: Vec<_> = shops
         .iter()
         .filter(|shop| visitor.operator().may_use(&shop.id))
-        .map(|shop| (shop.id.to_string(), wanted.shops.contains(&shop.id)))
+        .map(|shop| {
+            let named = wanted.shops.named();
+            let has = named.is_some_and(|named| named.contains(&shop.id));
+            (shop.id.to_string(), has)
+        })
         .collect();
     shops.sort();
     let types = News::ALL.map(|news| {
@@ -186,6 +194,7 @@ async fn page(
         url: wanted.url,
         types: types.into(),
         shops,
+        all_shops: wanted.shops == Shops::All,
         own: Own::of(visitor),
     }))
 }

@@ -5,7 +5,7 @@ pub(crate) mod one;
 
 use sugi_core::{News, Status, WebhookId};
 use sugi_store::{StoreError, Undelivered};
-use sugi_webhooks::{BROKE, NOT_REACHED, SLOW, Webhook, WebhookError};
+use sugi_webhooks::{BROKE, BadAddress, NOT_REACHED, SLOW, Webhook, WebhookError};
 
 use super::{names, or};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     lang::{Lang, fill, words},
     trouble::Trouble,
     visitor::Visitor,
-    words::state,
+    words::{Common, state},
 };
 
 words! {
@@ -29,7 +29,8 @@ words! {
         types_hint "아무것도 고르지 않으면 모두 알립니다." "With none of them it is told of all."
         all "모두" "All"
         shops "상점" "Shops"
-        shops_hint "아무것도 고르지 않으면 볼 수 있는 모든 상점입니다." "With none of them it is all shops that you may use."
+        all_shops "내가 쓸 수 있는 모든 상점" "All shops that you may use"
+        e_no_shop "상점을 하나 이상 고르십시오." "Choose at least one shop."
         by "추가한 사람" "Set up by"
         since "추가한 때" "Since"
         state "상태" "State"
@@ -71,6 +72,8 @@ words! {
         slow "15초 안에 응답 없음" "no answer within 15 seconds"
         e_url_form "https://shop.example.com/sugi 같은 주소를 적으십시오. 사용자 이름이나 비밀번호는 넣을 수 없습니다." "Write an address like https://shop.example.com/sugi, without a user or password."
         e_url_http "https://로 시작해야 합니다. http://는 이 서버 안에서만 쓸 수 있습니다." "It must begin with https://; http:// is for this machine alone."
+        e_url_port "포트는 1~65535입니다." "A port is from 1 to 65535."
+        e_url_net "공개된 주소만 쓸 수 있습니다. 내부 주소라면 관리자가 sugi.toml의 [webhooks] allow_networks에 그 망을 적어야 합니다." "It has to be a public address. For an inner one, name its network in allow_networks of [webhooks] in sugi.toml."
         e_no_secret "웹훅의 비밀값을 봉인할 수 없습니다. 관리자가 sugi.toml의 [access]에 secret_file을 적고 sugi init을 실행한 뒤 서비스를 다시 시작해야 합니다." "The secret of a webhook cannot be sealed: name a secret_file in [access] of sugi.toml, run sugi init and start the service anew."
         e_sealed "비밀값을 읽을 수 없습니다. access.secret_file이 바뀌었습니다. 새 비밀값을 만드십시오." "Its secret cannot be read: access.secret_file is not what it was. Make a new secret."
         e_many "웹훅이 너무 많습니다. 쓰지 않는 것을 먼저 지우십시오." "There are as many as there can be. Remove one that is not needed any more."
@@ -104,7 +107,7 @@ pub(super) async fn lines(pages: &Pages, visitor: &Visitor) -> Result<Vec<Line>,
         lines.push(Line {
             href: address(&webhook.id),
             types: types(lang, &webhook),
-            shops: shops(w, &webhook),
+            shops: shops(lang, &webhook),
             url: webhook.url.to_string(),
             state,
             tone,
@@ -136,9 +139,9 @@ fn types(lang: Lang, webhook: &Webhook) -> String {
     or(names(all), WebhookWords::of(lang).all)
 }
 
-fn shops(w: &WebhookWords, webhook: &Webhook) -> String {
-    let all = webhook.shops.iter().map(sugi_core::ShopId::as_str);
-    or(names(all), w.all)
+fn shops(lang: Lang, webhook: &Webhook) -> String {
+    let t = Common::of(lang);
+    webhook.shops.in_words(t.all, t.none)
 }
 
 /// News in a word: the word of the state that it is about.
@@ -175,10 +178,21 @@ fn ended(w: &WebhookWords, answer: &str) -> String {
 }
 
 /// What is said of something that could not be done.
-fn said(why: WebhookError, w: &WebhookWords) -> Result<&'static str, Trouble> {
+/// What is wrong with an address, and what to write.
+fn wrong_url(why: BadAddress, w: &'static WebhookWords) -> &'static str {
+    match why {
+        BadAddress::Clear => w.e_url_http,
+        BadAddress::Port => w.e_url_port,
+        BadAddress::NotPublic => w.e_url_net,
+        BadAddress::Form | BadAddress::Long | BadAddress::User => w.e_url_form,
+    }
+}
+
+fn said(why: WebhookError, w: &'static WebhookWords) -> Result<&'static str, Trouble> {
     match why {
         WebhookError::NoSecret => Ok(w.e_no_secret),
         WebhookError::Sealed => Ok(w.e_sealed),
+        WebhookError::Address(why) => Ok(wrong_url(why, w)),
         WebhookError::TooMany => Ok(w.e_many),
         WebhookError::Busy => Ok(w.e_busy),
         WebhookError::KeyReused | WebhookError::Renewed => Ok(w.e_used),

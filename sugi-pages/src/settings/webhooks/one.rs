@@ -170,7 +170,7 @@ async fn page(
     let mut facts = vec![
         (w.url, webhook.url.to_string()),
         (w.types, types(lang, webhook)),
-        (w.shops, shops(w, webhook)),
+        (w.shops, shops(lang, webhook)),
         (w.by, webhook.by.to_string()),
         (w.since, write::time(webhook.created_at)),
     ];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use sugi_access::{Access, AccessError, Operator, Role};
-use sugi_core::{Actor, ShopId};
+use sugi_core::Actor;
 
 use super::{Common, failed};
 use crate::{cli::Failure, print};
@@ -18,12 +18,16 @@ pub(super) async fn list(common: &Common) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let rows = operators.iter().map(|operator| {
+    let mut states = Vec::with_capacity(operators.len());
+    for operator in &operators {
+        states.push(state(&access, operator).await?);
+    }
+    let rows = operators.iter().zip(states).map(|(operator, state)| {
         vec![
             operator.name.to_string(),
-            state(&access, operator),
+            state,
             roles_in_words(&operator.roles),
-            shops_in_words(&operator.shops),
+            operator.shops.to_string(),
             limit_in_words(operator.amount_max),
             codes(operator),
             operator.passkeys().len().to_string(),
@@ -58,9 +62,9 @@ pub(super) async fn one(common: &Common, name: &Actor) -> Result<(), Failure> {
     }
     for (what, value) in [
         ("name", operator.name.to_string()),
-        ("state", state(&access, &operator)),
+        ("state", state(&access, &operator).await?),
         ("roles", roles_in_words(&operator.roles)),
-        ("shops", shops_in_words(&operator.shops)),
+        ("shops", operator.shops.to_string()),
         ("limit", limit_in_words(operator.amount_max)),
         ("codes", codes(&operator)),
         ("passkeys", passkeys(&operator)),
@@ -117,12 +121,12 @@ pub(crate) fn as_json(operator: &Operator) -> serde_json::Value {
     })
 }
 
-fn state(access: &Access, operator: &Operator) -> String {
-    match operator.locked_until(access.clock().now()) {
+async fn state(access: &Access, operator: &Operator) -> Result<String, Failure> {
+    Ok(match access.held(operator).await? {
         _ if !operator.active => "locked".into(),
         Some(until) => format!("held until {}", print::time(until)),
         None => "active".into(),
-    }
+    })
 }
 
 fn codes(operator: &Operator) -> String {
@@ -150,15 +154,6 @@ pub(crate) fn roles_in_words(roles: &BTreeSet<Role>) -> String {
     let words: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
     if words.is_empty() {
         "looks only".into()
-    } else {
-        words.join(", ")
-    }
-}
-
-pub(super) fn shops_in_words(shops: &BTreeSet<ShopId>) -> String {
-    let words: Vec<_> = shops.iter().map(ShopId::as_str).collect();
-    if words.is_empty() {
-        "all".into()
     } else {
         words.join(", ")
     }

@@ -5,11 +5,11 @@ use std::{net::IpAddr, str::FromStr};
 /// Some addresses that share their first bits.
 ///
 /// ```
-/// use sugi_api::Network;
+/// use sugi_access::Network;
 /// let network: Network = "10.0.0.0/8".parse()?;
 /// assert!(network.contains("10.1.2.3".parse().unwrap()));
 /// assert!(!network.contains("11.0.0.1".parse().unwrap()));
-/// # Ok::<(), sugi_api::BadNetwork>(())
+/// # Ok::<(), sugi_access::BadNetwork>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
