@@ -82,6 +82,7 @@ mod error;
 mod inquire;
 mod mask;
 mod money;
+pub mod normal;
 mod order;
 mod outcome;
 pub mod pan;

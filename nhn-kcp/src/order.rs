@@ -208,9 +208,23 @@ fn check_buyer_mail(text: &str) -> Result<(), Invalid> {
 }
 
 text_value! {
-    /// The buyer's mobile phone number `buyr_tel2`: up to 20 bytes of digits and hyphens, with an
-    /// optional `+` in front and at least one digit.
+    /// The buyer's mobile phone number `buyr_tel2`, as it was typed: up to 20 bytes with at least one
+    /// digit, with hyphens, spaces, points and parentheses as people set them, and an optional `+` in front.
     BuyerPhone, check_buyer_phone
+}
+
+impl BuyerPhone {
+    /// The number as it goes to KCP: digits and hyphens, and the `+`.
+    #[must_use]
+    pub fn to_kcp(&self) -> String {
+        let (plus, number) = match self.0.strip_prefix('+') {
+            Some(number) => ("+", number),
+            None => ("", &*self.0),
+        };
+        let parts = number.split(|sign: char| !sign.is_ascii_digit());
+        let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        format!("{plus}{}", parts.join("-"))
+    }
 }
 
 fn check_buyer_phone(text: &str) -> Result<(), Invalid> {
@@ -218,13 +232,16 @@ fn check_buyer_phone(text: &str) -> Result<(), Invalid> {
     const REMEDY: &str = "correct it, or leave it out";
     bytes(text, FIELD, 1, 20, REMEDY)?;
     let number = text.strip_prefix('+').unwrap_or(text);
-    let signs = number.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    if signs && number.bytes().any(|b| b.is_ascii_digit()) {
+    let signs = number
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b"- .()".contains(&b));
+    let begins = number == text || number.starts_with(|sign: char| sign.is_ascii_digit());
+    if begins && signs && number.bytes().any(|b| b.is_ascii_digit()) {
         Ok(())
     } else {
         Err(Invalid::new(
             FIELD,
-            Rule::Only("digits and hyphens after an optional +"),
+            Rule::Only("digits, hyphens, spaces, points and parentheses after an optional +"),
             REMEDY,
         ))
     }
@@ -325,10 +342,21 @@ mod tests {
         for bad in ["", "a", "@b.c", "a@", "a@b@c", "a b@c.d", "홍@kcp.co.kr"] {
             assert!(BuyerMail::parse(bad).is_err(), "{bad}");
         }
-        for good in ["01000000000", "010-0000-0000", "+82-10-0000-0000"] {
-            assert!(BuyerPhone::parse(good).is_ok(), "{good}");
+        for (typed, kcp) in [
+            ("01000000000", "01000000000"),
+            ("010-0000-0000", "010-0000-0000"),
+            ("+82-10-0000-0000", "+82-10-0000-0000"),
+            ("+82 10-0000-0000", "+82-10-0000-0000"),
+            ("010 0000 0000", "010-0000-0000"),
+            ("010.0000.0000", "010-0000-0000"),
+            ("(02) 000-3333", "02-000-3333"),
+            ("02)000-3333", "02-000-3333"),
+            ("1588-0000", "1588-0000"),
+        ] {
+            let phone = BuyerPhone::parse(typed).unwrap();
+            assert_eq!((phone.as_str(), &*phone.to_kcp()), (typed, kcp));
         }
-        for bad in ["", "-", "+", "010 0000", "010+1", "전화"] {
+        for bad in ["", "-", "+", "( )", "010+1", "010/1", "전화"] {
             assert!(BuyerPhone::parse(bad).is_err(), "{bad}");
         }
     }

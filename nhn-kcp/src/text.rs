@@ -14,14 +14,15 @@ macro_rules! text_value {
         pub struct $name(String);
 
         impl $name {
-            /// Reads the value.
+            /// Reads the value, in its one form ([`normal::text`](crate::normal::text)).
             ///
             /// # Errors
             ///
             /// [`Invalid`](crate::Invalid) names the rule that the text breaks.
             pub fn parse(text: &str) -> Result<Self, $crate::Invalid> {
-                $check(text)?;
-                Ok(Self(text.to_owned()))
+                let text = $crate::normal::text(text);
+                $check(&text)?;
+                Ok(Self(text.into_owned()))
             }
 
             /// The value as text, exactly as it goes to KCP.

@@ -7,6 +7,7 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use nhn_kcp::normal;
 use sugi_core::Actor;
 use sugi_store::StoreError;
 use zeroize::Zeroizing;
@@ -104,7 +105,7 @@ impl Access {
     /// # Errors
     /// [`SignInError`].
     pub async fn show(&self, ask: SignIn, from: &Origin) -> Result<Operator, SignInError> {
-        let name = ask.name.trim();
+        let name = normal::text(ask.name.trim());
         let known = match name.parse::<Actor>() {
             Ok(name) => self.operator(&name).await?,
             Err(_) => None,

@@ -23,6 +23,9 @@ use crate::{
 /// The largest body.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// What some editors and libraries put before a text in UTF-8. RFC 8259 has no room for it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A request's body as `T`.
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -42,6 +45,13 @@ where
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_encoded(headers) {
+        let detail = "the body is compressed; send it as it is, without Content-Encoding";
+        let name = header::ACCEPT_ENCODING;
+        return Err(Problem::new(Code::MediaType, detail)
+            .field("Content-Encoding")
+            .header(name, HeaderValue::from_static("identity")));
+    }
     let given = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -58,6 +68,15 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(Code::MediaType, detail)
         .field("Content-Type")
         .header(name, accepted))
+}
+
+/// Whether a body was compressed, which nobody here undoes.
+pub fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut given = headers.get_all(header::CONTENT_ENCODING).iter();
+    given.any(|value| {
+        let text = value.to_str().unwrap_or("?").trim();
+        !text.is_empty() && !text.eq_ignore_ascii_case("identity")
+    })
 }
 
 /// Reads the whole body into one buffer that never grows, so that wiping it wipes all of it.
@@ -114,6 +133,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             "the body is not UTF-8 from byte {} on",
             why.valid_up_to() + 1
         );
+        return Err(Problem::new(Code::BadJson, detail));
+    }
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        let detail =
+            "the body begins with a byte order mark (EF BB BF); leave it out, JSON begins with {";
         return Err(Problem::new(Code::BadJson, detail));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -385,6 +409,7 @@ mod tests {
         for (body, words) in [
             (&b"{\"amount\":"[..], "ends too early at line 1, column 10"),
             (b"", "ends too early"),
+            (b"\xef\xbb\xbf{\"amount\":1}", "byte order mark"),
             (b"{\"amount\":1}x", "cannot be read as JSON"),
             (b"{\"amount\":\"\xff\"}", "not UTF-8 from byte 12"),
             (b"{\"amount\":1,\"card\":{\"number\":\"\\ud800\"}}", "JSON"),

@@ -53,7 +53,7 @@ use sugi_webhooks::Webhooks;
 use tokio::sync::Semaphore;
 
 pub use audit::{Audited, Did, Unaudited, Who};
-pub use body::{BODY_BYTES_MAX, read_body};
+pub use body::{BODY_BYTES_MAX, is_encoded, read_body};
 pub use document::document;
 pub use door::{Door, Tls, TlsError};
 pub use events::event_json;

@@ -32,6 +32,7 @@ macro_rules! name {
             type Err = BadName;
             fn from_str(text: &str) -> Result<Self, BadName> {
                 let ok: fn(&str) -> bool = $ok;
+                let text = &*nhn_kcp::normal::text(text);
                 if ok(text) {
                     Ok(Self(text.into()))
                 } else {
@@ -106,7 +107,8 @@ name! {
 }
 
 name! {
-    /// Who asked: an operator, an API key or the command line, by name.
+    /// Who asked: an operator, an API key or the command line, by name, in its one form
+    /// ([`normal::text`](nhn_kcp::normal::text)).
     Actor, "actor", "write 1 to 64 bytes without control characters",
     |text| (1..=64).contains(&text.len()) && !text.chars().any(char::is_control)
 }

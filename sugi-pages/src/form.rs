@@ -3,12 +3,14 @@
 //! A form can hold a card. Its texts are wiped when they are dropped, and nothing of them is put into
 //! a page again but what the page itself asks for by name.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::{FromRequest, Request},
     response::Response,
 };
 use http::header;
-use nhn_kcp::Currency;
+use nhn_kcp::{Currency, normal};
 use zeroize::Zeroizing;
 
 use crate::{Pages, trouble::Trouble};
@@ -18,8 +20,20 @@ const FIELDS_MAX: usize = 200;
 /// How long a form may take to arrive.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// The fields of a form, in their order.
-pub(crate) struct Form(Vec<(String, Zeroizing<String>)>);
+/// The fields of a form, in their order: each as it was sent, and in its one form where that is another.
+pub(crate) struct Form(Vec<Field>);
+
+struct Field {
+    name: String,
+    sent: Zeroizing<String>,
+    normal: Option<Zeroizing<String>>,
+}
+
+impl Field {
+    fn text(&self) -> &str {
+        self.normal.as_ref().unwrap_or(&self.sent)
+    }
+}
 
 impl FromRequest<Pages> for Form {
     type Rejection = Response;
@@ -29,6 +43,9 @@ impl FromRequest<Pages> for Form {
         let kind = parts.headers.get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("application/x-www-form-urlencoded") {
+            return Err(Trouble::BadForm.into());
+        }
+        if sugi_api::is_encoded(&parts.headers) {
             return Err(Trouble::BadForm.into());
         }
         let bytes = sugi_api::read_body(body, &parts.headers, PATIENCE).await;
@@ -50,11 +67,13 @@ impl Form {
             }
             let end = pair.iter().position(|byte| *byte == b'=');
             let (name, value) = pair.split_at(end.unwrap_or(pair.len()));
-            let name = decoded(name)?;
-            fields.push((
-                name.to_string(),
-                decoded(value.get(1..).unwrap_or_default())?,
-            ));
+            let name = decoded(name)?.to_string();
+            let sent = decoded(value.get(1..).unwrap_or_default())?;
+            let normal = match normal::text(&sent) {
+                Cow::Owned(normal) => Some(Zeroizing::new(normal)),
+                Cow::Borrowed(_) => None,
+            };
+            fields.push(Field { name, sent, normal });
         }
         Some(Self(fields))
     }
@@ -69,16 +88,16 @@ impl Form {
         Some(self.get(name)).filter(|text| !text.is_empty())
     }
 
-    /// A field's text as it is, space around it and all, to be kept secret.
+    /// A field's text as it was sent, space around it and all, to be kept secret.
     pub(crate) fn secret(&self, name: &str) -> Zeroizing<String> {
-        let named = self.0.iter().find(|(field, _)| field == name);
-        named.map(|(_, text)| text.clone()).unwrap_or_default()
+        let named = self.0.iter().find(|field| field.name == name);
+        named.map(|field| field.sent.clone()).unwrap_or_default()
     }
 
     /// All fields of a name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        let named = self.0.iter().filter(|(field, _)| field == name);
-        named.map(|(_, text)| text.trim()).collect()
+        let named = self.0.iter().filter(|field| field.name == name);
+        named.map(|field| field.text().trim()).collect()
     }
 
     /// An amount as people write it: with commas between thousands, with the currency. `Err` when
@@ -257,6 +276,15 @@ mod tests {
         ] {
             assert_eq!(cents(bad), Err(NoAmount), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_text_is_read_in_its_one_form_and_a_secret_as_it_is() {
+        let typed = "\u{1112}\u{1169}\u{11bc}\u{200b}\u{202e}";
+        let sent: String = form_urlencoded::byte_serialize(typed.as_bytes()).collect();
+        let form = Form::parse(format!("a={sent}").as_bytes()).unwrap();
+        assert_eq!(form.get("a"), "홍");
+        assert_eq!(&**form.secret("a"), typed);
     }
 
     #[test]

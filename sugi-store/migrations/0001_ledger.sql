@@ -22,6 +22,16 @@ create table payment (
     currency    text   not null,
     buyer_name  text,
     buyer_phone text,
+    -- The phone as it is dialled in Korea, however it is written above: 0 for +82, and digits alone.
+    phone_digits text generated always as (
+        case
+            when substr(buyer_phone, 1, 3) <> '+82' then
+                replace(replace(replace(replace(replace(replace(
+                    buyer_phone, '-', ''), ' ', ''), '.', ''), '(', ''), ')', ''), '+', '')
+            else '0' || ltrim(replace(replace(replace(replace(replace(
+                substr(buyer_phone, 4), '-', ''), ' ', ''), '.', ''), '(', ''), ')', ''), '0')
+        end
+    ) stored,
     last4       text   not null,
     tno         text,
     app_no      text,
@@ -38,7 +48,7 @@ create index payment_order on payment (order_no);
 create index payment_tno on payment (tno) where tno is not null;
 create index payment_app_no on payment (app_no) where app_no is not null;
 create index payment_last4 on payment (last4);
-create index payment_phone on payment (buyer_phone) where buyer_phone is not null;
+create index payment_phone on payment (phone_digits) where phone_digits is not null;
 create index payment_name on payment (buyer_name) where buyer_name is not null;
 
 -- One live payment per order number at KCP.

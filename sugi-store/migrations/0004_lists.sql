@@ -10,7 +10,7 @@ create index payment_shop on payment (status, shop, (created_at + 0));
 -- finds by them as it did.
 create index payment_last4_created on payment (last4, (created_at + 0));
 create index payment_name_created on payment (buyer_name, (created_at + 0));
-create index payment_phone_created on payment (buyer_phone, (created_at + 0));
+create index payment_phone_created on payment (phone_digits, (created_at + 0));
 drop index payment_last4;
 drop index payment_name;
 drop index payment_phone;

@@ -30,7 +30,7 @@ pub struct Filter {
     pub last4: Option<String>,
     /// Only of one of these buyers, by name; empty means all.
     pub buyer_names: Vec<String>,
-    /// The buyer's phone, digits only.
+    /// The buyer's phone, as its digits are dialled in Korea.
     pub buyer_phone: Option<String>,
     /// Created at or after.
     pub from: Option<Timestamp>,

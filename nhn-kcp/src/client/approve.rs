@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::approve::KeyIn;
 use crate::money::{Currency, Money};
-use crate::order::{Order, OrderNo};
+use crate::order::{BuyerPhone, Order, OrderNo};
 use crate::outcome::{ApproveError, Lost, LostWhy};
 use crate::reply::{Approval, Interest};
 use crate::tax::{TaxParts, TaxSplit};
@@ -76,13 +76,8 @@ pub(super) fn write<K: KeyIn>(site_code: &SiteCode, cert_info: &str, request: &K
             .as_ref()
             .map(|mail| ("buyr_mail", mail.as_str())),
     );
-    fields.extend(
-        order
-            .buyer
-            .phone
-            .as_ref()
-            .map(|phone| ("buyr_tel2", phone.as_str())),
-    );
+    let phone = order.buyer.phone.as_ref().map(BuyerPhone::to_kcp);
+    fields.extend(phone.as_deref().map(|phone| ("buyr_tel2", phone)));
     fields.extend(
         tax.iter()
             .flatten()

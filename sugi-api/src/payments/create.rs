@@ -92,10 +92,11 @@ pub(crate) struct NewBuyer {
         example = "test@kcp.co.kr"
     )]
     email: Option<String>,
-    /// The buyer's phone number: digits and hyphens, with an optional `+` in front.
+    /// The buyer's phone number: digits with hyphens, spaces, points and parentheses, and an optional `+` in
+    /// front. It is kept as it is written, and found by its digits.
     #[schema(
         max_length = 20,
-        pattern = "^\\+?-*[0-9][0-9-]*$",
+        pattern = "^(\\+[0-9]|[- .()]*[0-9])[- .()0-9]*$",
         example = "01000000000"
     )]
     phone: Option<String>,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::{Extension, Json, extract::State};
 use jiff::{Timestamp, civil::Date, tz::Offset};
+use nhn_kcp::normal;
 use serde::Serialize;
 use sugi_core::{ShopId, Status};
 use sugi_store::{Filter, Summary};
@@ -114,7 +115,7 @@ pub(crate) struct Line {
         ("state" = Option<Vec<StateWord>>, Query, description = "In this state; can be given more than once.", explode),
         ("order_no" = Option<String>, Query, description = "The merchant's order number.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("buyer_name" = Option<String>, Query, description = "The buyer's name.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
-        ("buyer_phone" = Option<String>, Query, description = "The buyer's phone number.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
+        ("buyer_phone" = Option<String>, Query, description = "The buyer's phone number, however it is written: its digits are looked for, with `0` for `+82`.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("last4" = Option<String>, Query, description = "The card's last four digits.", pattern = "^[0-9]{4}$"),
         ("app_no" = Option<String>, Query, description = "The approval number.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("tno" = Option<String>, Query, description = "KCP's transaction number.", pattern = "^[0-9]{14}$"),
@@ -164,9 +165,11 @@ fn filter(mut query: Query, key: &ApiKey) -> Result<Option<Filter>, Problem> {
             .map_err(|_| bad("before", "must be `next` of a page"))
     });
     let mut filter = Filter {
-        order_nos: query.one("order_no")?.into_iter().collect(),
-        buyer_names: query.one("buyer_name")?.into_iter().collect(),
-        buyer_phone: query.one("buyer_phone")?,
+        order_nos: in_one_form(query.one("order_no")?),
+        buyer_names: in_one_form(query.one("buyer_name")?),
+        buyer_phone: query
+            .one("buyer_phone")?
+            .map(|phone| normal::phone_digits(&phone)),
         app_no: query.one("app_no")?,
         last4: query.one("last4")?.map(digits("last4", 4)).transpose()?,
         tno: query.one("tno")?.map(digits("tno", 14)).transpose()?,
@@ -211,6 +214,12 @@ fn filter(mut query: Query, key: &ApiKey) -> Result<Option<Filter>, Problem> {
     // An empty span of time: nothing to ask.
     let empty = matches!((filter.from, filter.until), (Some(from), Some(until)) if from >= until);
     Ok((!empty).then_some(filter))
+}
+
+/// A text in the form in which others like it are kept.
+fn in_one_form(text: Option<String>) -> Vec<String> {
+    let text = text.map(|text| normal::text(&text).into_owned());
+    text.into_iter().collect()
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {

@@ -1,13 +1,13 @@
 //! `POST /v1/payments/{id}/resolution`: close a payment in doubt by what a person knows.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use nhn_kcp::Tno;
+use nhn_kcp::{Tno, normal};
 use serde::{Deserialize, Serialize};
 use sugi_core::{Payment, PaymentId};
 use sugi_engine::{Resolution, ResolveAsk, ResolveError};
@@ -177,8 +177,9 @@ fn resolution(new: New) -> Result<Resolution, Problem> {
     }
 }
 
-fn text<'a>(field: &str, text: &'a str) -> Result<&'a str, Problem> {
+fn text<'a>(field: &str, text: &'a str) -> Result<Cow<'a, str>, Problem> {
     no_card_number(field, text)?;
+    let text = normal::text(text);
     let rule = "must be 1 to 200 characters without control characters";
     if (1..=TEXT_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
         return Ok(text);

@@ -24,6 +24,7 @@ mod peer;
 mod resolve;
 mod service;
 mod tax;
+mod text;
 mod tls;
 mod velocity;
 mod webhooks;

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use nhn_kcp::{
     Amount, Buyer, BuyerMail, BuyerName, BuyerPhone, Card, CardNumber, Currency, Expiry, GoodsName,
     HolderNo, HolderProof, Installments, Invalid, Money, Order, OrderNo, PasswordPrefix, TaxParts,
-    TaxSplit, korean_date,
+    TaxSplit, korean_date, normal,
     pan::{self, Rule},
 };
 use sugi_core::{PaymentId, ShopId};
@@ -279,11 +279,7 @@ fn tax(form: &Form, Money { amount, currency }: Money) -> Result<Option<TaxSplit
 
 /// Who buys: by phone if there is one, for names are many people's.
 fn buyer_mark(form: &Form) -> String {
-    let phone: String = form
-        .get("phone")
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
+    let phone = normal::phone_digits(form.get("phone"));
     if phone.is_empty() {
         form.get("buyer")
             .split_whitespace()
@@ -340,6 +336,7 @@ mod tests {
             buyer_mark(&form("phone=010-1234-5678&buyer=Kim")),
             "01012345678"
         );
+        assert_eq!(buyer_mark(&form("phone=%2B82+10-1234-5678")), "01012345678");
         assert_eq!(buyer_mark(&form("buyer=Hong Gil")), "honggil");
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date};
+use nhn_kcp::normal;
 use serde::Deserialize;
 use sugi_api::Audited;
 use sugi_core::{PaymentId, Status};
@@ -96,10 +97,11 @@ pub(crate) async fn show(
         .collect();
     shops.sort();
     let filter = filter(&ask, &visitor);
-    let begun = Begun::of(pages.access().engine().store(), &ask.q).await?;
+    let q = normal::text(&ask.q);
+    let begun = Begun::of(pages.access().engine().store(), &q).await?;
     let too_many = begun.too_many;
     let (rows, more) = match &filter {
-        Some(filter) => find(&pages, &ask.q, begun, filter).await?,
+        Some(filter) => find(&pages, &q, begun, filter).await?,
         None => (Vec::new(), false),
     };
     let last = rows.last().map(|last| last.id.to_string());

@@ -2,7 +2,7 @@
 //! be, and each of those is looked up by an index of its own.
 
 use nhn_kcp::{
-    OrderNo,
+    OrderNo, normal,
     pan::{self, Rule},
 };
 use sugi_store::{Filter, Store, StoreError, Text};
@@ -59,7 +59,7 @@ pub(crate) fn alternatives(text: &str, begun: Begun, base: &Filter) -> Vec<Filte
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let is_number = text
         .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, '-' | ' ' | '+'));
+        .all(|c| c.is_ascii_digit() || matches!(c, '-' | ' ' | '+' | '.' | '(' | ')'));
     let mut found = Vec::new();
     // Of no order and nobody would be of all.
     if !begun.orders.is_empty() {
@@ -93,29 +93,13 @@ pub(crate) fn alternatives(text: &str, begun: Begun, base: &Filter) -> Vec<Filte
         });
     }
     if is_number && (7..=15).contains(&digits.len()) {
-        // As it was typed in, and as others write it.
-        for phone in phones(text, &digits) {
-            found.push(Filter {
-                buyer_phone: Some(phone),
-                ..base.clone()
-            });
-        }
+        // However it was written down, it is kept by its digits.
+        found.push(Filter {
+            buyer_phone: Some(normal::phone_digits(text)),
+            ..base.clone()
+        });
     }
     found
-}
-
-/// How a phone number may have been written down.
-fn phones(text: &str, digits: &str) -> Vec<String> {
-    let mut all = vec![text.to_owned(), digits.to_owned()];
-    if let Some((area, rest)) = digits.split_at_checked(3)
-        && let Some((middle, last)) = rest.split_at_checked(rest.len().saturating_sub(4))
-        && !middle.is_empty()
-    {
-        all.push(format!("{area}-{middle}-{last}"));
-    }
-    all.sort();
-    all.dedup();
-    all
 }
 
 #[cfg(test)]
@@ -181,12 +165,19 @@ mod tests {
             ["app_no 1111", "last4 1111", "name 1111!", "order 1111"]
         );
         assert!(fields("26000000000001").contains(&"tno 26000000000001".into()));
-        for typed in ["01012345678", "010-1234-5678", "010 1234 5678"] {
+        for typed in [
+            "01012345678",
+            "010-1234-5678",
+            "010 1234 5678",
+            "+82 10-1234-5678",
+            "+82(0)10.1234.5678",
+        ] {
             let found = fields(typed);
-            for phone in ["phone 01012345678", "phone 010-1234-5678"] {
-                assert!(found.contains(&phone.into()), "{typed}: {found:?}");
-            }
+            let phone = "phone 01012345678".into();
+            assert!(found.contains(&phone), "{typed}: {found:?}");
         }
+        assert!(fields("02)000-3333").contains(&"phone 020003333".into()));
+        assert!(fields("1588-0000").contains(&"phone 15880000".into()));
         let nothing = |text| alternatives(text, Begun::default(), &Filter::default()).len();
         assert_eq!((nothing(""), nothing("홍길동")), (1, 0));
     }

@@ -147,7 +147,7 @@ impl Filter {
             ("order_no", lent(&self.order_nos)),
             ("last4", lent(&self.last4)),
             ("buyer_name", lent(&self.buyer_names)),
-            ("buyer_phone", lent(&self.buyer_phone)),
+            ("phone_digits", lent(&self.buyer_phone)),
         ]
     }
 }

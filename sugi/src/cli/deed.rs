@@ -1,6 +1,9 @@
 //! What commands leave in the audit, and what they refuse to leave anywhere.
 
-use nhn_kcp::pan::{self, Rule};
+use nhn_kcp::{
+    normal,
+    pan::{self, Rule},
+};
 use sugi_access::{Access, Rules};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_store::Deed;
@@ -41,7 +44,7 @@ pub(crate) async fn noted(engine: &Engine, done: &str, subject: &str, outcome: &
 /// not repeated.
 pub(crate) fn no_card(texts: &[(&str, Rule, Option<&str>)]) -> Result<(), Failure> {
     let holds = |(_, rule, text): &&(_, Rule, Option<&str>)| {
-        text.is_some_and(|text| pan::holds(text, *rule))
+        text.is_some_and(|text| pan::holds(&normal::text(text), *rule))
     };
     match texts.iter().find(holds) {
         None => Ok(()),

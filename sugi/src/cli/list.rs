@@ -1,5 +1,6 @@
 //! `sugi list`.
 
+use nhn_kcp::normal;
 use sugi_core::{PaymentId, ShopId, Shops, Status};
 use sugi_store::Filter;
 
@@ -43,7 +44,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let filter = Filter {
         shops: args.shop.map_or(Shops::All, |shop| [shop].into()),
         statuses: args.state,
-        order_nos: args.order.into_iter().collect(),
+        order_nos: args
+            .order
+            .iter()
+            .map(|order| normal::text(order).into_owned())
+            .collect(),
         tno: args.tno,
         app_no: args.app_no,
         last4: args.last4,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nhn_kcp::{Tno, pan::Rule};
+use nhn_kcp::{Tno, normal, pan::Rule};
 use sugi_core::PaymentId;
 use sugi_engine::{Resolution, ResolveAsk, ResolveError};
 
@@ -44,14 +44,15 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         ("--note", Rule::Text, Some(&*args.note)),
         ("--key", Rule::Name, args.key.as_deref()),
     ])?;
+    let note = normal::text(&args.note).into_owned();
     let engine = args.place.engine().await?;
     let what = match args.tno {
         Some(tno) => Resolution::Live {
             tno,
-            note: args.note,
+            note,
             keep: args.keep,
         },
-        None => Resolution::Absent { note: args.note },
+        None => Resolution::Absent { note },
     };
     let ask = ResolveAsk {
         what,
