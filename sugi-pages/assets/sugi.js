@@ -37,6 +37,51 @@ const lastFour = (() => {
   };
 })();
 
+// Amounts, as the server reads them (form.rs). What is typed stays as it was typed: of a text that is nothing
+// but digits the threes are set apart, by commas that are the script's own and that it may move. Whatever else
+// stands there, a sign, a word, a comma that somebody set, is the server's to take or to refuse.
+const amounts = (() => {
+  const narrow = (text) => text.replace(/[！-～]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0)).replaceAll("￦", "₩");
+  const thousands = (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ",");
+  const digits_max = { KRW: 12, USD: 10 };
+  const currency = (input) => input.dataset.money;
+  // The one amount that a text is, as it is said; nothing when it is none.
+  const read = (input) => {
+    const text = narrow(input.value.trim()), dollars = currency(input) === "USD";
+    const bare = dollars ? text.replace(/^US/, "").replace(/^\$/, "") : text.replace(/^₩/, "").replace(/원$/, "");
+    const [, whole, cents] = bare.trim().match(/^(\d{1,3}(?:,\d{3})+|\d+)(\.\d\d)?$/) ?? [];
+    if (!whole || cents && !dollars) return null;
+    const digits = whole.replaceAll(",", "").replace(/^0+(?=\d)/, "");
+    if (digits.length > digits_max[currency(input)]) return null;
+    if (!+digits && !+(cents ?? 0) && !("zero" in input.dataset)) return null;
+    return { units: +(digits + (dollars ? (cents ?? ".00").slice(1) : "")), text: thousands(digits) + (dollars ? cents ?? ".00" : "") };
+  };
+  // Whose the commas are: the script's, until somebody sets one.
+  const ours = new WeakMap();
+  const typed = (event) => {
+    const input = event.target, before = ours.get(input) ?? input.defaultValue.includes(",");
+    const kept = event.inputType?.startsWith("delete") || event.inputType === "insertText" && !/[,，]/.test(event.data ?? ",");
+    const mine = !/[,，]/.test(input.value) || before && kept;
+    ours.set(input, mine);
+    if (!mine || event.isComposing) return;
+    const text = narrow(input.value).replaceAll(",", "");
+    const [, whole, cents = ""] = text.match(currency(input) === "USD" ? /^(\d+)(\.\d{0,2})?$/ : /^(\d+)$/) ?? [];
+    if (!whole || whole.length > digits_max[currency(input)]) return;
+    const shown = thousands(whole) + cents;
+    if (shown === input.value || narrow(input.value) !== input.value && !read(input)) return;
+    // Where one is one stays: as many digits stand before it as did.
+    const left = input.value.slice(0, input.selectionStart).replace(/[,，]/g, "").length;
+    input.value = shown;
+    let at = 0;
+    for (let seen = 0; seen < left; at++) if (shown[at] !== ",") seen++;
+    input.setSelectionRange(at, at);
+  };
+  // Whether it is one, or may still become one: cents that are being typed.
+  const is_wrong = (input) => input.value.trim() !== "" && !read(input)
+    && !(currency(input) === "USD" && document.activeElement === input && /^[\d,]+\.\d?$/.test(input.value));
+  return { read, typed, is_wrong };
+})();
+
 (() => {
   const $ = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
@@ -98,23 +143,28 @@ const lastFour = (() => {
   const give_back = () => {
     const input = $("#cancel-amount"), echo = $("[data-cancel-echo]");
     if (!input || !echo) return;
-    const form = /^(\d{1,3}(?:,\d{3})+|\d+)(\.\d\d)?$/;
-    const dollars = echo.dataset.around.startsWith("US$");
-    const text = input.value.normalize("NFKC").trim().replace(/^(US\$|\$|₩)/, "").replace(/원$/, "").trim();
-    const [, whole, cents] = text.match(form) ?? [];
-    const amount = whole && (dollars || !cents) && thousands(whole) + (dollars ? cents ?? ".00" : "");
-    echo.textContent = text === "" ? echo.dataset.all : amount ? echo.dataset.around.replace("{}", amount) : "";
+    const amount = amounts.read(input)?.text;
+    const empty = input.value.trim() === "";
+    echo.textContent = empty ? echo.dataset.all : amount ? echo.dataset.around.replace("{}", amount) : "";
   };
-  const thousands = (digits) => digits.replaceAll(",", "").replace(/\B(?=(\d{3})+$)/g, ",");
+  // What is wrong with an amount is said where it stands, as long as it does.
+  const amount_note = (input) => {
+    const line = document.getElementById(input.id + "-note");
+    if (!line || !input.dataset.wrong) return;
+    line.dataset.hint ??= line.className === "hint" ? line.textContent : "";
+    const wrong = amounts.is_wrong(input);
+    line.textContent = wrong ? input.dataset.wrong : line.dataset.hint;
+    line.className = wrong ? "error" : "hint";
+    if (wrong) input.setAttribute("aria-invalid", "true"); else input.removeAttribute("aria-invalid");
+  };
   document.addEventListener("input", (event) => {
-    const input = event.target;
-    if (input.id !== "cancel-amount") return;
-    // Only while one types on: elsewhere the place where one is would be lost.
-    if (input.selectionStart === input.value.length && /^[\d,]+(\.\d*)?$/.test(input.value)) {
-      const [whole, ...cents] = input.value.split(".");
-      input.value = [thousands(whole), ...cents].join(".");
-    }
+    if (!event.target.dataset?.money) return;
+    amounts.typed(event);
+    amount_note(event.target);
     give_back();
+  }, true);
+  document.addEventListener("change", (event) => {
+    if (event.target.dataset?.money) amount_note(event.target);
   });
   addEventListener("pageshow", give_back);
   give_back();
@@ -194,7 +244,12 @@ const lastFour = (() => {
   const form = document.getElementById("keyin");
   if (!form) return;
   const field = (name) => form.elements[name];
-  const plain = (text) => text.replace(/[０-９]/g, (d) => String.fromCharCode(d.charCodeAt(0) - 0xfee0)).replace(/\D/g, "");
+  // What may stand between the digits of a card goes, as the server leaves it out; with anything else in it a
+  // text is none of these, and stays to be refused as it is.
+  const digits_of = (text, between = /[ \u00a0\u3000–—-]/g) => {
+    const digits = text.replace(/[！-～]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0)).replace(between, "");
+    return /^\d*$/.test(digits) ? digits : null;
+  };
   const note = (name, text, kind) => {
     const line = document.getElementById(name + "-note");
     if (!line) return;
@@ -221,54 +276,38 @@ const lastFour = (() => {
   const advance = (from) => order()[order().indexOf(from) + 1]?.focus();
 
   const currency = () => field("currency")?.value || "KRW";
-  const thousands = (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ",");
-  // Dollars are typed as they are said: cents behind a point, if there are any.
-  const dollars = (text) => {
-    const [whole, ...cents] = text.replaceAll("．", ".").split(".").map(plain);
-    const said = thousands(whole.replace(/^0+(?=\d)/, "").slice(0, 10));
-    return cents.length ? (said || "0") + "." + cents.join("").slice(0, 2) : said;
-  };
-  // Won have no point: what is typed with one was meant in dollars, and stays to be refused.
-  const won = (text) => /[.．]/.test(text) ? text : thousands(plain(text).replace(/^0+/, "").slice(0, 12));
   // The amount as it will be charged; nothing while it is not whole.
-  const echo = (text) => {
-    if (currency() === "KRW") return /[.．]/.test(text) ? "" : text && form.dataset.money.replace("{}", text);
-    const whole = /\.\d\d$/.test(text) ? text : text.includes(".") ? "" : text && text + ".00";
-    return whole && form.dataset.dollars.replace("{}", whole);
-  };
   const amount = () => {
-    const input = field("amount");
-    input.value = currency() === "KRW" ? won(input.value) : dollars(input.value);
-    form.querySelector("[data-amount-echo]").textContent = echo(input.value);
+    const said = amounts.read(field("amount"));
+    const around = currency() === "KRW" ? form.dataset.money : form.dataset.dollars;
+    form.querySelector("[data-amount-echo]").textContent = said ? around.replace("{}", said.text) : "";
     months();
   };
   field("amount").addEventListener("input", amount);
   field("card").addEventListener("input", (event) => {
-    const digits = plain(event.target.value).slice(0, 16);
-    if (event.target.value !== digits) event.target.value = digits;
+    const digits = digits_of(event.target.value) ?? "";
+    if (digits) event.target.value = digits;
     const amex = /^3[47]/.test(digits);
     const full = digits.length >= length(digits);
     const shown = full ? "•".repeat(digits.length - 4) + digits.slice(-4) : "•".repeat(digits.length);
     document.getElementById("card-seen").textContent =
       [groups(shown, amex), brand(digits), issuers.get(digits.slice(0, 6))].filter(Boolean).join("  ");
     note("card", full && !luhn(digits) ? form.dataset.luhn : "", "warning");
-    if (full && luhn(digits)) advance(event.target);
+    if (digits.length === length(digits) && luhn(digits)) advance(event.target);
   });
   field("expiry").addEventListener("input", (event) => {
-    let digits = plain(event.target.value).slice(0, 4);
-    // 9 can only be September.
-    if (/^[2-9]/.test(digits)) digits = ("0" + digits).slice(0, 4);
+    let digits = digits_of(event.target.value, /[ \u00a0\u3000–—/-]/g);
+    if (digits === null || digits.length > 4) return;
+    // 9 alone can only be September.
+    if (/^[2-9]$/.test(digits)) digits = "0" + digits;
     event.target.value = digits.length > 2 ? digits.slice(0, 2) + "/" + digits.slice(2) : digits;
     if (digits.length === 4) advance(event.target);
   });
   field("holder").addEventListener("input", (event) => {
-    const digits = plain(event.target.value).slice(0, 10);
-    event.target.value = digits;
+    const digits = digits_of(event.target.value) ?? "";
+    if (digits) event.target.value = digits;
     note("holder", digits.length === 10 && !business(digits) ? form.dataset.business : "", "warning");
     if (digits.length === 10) advance(event.target);
-  });
-  field("password").addEventListener("input", (event) => {
-    event.target.value = plain(event.target.value).slice(0, 2);
   });
 
   // The shop's contract says what can be chosen.
@@ -277,7 +316,7 @@ const lastFour = (() => {
     return (shop.selectedOptions?.[0] ?? shop).dataset;
   };
   const months = () => {
-    const most = currency() === "KRW" && +plain(field("amount").value) >= 50000 ? +contract().months : 0;
+    const most = currency() === "KRW" && (amounts.read(field("amount"))?.units ?? 0) >= 50000 ? +contract().months : 0;
     for (const option of field("months").options) option.disabled = +option.value > most;
     if (+field("months").value > most) field("months").value = "0";
   };
@@ -293,17 +332,20 @@ const lastFour = (() => {
   let counted_in = currency();
   const currencies = () => {
     const choice = field("currency");
-    if (!choice) return;
-    const takes = contract().currencies.split(" ");
-    for (const option of choice.options) option.disabled = !takes.includes(option.value);
-    if (!takes.includes(choice.value)) choice.value = takes[0];
-    choice.closest(".field").hidden = takes.join() === "KRW";
+    if (choice) {
+      const takes = contract().currencies.split(" ");
+      for (const option of choice.options) option.disabled = !takes.includes(option.value);
+      if (!takes.includes(choice.value)) choice.value = takes[0];
+      choice.closest(".field").hidden = takes.join() === "KRW";
+    }
     for (const name of ["amount", "free"]) {
       const input = field(name);
       if (!input) continue;
       input.inputMode = currency() === "USD" ? "decimal" : "numeric";
+      input.dataset.money = currency();
+      input.dataset.wrong = currency() === "USD" ? form.dataset.wrongDollars : form.dataset.wrong;
       // What was meant in one currency is nothing in the other.
-      if (currency() !== counted_in) input.value = "";
+      if (currency() !== counted_in) { input.value = ""; note(name, "", "hint"); input.removeAttribute("aria-invalid"); }
     }
     counted_in = currency();
     amount();

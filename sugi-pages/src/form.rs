@@ -104,7 +104,8 @@ impl Form {
     /// something else stands there: a sign or a point is never just left out of what is paid.
     pub(crate) fn amount(&self, name: &str) -> Result<Option<u64>, NoAmount> {
         let text: String = self.get(name).chars().map(narrow).collect();
-        grouped(text.trim_start_matches('₩').trim_end_matches('원').trim())
+        let text = text.strip_prefix('₩').unwrap_or(&text);
+        grouped(text.strip_suffix('원').unwrap_or(text).trim())
     }
 
     /// An amount in a currency's smallest unit. Dollars are written as they are said, with two digits of
@@ -115,7 +116,7 @@ impl Form {
         }
         let text: String = self.get(name).chars().map(narrow).collect();
         let text = text.strip_prefix("US").unwrap_or(&text);
-        let text = text.trim_start_matches('$').trim();
+        let text = text.strip_prefix('$').unwrap_or(text).trim();
         if text.is_empty() {
             return Ok(None);
         }
@@ -234,6 +235,12 @@ mod tests {
             "1 000",
             "+1",
             "x",
+            "5만원",
+            "-5000",
+            "1,000원 x 3",
+            "1000원원",
+            "₩₩1000",
+            "원",
             "99999999999999999999",
         ] {
             assert_eq!(of(text), Err(NoAmount), "{text}");
@@ -272,7 +279,8 @@ mod tests {
         }
         assert_eq!(cents(""), Ok(None));
         for bad in [
-            "12.3", "12.345", "12.", ".5", "12,34", "-1", "1.2.3", "x", "12원", "₩12", "USx",
+            "$$12", "12.3", "12.345", "12.", ".5", "12,34", "-1", "1.2.3", "x", "12원", "₩12",
+            "USx",
         ] {
             assert_eq!(cents(bad), Err(NoAmount), "{bad}");
         }

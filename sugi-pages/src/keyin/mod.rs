@@ -73,9 +73,9 @@ impl Page {
     /// What keys a telephone shows for a part of the amount.
     fn free_keys(&self) -> &'static str {
         if self.currencies.is_empty() {
-            "inputmode=\"numeric\""
+            "inputmode=\"numeric\" data-zero data-money=\"KRW\""
         } else {
-            "inputmode=\"decimal\""
+            "inputmode=\"decimal\" data-zero data-money=\"KRW\""
         }
     }
 

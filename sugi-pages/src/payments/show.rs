@@ -68,6 +68,9 @@ struct CancelForm {
     amount: String,
     /// What keys a telephone shows for it.
     keys: &'static str,
+    currency: String,
+    /// What is wrong with an amount that is none.
+    wrong: &'static str,
     hint: String,
     whole_only: bool,
     parts: Option<Parts>,
@@ -255,6 +258,11 @@ impl CancelForm {
             } else {
                 "decimal"
             },
+            wrong: if currency == "KRW" {
+                w.e_amount
+            } else {
+                w.e_amount_dollars
+            },
             hint: fill(w.cancel_hint, &[&money(*remaining)]),
             whole_only: !parts_taken || approval.partial_cancel == Some(false),
             parts: payment.tax_left().map(|left| Parts {
@@ -266,6 +274,7 @@ impl CancelForm {
                 "KRW" => fill(w.cancel_two, &[&money(above)]),
                 _ => w.cancel_two_dollars.into(),
             }),
+            currency,
         })
     }
 }

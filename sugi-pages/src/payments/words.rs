@@ -67,6 +67,8 @@ words! {
         again "새 결제" "New payment"
         cancel_title "취소" "Cancel"
         cancel_amount "취소 금액" "Amount to cancel"
+        e_amount "금액은 숫자로만 입력해 주세요. (예: 50,000)" "Type the amount in digits only (such as 50,000)."
+        e_amount_dollars "금액은 숫자로만 입력해 주세요. 센트는 소수점 아래 두 자리입니다. (예: 12.34)" "Type the amount in digits only; cents are two digits behind a point (such as 12.34)."
         cancel_hint "남은 금액 {}. 그대로 두면 전액 취소됩니다." "{} remains. Left as it is, all of it is cancelled."
         supply "공급가액" "Supply"
         vat "부가세" "VAT"

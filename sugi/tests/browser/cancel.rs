@@ -58,7 +58,7 @@ async fn a_sale_is_given_back_part_by_part_until_nothing_is_left() {
     give_back(&browser, "50,000", true).await;
     house.until(&browser, fact("남은 금액", "100,000원")).await;
     assert_eq!(at_kcp(&house), (100_000, 1));
-    let hint = browser.find(By::Id("cancel-hint")).await.unwrap();
+    let hint = browser.find(By::Id("cancel-amount-note")).await.unwrap();
     let hint = hint.text().await.unwrap();
     assert!(hint.starts_with("남은 금액 100,000원."), "{hint}");
     // As much as there was at first is more than what is left now.

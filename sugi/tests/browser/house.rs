@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -11,15 +11,14 @@ use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 use tokio::net::TcpSocket;
 
+use crate::driver::Driver;
+
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct House {
     demo: Child,
-    driver: Child,
-    driver_url: String,
-    /// It may go on talking.
-    _driver_says: BufReader<ChildStdout>,
+    driver: Driver,
     about: Value,
     /// A port that is taken, so that nobody else gets it, and that nobody listens on.
     nobody: TcpSocket,
@@ -49,28 +48,11 @@ impl House {
         let mut out = BufReader::new(demo.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
         let about = serde_json::from_str(&line).expect("the demo says where it is");
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is not here; ./test installs it (Debian: chromium-driver)");
-        let mut says = BufReader::new(driver.stdout.take().unwrap());
-        let port = loop {
-            let mut line = String::new();
-            let length = says.read_line(&mut line).unwrap();
-            assert!(length > 0, "chromedriver ended without a port");
-            if let Some((_, port)) = line.trim().split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
         let nobody = TcpSocket::new_v4().unwrap();
         nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         Self {
             demo,
-            driver,
-            driver_url: format!("http://127.0.0.1:{port}"),
-            _driver_says: says,
+            driver: Driver::start(),
             about,
             nobody,
             _dir: dir,
@@ -112,35 +94,12 @@ impl House {
 
     /// A browser that nobody has signed in at.
     pub(crate) async fn stranger(&self, lang: &str) -> WebDriver {
-        let mut wanted = DesiredCapabilities::chrome();
-        for arg in [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-            &format!("--accept-lang={lang}"),
-        ] {
-            wanted.add_arg(arg).unwrap();
-        }
-        let browser = WebDriver::new(&self.driver_url, wanted).await;
-        let browser = browser.expect("no Chromium; ./test installs it (Debian: chromium)");
-        size(&browser, 1440, 900).await;
-        browser
+        self.driver.browser(lang).await
     }
 
     /// Waits for something to be on the page.
     pub(crate) async fn until(&self, browser: &WebDriver, what: By) -> WebElement {
-        browser
-            .query(what.clone())
-            .wait(PATIENCE, Duration::from_millis(50))
-            .first()
-            .await
-            .unwrap_or_else(|why| panic!("{what:?}: {why}"))
+        until(browser, what).await
     }
 
     /// Waits until another page is shown than this one.
@@ -243,11 +202,19 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        for child in [&mut self.driver, &mut self.demo] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.demo.kill();
+        let _ = self.demo.wait();
     }
+}
+
+/// Waits for something to be on the page.
+pub(crate) async fn until(browser: &WebDriver, what: By) -> WebElement {
+    browser
+        .query(what.clone())
+        .wait(PATIENCE, Duration::from_millis(50))
+        .first()
+        .await
+        .unwrap_or_else(|why| panic!("{what:?}: {why}"))
 }
 
 /// Types into whatever has the focus, key by key; returns how many keys that were.
@@ -259,9 +226,4 @@ pub(crate) async fn keys(browser: &WebDriver, text: &str) -> usize {
         .await
         .unwrap();
     text.chars().count()
-}
-
-/// Makes the window so large.
-async fn size(browser: &WebDriver, width: u32, height: u32) {
-    browser.set_window_rect(0, 0, width, height).await.unwrap();
 }

@@ -4,10 +4,15 @@
 //! `target/screenshots`, to be looked at.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+mod amounts;
 mod cancel;
+mod configurations;
+mod driver;
 mod every_page;
 mod house;
 mod key_in;
 mod lang;
+mod measure;
 mod passkeys;
 mod search;
+mod service;
