@@ -34,6 +34,12 @@ impl Secret {
         Ok(Self(bytes))
     }
 
+    /// One that was drawn now, and that nobody else has.
+    #[must_use]
+    pub fn of_chance() -> Self {
+        Self(Zeroizing::new(clock::chance()))
+    }
+
     /// Seals a text for one purpose and one owner; nobody else's opens it. None if the text is longer than
     /// can be sealed.
     #[must_use]

@@ -62,7 +62,7 @@ pub use limits::Limits;
 pub use peer::Peer;
 pub use prefer::WAIT_SECS_MAX;
 pub use problem::{Code, Problem};
-pub use router::router;
+pub use router::{nothing_here, router};
 pub use serve::serve;
 pub use sugi_access::{BadNetwork, Network};
 

@@ -68,7 +68,7 @@ pub fn router(api: &Api, beside: Router) -> Router {
         ));
     Router::from(open())
         .merge(keyed)
-        .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
+        .fallback(async || nothing_here())
         .method_not_allowed_fallback(async || {
             Problem::new(
                 Code::MethodNotAllowed,
@@ -81,6 +81,12 @@ pub fn router(api: &Api, beside: Router) -> Router {
             request::observe,
         ))
         .with_state(api.clone())
+}
+
+/// What the API answers at an address that has nothing: for whatever lies beside it and catches such addresses.
+#[must_use]
+pub fn nothing_here() -> Response {
+    Problem::new(Code::NotFound, "there is nothing at this address").into_response()
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {

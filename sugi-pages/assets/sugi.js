@@ -203,11 +203,57 @@ const amounts = (() => {
       if (other && other.innerHTML !== count.innerHTML) count.innerHTML = other.innerHTML;
     }
   };
+  // A page that answers a form is found at its own address, by whoever reloads it.
+  if (document.body.dataset.address) history.replaceState(null, "", document.body.dataset.address);
+  // Typing is using: the session lasts while somebody types, though nothing was sent yet.
+  let used = Date.now();
+  const stay = () => {
+    used = Date.now();
+    fetch("/stay", { method: "POST", headers: { accept: "application/json" } }).catch(() => {});
+  };
+  if ($(".top")) document.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-keep]");
+    if (form) form.dataset.typed = "yes";
+    if (!$("#ending").hidden || Date.now() - used > 30_000) stay();
+  });
+  $("[data-stay]")?.addEventListener("click", stay);
+  // The session is over: nothing of anybody stays on the screen. What was typed goes, all but what is secret,
+  // to the page to sign in at, which keeps it for whoever typed it.
+  const over = () => {
+    document.body.dataset.over = "yes";
+    // What is on its way has an answer, and it leads on.
+    if ($("form[data-sent]")) return;
+    const typed = $("form[data-keep][data-typed]");
+    if (!typed) { location.reload(); return; }
+    const away = document.createElement("form");
+    away.method = "post";
+    away.action = "/signed-out";
+    away.hidden = true;
+    const fields = [...typed.elements].filter((field) => field.name && !("secret" in field.dataset) && (field.type !== "radio" || field.checked));
+    for (const { name, value } of [...fields, { name: "of", value: new URL(typed.action).pathname }]) {
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = name;
+      field.value = value;
+      away.append(field);
+    }
+    document.body.append(away);
+    away.submit();
+  };
+  document.addEventListener("signed-out", over);
   if ($(".top") && "EventSource" in window) {
     const live = new EventSource("/live?of=" + encodeURIComponent(location.pathname) + "&seen=" + document.body.dataset.seen);
     live.addEventListener("changed", () => refresh().catch(() => {}));
-    // The session is over: whatever stands on the screen is nobody's any more.
-    live.addEventListener("over", () => { live.close(); location.reload(); });
+    const ending = (is_soon, for_good) => {
+      $("#ending").hidden = !is_soon;
+      for (const [selector, shown] of [["[data-idle]", !for_good], ["[data-longest]", for_good], ["[data-stay]", !for_good]]) {
+        $("#ending " + selector).hidden = !shown;
+      }
+    };
+    live.addEventListener("ending", () => ending(true, false));
+    live.addEventListener("ending-for-good", () => ending(true, true));
+    live.addEventListener("staying", () => ending(false, false));
+    live.addEventListener("over", () => { live.close(); over(); });
     live.addEventListener("open", () => { $("#offline").hidden = true; });
     live.addEventListener("error", () => { setTimeout(() => { $("#offline").hidden = live.readyState === 1; }, 3000); });
     addEventListener("pagehide", () => live.close());
@@ -404,7 +450,12 @@ const amounts = (() => {
     const body = new URLSearchParams(new FormData(form));
     try {
       const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/json" } });
-      if (answer.status === 401) { location.href = answer.headers.get("location"); return; }
+      if (answer.status === 401) {
+        delete form.dataset.sent;
+        form.dataset.typed = "yes";
+        document.dispatchEvent(new Event("signed-out"));
+        return;
+      }
       const said = await answer.json();
       if (answer.ok) {
         form.reset();
@@ -418,6 +469,7 @@ const amounts = (() => {
     button.innerHTML = label;
     button.disabled = false;
     delete form.dataset.sent;
+    if (document.body.dataset.over) document.dispatchEvent(new Event("signed-out"));
   }, true);
 })();
 
@@ -494,7 +546,13 @@ const amounts = (() => {
       signature: text(shown.response.signature),
       next: says.next,
     });
-    if (said) location.replace(said.to);
+    if (!said) return;
+    // What was kept of a form is sent as a form, so that its page is the answer.
+    const kept = document.querySelector("[name=kept]");
+    if (!kept) { location.replace(said.to); return; }
+    kept.form.action = "/kept";
+    for (const field of [...kept.form.elements]) if (field !== kept) field.disabled = true;
+    kept.form.submit();
   };
 
   const once = (what) => async (event) => {

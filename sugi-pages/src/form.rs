@@ -7,10 +7,13 @@ use std::borrow::Cow;
 
 use axum::{
     extract::{FromRequest, Request},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
-use http::header;
-use nhn_kcp::{Currency, normal};
+use http::{StatusCode, header};
+use nhn_kcp::{
+    Currency, normal,
+    pan::{self, Rule},
+};
 use zeroize::Zeroizing;
 
 use crate::{Pages, trouble::Trouble};
@@ -49,7 +52,15 @@ impl FromRequest<Pages> for Form {
             return Err(Trouble::BadForm.into());
         }
         let bytes = sugi_api::read_body(body, &parts.headers, PATIENCE).await;
-        let bytes = bytes.map_err(|_| Response::from(Trouble::BadForm))?;
+        let bytes = bytes.map_err(|why| {
+            let too_large = why.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
+            let why = if too_large {
+                Trouble::TooLarge
+            } else {
+                Trouble::BadForm
+            };
+            Response::from(why)
+        })?;
         Self::parse(&bytes).ok_or_else(|| Trouble::BadForm.into())
     }
 }
@@ -78,6 +89,23 @@ impl Form {
         Some(Self(fields))
     }
 
+    /// A form of these fields.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Self {
+        let field = |(name, text)| Field {
+            name,
+            sent: Zeroizing::new(text),
+            normal: None,
+        };
+        Self(fields.into_iter().map(field).collect())
+    }
+
+    /// What was typed into a field, to be put there again; nothing of a card that stands there.
+    pub(crate) fn shown(&self, name: &str, rule: Rule) -> &str {
+        let text = self.get(name);
+        let is_card = pan::holds(text, rule) || pan::repeats(text, &self.digits("card"));
+        if is_card { "" } else { text }
+    }
+
     /// A field's text without the space around it; empty if it was not sent.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.all(name).first().copied().unwrap_or_default()
@@ -104,8 +132,12 @@ impl Form {
     /// something else stands there: a sign or a point is never just left out of what is paid.
     pub(crate) fn amount(&self, name: &str) -> Result<Option<u64>, NoAmount> {
         let text: String = self.get(name).chars().map(narrow).collect();
+        // A field that somebody left empty says something: all of it. A currency alone says nothing.
+        if text.is_empty() {
+            return Ok(None);
+        }
         let text = text.strip_prefix('₩').unwrap_or(&text);
-        grouped(text.strip_suffix('원').unwrap_or(text).trim())
+        grouped(text.strip_suffix('원').unwrap_or(text).trim()).map(Some)
     }
 
     /// An amount in a currency's smallest unit. Dollars are written as they are said, with two digits of
@@ -115,14 +147,17 @@ impl Form {
             return self.amount(name);
         }
         let text: String = self.get(name).chars().map(narrow).collect();
-        let text = text.strip_prefix("US").unwrap_or(&text);
-        let text = text.strip_prefix('$').unwrap_or(text).trim();
         if text.is_empty() {
             return Ok(None);
         }
+        let text = text.strip_prefix("US").unwrap_or(&text);
+        let text = text.strip_prefix('$').unwrap_or(text).trim();
         let (dollars, cents) = text.split_once('.').unwrap_or((text, "00"));
         let are_cents = cents.len() == 2 && cents.bytes().all(|b| b.is_ascii_digit());
-        let dollars = grouped(dollars)?.filter(|_| are_cents).ok_or(NoAmount)?;
+        if !are_cents {
+            return Err(NoAmount);
+        }
+        let dollars = grouped(dollars)?;
         let cents: u64 = cents.parse().map_err(|_| NoAmount)?;
         let all = dollars
             .checked_mul(100)
@@ -147,11 +182,8 @@ impl Form {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoAmount;
 
-/// A number with commas between its thousands, or without any; `None` if nothing stands there.
-fn grouped(text: &str) -> Result<Option<u64>, NoAmount> {
-    if text.is_empty() {
-        return Ok(None);
-    }
+/// A number with commas between its thousands, or without any.
+fn grouped(text: &str) -> Result<u64, NoAmount> {
     let mut groups = text.split(',');
     let first = groups.next().unwrap_or_default();
     let rest = groups.collect::<Vec<_>>();
@@ -162,7 +194,7 @@ fn grouped(text: &str) -> Result<Option<u64>, NoAmount> {
         return Err(NoAmount);
     }
     let digits = format!("{first}{}", rest.concat());
-    digits.parse().map(Some).map_err(|_| NoAmount)
+    digits.parse().map_err(|_| NoAmount)
 }
 
 /// A full-width letter, as Korean keyboards write them, as the small one that it means.
@@ -241,6 +273,8 @@ mod tests {
             "1000원원",
             "₩₩1000",
             "원",
+            "₩",
+            "₩원",
             "99999999999999999999",
         ] {
             assert_eq!(of(text), Err(NoAmount), "{text}");
@@ -279,8 +313,8 @@ mod tests {
         }
         assert_eq!(cents(""), Ok(None));
         for bad in [
-            "$$12", "12.3", "12.345", "12.", ".5", "12,34", "-1", "1.2.3", "x", "12원", "₩12",
-            "USx",
+            "$$12", "US$", "$", "US", "12.3", "12.345", "12.", ".5", "12,34", "-1", "1.2.3", "x",
+            "12원", "₩12", "USx",
         ] {
             assert_eq!(cents(bad), Err(NoAmount), "{bad}");
         }

@@ -20,6 +20,7 @@ mod day;
 mod doubts;
 mod form;
 mod home;
+mod kept;
 mod keyin;
 mod lang;
 mod live;
@@ -53,6 +54,7 @@ pub struct Pages(Arc<Inner>);
 struct Inner {
     api: Api,
     keyin: keyin::Memory,
+    keeper: kept::Keeper,
     streams: live::Streams,
     exports: day::running::Exports,
     /// What slips are mailed with, if anything.
@@ -73,6 +75,7 @@ impl Pages {
         Self(Arc::new(Inner {
             api: api.clone(),
             keyin: keyin::Memory::default(),
+            keeper: kept::Keeper::of(api.access().rules().secret.as_ref()),
             streams: live::Streams::default(),
             exports: day::running::Exports::default(),
             mail,

@@ -2,7 +2,7 @@
 //!
 //! The ledger is asked once a second, which sees what any node wrote. The stream says no more than
 //! *changed*; the page then fetches itself anew, and so shows nothing that its own address would not.
-//! An open page does not keep a session alive: it is told when the session is over.
+//! An open page does not keep a session alive: it is told a minute before the session is over, and when it is.
 
 use std::{
     collections::HashMap,
@@ -12,6 +12,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     extract::{Query, State, rejection::QueryRejection},
     response::{
         IntoResponse as _, Response,
@@ -19,14 +20,16 @@ use axum::{
     },
 };
 use http::{HeaderMap, StatusCode};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use sugi_access::{Cookie, Session};
+use sugi_api::Unaudited;
 use sugi_core::PaymentId;
 use sugi_store::{Filter, StoreError};
 
 use crate::{
     Pages,
-    visitor::{SESSION_COOKIE, cookie},
+    visitor::{SESSION_COOKIE, Visitor, cookie},
 };
 
 /// How often the ledger is asked.
@@ -37,6 +40,9 @@ const LOOKS: u32 = 600;
 const STREAMS_MAX: usize = 20;
 /// Doubts whose coming and going is seen.
 const DOUBTS: u32 = 100;
+
+/// How long before a session ends it is said.
+const WARNING: SignedDuration = SignedDuration::from_mins(1);
 
 /// How many streams each operator has.
 #[derive(Debug, Default, Clone)]
@@ -82,6 +88,7 @@ pub(crate) async fn live(
         payment,
         shown: of.seen.parse().ok(),
         seen: None,
+        lasts: Said::Staying,
         looks: 0,
         _place: place,
     };
@@ -98,22 +105,36 @@ pub(crate) async fn live(
     Sse::new(events).keep_alive(alive).into_response()
 }
 
+/// `POST /stay`: somebody types, or says that they are there. The session was used by asking.
+pub(crate) async fn stay(_: Visitor) -> Response {
+    (Extension(Unaudited), StatusCode::NO_CONTENT).into_response()
+}
+
 /// A stream that says only that the session is over.
 fn over() -> impl axum::response::IntoResponse {
     let over = Event::default().event(Said::Over.as_str()).data("-");
     Sse::new(futures_util::stream::iter([Ok::<_, Infallible>(over)]))
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Said {
     Changed,
+    /// The session is over in less than a minute, unless it is used.
+    Ending,
+    /// The same, and no use of it changes that.
+    EndingForGood,
+    /// It was used: it is not over soon any more.
+    Staying,
     Over,
 }
 
 impl Said {
-    fn as_str(&self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",
+            Self::Ending => "ending",
+            Self::EndingForGood => "ending-for-good",
+            Self::Staying => "staying",
             Self::Over => "over",
         }
     }
@@ -127,11 +148,28 @@ struct Watch {
     shown: Option<u32>,
     /// What the ledger told last.
     seen: Option<Vec<String>>,
+    /// What was said last of how long the session lasts.
+    lasts: Said,
     looks: u32,
     _place: Place,
 }
 
 impl Watch {
+    /// How long the session lasts, as it is said.
+    fn lasts(&self, session: &Session) -> Said {
+        let (access, now) = (self.pages.access(), self.pages.access().clock().now());
+        let rules = access.rules();
+        let longest = rules.longest - now.duration_since(session.created_at);
+        let idle = rules.idle - now.duration_since(session.seen_at);
+        if longest < WARNING {
+            Said::EndingForGood
+        } else if idle < WARNING.min(rules.idle / 2) {
+            Said::Ending
+        } else {
+            Said::Staying
+        }
+    }
+
     /// Waits for something to say; `None` when the stream has been open long enough.
     async fn next(&mut self) -> Option<Said> {
         while self.looks < LOOKS {
@@ -145,6 +183,10 @@ impl Watch {
                 // The ledger is away for a moment; the page stays as it is.
                 Err(_) => continue,
             };
+            let lasts = self.lasts(&session);
+            if std::mem::replace(&mut self.lasts, lasts) != lasts {
+                return Some(lasts);
+            }
             let Ok(now) = self.look(&session).await else {
                 continue;
             };

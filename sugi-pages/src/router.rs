@@ -5,15 +5,15 @@ use axum::{
     extract::Request,
     middleware::{self, Next},
     response::Response,
-    routing::MethodRouter,
+    routing::{MethodRouter, any},
 };
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use sugi_access::Role;
-use tower_http::csrf::CsrfLayer;
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
 use crate::{
-    Pages, account, assets, day, doubts, home, keyin, live, passkeys, payments, settings, sign_in,
-    trouble, trouble::Trouble, wishes,
+    Pages, account, assets, day, doubts, home, kept, keyin, live, passkeys, payments, settings,
+    sign_in, trouble, trouble::Trouble, visitor, wishes,
 };
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
@@ -54,10 +54,15 @@ macro_rules! routes {
         fn table() -> Router<Pages> {
             Router::new()$(.route(
                 $path,
-                MethodRouter::new()$(.get($get))?$(.post($post))?.layer(Extension($gate)),
+                MethodRouter::new()$(.get($get))?$(.post($post))?
+                    .fallback(async || other_method(routes!(@allow $($get)? ; $($post)?)))
+                    .layer(Extension($gate)),
             ))*
         }
     };
+    (@allow $get:path ; $post:path) => { "GET, HEAD, POST" };
+    (@allow $get:path ;) => { "GET, HEAD" };
+    (@allow ; $post:path) => { "POST" };
     (@is) => { false };
     (@is $handler:path) => { true };
 }
@@ -68,6 +73,9 @@ routes! {
     Gate::Anybody => "/sign-in/challenge" post(passkeys::enter::challenge);
     Gate::Anybody => "/sign-in/passkey" post(passkeys::enter::enter);
     Gate::Anybody => "/lang" post(sign_in::choose_lang);
+    Gate::Anybody => "/signed-out" post(kept::signed_out);
+    Gate::Operator => "/kept" post(kept::again);
+    Gate::Operator => "/stay" post(live::stay);
     Gate::Operator => "/" get(home::home);
     Gate::Operator => "/sign-out" post(sign_in::leave);
     Gate::Role(Role::KeyIn) => "/keyin" get(keyin::show) post(keyin::charge);
@@ -119,13 +127,46 @@ const HEADERS: [(&str, &str); 7] = [
 ];
 
 pub(crate) fn router(pages: &Pages) -> Router {
+    around(table().route("/{*elsewhere}", any(elsewhere)), pages)
+}
+
+/// What lies around every page.
+fn around(table: Router<Pages>, pages: &Pages) -> Router {
     let other_site = |_: tower_http::csrf::ProtectionError| Response::from(Trouble::OtherSite);
-    table()
+    let broken = |_: Box<dyn std::any::Any + Send>| {
+        tracing::error!("a page panicked");
+        Response::from(Trouble::Broken)
+    };
+    table
         // Who asks from another site's page is not listened to, whatever cookie the browser adds.
         .layer(CsrfLayer::new().with_rejection_response(other_site))
-        .layer(middleware::from_fn(trouble::dress))
+        .layer(CatchPanicLayer::custom(broken))
+        .layer(middleware::from_fn_with_state(
+            pages.clone(),
+            trouble::dress,
+        ))
         .layer(middleware::from_fn(say))
         .with_state(pages.clone())
+}
+
+/// An address that nobody has: said as a page to who reads pages, as a problem to a program.
+async fn elsewhere(uri: Uri, headers: HeaderMap) -> Response {
+    let is_api = uri.path() == "/v1" || uri.path().starts_with("/v1/");
+    let mut response = if is_api || visitor::asks_json(&headers) {
+        sugi_api::nothing_here()
+    } else {
+        Trouble::Nowhere.into()
+    };
+    response.extensions_mut().insert(sugi_api::Unaudited);
+    response
+}
+
+/// An address that takes something else than what was sent.
+fn other_method(allowed: &'static str) -> Response {
+    let mut response = Response::from(Trouble::Method);
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
 
 async fn say(request: Request, next: Next) -> Response {
@@ -141,4 +182,58 @@ async fn say(request: Request, next: Next) -> Response {
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use sugi_access::{Access, Rules};
+    use sugi_engine::{Engine, clock::Clock};
+    use sugi_webhooks::{Line, Targets, Webhooks};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_that_breaks_is_said_as_a_page() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::new(
+            sugi_store::Store::open(dir.path()).unwrap(),
+            [],
+            Clock::real(),
+        );
+        let access = Access::new(engine, Clock::real(), Rules::default());
+        let webhooks = Webhooks::new(access, Line::new(None, Targets::public()).unwrap());
+        let pages = Pages::new(&sugi_api::Api::new(
+            webhooks,
+            [],
+            sugi_api::Limits::default(),
+        ));
+        let breaks = || async { assert!(std::hint::black_box(false), "on purpose") };
+        let router = around(Router::new().route("/", get(breaks)), &pages);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = sugi_api::Limits::default();
+        tokio::spawn(sugi_api::serve(
+            listener,
+            router,
+            limits,
+            std::future::pending(),
+        ));
+        let ask = move || {
+            use std::io::{Read as _, Write as _};
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            let ask =
+                "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept-language: en\r\n\r\n";
+            stream.write_all(ask.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        };
+        let answer = tokio::task::spawn_blocking(ask).await.unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 500") && answer.contains("text/html"),
+            "{answer}"
+        );
+        assert!(answer.contains("This page could not be made") && !answer.contains("on purpose"));
+    }
 }

@@ -28,6 +28,24 @@ pub(crate) enum Part {
     Day,
     Settings,
     Account,
+    /// None of them: a page that is not there.
+    Nowhere,
+}
+
+impl Part {
+    /// Its first page: where one goes from an answer that has no address of its own.
+    fn path(self) -> &'static str {
+        match self {
+            Self::KeyIn => "/keyin",
+            Self::Payments => "/payments",
+            Self::Doubts => "/doubts",
+            Self::Wishes => "/wishes",
+            Self::Day => "/day",
+            Self::Settings => "/settings",
+            Self::Account => "/account",
+            Self::Nowhere => "/",
+        }
+    }
 }
 
 /// Around a page. Templates that extend `layout.html` have it as `shell`.
@@ -48,6 +66,10 @@ pub(crate) struct Shell {
     pub(crate) seen: String,
     /// No shop of this installation moves real money.
     pub(crate) test: bool,
+    /// Whose page this is, sealed, for forms that are kept when their session ends.
+    pub(crate) whose: String,
+    /// Where this page is to be found, when it answers a form that was sent elsewhere.
+    pub(crate) address: Option<String>,
 }
 
 /// A way to go.
@@ -142,9 +164,15 @@ impl Shell {
             links,
             alarm,
             wishes,
-            path: visitor.path.clone(),
+            path: if visitor.path.is_empty() {
+                part.path().into()
+            } else {
+                visitor.path.clone()
+            },
             seen: String::new(),
             test: !shops.is_empty() && shops.iter().all(test),
+            whose: pages.0.keeper.whose(visitor.operator().name.as_str()),
+            address: visitor.path.is_empty().then(|| part.path().into()),
         })
     }
 }
@@ -171,7 +199,7 @@ pub(crate) fn html(page: &impl Template) -> Response {
         Ok(text) => Html(text).into_response(),
         Err(why) => {
             tracing::error!(%why, "a page could not be rendered");
-            http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            crate::trouble::Trouble::Broken.into()
         }
     }
 }

@@ -12,6 +12,7 @@ use sugi_access::{Cookie, SignIn, SignInError};
 use crate::{
     Pages, assets,
     form::Form,
+    kept,
     lang::{LANG_COOKIE, Lang, fill, words},
     ours,
     passkeys::PasskeyWords,
@@ -26,16 +27,18 @@ words! {
     /// The page to sign in at.
     SignInWords {
         title "로그인" "Sign in"
-        name "이름" "Name"
+        name "아이디" "Name"
         password "비밀번호" "Password"
-        code "일회용 코드" "One-time code"
-        code_hint "인증 앱의 6자리 또는 복구 코드. 설정하지 않았다면 비워 두십시오." "Six digits from your app, or a recovery code. Leave it empty if you have none."
+        code "인증번호(OTP)" "One-time code"
+        code_hint "인증 앱의 6자리 또는 복구 코드. 설정하지 않았다면 비워 두세요." "Six digits from your app, or a recovery code. Leave it empty if you have none."
         enter "로그인" "Sign in"
-        wrong "이름, 비밀번호 또는 코드가 올바르지 않습니다." "The name, the password or the code is not right."
+        wrong "아이디, 비밀번호 또는 인증번호가 올바르지 않습니다." "The name, the password or the code is not right."
         code_needed "비밀번호는 맞습니다. 비밀번호와 일회용 코드를 함께 입력하십시오." "The password is right. Enter it once more, together with your one-time code."
         passkey_needed "비밀번호는 맞지만 이 시스템은 한 가지 더 요구합니다. 패스키로 로그인하십시오. 패스키를 잃었다면 관리자에게 알리십시오." "The password is right, and this installation requires more: sign in with your passkey. If it is lost, tell an administrator."
         sealed "비밀번호는 맞지만 일회용 코드를 확인할 수 없습니다. 관리자가 서버의 access.secret_file을 되돌려야 합니다. 복구 코드는 쓸 수 있습니다." "The password is right, and your code cannot be checked: an administrator has to put the server's access.secret_file back. A recovery code is good meanwhile."
         held "여러 번 틀렸습니다. {} 이후에 다시 시도하십시오." "Too many wrong tries. Try again after {}."
+        unsent "로그아웃되었습니다. 마지막으로 입력하신 내용은 전송되지 않았습니다. 결제되거나 취소된 것은 없습니다." "You were signed out. What you entered last was not sent: nothing was charged or cancelled."
+        kept "같은 아이디로 로그인하면 입력하신 내용이 그대로 나타납니다. 카드 정보만 다시 입력해 주세요." "Sign in with the same name, and what you typed is there again; only the card has to be keyed in anew."
         no_operator "아직 담당자가 없습니다. 서버에서 sugi init을 실행하십시오." "There is no operator yet. Run sugi init on the server."
     }
 }
@@ -50,6 +53,10 @@ struct Page {
     next: String,
     name: String,
     problem: Option<String>,
+    /// Nothing was sent, and so this page is here.
+    unsent: bool,
+    /// The form that was open, sealed; empty if there was none.
+    kept: String,
     code_needed: bool,
     p: &'static PasskeyWords,
     /// Where passkeys are good, and the script that shows them.
@@ -57,10 +64,12 @@ struct Page {
 }
 
 /// Where to go after signing in.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Next {
-    #[serde(default)]
     next: String,
+    /// Whatever stands there: something was sent, and did not arrive.
+    unsent: Option<String>,
 }
 
 impl Page {
@@ -76,6 +85,8 @@ impl Page {
             next: ours::page(next).unwrap_or_default().into(),
             name: String::new(),
             problem: None,
+            unsent: false,
+            kept: String::new(),
             code_needed: false,
         }
     }
@@ -87,12 +98,21 @@ pub(crate) async fn show(
     query: Result<Query<Next>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let lang = Lang::of(&headers);
-    let next = query.map(|Query(query)| query.next).unwrap_or_default();
-    let mut page = Page::new(&pages, lang, &next);
+    let query = query.map(|Query(query)| query).unwrap_or_default();
+    let mut page = Page::new(&pages, lang, &query.next);
+    page.unsent = query.unsent.is_some();
     if pages.access().operators().await?.is_empty() {
         page.problem = Some(page.w.no_operator.into());
     }
     Ok(html(&page))
+}
+
+/// The page for whoever sent something, or had typed something, when their session was over.
+pub(crate) fn unsent(pages: &Pages, lang: Lang, next: &str, kept: Option<String>) -> Response {
+    let mut page = Page::new(pages, lang, next);
+    page.unsent = true;
+    page.kept = kept.unwrap_or_default();
+    html(&page)
 }
 
 pub(crate) async fn enter(
@@ -107,6 +127,8 @@ pub(crate) async fn enter(
         code: form.get("code").into(),
     };
     let mut page = Page::new(&pages, lang, form.get("next"));
+    page.kept = form.get(kept::FIELD).into();
+    page.unsent = !page.kept.is_empty();
     if let Some(who) = parts.extensions.get::<sugi_api::Who>() {
         // A name that nobody has could be a password in the wrong field.
         let known = ask.name.parse().ok();
@@ -120,16 +142,16 @@ pub(crate) async fn enter(
     }
     match pages.access().sign_in(ask, &visitor::origin(&parts)).await {
         Ok(cookie) => {
+            let session = [(header::SET_COOKIE, session_cookie(&cookie))];
+            if let Some(form) = kept::after_sign_in(&pages, &parts, &cookie, &page.kept).await? {
+                return Ok((session, form).into_response());
+            }
             let to = if page.next.is_empty() {
                 "/"
             } else {
                 &page.next
             };
-            Ok((
-                [(header::SET_COOKIE, session_cookie(&cookie))],
-                Redirect::to(to),
-            )
-                .into_response())
+            Ok((session, Redirect::to(to)).into_response())
         }
         Err(why) => {
             let status = match &why {

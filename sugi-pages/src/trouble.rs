@@ -2,16 +2,18 @@
 
 use askama::Template;
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     middleware::Next,
-    response::{Html, IntoResponse as _, Response},
+    response::{IntoResponse as _, Response},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use sugi_store::StoreError;
 
 use crate::{
+    Pages,
     lang::{Lang, words},
-    shell::{Shell, html},
+    shell::{Part, Shell, html},
+    visitor::{Visitor, asks_json},
     words::Common,
 };
 
@@ -22,28 +24,56 @@ pub(crate) enum Trouble {
     MayNot,
     /// There is nothing at this address, or nothing for this operator.
     NotFound,
+    /// There is no such address.
+    Nowhere,
+    /// The address takes something else.
+    Method,
     /// What was sent is no form of ours.
     BadForm,
+    /// The address cannot be read.
+    BadAddress,
+    /// More was sent than is taken.
+    TooLarge,
     /// It came from another site's page.
     OtherSite,
     /// The ledger.
     Ledger,
+    /// Something of ours broke.
+    Broken,
 }
 
 words! {
     /// What went wrong, and what to do.
     TroubleWords {
         may_not "권한이 없습니다" "You may not do this"
-        may_not_next "이 화면에 필요한 권한을 관리자에게 요청하십시오." "Ask an administrator for the role that it takes."
+        may_not_next "이 화면에 필요한 권한을 관리자에게 요청해 주세요." "Ask an administrator for the role that it takes."
         not_found "찾을 수 없습니다" "There is nothing here"
-        not_found_next "주소를 확인하거나 결제 내역에서 검색하십시오." "Check the address, or search in the payments."
+        not_found_next "주소를 확인하거나 결제 내역에서 검색해 주세요." "Check the address, or search in the payments."
+        nowhere "없는 주소입니다" "There is no such page"
+        nowhere_next "주소를 확인하거나 메뉴에서 찾아 주세요." "Check the address, or go by the menu."
+        method "이 주소에서 할 수 없는 요청입니다" "This address does not take that"
+        method_next "메뉴에서 화면을 다시 열어 주세요. 처리된 것은 없습니다." "Open the page again by the menu. Nothing was done."
         bad_form "읽을 수 없는 요청입니다" "This could not be read"
-        bad_form_next "화면을 새로 열고 다시 입력하십시오. 처리된 것은 없습니다." "Open the page again and fill it in anew. Nothing was done."
+        bad_form_next "화면을 새로 열고 다시 입력해 주세요. 처리된 것은 없습니다." "Open the page again and fill it in anew. Nothing was done."
+        bad_address "읽을 수 없는 주소입니다" "This address cannot be read"
+        bad_address_next "주소를 확인하거나 메뉴에서 찾아 주세요. 처리된 것은 없습니다." "Check the address, or go by the menu. Nothing was done."
+        too_large "입력한 내용이 너무 깁니다" "That is too much"
+        too_large_next "내용을 줄여 다시 보내 주세요. 처리된 것은 없습니다." "Shorten it and send it again. Nothing was done."
         other_site "다른 사이트에서 온 요청입니다" "This came from another site"
-        other_site_next "sugi 화면에서 다시 시도하십시오. 처리된 것은 없습니다." "Try again from a page of sugi. Nothing was done."
-        ledger "원장을 읽거나 쓸 수 없습니다" "The ledger cannot be used now"
-        ledger_next "방금 결제를 요청했다면 다시 결제하지 말고 결제 내역을 먼저 확인하십시오." "If you have just asked for a payment, do not charge again: look at the payments first."
+        other_site_next "sugi 화면에서 다시 시도해 주세요. 처리된 것은 없습니다." "Try again from a page of sugi. Nothing was done."
+        ledger "시스템에 저장할 수 없습니다" "The ledger cannot be used now"
+        ledger_next "방금 결제를 요청했다면 다시 결제하지 말고 결제 내역을 먼저 확인해 주세요." "If you have just asked for a payment, do not charge again: look at the payments first."
+        broken "화면을 만들지 못했습니다" "This page could not be made"
+        broken_next "방금 결제나 취소를 요청했다면 다시 요청하지 말고 결제 내역을 먼저 확인해 주세요." "If you have just asked for a payment or a cancellation, do not ask again: look at the payments first."
     }
+}
+
+/// Said to somebody who is signed in: with everything around it, so that they can go on.
+#[derive(Template)]
+#[template(path = "trouble_inside.html")]
+struct Inside {
+    shell: Shell,
+    next: &'static str,
 }
 
 #[derive(Template)]
@@ -60,21 +90,44 @@ impl Trouble {
     fn status(self) -> StatusCode {
         match self {
             Self::MayNot | Self::OtherSite => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::NotFound | Self::Nowhere => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadForm | Self::BadAddress => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Ledger => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    fn page(self, lang: Lang) -> Response {
+    /// What went wrong, and what to do.
+    fn words(self, lang: Lang) -> (&'static str, &'static str) {
         let w = TroubleWords::of(lang);
-        let (title, next) = match self {
+        match self {
             Self::MayNot => (w.may_not, w.may_not_next),
             Self::NotFound => (w.not_found, w.not_found_next),
+            Self::Nowhere => (w.nowhere, w.nowhere_next),
+            Self::Method => (w.method, w.method_next),
             Self::BadForm => (w.bad_form, w.bad_form_next),
+            Self::BadAddress => (w.bad_address, w.bad_address_next),
+            Self::TooLarge => (w.too_large, w.too_large_next),
             Self::OtherSite => (w.other_site, w.other_site_next),
             Self::Ledger => (w.ledger, w.ledger_next),
-        };
+            Self::Broken => (w.broken, w.broken_next),
+        }
+    }
+
+    /// It as a page: with the ways to go around it, if whoever asked is signed in and the ledger can be read.
+    async fn page(self, pages: &Pages, asked: &Parts) -> String {
+        let lang = Lang::of(&asked.headers);
+        let (title, next) = self.words(lang);
+        // From another site's page nobody is told who is signed in here.
+        if self != Self::OtherSite
+            && let Some(visitor) = Visitor::anywhere(asked, pages).await
+            && let Ok(shell) = Shell::around(pages, &visitor, Part::Nowhere, title).await
+            && let Ok(page) = (Inside { shell, next }).render()
+        {
+            return page;
+        }
         let page = Page {
             lang,
             t: Common::of(lang),
@@ -82,7 +135,23 @@ impl Trouble {
             title,
             next,
         };
-        (self.status(), Html(page.render().unwrap_or_default())).into_response()
+        page.render().unwrap_or_default()
+    }
+
+    /// What an answer says that is none of ours: the frame's own, in a few words of English.
+    fn in_place_of(response: &Response) -> Option<Self> {
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        if kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain")) {
+            return None;
+        }
+        match response.status() {
+            StatusCode::NOT_FOUND => Some(Self::Nowhere),
+            StatusCode::METHOD_NOT_ALLOWED => Some(Self::Method),
+            StatusCode::PAYLOAD_TOO_LARGE => Some(Self::TooLarge),
+            StatusCode::BAD_REQUEST => Some(Self::BadAddress),
+            StatusCode::INTERNAL_SERVER_ERROR => Some(Self::Broken),
+            _ => None,
+        }
     }
 }
 
@@ -120,15 +189,23 @@ pub(crate) fn said(shell: Shell, why: &str) -> Response {
 }
 
 /// Makes pages of troubles, in the language of whoever asked.
-pub(crate) async fn dress(request: Request, next: Next) -> Response {
-    let lang = Lang::of(request.headers());
+pub(crate) async fn dress(State(pages): State<Pages>, request: Request, next: Next) -> Response {
+    let (asked, body) = request.into_parts();
+    let request = Request::from_parts(asked.clone(), body);
     let response = next.run(request).await;
-    match response.extensions().get::<Trouble>() {
-        Some(trouble) => {
-            let mut page = trouble.page(lang);
-            page.extensions_mut().insert(*trouble);
-            page
-        }
-        None => response,
-    }
+    let accept = asked.headers.get(header::ACCEPT);
+    let is_stream = accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream");
+    let trouble = response.extensions().get::<Trouble>().copied();
+    let reads_pages = !is_stream && !asks_json(&asked.headers);
+    let strange = || Trouble::in_place_of(&response).filter(|_| reads_pages);
+    let Some(trouble) = trouble.or_else(strange) else {
+        return response;
+    };
+    let page = trouble.page(&pages, &asked).await;
+    // Whatever else it says, of what is allowed or what is told to the audit, stays.
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    head.headers.insert(header::CONTENT_TYPE, html);
+    Response::from_parts(head, page.into())
 }

@@ -1,7 +1,7 @@
 //! Who looks at a page.
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, MatchedPath},
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
@@ -9,11 +9,20 @@ use nhn_kcp::pan::{self, Rule};
 use sugi_access::{Cookie, Operator, Origin, Session};
 use sugi_core::{ShopId, Shops};
 
-use crate::{Pages, lang::Lang, router::Gate, trouble::Trouble};
+use crate::{
+    Pages,
+    lang::Lang,
+    router::{Gate, ROUTES},
+    trouble::Trouble,
+};
 
 /// The cookie that keeps a session. The prefix makes browsers hold it to this host, to TLS (or to
 /// this machine), and to the whole path, so that no neighbour can plant one.
 pub(crate) const SESSION_COOKIE: &str = "__Host-sugi";
+
+/// A refusal that is one because nobody is signed in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignedOut;
 
 /// An operator with a session that lives.
 #[derive(Debug)]
@@ -21,7 +30,7 @@ pub(crate) struct Visitor {
     pub(crate) session: Session,
     pub(crate) lang: Lang,
     pub(crate) from: Origin,
-    /// Where they are: path and query.
+    /// Where they are: path and query. Empty when they sent something to an address that cannot be opened.
     pub(crate) path: String,
 }
 
@@ -32,8 +41,11 @@ impl FromRequestParts<Pages> for Visitor {
         let lang = Lang::of(&parts.headers);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if holds_card(path) { "/" } else { path };
-        let session = match cookie(&parts.headers, SESSION_COOKIE) {
-            Some(text) => pages.access().session(&Cookie::sent(&text)).await,
+        // What a page asks by itself is no use of the session: nobody may sit in front of it.
+        let by_itself = parts.headers.contains_key("x-refresh");
+        let session = match cookie(&parts.headers, SESSION_COOKIE).map(|text| Cookie::sent(&text)) {
+            Some(cookie) if by_itself => pages.access().session_unused(&cookie).await,
+            Some(cookie) => pages.access().session(&cookie).await,
             None => Ok(None),
         };
         let session = session.map_err(|why| Response::from(Trouble::from(why)))?;
@@ -56,24 +68,41 @@ impl FromRequestParts<Pages> for Visitor {
         if !may_come {
             return Err(Trouble::MayNot.into());
         }
-        // Until codes are set up nothing else can be done, where the installation wants them; a passkey
-        // is as good.
-        let needs_codes = pages.access().rules().code_required
-            && !session.operator.has_codes()
-            && !session.with_passkey;
-        if needs_codes && !path.starts_with("/account") && !path.starts_with("/sign-out") {
-            return Err(Redirect::to("/account/codes").into_response());
-        }
-        Ok(Self {
+        let visitor = Self {
             lang,
             from: origin(parts),
-            path: path.into(),
+            path: if can_be_opened(parts) {
+                path.into()
+            } else {
+                String::new()
+            },
             session,
-        })
+        };
+        let is_free = ["/account", "/sign-out", "/stay"];
+        if visitor.needs_codes(pages) && !is_free.iter().any(|free| path.starts_with(free)) {
+            return Err(Redirect::to("/account/codes").into_response());
+        }
+        Ok(visitor)
     }
 }
 
 impl Visitor {
+    /// Whoever is signed in, wherever they are: for what stands around a page that is none. It is no use of the
+    /// session.
+    pub(crate) async fn anywhere(parts: &Parts, pages: &Pages) -> Option<Self> {
+        let cookie = Cookie::sent(&cookie(&parts.headers, SESSION_COOKIE)?);
+        let session = pages.access().session_unused(&cookie).await.ok()??;
+        // What was sent somewhere cannot be opened there.
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let stays = parts.method == http::Method::GET && !holds_card(path);
+        Some(Self {
+            lang: Lang::of(&parts.headers),
+            from: origin(parts),
+            path: if stays { path.into() } else { "/".into() },
+            session,
+        })
+    }
+
     pub(crate) fn operator(&self) -> &Operator {
         &self.session.operator
     }
@@ -87,6 +116,14 @@ impl Visitor {
         }
     }
 
+    /// Until codes are set up nothing else can be done, where the installation wants them; a passkey is as
+    /// good.
+    pub(crate) fn needs_codes(&self, pages: &Pages) -> bool {
+        pages.access().rules().code_required
+            && !self.operator().has_codes()
+            && !self.session.with_passkey
+    }
+
     /// Hides what belongs to shops that are not theirs.
     pub(crate) fn must_use(&self, shop: &ShopId) -> Result<(), Trouble> {
         if self.operator().may_use(shop) {
@@ -95,6 +132,17 @@ impl Visitor {
             Err(Trouble::NotFound)
         }
     }
+}
+
+/// Whether what was asked for has a page of its own, by which it can be opened again.
+fn can_be_opened(parts: &Parts) -> bool {
+    let route = parts.extensions.get::<MatchedPath>();
+    let has_page = |route: &MatchedPath| {
+        ROUTES
+            .iter()
+            .any(|one| one.get && one.path == route.as_str())
+    };
+    parts.method == http::Method::GET || route.is_some_and(has_page)
 }
 
 /// Where a request came from.
@@ -123,14 +171,27 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 /// Sends somebody to sign in and back; a script is told so, so that it can go there itself.
 fn to_sign_in(headers: &HeaderMap, path: &str, can_come_back: bool) -> Response {
     let mut to = String::from("/sign-in");
-    if can_come_back && path != "/" {
+    if !can_come_back {
+        to.push_str("?unsent=1");
+    } else if path != "/" {
         to.push_str("?next=");
         to.extend(form_urlencoded::byte_serialize(path.as_bytes()));
     }
-    if wants_json(headers) {
-        return (StatusCode::UNAUTHORIZED, [(header::LOCATION, to)]).into_response();
-    }
-    Redirect::to(&to).into_response()
+    let mut away = if wants_json(headers) {
+        (StatusCode::UNAUTHORIZED, [(header::LOCATION, to)]).into_response()
+    } else {
+        Redirect::to(&to).into_response()
+    };
+    away.extensions_mut().insert(SignedOut);
+    away
+}
+
+/// Whether whoever asks would rather have JSON than a page.
+pub(crate) fn asks_json(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("json") && !accept.contains("text/html"))
 }
 
 /// Whether it is the script that asks.

@@ -23,6 +23,7 @@ words! {
         doubt_look "확인하기" "Look"
         test_mode "테스트 상점: 실제 돈이 움직이지 않습니다" "Test shop: no real money moves"
         back "돌아가기" "Back"
+        home "첫 화면으로" "To the first page"
         reload "다시 열기" "Reload"
         all "전체" "All"
         none "없음" "None"
@@ -33,6 +34,9 @@ words! {
         minute "분" "min"
         hour "시간" "h"
         days "일" "d"
+        ending "오래 사용하지 않아 1분 안에 자동으로 로그아웃됩니다. 입력하신 내용은 카드 정보를 빼고 보관됩니다." "You will be signed out within a minute, because nothing was typed for a while. What you entered is kept, all but the card."
+        ending_for_good "로그인 유지 시간이 끝나 1분 안에 로그아웃됩니다. 하던 일을 마치고 다시 로그인해 주세요." "Your session has lasted as long as it may and ends within a minute. Finish, and sign in again."
+        stay "계속 사용하기" "Stay signed in"
         offline "서버와 연결이 끊겼습니다. 연결되면 자동으로 새로고침됩니다." "The server cannot be reached. This page refreshes when it can."
     }
 }

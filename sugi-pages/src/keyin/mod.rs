@@ -17,7 +17,7 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
-use nhn_kcp::pan::{self, Rule};
+use nhn_kcp::pan::Rule;
 use sugi_core::{Payment, PaymentId, Status};
 use sugi_engine::{Outcome, PayError, Sale, Shop, Ticket, clock};
 use sugi_store::Deed;
@@ -27,7 +27,9 @@ use self::{answer::Refused, guard::Guard, issuers::Issuers, sale::Asked};
 use crate::{
     Pages,
     form::Form,
+    kept::Sent,
     lang::{Lang, fill},
+    payments::cancel::form_key,
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::{Visitor, wants_json},
@@ -54,6 +56,8 @@ struct Page {
     currencies: Vec<currency::Choice>,
     values: Values,
     refused: Option<Refused>,
+    /// What was typed before the session was over is here again.
+    again: bool,
     months: Vec<(u8, String)>,
     issuers: String,
     tax: bool,
@@ -126,14 +130,13 @@ pub(crate) async fn show(
         order_no: new_order_no(pages.access().clock().now()),
         ..Values::default()
     };
-    page(&pages, &visitor, clock::new_secret(), values, None).await
+    page(&pages, &visitor, clock::new_secret(), values, Note::Nothing).await
 }
 
 pub(crate) async fn charge(
     State(pages): State<Pages>,
-    visitor: Visitor,
     headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Trouble> {
     let lang = visitor.lang;
     let refused = match sale::read(&pages, &visitor, &form) {
@@ -149,9 +152,29 @@ pub(crate) async fn charge(
     let status = refused.status;
     let values = Values::of(&form);
     let key = form.get("key").to_owned();
-    let mut response = page(&pages, &visitor, key, values, Some(refused)).await?;
+    let mut response = page(&pages, &visitor, key, values, Note::Refused(refused)).await?;
     *response.status_mut() = status;
     Ok(response)
+}
+
+/// The page with what was typed before its session was over; its key is the one that it had, so whatever it
+/// began then is not begun again.
+pub(crate) async fn opened_again(
+    pages: &Pages,
+    visitor: &Visitor,
+    form: &Form,
+) -> Result<Response, Trouble> {
+    let key = form_key(form).unwrap_or_else(clock::new_secret);
+    page(pages, visitor, key, Values::of(form), Note::Again).await
+}
+
+/// What the page has to say besides its form.
+enum Note {
+    Nothing,
+    /// Why nothing was charged.
+    Refused(Refused),
+    /// Its session was over, and now it is here again.
+    Again,
 }
 
 /// Begins a sale in a task of its own: whoever closes the browser changes nothing.
@@ -285,10 +308,18 @@ async fn page(
     visitor: &Visitor,
     key: String,
     values: Values,
-    refused: Option<Refused>,
+    note: Note,
 ) -> Result<Response, Trouble> {
     let w = KeyInWords::of(visitor.lang);
-    let shell = Shell::around(pages, visitor, Part::KeyIn, w.title).await?;
+    let mut shell = Shell::around(pages, visitor, Part::KeyIn, w.title).await?;
+    let again = matches!(note, Note::Again);
+    if again {
+        shell.address = Some("/keyin".into());
+    }
+    let refused = match note {
+        Note::Refused(refused) => Some(refused),
+        Note::Nothing | Note::Again => None,
+    };
     let mut usable = pages.access().engine().shops();
     usable.retain(|shop| visitor.operator().may_use(&shop.id));
     usable.sort_by(|one, other| one.id.cmp(&other.id));
@@ -318,6 +349,7 @@ async fn page(
         currencies,
         values,
         refused,
+        again,
         months: months.collect(),
         issuers: pages.0.keyin.issuers.as_text(),
         tax,
@@ -326,16 +358,7 @@ async fn page(
 
 impl Values {
     fn of(form: &Form) -> Self {
-        let card = form.digits("card");
-        let text_by = |name: &str, rule| {
-            let text = form.get(name);
-            // A card that was typed into another field is not shown again either.
-            if pan::holds(text, rule) || pan::repeats(text, &card) {
-                String::new()
-            } else {
-                text.into()
-            }
-        };
+        let text_by = |name: &str, rule| form.shown(name, rule).to_owned();
         let text = |name| text_by(name, Rule::Text);
         Self {
             shop: text("shop"),

@@ -40,6 +40,7 @@ words! {
         submitting "승인 요청 중…" "Asking for approval..."
         no_shop "결제할 수 있는 상점이 없습니다. 관리자에게 문의하십시오." "There is no shop that you may take payments for. Ask your administrator."
         errors "입력한 내용을 확인하십시오. 결제된 것은 없습니다." "Please check what you entered. Nothing was charged."
+        again "다시 로그인했습니다. 결제되지 않았습니다. 내용을 확인하고 카드 정보를 다시 입력해 주세요." "You have signed in again, and nothing was charged. Check what is here and key the card in anew."
         keyed_again "보안을 위해 카드 정보는 다시 입력해야 합니다." "For safety the card has to be keyed in again."
         domestic "국내 전용" "Domestic"
         luhn "카드번호를 다시 확인하십시오: 검사 숫자가 맞지 않습니다." "Check the card number: its check digit does not fit."

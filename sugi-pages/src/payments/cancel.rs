@@ -17,10 +17,12 @@ use sugi_engine::{CancelAsk, CancelError, Engine};
 use super::{
     detached, find,
     notice::{Notice, back},
+    show,
 };
 use crate::{
     Pages,
     form::{Form, NoAmount},
+    kept::Sent,
     trouble::Trouble,
     visitor::Visitor,
 };
@@ -30,9 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn cancel(
     State(pages): State<Pages>,
-    visitor: Visitor,
     Path(id): Path<String>,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
     let page = format!("/payments/{}", payment.id);
@@ -40,7 +41,15 @@ pub(crate) async fn cancel(
         Ok(ask) => begin(&pages, &visitor, payment, ask).await?,
         Err(notice) => Some(notice),
     };
-    Ok(back(&page, notice))
+    match notice.filter(|notice| notice.is_refusal()) {
+        Some(refused) => {
+            show::refused(&pages, &visitor, &page, refused, |filled| {
+                filled.cancel = Some(&form)
+            })
+            .await
+        }
+        None => Ok(back(&page, notice)),
+    }
 }
 
 /// Cancels, or asks a second person to. `None`: it is on its way, and the page tells how it ends.
@@ -162,7 +171,7 @@ pub(crate) fn left(payment: &Payment) -> u64 {
 }
 
 /// The key that the page was made with.
-pub(super) fn form_key(form: &Form) -> Option<String> {
+pub(crate) fn form_key(form: &Form) -> Option<String> {
     let key = form.get("key");
     let sane = (32..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric());
     sane.then(|| key.to_owned())

@@ -16,17 +16,17 @@ use super::{
     cancel::{form_key, wished},
     detached, find,
     notice::{Notice, back},
+    show,
 };
-use crate::{Pages, form::Form, trouble::Trouble, visitor::Visitor};
+use crate::{Pages, form::Form, kept::Sent, trouble::Trouble, visitor::Visitor};
 
 /// The most characters of a note.
 const NOTE_MAX: usize = 200;
 
 pub(crate) async fn close(
     State(pages): State<Pages>,
-    visitor: Visitor,
     Path(id): Path<String>,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
     let page = format!("/payments/{}", payment.id);
@@ -34,7 +34,15 @@ pub(crate) async fn close(
         Ok(ask) => begin(&pages, &visitor, payment.id, ask).await?,
         Err(notice) => Some(notice),
     };
-    Ok(back(&page, notice))
+    match notice.filter(|notice| notice.is_refusal()) {
+        Some(refused) => {
+            show::refused(&pages, &visitor, &page, refused, |filled| {
+                filled.close = Some(&form)
+            })
+            .await
+        }
+        None => Ok(back(&page, notice)),
+    }
 }
 
 async fn begin(

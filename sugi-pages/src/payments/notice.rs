@@ -5,6 +5,7 @@ use axum::{
     Extension,
     response::{IntoResponse as _, Redirect, Response},
 };
+use http::StatusCode;
 use sugi_api::Did;
 use sugi_engine::{CancelError, ResolveError};
 use sugi_store::StoreError;
@@ -22,7 +23,7 @@ macro_rules! notices {
                 match code { $($code => Some(Self::$name),)* _ => None }
             }
 
-            fn code(self) -> &'static str {
+            pub(crate) fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
@@ -62,6 +63,45 @@ notices! {
     MailNot "mail-not" "메일 서버가 받지 않아 보내지 못했습니다. 주소를 확인하고 다시 보내거나 관리자에게 알리십시오." "The mail server did not take it. Check the address and send it again, or tell an administrator."
     MailUnknown "mail-unknown" "메일 서버가 끝까지 답하지 않아 보내졌는지 알 수 없습니다. 고객에게 받았는지 확인하십시오." "The mail server did not answer to the end, so it may have gone out. Ask the caller before you send it again."
     Ledger "ledger" "원장에 쓰지 못했습니다. 아래 처리 내역을 보고, 기록되지 않았으면 다시 시도하십시오." "The ledger could not be written. Look at what happened below, and try again if it is not there."
+}
+
+/// Where a notice is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    Amount,
+    Parts,
+    Reason,
+    Tno,
+    Note,
+}
+
+impl Notice {
+    /// Whether it says that nothing was done, so that what was typed is to be mended.
+    pub(crate) fn is_refusal(self) -> bool {
+        !matches!(self, Self::Wished | Self::Mailed | Self::MailUnknown)
+    }
+
+    /// The field that it is about.
+    pub(crate) fn at(self) -> Option<At> {
+        match self {
+            Self::Amount | Self::Limit | Self::WonOnly | Self::TooMuch | Self::WholeOnly => {
+                Some(At::Amount)
+            }
+            Self::Parts => Some(At::Parts),
+            Self::Reason => Some(At::Reason),
+            Self::Tno | Self::NotConfirmed => Some(At::Tno),
+            Self::Note => Some(At::Note),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Ledger => StatusCode::SERVICE_UNAVAILABLE,
+            _ if self.at().is_some() => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::CONFLICT,
+        }
+    }
 }
 
 /// Back to a page, with a notice if there is something to say.

@@ -5,20 +5,24 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     response::Response,
 };
+use nhn_kcp::pan::Rule;
 use serde::Deserialize;
 use sugi_access::{Role, What, Wish, WishState};
+use sugi_api::Did;
 use sugi_core::{Kind, Payment, Status, todo::may_attest_absence};
 use sugi_engine::clock;
 
 use super::{
+    cancel::form_key,
     find, lost,
-    notice::Notice,
+    notice::{At, Notice},
     receipt,
     story::{self, Happening},
     words::PaymentWords,
 };
 use crate::{
     Pages,
+    form::Form,
     lang::{Lang, fill},
     say::{self, Said},
     shell::{Part, Shell, html},
@@ -43,6 +47,8 @@ struct Page {
     said: Said,
     state: &'static str,
     notice: Option<&'static str>,
+    /// What is wrong with a field, when a form was sent and refused.
+    wrong: Option<(At, &'static str)>,
     facts: Vec<(&'static str, String)>,
     story: Vec<Happening>,
     cancel: Option<CancelForm>,
@@ -75,6 +81,7 @@ struct CancelForm {
     whole_only: bool,
     parts: Option<Parts>,
     two: Option<String>,
+    reason: String,
 }
 
 /// What is left of each tax part, as it is typed in.
@@ -88,6 +95,40 @@ struct Parts {
 struct CloseForm {
     absent_hint: Option<String>,
     two: bool,
+    is_absent: bool,
+    tno: String,
+    keep: bool,
+    note: String,
+}
+
+impl Page {
+    /// What is wrong with a field.
+    fn at(&self, field: At) -> Option<&'static str> {
+        self.wrong
+            .filter(|(at, _)| *at == field)
+            .map(|(_, text)| text)
+    }
+}
+
+/// What was typed on the page before, and what is said of it.
+#[derive(Default)]
+pub(crate) struct Filled<'a> {
+    pub(crate) cancel: Option<&'a Form>,
+    pub(crate) close: Option<&'a Form>,
+    notice: Option<Notice>,
+    /// Its session was over, and now it is here again.
+    again: bool,
+}
+
+impl Filled<'_> {
+    fn form(&self) -> Option<&Form> {
+        self.cancel.or(self.close)
+    }
+
+    /// What was typed into a field of a form; what stands there else, if nothing was sent.
+    fn or(form: Option<&Form>, name: &str, else_: String) -> String {
+        form.map_or(else_, |form| form.shown(name, Rule::Text).into())
+    }
 }
 
 pub(crate) async fn show(
@@ -97,22 +138,107 @@ pub(crate) async fn show(
     query: Result<Query<Back>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let payment = find(&pages, &visitor, &id).await?;
+    let back = query.map(|Query(back)| back).unwrap_or_default();
+    let filled = Filled {
+        notice: Notice::parse(&back.said),
+        ..Filled::default()
+    };
+    page(&pages, &visitor, payment, filled).await
+}
+
+/// The page with what was sent from it and not done, to be mended where it is wrong.
+pub(crate) async fn refused<'a>(
+    pages: &Pages,
+    visitor: &Visitor,
+    address: &str,
+    notice: Notice,
+    fill: impl FnOnce(&mut Filled<'a>),
+) -> Result<Response, Trouble> {
+    let mut filled = Filled {
+        notice: Some(notice),
+        ..Filled::default()
+    };
+    fill(&mut filled);
+    let mut response = at(pages, visitor, address, filled).await?;
+    *response.status_mut() = notice.status();
+    response.extensions_mut().insert(Did(notice.code().into()));
+    Ok(response)
+}
+
+/// The page with what was typed before its session was over.
+pub(crate) async fn opened_again<'a>(
+    pages: &Pages,
+    visitor: &Visitor,
+    address: &str,
+    fill: impl FnOnce(&mut Filled<'a>),
+) -> Result<Response, Trouble> {
+    let mut filled = Filled {
+        again: true,
+        ..Filled::default()
+    };
+    fill(&mut filled);
+    at(pages, visitor, address, filled).await
+}
+
+async fn at(
+    pages: &Pages,
+    visitor: &Visitor,
+    address: &str,
+    filled: Filled<'_>,
+) -> Result<Response, Trouble> {
+    // As it stands now: what was refused may be so because it changed.
+    let id = address.rsplit('/').next().unwrap_or_default();
+    let payment = find(pages, visitor, id).await?;
+    page(pages, visitor, payment, filled).await
+}
+
+async fn page(
+    pages: &Pages,
+    visitor: &Visitor,
+    payment: Payment,
+    filled: Filled<'_>,
+) -> Result<Response, Trouble> {
     let journal = pages.access().engine().store().journal(&payment.id).await?;
     let (lang, w) = (visitor.lang, PaymentWords::of(visitor.lang));
     let title = fill(w.title, &[payment.request.order_no.as_str()]);
-    let mut shell = Shell::around(&pages, &visitor, Part::Payments, title).await?;
+    let mut shell = Shell::around(pages, visitor, Part::Payments, title).await?;
     shell.seen = payment.seq.to_string();
+    if filled.form().is_some() {
+        shell.path = format!("/payments/{}", payment.id);
+        shell.address = Some(shell.path.clone());
+    }
     let cancelling = cancelling(lang, w, &payment);
-    let back = query.map(|Query(back)| back).unwrap_or_default();
+    let cancel = CancelForm::of(pages, visitor, w, &payment, &filled);
+    let close = CloseForm::of(pages, visitor, w, &payment, &filled);
+    // It is said at its field, where the page has that.
+    let wrong = filled.notice.filter(|_| filled.form().is_some());
+    let wrong = wrong.and_then(|notice| Some((notice.at()?, notice.text(lang))));
+    let has_field = match wrong {
+        Some((At::Amount, _)) => cancel.as_ref().is_some_and(|cancel| !cancel.whole_only),
+        Some((At::Parts, _)) => cancel.as_ref().is_some_and(|cancel| cancel.parts.is_some()),
+        Some((At::Reason, _)) => cancel.is_some(),
+        Some((At::Tno | At::Note, _)) => close.is_some(),
+        None => false,
+    };
+    let notice = filled
+        .notice
+        .filter(|_| !has_field)
+        .map(|notice| notice.text(lang));
+    // What was asked for with another content cannot be asked for under the same key.
+    let key = filled
+        .form()
+        .filter(|_| filled.notice != Some(Notice::Used));
+    let key = key.and_then(form_key);
     Ok(html(&Page {
         w,
         said: say::of(lang, &payment),
         state: words::state(lang, payment.status()),
-        notice: Notice::parse(&back.said).map(|notice| notice.text(lang)),
+        notice: notice.or(filled.again.then_some(w.again_signed_in)),
+        wrong: wrong.filter(|_| has_field),
         facts: facts(lang, w, &payment),
         story: story::of(lang, &payment, &journal),
-        cancel: CancelForm::of(&pages, &visitor, w, &payment),
-        close: CloseForm::of(&pages, &visitor, w, &payment),
+        cancel,
+        close,
         settling: !is_settled(payment.status()) || cancelling.is_some(),
         cancelling,
         waits: (shell.wishes.iter())
@@ -122,7 +248,7 @@ pub(crate) async fn show(
         receipt: receipt::has_slip(&payment),
         // Not while this one may have charged the caller.
         may_key_in: visitor.operator().may(Role::KeyIn) && is_settled(payment.status()),
-        key: clock::new_secret(),
+        key: key.unwrap_or_else(clock::new_secret),
         id: payment.id.to_string(),
     }))
 }
@@ -230,7 +356,13 @@ fn cancelling(lang: Lang, w: &PaymentWords, payment: &Payment) -> Option<String>
 }
 
 impl CancelForm {
-    fn of(pages: &Pages, visitor: &Visitor, w: &PaymentWords, payment: &Payment) -> Option<Self> {
+    fn of(
+        pages: &Pages,
+        visitor: &Visitor,
+        w: &PaymentWords,
+        payment: &Payment,
+        filled: &Filled<'_>,
+    ) -> Option<Self> {
         let sugi_core::State::Approved {
             approval,
             remaining,
@@ -240,6 +372,7 @@ impl CancelForm {
         else {
             return None;
         };
+        let form = filled.cancel;
         if *remaining == 0 || !visitor.operator().may(Role::Cancel) {
             return None;
         }
@@ -252,7 +385,8 @@ impl CancelForm {
         Some(Self {
             all: money(*remaining),
             around: write::around(visitor.lang, &currency),
-            amount: write::typed(*remaining, &currency),
+            amount: Filled::or(form, "amount", write::typed(*remaining, &currency)),
+            reason: Filled::or(form, "reason", String::new()),
             keys: if currency == "KRW" {
                 "numeric"
             } else {
@@ -266,9 +400,9 @@ impl CancelForm {
             hint: fill(w.cancel_hint, &[&money(*remaining)]),
             whole_only: !parts_taken || approval.partial_cancel == Some(false),
             parts: payment.tax_left().map(|left| Parts {
-                supply: write::typed(left.supply, &currency),
-                vat: write::typed(left.vat, &currency),
-                free: write::typed(left.free, &currency),
+                supply: Filled::or(form, "supply", write::typed(left.supply, &currency)),
+                vat: Filled::or(form, "vat", write::typed(left.vat, &currency)),
+                free: Filled::or(form, "free", write::typed(left.free, &currency)),
             }),
             two: above.map(|above| match currency.as_str() {
                 "KRW" => fill(w.cancel_two, &[&money(above)]),
@@ -280,7 +414,13 @@ impl CancelForm {
 }
 
 impl CloseForm {
-    fn of(pages: &Pages, visitor: &Visitor, w: &PaymentWords, payment: &Payment) -> Option<Self> {
+    fn of(
+        pages: &Pages,
+        visitor: &Visitor,
+        w: &PaymentWords,
+        payment: &Payment,
+        filled: &Filled<'_>,
+    ) -> Option<Self> {
         if payment.status() != Status::InDoubt || !visitor.operator().may(Role::Close) {
             return None;
         }
@@ -296,6 +436,14 @@ impl CloseForm {
         Some(Self {
             absent_hint,
             two: pages.access().rules().second_person.close,
+            is_absent: filled
+                .close
+                .is_some_and(|form| form.get("found") == "absent"),
+            tno: Filled::or(filled.close, "tno", String::new()),
+            keep: filled
+                .close
+                .is_some_and(|form| form.get("outcome") == "keep"),
+            note: Filled::or(filled.close, "note", String::new()),
         })
     }
 }

@@ -82,6 +82,7 @@ words! {
         waits "다른 담당자의 확인을 기다리는 요청이 있습니다." "Something that was asked for here waits for a second person."
         cancelling "취소를 처리하고 있습니다: {}" "A cancellation is on its way: {}"
         stale "이 결제가 바뀌었습니다. 화면을 다시 열어 확인한 뒤 처리하십시오." "This payment has changed. Reload the page and look before you go on."
+        again_signed_in "다시 로그인했습니다. 취소되거나 처리된 것은 없습니다. 내용을 확인하고 다시 보내 주세요." "You have signed in again, and nothing was done. Check what is here and send it again."
         close_title "확인하여 종결" "Close the doubt"
         close_lead "KCP 상점관리자나 고객의 카드 문자에서 이 주문의 거래를 찾으십시오." "Look for this order on KCP's partner site, or in the caller's message from the card company."
         close_tno "거래번호 (tno 14자리)" "KCP number (tno, 14 digits)"

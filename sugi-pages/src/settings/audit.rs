@@ -1,5 +1,7 @@
 //! `/settings/audit`: who looked at what and did what.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -8,11 +10,13 @@ use axum::{
 };
 use serde::Deserialize;
 use sugi_api::Audited;
-use sugi_store::{DEEDS_PAGE, DeedFilter};
+use sugi_core::{PaymentId, WebhookId};
+use sugi_store::{AuditRow, DEEDS_PAGE, DeedFilter};
 
+use super::told::Told;
 use crate::{
     Pages,
-    lang::words,
+    lang::{Lang, words},
     shell::{Part, Shell, html},
     trouble::Trouble,
     visitor::Visitor,
@@ -23,18 +27,19 @@ words! {
     /// The audit.
     AuditWords {
         title "감사 기록" "Audit"
-        anchor "오늘의 고정값" "Today's anchor"
-        anchor_lead "이 값을 인쇄하거나 메일로 보내 따로 보관하십시오. 나중에 sugi verify --anchor로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --anchor proves that nothing before it was changed or cut off."
+        anchor "무결성 기준값(앵커)" "Today's anchor"
+        anchor_lead "이 값을 인쇄하거나 메일로 보내 따로 보관해 주세요. 나중에 sugi verify --anchor로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --anchor proves that nothing before it was changed or cut off."
         print "인쇄" "Print"
-        actor "누가" "Who"
-        actor_hint "담당자 이름 또는 key:이름" "an operator's name, or key:name"
-        subject "무엇에" "About"
-        find "찾기" "Find"
+        actor "사용자" "Who"
+        actor_hint "담당자 아이디 또는 key:이름" "an operator's name, or key:name"
+        subject "대상" "About"
+        find "조회" "Find"
         number "번호" "No."
         when "일시" "When"
-        action "무엇을" "What"
+        what "작업" "What happened"
         outcome "결과" "Outcome"
-        origin "주소" "Address"
+        origin "IP" "Address"
+        raw "원본" "The entry itself"
         empty "기록이 없습니다." "Nothing is here."
         older "이전 기록" "Older"
     }
@@ -64,12 +69,12 @@ struct Page {
 struct Row {
     seq: i64,
     when: String,
-    actor: String,
-    action: String,
+    told: Told,
+    /// What it was done to, as people call it, and where that is to be seen.
     subject: String,
-    status: String,
-    words: String,
-    tone: &'static str,
+    href: Option<String>,
+    /// The entry as it stands in the chain.
+    raw: String,
     origin: String,
 }
 
@@ -103,6 +108,8 @@ pub(crate) async fn show(
         .last()
         .map(|row| row.seq)
         .filter(|_| rows.len() == DEEDS_PAGE);
+    let orders = orders(&pages, &visitor, &rows).await?;
+    let row = |row| Row::of(visitor.lang, row, &orders);
     let page = Page {
         shell,
         w,
@@ -110,7 +117,7 @@ pub(crate) async fn show(
         now: write::time(pages.access().clock().now()),
         older: last.map(|last| ask.address(last)),
         ask,
-        rows: rows.into_iter().map(Row::of).collect(),
+        rows: rows.into_iter().map(row).collect(),
     };
     Ok((Extension(Audited("audit".into())), html(&page)).into_response())
 }
@@ -128,27 +135,56 @@ impl Ask {
     }
 }
 
+/// The order numbers of the payments that entries are about, where this operator may see them.
+async fn orders(
+    pages: &Pages,
+    visitor: &Visitor,
+    rows: &[AuditRow],
+) -> Result<HashMap<String, String>, Trouble> {
+    let store = pages.access().engine().store();
+    let mut orders = HashMap::new();
+    for AuditRow { deed, .. } in rows {
+        let Ok(id) = deed.subject.parse::<PaymentId>() else {
+            continue;
+        };
+        if orders.contains_key(&deed.subject) {
+            continue;
+        }
+        if let Some(book) = store.load(&id).await? {
+            let request = &book.payment.request;
+            if visitor.operator().may_use(&request.shop) {
+                orders.insert(deed.subject.clone(), request.order_no.to_string());
+            }
+        }
+    }
+    Ok(orders)
+}
+
 impl Row {
-    fn of(row: sugi_store::AuditRow) -> Self {
+    fn of(lang: Lang, row: AuditRow, orders: &HashMap<String, String>) -> Self {
         let deed = row.deed;
-        // A status, and in words what it was of; or words alone.
-        let of_status = deed.outcome.split_once(' ');
-        let of_status = of_status.filter(|(status, _)| status.bytes().all(|b| b.is_ascii_digit()));
-        let (status, words) = of_status.unwrap_or((&deed.outcome, ""));
-        let (status, words) = (status.to_owned(), words.to_owned());
+        let order = orders.get(&deed.subject);
+        let href = if order.is_some() {
+            Some(format!("/payments/{}", deed.subject))
+        } else if deed.subject.parse::<WebhookId>().is_ok() {
+            Some(format!("/settings/webhooks/{}", deed.subject))
+        } else {
+            None
+        };
         Self {
             seq: row.seq,
             when: write::time(deed.at),
-            actor: deed.actor,
-            action: deed.action,
-            subject: deed.subject,
-            tone: match deed.outcome.as_bytes().first() {
-                Some(b'2' | b'3') => "good",
-                Some(b'4') => "doubt",
-                _ => "bad",
-            },
-            status,
-            words,
+            told: Told::of(lang, &deed),
+            subject: order.unwrap_or(&deed.subject).clone(),
+            href,
+            raw: [
+                &*deed.actor,
+                &deed.action,
+                &deed.subject,
+                &deed.outcome,
+                &deed.origin,
+            ]
+            .join(" "),
             origin: deed.origin,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod operators;
 mod own;
+mod told;
 pub(crate) mod webhooks;
 
 use askama::Template;

@@ -65,9 +65,12 @@ impl Browser {
         answer
     }
 
-    /// Sends a form and follows where it leads.
+    /// Sends a form and follows where it leads; what is refused is said where it stands.
     pub(crate) async fn follow(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields).await;
+        if matches!(answer.status, 409 | 422) {
+            return answer.text;
+        }
         assert_eq!(answer.status, 303, "{path}: {answer:?}");
         let to = answer.header("location").unwrap();
         self.page(to).await

@@ -262,10 +262,10 @@ async fn what_is_wrong_with_dollars_is_said_at_its_field() {
     let mut kim = house.sign_in("kim").await;
     let key = key(&kim).await;
     for (field, bad, ko, en) in [
-        ("amount", "12.3", "12.34처럼", "as in 12.34"),
+        ("amount", "12.3", "예: 12.34", "such as 12.34"),
         ("amount", "0.00", "0.01달러 이상", "at least 0.01"),
-        ("amount", "12,000원", "12.34처럼", "as in 12.34"),
-        ("free", "0.1", "12.34처럼", "as in 12.34"),
+        ("amount", "12,000원", "예: 12.34", "such as 12.34"),
+        ("free", "0.1", "예: 12.34", "such as 12.34"),
         ("months", "3", "할부는 원화", "for won only"),
         ("currency", "EUR", "KRW 또는 USD", "KRW or USD"),
         ("shop", "other", "통화는 원입니다", "this shop takes won"),

@@ -17,6 +17,7 @@ mod html;
 #[path = "../../../sugi-api/tests/api/http.rs"]
 #[allow(dead_code, reason = "the API's tests use all of it")]
 mod http;
+mod kept;
 mod keyin;
 mod live;
 mod mail;
@@ -26,4 +27,5 @@ mod payment;
 mod post;
 mod receipt;
 mod search;
+mod troubles;
 mod wishes;

@@ -7,7 +7,7 @@ use thirtyfour::{Key, prelude::*};
 
 use crate::{
     house::{keys, until},
-    service::Service,
+    service::{Service, contract},
 };
 
 /// What people type who mean an amount, and what is none.
@@ -34,7 +34,7 @@ async fn the_script_makes_nothing_of_a_text_that_the_server_refuses() {
     let service = Service::new().await;
     let contract = Contract {
         currencies: Currencies::both(),
-        ..Contract::default()
+        ..contract()
     };
     service.shops([("main", contract)]);
     let browser = service.browser("en").await;

@@ -48,7 +48,8 @@ async fn a_sale_is_given_back_part_by_part_until_nothing_is_left() {
     browser.goto(&page).await.unwrap();
     // More than there is.
     give_back(&browser, "150001", false).await;
-    let notice = house.until(&browser, By::Css(".notice[role=alert]")).await;
+    let wrong = By::Css("#cancel-amount-note.error");
+    let notice = house.until(&browser, wrong.clone()).await;
     assert_eq!(
         notice.text().await.unwrap(),
         "남은 금액보다 많습니다. 취소된 것은 없습니다."
@@ -58,12 +59,15 @@ async fn a_sale_is_given_back_part_by_part_until_nothing_is_left() {
     give_back(&browser, "50,000", true).await;
     house.until(&browser, fact("남은 금액", "100,000원")).await;
     assert_eq!(at_kcp(&house), (100_000, 1));
-    let hint = browser.find(By::Id("cancel-amount-note")).await.unwrap();
+    let hint = browser.find(By::Id("cancel-hint")).await.unwrap();
     let hint = hint.text().await.unwrap();
     assert!(hint.starts_with("남은 금액 100,000원."), "{hint}");
     // As much as there was at first is more than what is left now.
     give_back(&browser, "150000", false).await;
-    house.until(&browser, By::Css(".notice[role=alert]")).await;
+    house.until(&browser, wrong).await;
+    let kept = browser.find(By::Id("cancel-amount")).await.unwrap();
+    let kept = kept.prop("value").await.unwrap();
+    assert_eq!(kept.as_deref(), Some("150,000"), "it stays to be mended");
     assert_eq!(at_kcp(&house), (100_000, 1));
     // Another part; the page of what became of it, once more, gives nothing back.
     give_back(&browser, "30000", false).await;

@@ -11,7 +11,7 @@ use totp_rs::{Builder, Secret};
 use crate::{
     house::until,
     measure::{faint_buttons, overlaps},
-    service::{PASSWORD, Service},
+    service::{PASSWORD, Service, contract},
 };
 
 fn dollars() -> Currencies {
@@ -32,14 +32,14 @@ async fn every_contract_has_pages_that_can_be_typed_in() {
     service.sign_in(&browser, "all").await;
     let both = Contract {
         currencies: Currencies::both(),
-        ..Contract::default()
+        ..contract()
     };
     let plain = Contract {
         authenticated: true,
         unauthenticated: false,
         installments: 0,
         partial_cancel: false,
-        ..Contract::default()
+        ..contract()
     };
     let split = Contract {
         tax_split: true,
@@ -61,7 +61,7 @@ async fn every_contract_has_pages_that_can_be_typed_in() {
     ];
     let mut found = Vec::new();
     for (name, shops) in [
-        ("one shop, won", vec![("main", Contract::default())]),
+        ("one shop, won", vec![("main", contract())]),
         (
             "one shop, won, proof only, whole only",
             vec![("main", plain.clone())],
@@ -74,7 +74,7 @@ async fn every_contract_has_pages_that_can_be_typed_in() {
                 "main",
                 Contract {
                     currencies: dollars(),
-                    ..Contract::default()
+                    ..contract()
                 },
             )],
         ),

@@ -6,7 +6,10 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::house::{House, keys};
+use crate::{
+    house::{House, keys},
+    measure::overlaps,
+};
 
 /// Over the wire, style and script included.
 const PAGE_BYTES_MAX: u64 = 60_000;
@@ -125,7 +128,7 @@ async fn weigh(browser: &WebDriver, name: &str) -> Vec<String> {
 }
 
 /// What axe finds.
-async fn violations(browser: &WebDriver, name: &str) -> Vec<String> {
+pub(crate) async fn violations(browser: &WebDriver, name: &str) -> Vec<String> {
     let run = r#"
         const done = arguments[arguments.length - 1];
         axe.run(document, { resultTypes: ["violations"] }).then((all) => done(all.violations.map((one) =>
@@ -184,7 +187,7 @@ async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)
 }
 
 /// What else there is to see, by name.
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 14] = [
     ("keyin", "/keyin"),
     ("payments", "/payments"),
     ("doubts", "/doubts"),
@@ -198,6 +201,7 @@ const PAGES: [(&str, &str); 13] = [
     ("account", "/account"),
     ("codes", "/account/codes"),
     ("nothing", "/payments/nothing"),
+    ("nowhere", "/nowhere"),
 ];
 
 /// The page to key in at, when something was wrong; a webhook's secret; and the keys that there are.
@@ -253,6 +257,10 @@ async fn every_page_in(lang: &str) {
     for (name, path) in pages {
         browser.goto(house.at(&path)).await.unwrap();
         found.extend(look(&browser, &axe, &format!("{name}-{lang}")).await);
+        // The other language is measured in every configuration.
+        if lang == "ko" {
+            found.extend(overlaps(&browser, name).await);
+        }
     }
     found.extend(in_between(&house, &browser, &axe, lang).await);
     browser.quit().await.unwrap();

@@ -250,7 +250,9 @@ async fn dollars_are_chosen_typed_with_cents_and_seen_before_they_are_charged() 
     for (text, typed, seen) in [
         ("1234", "1,234", "US$1,234.00"),
         (".5", "1,234.5", ""),
-        ("67", "1,234.56", "US$1,234.56"),
+        ("6", "1,234.56", "US$1,234.56"),
+        // More than cents is no amount; it is not cut off to one.
+        ("7", "1,234.567", ""),
     ] {
         find("amount").await.send_keys(text).await.unwrap();
         assert_eq!((&*amount().await, &*echo().await), (typed, seen), "{text}");

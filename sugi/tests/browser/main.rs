@@ -16,3 +16,4 @@ mod measure;
 mod passkeys;
 mod search;
 mod service;
+mod signed_out;

@@ -32,7 +32,7 @@ for (let node = texts.nextNode(); node; node = texts.nextNode()) {
 const fields = [...document.querySelectorAll("input:not([type=hidden]):not([type=checkbox]):not([type=radio]), select, textarea")];
 for (const element of fields.filter(seen)) {
   const { left, right, top, bottom, width } = element.getBoundingClientRect();
-  if (width < 96) found.push(`${name(element)} is ${Math.round(width)} wide`);
+  if (width < (element.tagName === "SELECT" ? 72 : 96)) found.push(`${name(element)} is ${Math.round(width)} wide`);
   if (element.dataset.money && element.scrollWidth > element.clientWidth + 1) found.push(`${name(element)} cuts off its amount`);
   boxes.push({ left: left + 1, right: right - 1, top: top + 1, bottom: bottom - 1, element, what: name(element) });
 }
