@@ -193,14 +193,7 @@ fn disturb(kind: &FaultKind, mut reply: Reply, exchange: &Exchange) -> Sent {
             body(shown, Payload::cut(&text.into(), at))
         }
         FaultKind::Garbage => body(GARBAGE.to_owned(), Payload::whole(GARBAGE)),
-        FaultKind::WrongAmount { amount, books_too } => {
-            if !books_too && let Ok(right) = reply.get("amount").parse::<u64>() {
-                let wrong = amount.unwrap_or(right + 1).to_string();
-                reply.replace("amount", &wrong);
-                reply.replace("card_mny", &wrong);
-            }
-            Sent::ok(reply.to_json())
-        }
+        FaultKind::WrongAmount { amount, books_too } => wrong_amount(reply, *amount, *books_too),
         FaultKind::NoTno => {
             reply.remove("tno");
             // Real answers repeat it under this name; a client must not find it there either.
@@ -275,6 +268,16 @@ fn disturb(kind: &FaultKind, mut reply: Reply, exchange: &Exchange) -> Sent {
         | FaultKind::Refuse { .. }
         | FaultKind::Random { .. } => Sent::ok(reply.to_json()),
     }
+}
+
+/// The answer with another amount, unless the books have it too and the answer says it already.
+fn wrong_amount(mut reply: Reply, amount: Option<u64>, books_too: bool) -> Sent {
+    if !books_too && let Ok(right) = reply.get("amount").parse::<u64>() {
+        let wrong = amount.unwrap_or(right + 1).to_string();
+        reply.replace("amount", &wrong);
+        reply.replace("card_mny", &wrong);
+    }
+    Sent::ok(reply.to_json())
 }
 
 /// The texts of an answer that are for people.

@@ -96,12 +96,10 @@ impl Order {
                 self.buyer.phone.as_ref().map(BuyerPhone::as_str),
             ),
         ];
-        let given = texts
+        let mut given = texts
             .into_iter()
             .filter_map(|(name, kcp, text)| Some((Field::new(name, kcp), text?)));
-        given
-            .map(|(field, text)| card.absent(field, text))
-            .collect()
+        given.try_for_each(|(field, text)| card.absent(field, text))
     }
 }
 
