@@ -71,6 +71,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Whether a body was compressed, which nobody here undoes.
+#[must_use]
 pub fn is_encoded(headers: &HeaderMap) -> bool {
     let mut given = headers.get_all(header::CONTENT_ENCODING).iter();
     given.any(|value| {

@@ -95,6 +95,10 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
+#[allow(
+    clippy::match_same_arms,
+    reason = "each network stands beside why it is not public"
+)]
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = match (a, b, c) {

@@ -141,15 +141,15 @@ pub(crate) async fn show(
         limit: one
             .amount_max
             .map_or_else(String::new, |most| write::money(lang, most, "KRW")),
-        state: match is_held {
-            true => w.locked,
-            false if one.active => w.active,
-            false => w.inactive,
+        state: match (is_held, one.active) {
+            (true, _) => w.locked,
+            (false, true) => w.active,
+            (false, false) => w.inactive,
         },
-        tone: match is_held {
-            true => "doubt",
-            false if one.active => "good",
-            false => "quiet",
+        tone: match (is_held, one.active) {
+            (true, _) => "doubt",
+            (false, true) => "good",
+            (false, false) => "quiet",
         },
         codes: if one.has_codes() { w.on } else { w.off },
         passkeys: one.passkeys().len().to_string(),
