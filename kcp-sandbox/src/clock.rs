@@ -134,6 +134,11 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
         .to_string()
 }
 
+/// As in the `Date` of an HTTP answer.
+pub(crate) fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 /// Appends `value` in decimal, padded with zeros on the left to `width` digits.
 pub(crate) fn push_digits(text: &mut String, value: i64, width: usize) {
     use std::fmt::Write as _;
@@ -169,6 +174,7 @@ mod tests {
         let at: Timestamp = "2026-11-23T18:05:09.123Z".parse().unwrap();
         assert_eq!(kcp_time(at), "20261124030509");
         assert_eq!(rfc3339(at), "2026-11-24T03:05:09.123+09:00");
+        assert_eq!(http_date(at), "Mon, 23 Nov 2026 18:05:09 GMT");
         assert_eq!(korean_month(at), (2026, 11));
         assert_eq!(year_and_day(at), (26, 328));
     }

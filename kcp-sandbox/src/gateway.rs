@@ -26,7 +26,7 @@ use crate::reply::{Refusal, Reply};
 use crate::server::{HungUp, Line};
 use crate::settings::Settings;
 use crate::world::{Book, World};
-use crate::{approve, cancel, cards, fault_text, inquire, shop, wire};
+use crate::{approve, cancel, cards, clock, fault_text, inquire, shop, wire};
 
 /// No request of this protocol comes near this size.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -114,8 +114,20 @@ impl Exchange {
     }
 }
 
-/// Serves one request.
+/// Serves one request. The answer's `Date` is this sandbox's time, which its clock may have moved.
 pub(crate) async fn serve(
+    world: Arc<World>,
+    request: Request<Incoming>,
+    line: Arc<Line>,
+) -> Result<Response<Payload>, HungUp> {
+    let mut response = answer(Arc::clone(&world), request, line).await?;
+    if let Ok(date) = HeaderValue::from_str(&clock::http_date(world.clock.now())) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    Ok(response)
+}
+
+async fn answer(
     world: Arc<World>,
     request: Request<Incoming>,
     line: Arc<Line>,

@@ -5,8 +5,9 @@ mod cancel;
 mod inquire;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -34,6 +35,23 @@ use crate::wire::Body;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    dates: Option<ServerDate>,
+}
+
+/// The server's own time, out of the HTTP `Date` of the last whole answer: see [`Client::dated`].
+#[derive(Debug, Clone, Default)]
+pub struct ServerDate(Arc<Mutex<Option<Timestamp>>>);
+
+impl ServerDate {
+    /// What the last answer said; `None` when there was no answer, or none with a date.
+    #[must_use]
+    pub fn get(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, date: Option<Timestamp>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
+    }
 }
 
 struct Inner {
@@ -128,6 +146,18 @@ impl Client {
         }
     }
 
+    /// The same line, and beside it the time that its next answer carries: what time it was at KCP when
+    /// it answered. Only between the moments of asking and of hearing, and cut to the second.
+    #[must_use]
+    pub fn dated(&self) -> (Self, ServerDate) {
+        let date = ServerDate::default();
+        let client = Self {
+            inner: Arc::clone(&self.inner),
+            dates: Some(date.clone()),
+        };
+        (client, date)
+    }
+
     /// The shop.
     #[must_use]
     pub fn site_code(&self) -> &SiteCode {
@@ -150,8 +180,17 @@ impl Client {
     /// status comes from something in between, which cannot know what became of the request.
     async fn post(&self, path: &str, body: Body) -> Result<Vec<u8>, Failure> {
         match self.inner.http.post(path, body.into_bytes()).await? {
-            Answer { status: 200, body } => Ok(body),
-            Answer { status, body } => Err(Failure::Lost {
+            Answer {
+                status: 200,
+                body,
+                date,
+            } => {
+                if let Some(dates) = &self.dates {
+                    dates.set(date);
+                }
+                Ok(body)
+            }
+            Answer { status, body, .. } => Err(Failure::Lost {
                 why: LostWhy::HttpStatus(status),
                 body,
             }),
@@ -230,6 +269,7 @@ impl ClientBuilder {
                 gateway,
                 http,
             }),
+            dates: None,
         })
     }
 }

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
 use http_body_util::Full;
+use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -59,6 +60,8 @@ impl Default for Timeouts {
 /// A whole HTTP answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The server's time when it answered, where it said.
+    pub(crate) date: Option<Timestamp>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -256,7 +259,7 @@ mod tests {
         });
         let request = http.request("/std/inquery", Bytes::from_static(b"{\"a\":\"b\"}"));
         let answer = http.post_over(Some(link), request).await;
-        assert!(matches!(answer, Ok(Answer { status: 200, body }) if body == b"{}"));
+        assert!(matches!(answer, Ok(Answer { status: 200, body, .. }) if body == b"{}"));
         let seen = served.await.unwrap();
         assert!(seen.starts_with("POST /std/inquery HTTP/1.1\r\n"), "{seen}");
         assert_eq!(seen.matches("POST").count(), 1);

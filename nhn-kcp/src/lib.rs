@@ -123,7 +123,7 @@ mod wire;
 #[cfg(feature = "client")]
 pub use self::http::Timeouts;
 #[cfg(feature = "client")]
-pub use client::{BuildError, Client, ClientBuilder};
+pub use client::{BuildError, Client, ClientBuilder, ServerDate};
 #[cfg(feature = "client")]
 pub use credential::{CredentialError, Credentials};
 #[cfg(feature = "client")]

@@ -99,7 +99,7 @@ fn is_told(api: &Api, deed: &Deed) -> bool {
         let api = api.clone();
         runtime.spawn(async move {
             let clock = api.0.access.clock().clone();
-            clock.sleep_until(at).await;
+            clock.sleep(at.duration_since(clock.now())).await;
             let rest = Deed {
                 at: clock.now(),
                 actor: NOBODY.into(),

@@ -48,6 +48,10 @@ pub(crate) struct Readiness {
     status: &'static str,
     /// Whether a commit just succeeded.
     ledger: LedgerWord,
+    /// Whether this machine's calendar agrees with KCP's: `right`, `wrong` or `unmeasured`. Payments are
+    /// taken in any case; unless it is right, no lost payment is closed by time.
+    #[schema(example = "right")]
+    clock: &'static str,
     /// The disk of an embedded ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Disk>,
@@ -119,6 +123,8 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Readiness>, Pr
         }
     };
     drop(last);
+    let clock = api.0.engine.calendar().as_str();
+    let readiness = Readiness { clock, ..readiness };
     match readiness.why.clone() {
         None => Ok(Json(readiness)),
         Some(why) => Err(Problem::new(Code::NotReady, why)
@@ -150,6 +156,7 @@ impl Readiness {
         Self {
             status,
             ledger,
+            clock: api.0.engine.calendar().as_str(),
             disk,
             why,
         }

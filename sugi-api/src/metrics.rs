@@ -23,6 +23,7 @@ use http::{
 };
 use jiff::Timestamp;
 use sugi_core::{ShopId, Status};
+use sugi_engine::Calendar;
 use sugi_store::{Store, Unsettled, WriterState};
 
 use crate::{
@@ -112,8 +113,15 @@ pub(crate) async fn metrics(
         let may_see = |shop: &ShopId| caller.key.may_use(shop);
         shops::write(&mut text, &api.0.engine.counts(), &open, may_see);
         velocity::write(&mut text, &api, may_see);
+        shops::write_clocks(&mut text, &api.0.engine, may_see);
         webhooks::write(&mut text, &api, caller, api.0.clock.now()).await?;
     }
+    text.one(
+        Kind::Gauge,
+        "sugi_clock_wrong",
+        "1 while this machine's calendar is further from KCP's than is tolerated.",
+        u8::from(api.0.engine.calendar() == Calendar::Wrong),
+    );
     api.0.metrics.write(&mut text);
     write_ledger(&mut text, api.0.engine.store());
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];

@@ -345,9 +345,10 @@ impl From<StoreError> for Problem {
         let code = match why {
             StoreError::Busy => Code::LedgerBusy,
             StoreError::Inconsistent(_) => Code::LedgerInconsistent,
-            StoreError::Locked { .. } | StoreError::Failed { .. } | StoreError::Unknown { .. } => {
-                Code::LedgerUnavailable
-            }
+            StoreError::Locked { .. }
+            | StoreError::ClockBehind { .. }
+            | StoreError::Failed { .. }
+            | StoreError::Unknown { .. } => Code::LedgerUnavailable,
         };
         // The database's own words are for the log: they can quote what was written.
         let problem = Self::new(code, code.title());

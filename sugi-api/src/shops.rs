@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use serde::Serialize;
-use sugi_engine::Shop;
+use sugi_engine::{Engine, Shop};
 use utoipa::ToSchema;
 
 use crate::{
@@ -32,6 +32,7 @@ struct View {
     test: bool,
     contract: Contract,
     certificate: Certificate,
+    clock: ClockView,
 }
 
 /// What the shop's contract with KCP allows.
@@ -72,6 +73,18 @@ struct Certificate {
     expires_soon: bool,
 }
 
+/// This machine's calendar beside KCP's, as KCP's answers to the shop tell it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Clock)]
+struct ClockView {
+    /// `right`, `wrong` or `unmeasured`. Unless it is right, no lost payment is closed by time.
+    #[schema(example = "right")]
+    calendar: &'static str,
+    /// How far it is ahead, in seconds; negative when it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ahead_seconds: Option<i64>,
+}
+
 /// List the shops
 #[utoipa::path(
     get, path = "/v1/shops", tag = "shops", operation_id = "list_shops",
@@ -87,13 +100,15 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
         .shops()
         .into_iter()
         .filter(|shop| caller.key.may_use(&shop.id));
-    let mut shops: Vec<_> = mine.map(|shop| View::of(&shop, soon)).collect();
+    let mut shops: Vec<_> = mine
+        .map(|shop| View::of(&api.0.engine, &shop, soon))
+        .collect();
     shops.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(Json(Found { shops }))
 }
 
 impl View {
-    fn of(shop: &Shop, soon: Timestamp) -> Self {
+    fn of(engine: &Engine, shop: &Shop, soon: Timestamp) -> Self {
         let credentials = shop.client.credentials();
         Self {
             id: shop.id.to_string(),
@@ -112,6 +127,10 @@ impl View {
                 not_before: credentials.not_before(),
                 not_after: credentials.not_after(),
                 expires_soon: credentials.not_after() <= soon,
+            },
+            clock: ClockView {
+                calendar: engine.calendar_at(shop).as_str(),
+                ahead_seconds: engine.ahead_of_kcp(shop).map(|ahead| ahead.as_secs()),
             },
         }
     }

@@ -2,43 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{SignedDuration, civil::Date};
 use nhn_kcp::Tno;
 
-use crate::{Approval, Event, Live, Looked, Lost, Source, State, Undo, VoidReason};
+use crate::{Approval, Event, Live, Looked, Lost, Since, Source, State, Undo, VoidReason, When};
 
 /// What is known of a payment in doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Doubt {
     /// When the approval's intent was written: it was booked after this, if it was.
-    pub sent_at: Timestamp,
+    pub sent_at: When,
     /// When our own call had ended, at the latest: a request can live inside KCP for a quiet period
     /// from here, and no longer.
-    pub lost_at: Timestamp,
+    pub lost_at: Since,
     /// What was lost, and what its wreck still showed.
     pub lost: Lost,
     /// When something was last tried or learnt.
-    pub since: Timestamp,
+    pub since: When,
     /// How many looks have brought nothing.
     pub looks: u32,
     /// Per Korean day: when KCP was last asked for this order and did not know it.
-    pub absent: BTreeMap<Date, Timestamp>,
+    pub absent: BTreeMap<Date, When>,
     /// When KCP was last asked for the number that the wreck showed and did not know it.
-    pub number_absent: Option<Timestamp>,
+    pub number_absent: Option<When>,
     /// KCP says that the number which the wreck showed belongs to another order: it was misread, and
     /// tells nothing of this payment.
     pub number_foreign: bool,
     /// It was closed before, and its caller told so: it is not kept by itself any more.
     pub reopened: bool,
     /// The approval was found alive: what, how much is left, when that was asked, and by whom.
-    pub live: Option<(Box<Approval>, u64, Timestamp, Source)>,
+    pub live: Option<(Box<Approval>, u64, When, Source)>,
 }
 
 impl Doubt {
-    pub(crate) fn new(sent_at: Timestamp, lost: Lost, at: Timestamp) -> Self {
+    pub(crate) fn new(mut sent_at: When, lost: Lost, at: When) -> Self {
+        sent_at.learn(&at);
         Self {
             sent_at,
-            lost_at: at,
+            lost_at: at.into(),
             lost,
             since: at,
             looks: 0,
@@ -50,7 +51,9 @@ impl Doubt {
         }
     }
 
-    pub(crate) fn evolve(mut self: Box<Self>, at: Timestamp, event: Event) -> Option<State> {
+    pub(crate) fn evolve(mut self: Box<Self>, at: When, event: Event) -> Option<State> {
+        self.sent_at.learn(&at);
+        self.lost_at.saw(&at);
         match (event, self.live.take()) {
             // A second number: evidence, and no answer to what is known by the first.
             (Event::Approved(approval), Some((known, ..))) if known.tno != approval.tno => {
@@ -72,7 +75,7 @@ impl Doubt {
             (Event::Lost(late), live) => {
                 self.lost.tno = self.lost.tno.or(late.tno);
                 self.lost.contradicts |= late.contradicts;
-                self.lost_at = at;
+                self.lost_at = at.into();
                 self.live = live;
             }
             (Event::Declined(refusal), None) => return Some(State::Declined(refusal)),
@@ -116,8 +119,8 @@ impl Doubt {
     fn looked(
         &mut self,
         looked: Looked,
-        live: Option<(Box<Approval>, u64, Timestamp, Source)>,
-        at: Timestamp,
+        live: Option<(Box<Approval>, u64, When, Source)>,
+        at: When,
     ) {
         self.since = at;
         self.live = live;
@@ -156,10 +159,11 @@ impl Doubt {
         self.lost.tno.as_ref().filter(|_| !self.number_foreign)
     }
 
-    /// Whether no number speaks for it: there was none, it is another order's, or KCP, asked at this
-    /// time or later, did not know it.
-    pub(crate) fn number_denied(&self, since: Timestamp) -> bool {
-        self.number().is_none() || self.number_absent.is_some_and(|asked_at| asked_at >= since)
+    /// Whether no number speaks for it: there was none, it is another order's, or KCP did not know it when
+    /// it was asked after this time had passed.
+    pub(crate) fn number_denied(&self, window: SignedDuration) -> bool {
+        let late_enough = |asked_at: &When| self.lost_at.is_over(window, asked_at);
+        self.number().is_none() || self.number_absent.as_ref().is_some_and(late_enough)
     }
 }
 

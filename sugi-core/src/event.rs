@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, TaxParts, Tno};
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, CancelId, Request, ResolutionId, SendNo, late::Answer, undo::Mode};
+use crate::{Actor, CancelId, Request, ResolutionId, SendNo, When, late::Answer, undo::Mode};
 
 /// What can happen to a payment.
 ///
@@ -190,7 +190,7 @@ pub struct Looked {
     /// Who or what prompted the look.
     pub source: Source,
     /// When the question was asked: what it shows is at least as new as this.
-    pub asked_at: Timestamp,
+    pub asked_at: When,
 }
 
 /// What KCP's books show.

@@ -4,14 +4,13 @@
 //! that means for this payment. How a code is read is written down with the event, so an old
 //! journal folds the same when codes are learnt to mean something else.
 
-use jiff::Timestamp;
 use nhn_kcp::{
     ApproveError, CancelError, Cancellation, InquireError, LostWhy, Operation, Says, Tno,
     Transaction, TransactionState,
 };
 
 use crate::{
-    Approval, Event, Live, Looked, Lost, Mode, Payment, Refusal, SendNo, VoidReason,
+    Approval, Event, Live, Looked, Lost, Mode, Payment, Policy, Refusal, SendNo, VoidReason, When,
     todo::{Call, SKEW},
 };
 
@@ -113,7 +112,8 @@ pub fn refused(send: SendNo, mode: Mode, refusal: Refusal) -> Event {
 pub fn look(
     payment: &Payment,
     call: &Call,
-    asked_at: Timestamp,
+    asked_at: When,
+    policy: &Policy,
     answer: Result<Transaction, InquireError>,
 ) -> Event {
     let asked = match call {
@@ -121,7 +121,7 @@ pub fn look(
         _ => None,
     };
     Event::Looked(Looked {
-        seen: seen(payment, asked, answer),
+        seen: seen(payment, asked, &asked_at, policy, answer),
         source: call.source(),
         asked_at,
     })
@@ -132,6 +132,8 @@ pub fn look(
 pub fn seen(
     payment: &Payment,
     asked: Option<&Tno>,
+    asked_at: &When,
+    policy: &Policy,
     answer: Result<Transaction, InquireError>,
 ) -> Live {
     let unclear = |why: String| Live::Unclear { why };
@@ -153,7 +155,7 @@ pub fn seen(
     if !known {
         // A number that KCP gave to another order was misread, and that does not change any more.
         let foreign = |no: &nhn_kcp::OrderNo| *no != payment.request.order.order_no;
-        match is_ours(&found, payment) {
+        match is_ours(&found, payment, asked_at, policy) {
             Err(why) if found.order_no.as_ref().is_some_and(foreign) => {
                 return Live::Foreign { why };
             }
@@ -178,7 +180,12 @@ pub fn seen(
 
 /// Whether a transaction is this payment's. The order's number alone does not prove it: a merchant
 /// may use one number in several ways to pay. So whatever KCP tells besides must fit as well.
-fn is_ours(found: &Transaction, payment: &Payment) -> Result<(), String> {
+fn is_ours(
+    found: &Transaction,
+    payment: &Payment,
+    asked_at: &When,
+    policy: &Policy,
+) -> Result<(), String> {
     let tno = &found.tno;
     let request = &payment.request;
     match &found.order_no {
@@ -188,8 +195,10 @@ fn is_ours(found: &Transaction, payment: &Payment) -> Result<(), String> {
         }
         Some(_) => {}
     }
+    // Our time of the request says so only if it is known to have been right.
+    let was_right = payment.asked.is_right(asked_at, policy.clock_tolerance);
     let earlier = |time: nhn_kcp::KcpTime| time.to_timestamp() < payment.created_at - SKEW;
-    if found.app_time.is_some_and(earlier) {
+    if was_right && found.app_time.is_some_and(earlier) {
         return Err(format!(
             "{tno} was approved before this payment was asked for"
         ));

@@ -5,12 +5,12 @@
 //! pending one is never an end. It stands in the journal as evidence and opens an inquiry, and what
 //! the inquiry shows corrects the ledger.
 
-use jiff::Timestamp;
 use nhn_kcp::Tno;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Approval, CancelId, Event, Illegal, Live, Looked, Lost, Payment, Refusal, State, VoidReason,
+    When,
 };
 
 /// The number of a send of a cancel, from 1, over all cancels of a payment.
@@ -148,7 +148,7 @@ pub struct Review {
     /// About which transaction.
     pub tno: Tno,
     /// When it was opened, or last tried.
-    pub since: Timestamp,
+    pub since: When,
     /// How often it was tried.
     pub tries: u32,
     /// What is left of a transaction that is not the known one of this payment, when an inquiry found
@@ -157,7 +157,7 @@ pub struct Review {
 }
 
 impl Review {
-    pub(crate) fn new(tno: Tno, at: Timestamp) -> Self {
+    pub(crate) fn new(tno: Tno, at: When) -> Self {
         Self {
             tno,
             since: at,
@@ -168,8 +168,8 @@ impl Review {
 
     /// Takes an inquiry about its transaction, which is this payment's own or another. `None` once it
     /// has told what was asked.
-    pub(crate) fn looked(mut self, looked: &Looked, own: bool, at: Timestamp) -> Option<Self> {
-        if !looked.is_about(&self.tno) || looked.asked_at < self.since {
+    pub(crate) fn looked(mut self, looked: &Looked, own: bool, at: When) -> Option<Self> {
+        if !looked.is_about(&self.tno) || !looked.asked_at.is_since(&self.since) {
             return Some(self);
         }
         (self.since, self.tries) = (at, self.tries.saturating_add(1));
@@ -269,7 +269,7 @@ impl Payment {
 
     /// Takes an answer that fits nothing pending: it ends nothing, and KCP is asked about its
     /// transaction.
-    pub(crate) fn take_late(&mut self, answer: Answer, at: Timestamp) -> Result<(), Illegal> {
+    pub(crate) fn take_late(&mut self, answer: Answer, at: When) -> Result<(), Illegal> {
         if self.late.contains(&answer) {
             return Err(Illegal::Known {
                 event: "late_answer",
@@ -294,14 +294,14 @@ impl Payment {
         Ok(())
     }
 
-    fn review(&mut self, tno: Tno, at: Timestamp) {
+    fn review(&mut self, tno: Tno, at: When) {
         self.reviews.retain(|review| review.tno != tno);
         self.reviews.push(Review::new(tno, at));
     }
 
     /// Takes what a look tells beyond the state: it answers an inquiry that is owed, or shows a second
     /// transaction of this payment.
-    pub(crate) fn looked(&mut self, looked: &Looked, at: Timestamp) {
+    pub(crate) fn looked(&mut self, looked: &Looked, at: When) {
         let known = self.approval().map(|approval| approval.tno.clone());
         if let Live::Found {
             approval,

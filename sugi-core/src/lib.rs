@@ -29,6 +29,7 @@ mod standing;
 mod state;
 pub mod todo;
 mod undo;
+mod when;
 
 pub use doubt::Doubt;
 pub use event::{Approval, CancelOrder, Event, Live, Looked, Lost, Refusal, Source, VoidReason};
@@ -42,3 +43,4 @@ pub use shops::Shops;
 pub use standing::Cancelled;
 pub use state::{State, Status};
 pub use undo::{Mode, Step, Undo};
+pub use when::{Boot, Reading, Since, When};

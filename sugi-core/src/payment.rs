@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use nhn_kcp::{Invalid, TaxParts, TaxSplit};
 
 use crate::{
-    Answer, Approval, Event, PaymentId, Request, Review, Send, State, Status, state::Times,
+    Answer, Approval, Event, PaymentId, Request, Review, Send, State, Status, When, state::Times,
 };
 
 /// A payment as its journal tells it.
@@ -20,6 +20,10 @@ pub struct Payment {
     pub created_at: Timestamp,
     /// When its last event happened.
     pub updated_at: Timestamp,
+    /// When it was asked for, by every clock that was read.
+    pub asked: When,
+    /// When its last event happened, by every clock that was read.
+    pub last: When,
     /// How many events it has had; the next one gets this number.
     pub seq: u32,
     /// Where it stands.
@@ -76,15 +80,18 @@ impl Payment {
     ///
     /// # Errors
     /// [`Illegal::Beginning`] unless that event is [`Event::Requested`].
-    pub fn begin(id: PaymentId, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+    pub fn begin(id: PaymentId, when: impl Into<When>, event: Event) -> Result<Self, Illegal> {
+        let when = when.into();
         let Event::Requested(request) = event else {
             return Err(Illegal::Beginning);
         };
         Ok(Self {
             id,
             request: request.into(),
-            created_at: at,
-            updated_at: at,
+            created_at: when.at,
+            updated_at: when.at,
+            asked: when,
+            last: when,
             seq: 1,
             state: State::Requested,
             sends: Vec::new(),
@@ -99,12 +106,12 @@ impl Payment {
     /// The first event that cannot have happened, or an empty journal.
     pub fn fold(
         id: PaymentId,
-        journal: impl IntoIterator<Item = (Timestamp, Event)>,
+        journal: impl IntoIterator<Item = (impl Into<When>, Event)>,
     ) -> Result<Self, Illegal> {
         let mut journal = journal.into_iter();
-        let (at, first) = journal.next().ok_or(Illegal::Beginning)?;
-        journal.try_fold(Self::begin(id, at, first)?, |payment, (at, event)| {
-            payment.evolve(at, event)
+        let (when, first) = journal.next().ok_or(Illegal::Beginning)?;
+        journal.try_fold(Self::begin(id, when, first)?, |payment, (when, event)| {
+            payment.evolve(when, event)
         })
     }
 
@@ -112,7 +119,8 @@ impl Payment {
     ///
     /// # Errors
     /// When it cannot have happened; see [`Illegal`].
-    pub fn evolve(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+    pub fn evolve(mut self, when: impl Into<When>, event: Event) -> Result<Self, Illegal> {
+        let when = when.into();
         // A cancel that names no parts is taken: what must name them is for whoever asks.
         let tax = match &event {
             Event::CancelAsked(order) => order.tax.map(|parts| (parts, order.amount)),
@@ -120,13 +128,13 @@ impl Payment {
         };
         let left = self.tax_left();
         let times = Times {
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            at,
+            asked: self.asked,
+            last: self.last,
+            at: when,
         };
         self.correlate(&event)?;
         match event {
-            Event::LateAnswer(answer) => self.take_late(answer, at)?,
+            Event::LateAnswer(answer) => self.take_late(answer, when)?,
             event => {
                 let looked = match &event {
                     Event::Looked(looked) => Some(looked.clone()),
@@ -134,7 +142,7 @@ impl Payment {
                 };
                 self.state = self.state.evolve(times, event)?;
                 if let Some(looked) = looked {
-                    self.looked(&looked, at);
+                    self.looked(&looked, when);
                 }
             }
         }
@@ -144,7 +152,8 @@ impl Payment {
                 .check_cancel(amount, left)
                 .map_err(Illegal::TaxParts)?;
         }
-        self.updated_at = at;
+        self.asked.learn(&when);
+        (self.updated_at, self.last) = (when.at, when);
         self.seq += 1;
         Ok(self)
     }

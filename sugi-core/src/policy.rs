@@ -18,12 +18,14 @@ pub struct Policy {
     /// Whether an approval found alive is kept while its caller still waits for the answer.
     /// Otherwise, and always when nobody waits, it is reversed.
     pub keep_if_waiting: bool,
+    /// How far this machine's calendar may be from KCP's before nothing is concluded from times of day.
+    pub clock_tolerance: SignedDuration,
     /// Pauses between tries: the n-th is taken after n tries, the last for all later ones.
     pub ladder: Vec<SignedDuration>,
 }
 
 impl Default for Policy {
-    /// Calls of at most 40 s, five minutes of quiet, no order look-up, keep for a waiting caller,
+    /// Calls of at most 40 s, five minutes of quiet, clocks within five minutes, no order look-up, keep for a waiting caller,
     /// and tries at once, then after 1 s, 3 s, 10 s, 30 s, 2 min, 10 min, then hourly.
     fn default() -> Self {
         Self {
@@ -31,6 +33,7 @@ impl Default for Policy {
             quiet: SignedDuration::from_secs(300),
             order_lookup: false,
             keep_if_waiting: true,
+            clock_tolerance: SignedDuration::from_mins(5),
             ladder: [0, 1, 3, 10, 30, 120, 600, 3600]
                 .map(SignedDuration::from_secs)
                 .into(),

@@ -5,7 +5,7 @@ use nhn_kcp::TaxParts;
 
 use crate::{
     Actor, Approval, CancelId, CancelOrder, Event, Illegal, Live, Looked, Refusal, State, Step,
-    Undo,
+    Undo, When,
 };
 
 /// A cancel that took effect.
@@ -56,10 +56,11 @@ impl Standing {
 impl State {
     pub(crate) fn cancel(
         mut sale: Standing,
-        at: Timestamp,
+        when: When,
         event: Event,
         illegal: Illegal,
     ) -> Result<Self, Illegal> {
+        let at = when.at;
         match (event, sale.pending.take()) {
             (Event::CancelAsked(order), None) => {
                 let asked = order.amount.get();
@@ -69,7 +70,7 @@ impl State {
                         remaining: sale.remaining,
                     });
                 }
-                let undo = Undo::part(order.amount, order.tax, sale.remaining, at);
+                let undo = Undo::part(order.amount, order.tax, sale.remaining, when);
                 sale.refused = None;
                 sale.pending = Some(Box::new((order, undo)));
             }
@@ -101,14 +102,14 @@ impl State {
             (Event::CancelRefused { refusal, look, .. }, Some(mut pending))
                 if pending.1.step == Step::Sent =>
             {
-                if pending.1.refused(refusal.clone(), look, at) {
+                if pending.1.refused(refusal.clone(), look, when) {
                     sale.refused = Some(Box::new((pending.0, Some(refusal))));
                 } else {
                     sale.pending = Some(pending);
                 }
             }
             (event, Some(mut pending)) => {
-                pending.1.evolve(at, event).ok_or(illegal)?;
+                pending.1.evolve(when, event).ok_or(illegal)?;
                 sale.pending = Some(pending);
             }
             (_, None) => return Err(illegal),

@@ -1,11 +1,10 @@
 //! Where a payment stands, and what an event does to it.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Approval, CancelOrder, Event, Illegal, Live, Looked, Lost, Refusal, Source, Step, Undo,
-    VoidReason,
+    VoidReason, When,
     doubt::Doubt,
     standing::{Cancelled, Standing},
 };
@@ -18,7 +17,7 @@ pub enum State {
     /// The approval's intent is written down; it may be on the wire.
     Approving {
         /// Since when.
-        sent_at: Timestamp,
+        sent_at: When,
     },
     /// The sale stands, whole or in part, or all of it was given back.
     Approved {
@@ -40,7 +39,7 @@ pub enum State {
     /// Alive at KCP, not to stand: being undone.
     Reversing {
         /// When the sale's approval was sent.
-        sent_at: Timestamp,
+        sent_at: When,
         /// What is being undone.
         approval: Box<Approval>,
         /// How far that is.
@@ -118,9 +117,9 @@ impl std::str::FromStr for Status {
 /// When a payment was asked for, when its last event happened, and when the one that is taken now did.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) at: Timestamp,
+    pub(crate) asked: When,
+    pub(crate) last: When,
+    pub(crate) at: When,
 }
 
 impl State {
@@ -147,11 +146,7 @@ impl State {
 
     pub(crate) fn evolve(
         self,
-        Times {
-            created_at,
-            updated_at,
-            at,
-        }: Times,
+        Times { asked, last, at }: Times,
         event: Event,
     ) -> Result<Self, Illegal> {
         let illegal = Illegal::Order {
@@ -178,15 +173,11 @@ impl State {
             (Self::Void(_) | Self::Declined(_), Event::Approved(approval)) => {
                 let left = approval.amount.get();
                 let tno = approval.tno.clone();
-                Self::reopened(
-                    created_at,
-                    at,
-                    (approval, left, at, Source::Inquiry { tno }),
-                )
+                Self::reopened(asked, at, (approval, left, at, Source::Inquiry { tno }))
             }
             // So does a number that is left of the answer: KCP is asked whose it is.
             (Self::Void(_) | Self::Declined(_), Event::Lost(lost)) if lost.tno.is_some() => {
-                let doubt = Doubt::new(created_at, lost, at);
+                let doubt = Doubt::new(asked, lost, at);
                 Self::InDoubt(Box::new(Doubt {
                     reopened: true,
                     ..doubt
@@ -203,7 +194,7 @@ impl State {
                     source,
                     asked_at,
                 }),
-            ) => Self::reopened(created_at, at, (approval, remaining, asked_at, source)),
+            ) => Self::reopened(asked, at, (approval, remaining, asked_at, source)),
             // A final state was looked at again and holds.
             (state @ (Self::Void(_) | Self::Declined(_)), Event::Looked(_)) => state,
             // Nothing was to be left, and something is: it is reversed again. A look that was asked
@@ -212,9 +203,9 @@ impl State {
                 Live::Found {
                     approval,
                     remaining,
-                } if remaining > 0 && looked.asked_at >= updated_at => {
+                } if remaining > 0 && looked.asked_at.is_since(&last) => {
                     let live = (approval, remaining, looked.asked_at, looked.source);
-                    Self::reopened(created_at, at, live)
+                    Self::reopened(asked, at, live)
                 }
                 _ => Self::Reversed { approval: known },
             },
@@ -255,7 +246,7 @@ impl State {
                     seen: Live::Absent,
                     asked_at,
                     ..
-                }) if undo.step == Step::Unsure && asked_at >= undo.since => {
+                }) if undo.step == Step::Unsure && asked_at.is_since(&undo.since) => {
                     let why = "KCP does not know the number that it gave".into();
                     let lost = Lost {
                         why,
@@ -320,18 +311,14 @@ impl State {
         }
     }
 
-    fn reopened(
-        created_at: Timestamp,
-        at: Timestamp,
-        live: (Box<Approval>, u64, Timestamp, Source),
-    ) -> Self {
+    fn reopened(asked: When, at: When, live: (Box<Approval>, u64, When, Source)) -> Self {
         let approval = &live.0;
         let lost = Lost {
             why: "found alive after it was closed".into(),
             tno: Some(approval.tno.clone()),
             contradicts: false,
         };
-        let doubt = Doubt::new(created_at, lost, at);
+        let doubt = Doubt::new(asked, lost, at);
         Self::InDoubt(Box::new(Doubt {
             live: Some(live),
             reopened: true,

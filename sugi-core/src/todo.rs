@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 use nhn_kcp::{OrderNo, Tno};
 
 use crate::{
-    Event, Lost, Mode, Payment, Policy, Review, SendNo, Source, State, VoidReason, doubt::Doubt,
-    undo::Next,
+    Event, Lost, Mode, Payment, Policy, Review, SendNo, Source, State, VoidReason, When,
+    doubt::Doubt, undo::Next, when::in_future,
 };
 
 /// What the asking process holds, which no journal can tell.
@@ -17,6 +17,24 @@ pub struct Hands {
     pub alone: bool,
     /// Somebody still waits for the outcome of the sale.
     pub waiting: bool,
+    /// How long this process itself has seen the payment stand where it stands: what it may count where
+    /// no clock has read the beginning.
+    pub watched: SignedDuration,
+}
+
+impl Hands {
+    /// Until when a call that began `since` may still be heard by whoever made it; `None` when nobody
+    /// can be left to hear it.
+    pub(crate) fn until_given_up(
+        self,
+        since: &When,
+        now: &When,
+        policy: &Policy,
+    ) -> Option<Timestamp> {
+        let passed = since.measured_to(now).unwrap_or_default();
+        let left = policy.call_life - passed.max(self.watched);
+        (!self.alone && left.is_positive()).then(|| in_future(now, left))
+    }
 }
 
 /// What must happen next.
@@ -77,14 +95,15 @@ impl Call {
 
 /// What must happen next to `payment` at `now`.
 #[must_use]
-pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
+pub fn todo(payment: &Payment, now: impl Into<When>, hands: Hands, policy: &Policy) -> Todo {
+    let now = &now.into();
     let todo = of_state(payment, now, hands, policy);
-    let due = |review: &Review| review.since + policy.pause(review.tries);
+    let due = |review: &Review| review.since.then(policy.pause(review.tries), now);
     match (
         todo,
         payment.reviews.iter().min_by_key(|review| due(review)),
     ) {
-        (Todo::Rest | Todo::Wait(_), Some(review)) if now >= due(review) => {
+        (Todo::Rest | Todo::Wait(_), Some(review)) if now.at >= due(review) => {
             Todo::Call(Call::Inquire {
                 tno: review.tno.clone(),
             })
@@ -95,13 +114,13 @@ pub fn todo(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) ->
     }
 }
 
-fn of_state(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) -> Todo {
+fn of_state(payment: &Payment, now: &When, hands: Hands, policy: &Policy) -> Todo {
     let (newest, send) = (payment.newest_send(), payment.next_send());
     match &payment.state {
-        State::Requested => once_nobody_else(payment.created_at, now, hands, policy, || {
+        State::Requested => once_nobody_else(&payment.asked, now, hands, policy, || {
             Event::Voided(VoidReason::CardGone)
         }),
-        State::Approving { sent_at } => once_nobody_else(*sent_at, now, hands, policy, || {
+        State::Approving { sent_at } => once_nobody_else(sent_at, now, hands, policy, || {
             let why = "nobody is left who could hear the answer".into();
             Event::Lost(Lost {
                 why,
@@ -112,7 +131,7 @@ fn of_state(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) ->
         State::InDoubt(doubt) => in_doubt(payment, doubt, now, hands, policy),
         State::Reversing { approval, undo, .. } => act(
             send,
-            undo.next(approval.amount.get(), newest, now, hands.alone, policy),
+            undo.next(approval.amount.get(), newest, now, hands, policy),
             &approval.tno,
             None,
         ),
@@ -124,7 +143,7 @@ fn of_state(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) ->
             let (order, undo) = &**pending;
             act(
                 send,
-                undo.next(approval.amount.get(), newest, now, hands.alone, policy),
+                undo.next(approval.amount.get(), newest, now, hands, policy),
                 &approval.tno,
                 Some(&order.reason),
             )
@@ -135,19 +154,30 @@ fn of_state(payment: &Payment, now: Timestamp, hands: Hands, policy: &Policy) ->
     }
 }
 
+/// The moment from which the payment's time runs that others must let pass: see [`Hands::watched`].
+#[must_use]
+pub fn waits_since(payment: &Payment) -> Option<When> {
+    match &payment.state {
+        State::Requested => Some(payment.asked),
+        State::Approving { sent_at } => Some(*sent_at),
+        State::InDoubt(doubt) => Some(doubt.lost_at.when),
+        State::Reversing { undo, .. } => Some(undo.since),
+        State::Approved { pending, .. } => pending.as_ref().map(|pending| pending.1.since),
+        State::Declined(_) | State::Reversed { .. } | State::Void(_) => None,
+    }
+}
+
 /// A process that may still be at work on this gets the time that its call can last.
 fn once_nobody_else(
-    since: Timestamp,
-    now: Timestamp,
+    since: &When,
+    now: &When,
     hands: Hands,
     policy: &Policy,
     event: impl FnOnce() -> Event,
 ) -> Todo {
-    let given_up_at = since + policy.call_life;
-    if hands.alone || now >= given_up_at {
-        Todo::Record(event())
-    } else {
-        Todo::Wait(given_up_at)
+    match hands.until_given_up(since, now, policy) {
+        Some(until) => Todo::Wait(until),
+        None => Todo::Record(event()),
     }
 }
 
@@ -165,13 +195,7 @@ fn act(send: SendNo, next: Next, tno: &Tno, reason: Option<&nhn_kcp::CancelReaso
     }
 }
 
-fn in_doubt(
-    payment: &Payment,
-    doubt: &Doubt,
-    now: Timestamp,
-    hands: Hands,
-    policy: &Policy,
-) -> Todo {
+fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: &Policy) -> Todo {
     if let Some((approval, remaining, _, source)) = &doubt.live {
         let whole = approval.amount == payment.request.order.money.amount
             && *remaining == approval.amount.get();
@@ -185,9 +209,9 @@ fn in_doubt(
             Event::ReverseDecided
         });
     }
-    let settles_at = doubt.lost_at + policy.quiet;
-    let denied = doubt.number_denied(settles_at);
-    if policy.order_lookup && denied && absence_is_proved(doubt, settles_at, policy) {
+    let late_enough = |asked_at: &When| doubt.lost_at.is_over(policy.quiet, asked_at);
+    let denied = doubt.number_denied(policy.quiet);
+    if policy.order_lookup && denied && absence_is_proved(doubt, policy) {
         return Todo::Record(Event::Voided(VoidReason::Absent));
     }
     // Where a number and the order can both be asked for, they take turns.
@@ -198,24 +222,68 @@ fn in_doubt(
         return Todo::Rest;
     }
     // The look that can prove absence is made the moment it can, not a rung of the ladder later.
-    let next_look = doubt.since + policy.pause(doubt.looks);
-    let at = if doubt.since < settles_at {
-        next_look.min(settles_at)
-    } else {
+    let next_look = doubt.since.then(policy.pause(doubt.looks), now);
+    let at = if late_enough(&doubt.since) {
         next_look
+    } else {
+        next_look.min(in_future(now, doubt.lost_at.left(policy.quiet, now)))
     };
     match by_number {
-        _ if now < at => Todo::Wait(at),
+        _ if now.at < at => Todo::Wait(at),
         // Never cancelled on the strength of a number read off a wreck: look whose it is first.
         Some(tno) => Todo::Call(Call::Inquire { tno: tno.clone() }),
         None => look_up(payment, doubt, policy),
     }
 }
 
+/// The moments on whose calendar an absence rests: when the approval was sent and when it was given up,
+/// which say what days count, and when KCP was asked about each of those.
+fn moments<'a>(doubt: &'a Doubt, policy: &Policy) -> impl Iterator<Item = &'a When> {
+    let asked = days(doubt, policy).filter_map(|day| doubt.absent.get(&day));
+    [&doubt.sent_at, &doubt.lost_at.when]
+        .into_iter()
+        .chain(asked)
+}
+
+/// Why time closes no doubt, where it could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockDoubt {
+    /// This machine's calendar was not compared with KCP's when it mattered.
+    Unmeasured,
+    /// It was, and was so far ahead of KCP's at worst; negative when it was behind.
+    Wrong(SignedDuration),
+}
+
+/// Whether a payment in doubt stays open because the calendar cannot be relied on: the approval may have
+/// been booked on another day than those that KCP was asked about.
+#[must_use]
+pub fn clock_doubt(payment: &Payment, policy: &Policy) -> Option<ClockDoubt> {
+    let State::InDoubt(doubt) = &payment.state else {
+        return None;
+    };
+    if !policy.order_lookup || doubt.live.is_some() {
+        return None;
+    }
+    let mut worst = SignedDuration::ZERO;
+    for when in moments(doubt, policy) {
+        let Some(kcp) = when.by_kcp(when) else {
+            return Some(ClockDoubt::Unmeasured);
+        };
+        let ahead = when.at.duration_since(kcp);
+        if ahead.abs() > worst.abs() {
+            worst = ahead;
+        }
+    }
+    (worst.abs() > policy.clock_tolerance).then_some(ClockDoubt::Wrong(worst))
+}
+
 /// KCP, asked after the request could live no longer, did not know the order on any day that counts.
-fn absence_is_proved(doubt: &Doubt, settles_at: Timestamp, policy: &Policy) -> bool {
-    let late_enough = |asked_at: &Timestamp| *asked_at >= settles_at;
-    days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(late_enough))
+fn absence_is_proved(doubt: &Doubt, policy: &Policy) -> bool {
+    let late_enough = |asked_at: &When| doubt.lost_at.is_over(policy.quiet, asked_at);
+    let right = |when: &When| when.is_right(when, policy.clock_tolerance);
+    moments(doubt, policy).all(right)
+        && days(doubt, policy).count() <= DAYS_MOST
+        && days(doubt, policy).all(|day| doubt.absent.get(&day).is_some_and(late_enough))
 }
 
 /// How far our clock and KCP's may be apart.
@@ -223,11 +291,15 @@ pub(crate) const SKEW: SignedDuration = SignedDuration::from_hours(1);
 
 /// The Korean days on which KCP can have booked it: two near midnight, by whichever clock.
 fn days(doubt: &Doubt, policy: &Policy) -> impl Iterator<Item = Date> + use<> {
-    let first = korean_day(doubt.sent_at - SKEW);
-    let last = korean_day(doubt.lost_at + policy.quiet + SKEW);
+    let first = korean_day(doubt.sent_at.at - SKEW);
+    let last = korean_day(doubt.lost_at.when.at + policy.quiet + SKEW);
     std::iter::successors(Some(first), |day| day.tomorrow().ok())
         .take_while(move |day| *day <= last)
+        .take(DAYS_MOST + 1)
 }
+
+/// How many days are asked about at most; where more could count, no look proves an absence.
+const DAYS_MOST: usize = 32;
 
 /// The day in Korea, which has had no summer time since 1988.
 fn korean_day(at: Timestamp) -> Date {
@@ -237,8 +309,8 @@ fn korean_day(at: Timestamp) -> Date {
 /// Asks about the day that was asked about longest ago.
 fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
     let day = days(doubt, policy)
-        .min_by_key(|day| doubt.absent.get(day))
-        .unwrap_or(korean_day(doubt.sent_at));
+        .min_by_key(|day| doubt.absent.get(day).map(|asked_at| asked_at.at))
+        .unwrap_or(korean_day(doubt.sent_at.at));
     Todo::Call(Call::LookUp {
         ordr_idxx: payment.request.order.order_no.clone(),
         day,
@@ -253,17 +325,20 @@ fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
 /// something of it is known to live.
 pub fn may_attest_absence(
     payment: &Payment,
-    now: Timestamp,
+    now: impl Into<When>,
+    hands: Hands,
     policy: &Policy,
 ) -> Result<(), Option<Timestamp>> {
+    let now = &now.into();
     let State::InDoubt(doubt) = &payment.state else {
         return Err(None);
     };
-    let settles_at = doubt.lost_at + policy.quiet;
-    let denied = doubt.number_denied(settles_at);
+    let denied = doubt.number_denied(policy.quiet);
+    let left = doubt.lost_at.left(policy.quiet, now);
+    let left = left.min(policy.quiet - hands.watched);
     match () {
         () if doubt.live.is_some() => Err(None),
-        () if now < settles_at => Err(Some(settles_at)),
+        () if left.is_positive() => Err(Some(in_future(now, left))),
         () if !denied => Err(None),
         () => Ok(()),
     }

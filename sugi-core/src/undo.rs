@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use nhn_kcp::{Amount, TaxParts};
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Live, Looked, Policy, Refusal, SendNo};
+use crate::{
+    Event, Live, Looked, Policy, Refusal, SendNo, Since, When, todo::Hands, when::in_future,
+};
 
 /// How a cancel is put to KCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,16 +57,16 @@ pub struct Undo {
     /// Where it stands.
     pub step: Step,
     /// Since when it stands there.
-    pub since: Timestamp,
+    pub since: When,
     /// How many tries have ended without an end.
     pub tries: u32,
     /// When the newest send whose answer never came was given up: it may still take effect for a quiet
     /// period from then.
-    pub unanswered: Option<Timestamp>,
+    pub unanswered: Option<Since>,
     /// KCP's last refusal, and whether it stands by itself.
     pub refusal: Option<(Refusal, bool)>,
     /// What the last look since the last send showed: when it was asked, and the remainder.
-    pub seen: Option<(Timestamp, u64)>,
+    pub seen: Option<(When, u64)>,
 }
 
 /// What to do about a cancel next.
@@ -77,12 +79,7 @@ pub(crate) enum Next {
 
 impl Undo {
     /// A cancel of exactly `amount`.
-    pub(crate) fn part(
-        amount: Amount,
-        tax: Option<TaxParts>,
-        remaining: u64,
-        at: Timestamp,
-    ) -> Self {
+    pub(crate) fn part(amount: Amount, tax: Option<TaxParts>, remaining: u64, at: When) -> Self {
         Self {
             tax,
             ..Self::new(amount.get(), remaining, false, None, at)
@@ -90,17 +87,11 @@ impl Undo {
     }
 
     /// A reversal of all that is left, just seen to be `remaining`.
-    pub(crate) fn all(remaining: u64, asked_at: Timestamp, at: Timestamp) -> Self {
+    pub(crate) fn all(remaining: u64, asked_at: When, at: When) -> Self {
         Self::new(remaining, remaining, true, Some((asked_at, remaining)), at)
     }
 
-    fn new(
-        amount: u64,
-        remaining: u64,
-        whole: bool,
-        seen: Option<(Timestamp, u64)>,
-        at: Timestamp,
-    ) -> Self {
+    fn new(amount: u64, remaining: u64, whole: bool, seen: Option<(When, u64)>, at: When) -> Self {
         let step = Step::Due;
         let (tries, unanswered, refusal) = (0, None, None);
         Self {
@@ -118,7 +109,10 @@ impl Undo {
     }
 
     /// What an event does to it; `None` when it cannot have happened.
-    pub(crate) fn evolve(&mut self, at: Timestamp, event: Event) -> Option<()> {
+    pub(crate) fn evolve(&mut self, at: When, event: Event) -> Option<()> {
+        if let Some(given_up) = &mut self.unanswered {
+            given_up.saw(&at);
+        }
         match (self.step, event) {
             (Step::Due | Step::Unsure, Event::CancelSent { mode, .. }) => self.sent(mode, at),
             (Step::Sent, Event::CancelLost { .. }) => self.lost(at),
@@ -143,7 +137,7 @@ impl Undo {
         Some(())
     }
 
-    fn sent(&mut self, mode: Mode, at: Timestamp) {
+    fn sent(&mut self, mode: Mode, at: When) {
         // What is sent is what counts from here on: a reversal takes all that the last look showed.
         if let (
             true,
@@ -158,29 +152,29 @@ impl Undo {
         self.go(Step::Sent, at);
     }
 
-    fn lost(&mut self, at: Timestamp) {
-        self.unanswered = Some(at);
+    fn lost(&mut self, at: When) {
+        self.unanswered = Some(at.into());
         self.go(Step::Unsure, at);
     }
 
-    fn not_sent(&mut self, at: Timestamp) {
+    fn not_sent(&mut self, at: When) {
         self.tried();
         self.go(Step::Due, at);
     }
 
     /// Whether the cancel ended with this refusal.
-    pub(crate) fn refused(&mut self, refusal: Refusal, look: bool, at: Timestamp) -> bool {
+    pub(crate) fn refused(&mut self, refusal: Refusal, look: bool, at: When) -> bool {
         let ends = !look && !self.whole && self.unanswered.is_none();
         let stands = !look || refusal.stands;
         self.refusal = Some((refusal, stands));
         // Which send it refuses cannot be told while an earlier one is still unanswered.
-        self.unanswered = self.unanswered.map(|_| at);
+        self.unanswered = self.unanswered.take().map(|_| at.into());
         self.tried();
         self.go(Step::Unsure, at);
         ends
     }
 
-    fn looked(&mut self, seen: Option<(Timestamp, u64)>, at: Timestamp) {
+    fn looked(&mut self, seen: Option<(When, u64)>, at: When) {
         self.tried();
         self.seen = seen.or(self.seen);
         // A look never disturbs a cancel that is on the wire: its own end is still to come.
@@ -193,51 +187,48 @@ impl Undo {
         self.tries = self.tries.saturating_add(1);
     }
 
-    fn go(&mut self, step: Step, at: Timestamp) {
+    fn go(&mut self, step: Step, at: When) {
         (self.step, self.since) = (step, at);
     }
 
-    /// What comes next. `newest`: the number of its newest send, where it was sent. `alone`: nobody else
-    /// can be on the line with KCP for this payment.
+    /// What comes next. `newest`: the number of its newest send, where it was sent.
     pub(crate) fn next(
         &self,
         total: u64,
         newest: SendNo,
-        now: Timestamp,
-        alone: bool,
+        now: &When,
+        hands: Hands,
         policy: &Policy,
     ) -> Next {
         match self.step {
-            Step::Due => self.send_when(self.since + policy.pause(self.tries), total, now),
-            Step::Sent if alone || now >= self.since + policy.call_life => {
-                Next::Record(Event::CancelLost {
+            Step::Due => self.send_when(self.next_try(now, policy), total, now),
+            Step::Sent => match hands.until_given_up(&self.since, now, policy) {
+                Some(until) => Next::Wait(until),
+                None => Next::Record(Event::CancelLost {
                     send: newest,
                     why: "nobody is left who could hear the answer".into(),
-                })
-            }
-            Step::Sent => Next::Wait(self.since + policy.call_life),
-            Step::Unsure => match self.seen {
-                Some((asked_at, left)) => self.judge(asked_at, left, total, now, policy),
-                None => look_when(self.since + policy.pause(self.tries), now),
+                }),
+            },
+            Step::Unsure => match &self.seen {
+                Some((asked_at, left)) => self.judge(asked_at, *left, total, now, policy),
+                None => look_when(self.next_try(now, policy), now),
             },
         }
     }
 
+    /// When the next try is due.
+    fn next_try(&self, now: &When, policy: &Policy) -> Timestamp {
+        self.since.then(policy.pause(self.tries), now)
+    }
+
     /// KCP's books show `left`. Did our cancel take effect, can it still, or must it go again?
-    fn judge(
-        &self,
-        asked_at: Timestamp,
-        left: u64,
-        total: u64,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Next {
+    fn judge(&self, asked_at: &When, left: u64, total: u64, now: &When, policy: &Policy) -> Next {
         // Another node's send may have gone out just before this one was given up.
-        let settles_at = self
-            .unanswered
-            .map(|given_up| given_up + policy.call_life + policy.quiet);
-        let settled = settles_at.is_none_or(|at| asked_at >= at);
-        let retry_at = self.since + policy.pause(self.tries);
+        let life = policy.call_life + policy.quiet;
+        let given_up = self.unanswered.as_ref();
+        let settled = given_up.is_none_or(|given_up| given_up.is_over(life, asked_at));
+        let settles_at = given_up.map(|given_up| in_future(now, given_up.left(life, now)));
+        let retry_at = self.next_try(now, policy);
         let fail = || {
             let refusal = self.refusal.clone().map(|(refusal, _)| refusal);
             Next::Record(Event::CancelFailed {
@@ -263,11 +254,11 @@ impl Undo {
         }
         let gone = self.remaining.saturating_sub(left);
         let stands = matches!(self.refusal, Some((_, true)));
-        let given_up = stands || policy.is_beyond_ladder(self.tries);
+        let ends = stands || policy.is_beyond_ladder(self.tries);
         match gone {
             _ if left > self.remaining => look_when(retry_at, now),
-            0 if given_up && settled => fail(),
-            0 if given_up => wait_until_settled(),
+            0 if ends && settled => fail(),
+            0 if ends => wait_until_settled(),
             0 => self.send_when(retry_at, total, now),
             // All is gone, which is what was asked for, whoever did it.
             _ if left == 0 && gone == self.amount => done(),
@@ -282,12 +273,12 @@ impl Undo {
         }
     }
 
-    fn send_when(&self, due: Timestamp, total: u64, now: Timestamp) -> Next {
-        if now < due {
+    fn send_when(&self, due: Timestamp, total: u64, now: &When) -> Next {
+        if now.at < due {
             return Next::Wait(due);
         }
-        let left = match self.seen {
-            Some((_, left)) if self.whole => left,
+        let left = match &self.seen {
+            Some((_, left)) if self.whole => *left,
             _ => self.remaining,
         };
         let amount = if self.whole { left } else { self.amount };
@@ -309,8 +300,8 @@ impl Undo {
     }
 }
 
-fn look_when(due: Timestamp, now: Timestamp) -> Next {
-    if now >= due {
+fn look_when(due: Timestamp, now: &When) -> Next {
+    if now.at >= due {
         Next::Look
     } else {
         Next::Wait(due)

@@ -5,14 +5,22 @@
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Amount, Money, Order, OrderNo, TaxParts, TaxSplit};
 use sugi_core::{
-    Approval, CancelOrder, Event, Illegal, Kind, Live, Looked, Lost, Mode, Payment, Policy,
-    Refusal, Request, Source, Status, VoidReason,
+    Approval, Boot, CancelOrder, Event, Illegal, Kind, Live, Looked, Lost, Mode, Payment, Policy,
+    Reading, Refusal, Request, Source, Status, VoidReason, When,
     todo::{Call, Hands, Todo, todo},
 };
 
-fn at(second: i64) -> Timestamp {
+fn at(second: i64) -> When {
     // 2026-11-23 23:59:50 in Korea: ten seconds before midnight.
-    Timestamp::from_second(1_795_445_990 + second).unwrap()
+    let at = 1_795_445_990 + second;
+    When {
+        at: Timestamp::from_second(at).unwrap(),
+        clock: Some(Reading {
+            boot: Boot(1),
+            up_us: second * 1_000_000,
+            kcp_s: Some(at),
+        }),
+    }
 }
 
 fn request() -> Request {
@@ -85,6 +93,7 @@ fn policy() -> Policy {
 const WAITING: Hands = Hands {
     alone: true,
     waiting: true,
+    watched: SignedDuration::ZERO,
 };
 
 #[test]
@@ -159,7 +168,7 @@ fn only_the_whole_of_what_was_asked_is_kept() {
 #[test]
 fn absence_is_proved_for_both_days_that_the_quiet_period_touches() {
     let mut payment = after([lost()]);
-    let quiet_over = at(2) + policy().quiet;
+    let quiet_over = at(2).after(policy().quiet);
     let mut asked = Vec::new();
     let mut now = quiet_over;
     loop {
@@ -173,7 +182,7 @@ fn absence_is_proved_for_both_days_that_the_quiet_period_touches() {
                 });
                 payment = payment.evolve(now, event).unwrap();
             }
-            Todo::Wait(until) => now = until,
+            Todo::Wait(until) => now = now.after(until.duration_since(now.at)),
             done => break assert_eq!(done, Todo::Record(Event::Voided(VoidReason::Absent))),
         }
     }
@@ -182,7 +191,7 @@ fn absence_is_proved_for_both_days_that_the_quiet_period_touches() {
 
 #[test]
 fn a_look_before_the_quiet_period_is_over_proves_nothing() {
-    let early = at(2) + policy().quiet - SignedDuration::from_secs(1);
+    let early = at(2).after(policy().quiet - SignedDuration::from_secs(1));
     let mut payment = after([lost()]);
     for day in ["2026-11-23", "2026-11-24"] {
         let source = Source::OrderLookup {

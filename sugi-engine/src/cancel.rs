@@ -154,7 +154,7 @@ impl Engine {
                 all,
                 tax,
             };
-            let now = self.0.clock.now();
+            let now = self.0.when(&shop);
             let draft =
                 Draft::of(book, now, Event::CancelAsked(order)).map_err(|why| match why {
                     Illegal::TooMuch { asked, remaining } => {

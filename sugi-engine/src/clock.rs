@@ -4,20 +4,24 @@
 use std::{
     fmt::Write as _,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sugi_core::{CancelId, PaymentId, WebhookId};
+use rustix::time::{ClockId, clock_gettime};
+use sha2::{Digest, Sha256};
+use sugi_core::{Boot, CancelId, PaymentId, Reading, WebhookId, When};
 use tokio::sync::Notify;
 
-/// A clock: the machine's, or one that a test moves by hand.
+/// The clocks of a machine, or two that a test moves by hand. They are two and never one:
 ///
-/// The machine's goes on evenly: when it is set while the process runs, the step is not taken,
-/// because a quiet period that a jump has ended has not been waited for. Small corrections are.
+/// * the *calendar* ([`now`](Self::now)) is read anew each time, because it may be set at any time, and
+///   rightly: it says which day it is, and when something happened;
+/// * the machine's *uptime* ([`up`](Self::up)) runs evenly, through suspend as well, and nobody sets it:
+///   it says how long something took. Time-outs, pauses and windows are measured on it.
 #[derive(Debug, Clone)]
 pub struct Clock {
     kind: Kind,
@@ -25,60 +29,55 @@ pub struct Clock {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Real(Arc<Mutex<Anchor>>),
+    Real(Start),
     ByHand(Arc<ByHand>),
 }
 
-/// What the machine's clock said at some moment.
+/// Both clocks of the machine at one moment, and which boot of it counts.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    boot: Boot,
+    calendar: Timestamp,
+    up: SignedDuration,
+}
+
 #[derive(Debug)]
-struct Anchor {
-    at: Timestamp,
-    moment: Instant,
-}
-
-/// The largest correction that is taken at once.
-const CORRECTION: SignedDuration = SignedDuration::from_secs(1);
-
-impl Anchor {
-    /// The time as it goes on evenly, brought nearer to the machine's clock if that is near.
-    fn now(&mut self, wall: Timestamp, moment: Instant) -> Timestamp {
-        let passed = SignedDuration::try_from(moment - self.moment).unwrap_or(SignedDuration::ZERO);
-        let even = self.at.saturating_add(passed).unwrap_or(Timestamp::MAX);
-        let at = if wall.duration_since(even).abs() < CORRECTION {
-            wall.max(self.at)
-        } else {
-            even
-        };
-        *self = Self { at, moment };
-        at
-    }
-}
-
-#[derive(Debug, Default)]
 struct ByHand {
-    /// How far it was moved, in microseconds past the machine's clock at its making.
-    now: AtomicI64,
+    start: Start,
+    /// How far both clocks were moved, in microseconds.
+    moved_us: AtomicI64,
+    /// How far the calendar alone was set, in microseconds.
+    set_us: AtomicI64,
     moved: Notify,
 }
 
+/// The longest sleep before the clocks are looked at again: timers stand still while a machine sleeps.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
 impl Clock {
-    /// The machine's clock.
+    /// The machine's clocks.
     #[must_use]
     pub fn real() -> Self {
-        let anchor = Anchor {
-            at: Timestamp::now(),
-            moment: Instant::now(),
-        };
         Self {
-            kind: Kind::Real(Arc::new(Mutex::new(anchor))),
+            kind: Kind::Real(Start {
+                boot: this_boot(),
+                calendar: Timestamp::now(),
+                up: uptime(),
+            }),
         }
     }
 
-    /// A clock that stands still until it is moved.
+    /// Clocks that stand still until they are moved.
     #[must_use]
     pub fn by_hand(start: Timestamp) -> Self {
         let hand = ByHand {
-            now: AtomicI64::new(start.as_microsecond()),
+            start: Start {
+                boot: Boot(u64::from_le_bytes(chance()) >> 16),
+                calendar: start,
+                up: SignedDuration::from_hours(1),
+            },
+            moved_us: AtomicI64::new(0),
+            set_us: AtomicI64::new(0),
             moved: Notify::new(),
         };
         Self {
@@ -86,48 +85,152 @@ impl Clock {
         }
     }
 
-    /// The time, to the microsecond: what the ledger keeps.
+    /// The calendar's time, to the microsecond: what the ledger keeps.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let us = match &self.kind {
-            Kind::ByHand(hand) => hand.now.load(Ordering::SeqCst),
-            Kind::Real(anchor) => {
-                let mut anchor = anchor.lock().unwrap_or_else(PoisonError::into_inner);
-                anchor
-                    .now(Timestamp::now(), Instant::now())
-                    .as_microsecond()
+        let now = match &self.kind {
+            Kind::Real(_) => Timestamp::now(),
+            Kind::ByHand(hand) => {
+                let moved = hand.moved_us.load(Ordering::SeqCst);
+                let us = moved.saturating_add(hand.set_us.load(Ordering::SeqCst));
+                later(hand.start.calendar, SignedDuration::from_micros(us))
             }
         };
-        Timestamp::from_microsecond(us).unwrap_or(Timestamp::MAX)
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
-    /// Moves a clock by hand; the machine's does not listen.
+    /// How long the machine has been up, suspend included. Only the difference of two readings means
+    /// something.
+    #[must_use]
+    pub fn up(&self) -> SignedDuration {
+        match &self.kind {
+            Kind::Real(_) => uptime(),
+            Kind::ByHand(hand) => {
+                hand.start.up + SignedDuration::from_micros(hand.moved_us.load(Ordering::SeqCst))
+            }
+        }
+    }
+
+    /// The time as it went on evenly since these clocks were made. For windows that live in this process:
+    /// setting the calendar neither ends nor prolongs them. It is for no ledger and no person:
+    /// [`calendar_of`](Self::calendar_of) makes it fit for both.
+    #[must_use]
+    pub fn steady(&self) -> Timestamp {
+        let start = self.start();
+        later(start.calendar, self.up() - start.up)
+    }
+
+    /// What the calendar will say at a moment of [`steady`](Self::steady) time.
+    #[must_use]
+    pub fn calendar_of(&self, steady: Timestamp) -> Timestamp {
+        later(self.now(), steady.duration_since(self.steady()))
+    }
+
+    /// Now, by the calendar and by the clocks that nobody sets; `kcp` is KCP's time, if it is known.
+    #[must_use]
+    pub fn when(&self, kcp: Option<Timestamp>) -> When {
+        When {
+            at: self.now(),
+            clock: Some(Reading {
+                boot: self.start().boot,
+                up_us: i64::try_from(self.up().as_micros()).unwrap_or(i64::MAX),
+                kcp_s: kcp.map(Timestamp::as_second),
+            }),
+        }
+    }
+
+    /// Moves clocks by hand; the machine's do not listen.
     pub fn advance(&self, by: SignedDuration) {
+        self.by_hand_move(by, |hand| &hand.moved_us);
+    }
+
+    /// Sets the calendar of clocks by hand ahead or back, as an administrator or NTP does.
+    pub fn set_calendar(&self, by: SignedDuration) {
+        self.by_hand_move(by, |hand| &hand.set_us);
+    }
+
+    fn by_hand_move(&self, by: SignedDuration, which: impl Fn(&ByHand) -> &AtomicI64) {
         if let Kind::ByHand(hand) = &self.kind {
-            hand.now
-                .fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::SeqCst);
+            let us = i64::try_from(by.as_micros()).unwrap_or(0);
+            which(hand).fetch_add(us, Ordering::SeqCst);
             hand.moved.notify_waiters();
         }
     }
 
-    /// Waits until it is `at`.
+    fn start(&self) -> Start {
+        match &self.kind {
+            Kind::Real(start) => *start,
+            Kind::ByHand(hand) => hand.start,
+        }
+    }
+
+    /// Waits until so much has passed.
+    pub async fn sleep(&self, span: SignedDuration) {
+        let end = self.up() + span;
+        self.sleep_while(|| end - self.up()).await;
+    }
+
+    /// Waits until the calendar says that it is `at`.
     pub async fn sleep_until(&self, at: Timestamp) {
+        self.sleep_while(|| at.duration_since(self.now())).await;
+    }
+
+    /// Sleeps as long as something is left.
+    async fn sleep_while(&self, left: impl Fn() -> SignedDuration) {
         loop {
             let moved = match &self.kind {
                 Kind::ByHand(hand) => Some(hand.moved.notified()),
                 Kind::Real(_) => None,
             };
-            let left = at.duration_since(self.now());
+            let left = left();
             if !left.is_positive() {
                 return;
             }
             match moved {
                 Some(moved) => moved.await,
-                // The machine's clock may be set while we sleep: look again from time to time.
-                None => tokio::time::sleep(left.unsigned_abs().min(Duration::from_mins(1))).await,
+                None => tokio::time::sleep(left.unsigned_abs().min(LOOK_AGAIN)).await,
             }
         }
     }
+}
+
+fn later(at: Timestamp, span: SignedDuration) -> Timestamp {
+    let end = if span.is_negative() {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    };
+    at.saturating_add(span).unwrap_or(end)
+}
+
+/// How long the machine has been up, suspend included.
+fn uptime() -> SignedDuration {
+    // Elsewhere than on Linux no other clock is as good: there this one runs through suspend as well.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let clock = ClockId::Monotonic;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let clock = ClockId::Boottime;
+    let up = clock_gettime(clock);
+    let nanos = i32::try_from(up.tv_nsec).unwrap_or_default();
+    SignedDuration::new(up.tv_sec, nanos)
+}
+
+/// What tells this boot of this machine from every other: the kernel's own name for it, and the name space
+/// that its uptime is counted in. Where there is none, this process is a boot of its own: a span that
+/// began before it cannot be measured then, and is counted again.
+fn this_boot() -> Boot {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let space = std::fs::read_link("/proc/self/ns/time");
+    let mut bytes = [0; 8];
+    match kernel {
+        Ok(kernel) => {
+            let space = space.unwrap_or_default();
+            let name = format!("{} {}", kernel.trim(), space.display());
+            bytes[..6].copy_from_slice(&Sha256::digest(name)[..6]);
+        }
+        Err(_) => bytes[..6].copy_from_slice(&chance::<6>()),
+    }
+    Boot(u64::from_le_bytes(bytes))
 }
 
 /// A new payment's name: sorts by time.
@@ -201,21 +304,36 @@ fn named<T: std::str::FromStr>(prefix: &str) -> T {
 mod tests {
     use super::*;
 
+    fn hours(n: i64) -> SignedDuration {
+        SignedDuration::from_hours(n)
+    }
+
     #[test]
-    fn a_clock_that_is_set_does_not_jump_and_one_that_is_corrected_follows() {
-        let (wall, moment) = (
-            Timestamp::from_second(1_800_000_000).unwrap(),
-            Instant::now(),
+    fn setting_the_calendar_takes_no_time() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let clock = Clock::by_hand(start);
+        let (before, up) = (clock.when(None), clock.up());
+        clock.set_calendar(hours(14));
+        assert_eq!(clock.now(), start + hours(14));
+        assert_eq!((clock.up(), clock.steady()), (up, start));
+        assert_eq!(
+            before.measured_to(&clock.when(None)),
+            Some(SignedDuration::ZERO)
         );
-        let mut anchor = Anchor { at: wall, moment };
-        let later = |ms: u64| moment + Duration::from_millis(ms);
-        let at = |ms: i64| wall + SignedDuration::from_millis(ms);
-        assert_eq!(anchor.now(at(1_000), later(1_000)), at(1_000));
-        // Set an hour ahead, and an hour back: only what has passed counts.
-        assert_eq!(anchor.now(at(3_602_000), later(2_000)), at(2_000));
-        assert_eq!(anchor.now(at(-3_600_000), later(3_000)), at(3_000));
-        // A little fast, a little slow: followed, but never backwards.
-        assert_eq!(anchor.now(at(4_300), later(4_000)), at(4_300));
-        assert_eq!(anchor.now(at(4_100), later(4_100)), at(4_300));
+        clock.advance(hours(1));
+        assert_eq!(clock.steady(), start + hours(1));
+        assert_eq!(before.measured_to(&clock.when(None)), Some(hours(1)));
+        // In an hour of even time the calendar will be an hour on from what it is now.
+        assert_eq!(clock.calendar_of(start + hours(2)), clock.now() + hours(1));
+        clock.set_calendar(hours(-20));
+        assert_eq!(clock.now(), start + hours(-5));
+    }
+
+    #[test]
+    fn two_clocks_of_one_machine_measure_together() {
+        let (a, b) = (Clock::real().when(None), Clock::real().when(None));
+        assert!(a.measured_to(&b).is_some());
+        let other = Clock::by_hand(Timestamp::UNIX_EPOCH).when(None);
+        assert_eq!(a.measured_to(&other), None);
     }
 }

@@ -1,14 +1,15 @@
 //! The loop: load, ask, write the intent, call, write what was heard, again.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Date, Time},
+    tz::Offset,
+};
 use nhn_kcp::{Card, HolderProof};
 use sugi_core::{
-    Event, Illegal, Live, Looked, Payment, Policy, Source, VoidReason,
+    Event, Illegal, Live, Looked, Payment, PaymentId, Policy, Source, VoidReason, When,
     todo::{Call, Hands, Todo, todo},
 };
 use sugi_store::{Book, Draft, Filter};
@@ -31,15 +32,17 @@ pub(crate) struct Held {
 
 /// How long to wait before the ledger is tried again.
 const LEDGER_PAUSE: Duration = Duration::from_millis(500);
+/// How many orders of a day are looked through for one whose day KCP has told.
+const KNOWN_ORDERS: usize = 20;
 /// The longest such wait.
 const LEDGER_PAUSE_MOST: Duration = Duration::from_secs(15);
 
 /// When the engine has to look at a payment again, as anybody would see it who holds nothing.
-pub(crate) fn due_at(payment: &Payment, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
+pub(crate) fn due_at(payment: &Payment, now: When, policy: &Policy) -> Option<Timestamp> {
     match todo(payment, now, Hands::default(), policy) {
         Todo::Rest => None,
         Todo::Wait(until) => Some(until),
-        Todo::Record(_) | Todo::Call(_) => Some(now),
+        Todo::Record(_) | Todo::Call(_) => Some(now.at),
     }
 }
 
@@ -66,15 +69,17 @@ impl Inner {
             let hands = Hands {
                 alone: self.sole,
                 waiting: work.is_awaited(),
+                watched: self.watched(&book.payment),
             };
-            match todo(&book.payment, self.clock.now(), hands, &shop.policy) {
+            let now = self.when(&shop);
+            match todo(&book.payment, now, hands, &shop.policy) {
                 Todo::Rest => break,
                 // What is left stands in the ledger, for the next process.
                 _ if self.is_stopping() => break,
                 // Others share this ledger: whoever is free when it is due takes it up again.
                 Todo::Wait(_) if !self.sole && !work.is_awaited() => break,
                 Todo::Wait(until) => tokio::select! {
-                    () = self.clock.sleep_until(until) => {}
+                    () = self.clock.sleep(until.duration_since(now.at)) => {}
                     () = work.poked.notified() => book = self.reload(book).await,
                 },
                 Todo::Record(event) => book = either(self.append(book, event, &shop).await),
@@ -100,10 +105,11 @@ impl Inner {
     async fn first(&self, book: Book, held: Held, shop: &Shop) -> Book {
         let (span, who) = (held.span.clone(), held.who.clone());
         let event = self.approve(&book, shop, held).await;
-        if shop.gate.heard(&event, self.clock.now()) {
+        let now = self.clock.steady();
+        if shop.gate.heard(&event, now) {
             tracing::error!(shop = %shop.id, "too many answers are lost: no new sales for a while");
         }
-        if shop.gate.answered(&who, &event, self.clock.now()) {
+        if shop.gate.answered(&who, &event, now) {
             tracing::error!(shop = %shop.id, "too many sales are declined: somebody may be trying out cards");
         }
         trace::ended(&span, &event);
@@ -114,9 +120,10 @@ impl Inner {
     async fn call(&self, book: Book, call: Call, shop: &Shop) -> Book {
         let call = match call {
             Call::Inquire { .. } | Call::LookUp { .. } => {
-                let mut event = kcp::look(&call, &book.payment, shop, &self.clock).await;
+                let asked_at = self.when(shop);
+                let mut event = kcp::look(&call, &book.payment, shop, &self.clock, asked_at).await;
                 if let Event::Looked(looked) = &mut event {
-                    self.doubt_the_lookup(looked, shop).await;
+                    self.doubt_the_lookup(looked, &book.payment.id, shop).await;
                 }
                 return self.take_up(book, event, shop).await;
             }
@@ -139,61 +146,62 @@ impl Inner {
             Err(book) => return book,
         };
         let event = match self.may_still_send(&book.payment, shop) {
-            Ok(()) => kcp::cancel(&book.payment, call, shop).await,
+            Ok(()) => kcp::cancel(&book.payment, call, shop, &self.clock).await,
             Err(why) => Event::CancelNotSent { send, why },
         };
         self.take_up(book, event, shop).await
     }
 
-    /// "Not found" by order number proves something only at a shop whose look-up has found an order
-    /// that is known to exist. KCP does not document the look-up, and a contract without it may well
-    /// answer "not found" to everything.
-    async fn doubt_the_lookup(&self, looked: &mut Looked, shop: &Shop) {
-        if !matches!(looked.source, Source::OrderLookup { .. }) {
+    /// "Not found" by order number says something about a day only if the same question about the same
+    /// day finds an order that is known to be of that day. KCP does not document the look-up: a contract
+    /// without it may deny everything, and a contract that has it may keep some days and not others.
+    async fn doubt_the_lookup(&self, looked: &mut Looked, payment: &PaymentId, shop: &Shop) {
+        let Source::OrderLookup { day } = looked.source else {
             return;
-        }
-        let works = &shop.lookup_works;
-        match &looked.seen {
-            Live::Found { .. } => works.store(true, Ordering::SeqCst),
-            Live::Absent
-                if !works.load(Ordering::SeqCst)
-                    && !self.lookup_finds_a_known_order(shop).await =>
-            {
-                let why = "the look-up has not yet found any order that is known to exist".into();
-                looked.seen = Live::Unclear { why };
-            }
-            Live::Absent | Live::Foreign { .. } | Live::Unclear { .. } => {}
+        };
+        if looked.seen == Live::Absent && !self.answers_about(day, payment, shop).await {
+            let why = format!(
+                "not found, but the look-up finds no order either that is known to be of {day}"
+            );
+            looked.seen = Live::Unclear { why };
         }
     }
 
-    /// Looks for the newest order of the shop that KCP has surely booked.
-    async fn lookup_finds_a_known_order(&self, shop: &Shop) -> bool {
+    /// Looks for one of the newest orders of the shop that KCP is known to have booked on a Korean day.
+    async fn answers_about(&self, day: Date, but: &PaymentId, shop: &Shop) -> bool {
         use sugi_core::Status::{Approved, Cancelled, PartiallyCancelled, Reversed};
-        let (shops, statuses) = (
-            [shop.id.clone()].into(),
-            vec![Approved, PartiallyCancelled, Cancelled, Reversed],
-        );
-        let newest = self
-            .store
-            .list(Filter {
-                shops,
-                statuses,
-                limit: 1,
-                ..Filter::default()
-            })
-            .await;
-        let Some(newest) = newest
-            .ok()
-            .and_then(|page| page.payments.into_iter().next())
-        else {
+        let midnight =
+            |day: Date| Offset::constant(9).to_timestamp(day.to_datetime(Time::midnight()));
+        let (Ok(begin), Ok(end)) = (midnight(day), day.tomorrow().and_then(midnight)) else {
             return false;
         };
-        let Ok(Some(book)) = self.store.load(&newest.id).await else {
+        let hour = SignedDuration::from_hours(1);
+        let filter = Filter {
+            shops: [shop.id.clone()].into(),
+            statuses: vec![Approved, PartiallyCancelled, Cancelled, Reversed],
+            from: begin.checked_sub(hour).ok(),
+            until: end.checked_add(hour).ok(),
+            limit: KNOWN_ORDERS,
+            ..Filter::default()
+        };
+        let Ok(page) = self.store.list(filter).await else {
             return false;
         };
-        let found = kcp::finds(&book.payment, shop).await;
-        shop.lookup_works.fetch_or(found, Ordering::SeqCst);
-        found
+        for known in page.payments.iter().filter(|known| known.id != *but) {
+            let Ok(Some(book)) = self.store.load(&known.id).await else {
+                continue;
+            };
+            // KCP itself has said on which day it was.
+            let approval = book.payment.approval();
+            if approval
+                .and_then(|known| known.app_time)
+                .map(nhn_kcp::KcpTime::date)
+                == Some(day)
+            {
+                return kcp::finds(&book.payment, day, shop, &self.clock).await;
+            }
+        }
+        false
     }
 
     async fn approve(&self, book: &Book, shop: &Shop, held: Held) -> Event {
@@ -206,14 +214,15 @@ impl Inner {
     /// Others take a call for ended once its life is over. A process that was held up between
     /// writing the intent and sending must not send any more.
     fn may_still_send(&self, payment: &Payment, shop: &Shop) -> Result<(), String> {
-        let held_up = self.clock.now().duration_since(payment.updated_at);
-        if held_up < shop.margin {
-            Ok(())
-        } else {
-            Err(format!(
+        // It was written by this process a moment ago, so the machine's uptime has read both.
+        let now = self.clock.when(None);
+        match payment.last.measured_to(&now) {
+            Some(held_up) if held_up < shop.margin => Ok(()),
+            Some(held_up) => Err(format!(
                 "held up for {} s before sending",
                 held_up.as_secs()
-            ))
+            )),
+            None => Err("held up before sending, nobody can tell how long".into()),
         }
     }
 
@@ -221,7 +230,7 @@ impl Inner {
     /// or the ledger cannot be written, or its answer was lost), the payment comes back as an error, as
     /// the ledger has it now, and the loop asks again.
     async fn append(&self, book: Book, event: Event, shop: &Shop) -> Result<Book, Book> {
-        let now = self.clock.now();
+        let now = self.when(shop);
         let draft = match Draft::of(book.clone(), now, event) {
             Ok(draft) => draft,
             Err(why) => {
@@ -250,7 +259,7 @@ impl Inner {
     pub(crate) async fn take_up(&self, mut book: Book, event: Event, shop: &Shop) -> Book {
         let mut pause = LEDGER_PAUSE;
         loop {
-            let now = self.clock.now();
+            let now = self.when(shop);
             let draft = match fitting(&book, now, &event) {
                 Ok(draft) => draft,
                 Err(Illegal::Known { .. }) => return book,
@@ -290,7 +299,7 @@ impl Inner {
 }
 
 /// What was heard as it is written down: as it is where it fits, as a late answer where it does not.
-fn fitting(book: &Book, now: Timestamp, event: &Event) -> Result<Draft, Illegal> {
+fn fitting(book: &Book, now: When, event: &Event) -> Result<Draft, Illegal> {
     let draft = Draft::of(book.clone(), now, event.clone());
     match (draft, event.clone().as_late()) {
         (Err(Illegal::Order { .. }), Some(late)) => {

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -11,8 +11,8 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sugi_core::{
-    Payment, PaymentId, Policy, ShopId, Status,
-    todo::{Hands, Todo, todo},
+    Payment, PaymentId, Policy, ShopId, Status, When,
+    todo::{Hands, Todo, todo, waits_since},
 };
 use sugi_store::{Book, Draft, Filter, Store, StoreError};
 
@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) bench: Arc<Bench>,
     pub(crate) tally: Tally,
     shops: RwLock<HashMap<ShopId, Arc<Shop>>>,
+    /// Since when, by the machine's uptime, this process has seen payments wait for something to be over.
+    watched: Mutex<HashMap<PaymentId, (When, SignedDuration)>>,
     stopping: AtomicBool,
 }
 
@@ -52,6 +54,7 @@ impl Engine {
             shops,
             bench: Arc::default(),
             tally: Tally::default(),
+            watched: Mutex::default(),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -89,6 +92,9 @@ impl Engine {
             if let Some(before) = known.get(&shop.id) {
                 before.gate.take_limits_of(&shop.gate);
                 shop.gate = Arc::clone(&before.gate);
+                if before.client.gateway() == shop.client.gateway() {
+                    shop.kcp_clock = Arc::clone(&before.kcp_clock);
+                }
             }
             shop
         };
@@ -128,9 +134,10 @@ impl Engine {
                 let Some(shop) = self.shop(&book.payment.request.shop) else {
                     break;
                 };
-                let now = self.0.clock.now();
+                let now = self.0.when(&shop);
                 let hands = Hands {
                     alone: self.0.sole,
+                    watched: self.0.watched(&book.payment),
                     ..Hands::default()
                 };
                 let Todo::Record(event) = todo(&book.payment, now, hands, &shop.policy) else {
@@ -240,10 +247,35 @@ const DUE_PAUSE: Duration = Duration::from_millis(500);
 /// How long a node that took something up is left alone with it; a dead one's work goes on elsewhere
 /// after that.
 const LEASE: SignedDuration = SignedDuration::from_secs(3);
+/// How many payments are watched at most; then the count begins anew, which only waits longer.
+const WATCHED_MOST: usize = 10_000;
 /// How much of it a node takes up at a time.
 const DUE_AT_ONCE: u32 = 256;
 
 impl Inner {
+    /// Now, as it is written down: by every clock that this process can read.
+    pub(crate) fn when(&self, shop: &Shop) -> When {
+        self.clock.when(shop.kcp_clock.now(&self.clock))
+    }
+
+    /// How long this process itself has seen a payment wait for the same thing to be over.
+    pub(crate) fn watched(&self, payment: &Payment) -> SignedDuration {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(since) = waits_since(payment) else {
+            watched.remove(&payment.id);
+            return SignedDuration::ZERO;
+        };
+        if watched.len() >= WATCHED_MOST {
+            watched.clear();
+        }
+        let up = self.clock.up();
+        let seen = watched.entry(payment.id.clone()).or_insert((since, up));
+        if seen.0 != since {
+            *seen = (since, up);
+        }
+        up - seen.1
+    }
+
     pub(crate) fn shop(&self, id: &ShopId) -> Option<Arc<Shop>> {
         self.shops
             .read()
@@ -257,7 +289,7 @@ impl Inner {
     pub(crate) async fn write(
         &self,
         draft: Draft,
-        now: Timestamp,
+        now: When,
         policy: &Policy,
     ) -> Result<Option<Book>, StoreError> {
         let (due, change) = (due_at(draft.after(), now, policy), Change::of(&draft));

@@ -1,11 +1,11 @@
 //! The engine's side of a call: from what the core wants to what the client sends, and back.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use nhn_kcp::{
-    AuthenticatedKeyIn, Cancel, CancelReason, Card, Inquiry, Invalid, Order, Tno,
-    UnauthenticatedKeyIn, korean_date,
+    AuthenticatedKeyIn, Cancel, CancelReason, Card, Client, Inquiry, Invalid, KcpTime, Order,
+    ServerDate, Tno, UnauthenticatedKeyIn, korean_date,
 };
-use sugi_core::{Event, Live, Mode, Payment, SendNo, VoidReason, heard, todo::Call};
+use sugi_core::{Event, Live, Mode, Payment, SendNo, VoidReason, When, heard, todo::Call};
 
 use tracing::Instrument as _;
 
@@ -13,6 +13,36 @@ use crate::{clock::Clock, drive::Held, shop::Shop, trace};
 
 /// What KCP's books say of a reversal.
 const REVERSAL: &str = "승인 결과 미확인 자동취소";
+
+/// A call on its way, whose answer tells what time it is at KCP.
+struct Line<'a> {
+    client: Client,
+    date: ServerDate,
+    shop: &'a Shop,
+    clock: &'a Clock,
+    asked_up: SignedDuration,
+}
+
+impl<'a> Line<'a> {
+    fn to(shop: &'a Shop, clock: &'a Clock) -> Self {
+        let (client, date) = shop.client.dated();
+        Self {
+            client,
+            date,
+            shop,
+            clock,
+            asked_up: clock.up(),
+        }
+    }
+
+    /// The answer is here. Where it carries no `Date`, what it says of its own time serves.
+    fn heard(&self, told: Option<KcpTime>) {
+        let told = || told.map(KcpTime::to_timestamp);
+        if let Some(kcp) = self.date.get().or_else(told) {
+            self.shop.kcp_clock.note(self.asked_up, self.clock, kcp);
+        }
+    }
+}
 
 /// Refuses an expired card while nothing has been written yet.
 pub(crate) fn check_expiry(card: &Card, now: Timestamp) -> Result<(), Invalid> {
@@ -24,16 +54,18 @@ pub(crate) async fn approve(payment: &Payment, shop: &Shop, held: Held, clock: &
     let order: Order = payment.request.order.clone();
     let today = korean_date(clock.now());
     let span = trace::call("approve", &shop.id);
+    let line = Line::to(shop, clock);
     let answer = match held.proof {
         Some(proof) => match AuthenticatedKeyIn::new(order, held.card, proof, today) {
-            Ok(request) => shop.client.approve(request).instrument(span.clone()).await,
+            Ok(request) => line.client.approve(request).instrument(span.clone()).await,
             Err(why) => return not_sent(&why),
         },
         None => match UnauthenticatedKeyIn::new(order, held.card, today) {
-            Ok(request) => shop.client.approve(request).instrument(span.clone()).await,
+            Ok(request) => line.client.approve(request).instrument(span.clone()).await,
             Err(why) => return not_sent(&why),
         },
     };
+    line.heard(answer.as_ref().ok().and_then(|told| told.app_time));
     let damaged = match &answer {
         Ok(approval) => Some(&approval.damaged),
         Err(why) => why.refusal().map(|no| &no.damaged),
@@ -76,7 +108,12 @@ pub(crate) struct CancelCall {
 }
 
 /// Sends a cancel or a reversal.
-pub(crate) async fn cancel(payment: &Payment, call: CancelCall, shop: &Shop) -> Event {
+pub(crate) async fn cancel(
+    payment: &Payment,
+    call: CancelCall,
+    shop: &Shop,
+    clock: &Clock,
+) -> Event {
     let CancelCall {
         send,
         tno,
@@ -103,7 +140,9 @@ pub(crate) async fn cancel(payment: &Payment, call: CancelCall, shop: &Shop) -> 
     match cancel {
         Ok(cancel) => {
             let span = trace::call("cancel", &shop.id);
-            let answer = shop.client.cancel(&cancel).instrument(span.clone()).await;
+            let line = Line::to(shop, clock);
+            let answer = line.client.cancel(&cancel).instrument(span.clone()).await;
+            line.heard(answer.as_ref().ok().and_then(|told| told.cancelled_at));
             let damaged = match &answer {
                 Ok(done) => Some(&done.damaged),
                 Err(why) => why.refusal().map(|no| &no.damaged),
@@ -121,8 +160,13 @@ pub(crate) async fn cancel(payment: &Payment, call: CancelCall, shop: &Shop) -> 
 }
 
 /// Looks at KCP's books.
-pub(crate) async fn look(call: &Call, payment: &Payment, shop: &Shop, clock: &Clock) -> Event {
-    let asked_at = clock.now();
+pub(crate) async fn look(
+    call: &Call,
+    payment: &Payment,
+    shop: &Shop,
+    clock: &Clock,
+    mut asked_at: When,
+) -> Event {
     let (name, inquiry) = match call {
         Call::LookUp { ordr_idxx, day } => ("look up", Inquiry::by_order(*day, ordr_idxx.clone())),
         Call::Inquire { tno } | Call::Cancel { tno, .. } => {
@@ -130,41 +174,53 @@ pub(crate) async fn look(call: &Call, payment: &Payment, shop: &Shop, clock: &Cl
         }
     };
     let span = trace::call(name, &shop.id);
-    let answer = shop.client.inquire(&inquiry).instrument(span.clone()).await;
+    let line = Line::to(shop, clock);
+    let answer = line.client.inquire(&inquiry).instrument(span.clone()).await;
+    line.heard(None);
     let damaged = match &answer {
         Ok(seen) => Some(&seen.damaged),
         Err(why) => why.refusal().map(|no| &no.damaged),
     };
     say_damaged(name, shop, damaged);
-    let event = heard::look(payment, call, asked_at, answer);
+    // What time it was at KCP when it was asked is known now, if the answer says it.
+    asked_at.hear(&clock.when(shop.kcp_clock.now(clock)));
+    let event = heard::look(payment, call, asked_at, &shop.policy, answer);
     trace::ended(&span, &event);
     event
 }
 
-/// Whether a look-up by order number finds a payment that KCP has surely booked.
-pub(crate) async fn finds(payment: &Payment, shop: &Shop) -> bool {
+/// Whether a look-up by order number finds a payment that KCP has booked on that day.
+pub(crate) async fn finds(payment: &Payment, day: Date, shop: &Shop, clock: &Clock) -> bool {
     let Some(approval) = payment.approval() else {
         return false;
     };
-    let day = approval
-        .app_time
-        .map_or_else(|| korean_date(payment.created_at), nhn_kcp::KcpTime::date);
     let inquiry = Inquiry::by_order(day, payment.request.order.order_no.clone());
     let span = trace::call("look up", &shop.id);
-    let answer = shop.client.inquire(&inquiry).instrument(span.clone()).await;
+    let line = Line::to(shop, clock);
+    let answer = line.client.inquire(&inquiry).instrument(span.clone()).await;
+    line.heard(None);
     let found = answer.is_ok_and(|found| found.tno == approval.tno);
     span.record("outcome", if found { "found" } else { "absent" });
     found
 }
 
 /// Looks at one transaction for a person who named it.
-pub(crate) async fn inquire(tno: &Tno, payment: &Payment, shop: &Shop) -> Live {
+pub(crate) async fn inquire(
+    tno: &Tno,
+    payment: &Payment,
+    shop: &Shop,
+    clock: &Clock,
+    asked_at: &mut When,
+) -> Live {
     let (span, inquiry) = (
         trace::call("inquire", &shop.id),
         Inquiry::by_tno(tno.clone()),
     );
-    let answer = shop.client.inquire(&inquiry).instrument(span.clone()).await;
-    let live = heard::seen(payment, Some(tno), answer);
+    let line = Line::to(shop, clock);
+    let answer = line.client.inquire(&inquiry).instrument(span.clone()).await;
+    line.heard(None);
+    asked_at.hear(&clock.when(shop.kcp_clock.now(clock)));
+    let live = heard::seen(payment, Some(tno), asked_at, &shop.policy, answer);
     span.record("outcome", trace::seen(&live));
     live
 }

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use nhn_kcp::Tno;
 use sugi_core::{
     Actor, Event, Live, Looked, Payment, PaymentId, ResolutionId, ShopId, Source, Status,
-    VoidReason, todo::may_attest_absence,
+    VoidReason,
+    todo::{ClockDoubt, Hands, clock_doubt, may_attest_absence},
 };
 use sugi_store::{Book, Draft, StoreError};
 
 use crate::{
-    engine::{Engine, failed},
+    engine::{Engine, Inner, failed},
     kcp, named,
     shop::Shop,
 };
@@ -95,7 +96,6 @@ impl Engine {
     /// # Errors
     /// [`ResolveError`]; then nothing was written.
     pub async fn resolve(&self, id: &PaymentId, ask: ResolveAsk) -> Result<Resolved, ResolveError> {
-        let clock = &self.0.clock;
         let key = ask.key.as_ref();
         let name = key.and_then(|(scope, key)| named::after("res_", id, scope, key));
         loop {
@@ -114,7 +114,7 @@ impl Engine {
             let event = self
                 .evidence(&book.payment, &ask, name.as_ref(), &shop)
                 .await?;
-            let now = clock.now();
+            let now = self.0.when(&shop);
             let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
             let written = match self.0.write(draft, now, &shop.policy).await {
                 // Written or not? The name is this key's alone, so reading tells.
@@ -130,6 +130,22 @@ impl Engine {
                 return Ok(Resolved { payment, before });
             }
         }
+    }
+
+    /// Whether a person may close a payment in doubt as void now: see
+    /// [`may_attest_absence`](sugi_core::todo::may_attest_absence).
+    ///
+    /// # Errors
+    /// From when on they may, or `None` if they never may; also where its shop is not configured.
+    pub fn may_attest_absence(&self, payment: &Payment) -> Result<(), Option<Timestamp>> {
+        let shop = self.shop(&payment.request.shop).ok_or(None)?;
+        self.0.may_attest_absence(payment, &shop)
+    }
+
+    /// Why time does not close a payment in doubt that it could close: the calendar.
+    #[must_use]
+    pub fn clock_doubt(&self, payment: &Payment) -> Option<ClockDoubt> {
+        clock_doubt(payment, &self.shop(&payment.request.shop)?.policy)
     }
 
     async fn book(&self, id: &PaymentId) -> Result<Book, ResolveError> {
@@ -182,7 +198,6 @@ impl Engine {
         name: Option<&ResolutionId>,
         shop: &Shop,
     ) -> Result<Event, ResolveError> {
-        let clock = &self.0.clock;
         let status = payment.status();
         match &ask.what {
             // Money that turns up after a payment was closed opens it again.
@@ -192,8 +207,9 @@ impl Engine {
                 Err(ResolveError::NotInDoubt(status))
             }
             Resolution::Live { tno, note, keep } => {
-                let asked_at = clock.now();
-                match kcp::inquire(tno, payment, shop).await {
+                let mut asked_at = self.0.when(shop);
+                let clock = &self.0.clock;
+                match kcp::inquire(tno, payment, shop, clock, &mut asked_at).await {
                     seen @ Live::Found { .. } => {
                         let source = Source::Person {
                             who: ask.by.clone(),
@@ -214,13 +230,13 @@ impl Engine {
                 }
             }
             Resolution::Absent { note } => {
-                may_attest_absence(payment, clock.now(), &shop.policy).map_err(
-                    |until| match until {
+                self.0
+                    .may_attest_absence(payment, shop)
+                    .map_err(|until| match until {
                         Some(at) => ResolveError::TooEarly(at),
                         None if status == Status::InDoubt => ResolveError::KnownAlive,
                         None => ResolveError::NotInDoubt(status),
-                    },
-                )?;
+                    })?;
                 Ok(Event::Voided(VoidReason::Attested {
                     by: ask.by.clone(),
                     note: note.clone(),
@@ -228,5 +244,15 @@ impl Engine {
                 }))
             }
         }
+    }
+}
+
+impl Inner {
+    fn may_attest_absence(&self, payment: &Payment, shop: &Shop) -> Result<(), Option<Timestamp>> {
+        let hands = Hands {
+            watched: self.watched(payment),
+            ..Hands::default()
+        };
+        may_attest_absence(payment, self.when(shop), hands, &shop.policy)
     }
 }

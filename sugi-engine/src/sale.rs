@@ -144,8 +144,7 @@ impl Engine {
         if let Some((_, key)) = &sale.key {
             sale.card.number.check_absent("Idempotency-Key", key)?;
         }
-        let now = self.0.clock.now();
-        kcp::check_expiry(&sale.card, now)?;
+        kcp::check_expiry(&sale.card, self.0.clock.now())?;
 
         let request = Request {
             shop: sale.shop,
@@ -163,7 +162,7 @@ impl Engine {
         });
         let who = Who::of(&request, sale.from);
         let allowed = shop.allows(kind, &request.order);
-        let (permit, counted) = match allowed.and_then(|()| self.admit(&shop, who, now)) {
+        let (permit, counted) = match allowed.and_then(|()| self.admit(&shop, who)) {
             Ok(admitted) => admitted,
             Err(refused) => {
                 // Whoever asks again for what was done before moves nothing, so no gate is in the way,
@@ -222,12 +221,7 @@ impl Engine {
         mut request: Request,
         key: Option<Key>,
     ) -> Result<Created, PayError> {
-        let Inner {
-            clock,
-            store,
-            tally,
-            ..
-        } = &*self.0;
+        let Inner { store, tally, .. } = &*self.0;
         let (id, salt) = (clock::new_payment_id(), clock::chance());
         let order_no = request.order_no.clone();
         let mut attempt = 1;
@@ -238,7 +232,7 @@ impl Engine {
                 Event::Requested(Box::new(request.clone())),
                 Event::ApproveSent,
             ];
-            let now = clock.now();
+            let now = self.0.when(shop);
             let draft = Draft::begin(id.clone(), now, &salt, events);
             let draft = draft.map_err(|why| failed(&why))?;
             let due = due_at(draft.after(), now, &shop.policy);
@@ -281,26 +275,27 @@ impl Engine {
 
     /// Lets a sale through the shop's gates. It is counted here and not when it is written, or many at
     /// once would all pass.
-    fn admit(
-        &self,
-        shop: &Shop,
-        who: Who,
-        now: Timestamp,
-    ) -> Result<(OwnedSemaphorePermit, Counted), PayError> {
+    fn admit(&self, shop: &Shop, who: Who) -> Result<(OwnedSemaphorePermit, Counted), PayError> {
         if self.0.is_stopping() {
             return Err(PayError::Stopping);
         }
+        // What is counted lives in this process: setting the calendar neither frees nor holds anybody.
+        let now = self.0.clock.steady();
         let permit = shop
             .gate
             .enter()
             .ok_or_else(|| PayError::Busy(shop.id.clone()))?;
         let counted = shop.gate.count(who, now);
-        let counted = counted.map_err(|TooFast { by, until }| PayError::TooFast { by, until })?;
+        let counted = counted.map_err(|TooFast { by, until }| {
+            let until = self.0.clock.calendar_of(until);
+            PayError::TooFast { by, until }
+        })?;
         match shop.gate.pass(now) {
             Ok(()) => Ok((permit, counted)),
             Err(until) => {
                 shop.gate.uncount(&counted);
                 let shop = shop.id.clone();
+                let until = self.0.clock.calendar_of(until);
                 Err(PayError::Brake { shop, until })
             }
         }

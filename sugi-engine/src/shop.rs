@@ -1,7 +1,7 @@
 //! A shop: one site code at KCP, its contract, its times and its client.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     brake::{Brake, BrakeRule},
     currencies::Currencies,
+    kcp_clock::KcpClock,
     merchant::Merchant,
     sale::PayError,
     velocity::{Counted, LimitBy, TooFast, Velocity, VelocityNow, VelocityRule, Who},
@@ -36,9 +37,8 @@ pub struct Shop {
     pub merchant: Merchant,
     /// What new sales have to pass.
     pub(crate) gate: Arc<Gate>,
-    /// A look-up by order number has found an order that was known to exist: only then can its "not
-    /// found" mean anything. KCP does not document the look-up.
-    pub(crate) lookup_works: Arc<AtomicBool>,
+    /// KCP's time, as its answers to this shop tell it.
+    pub kcp_clock: Arc<KcpClock>,
 }
 
 /// What a shop's new sales have to pass: room on the line, a pace that people have, and a brake that
@@ -226,7 +226,7 @@ impl Shop {
             margin,
             merchant: Merchant::default(),
             gate: Arc::new(Gate::new(limits)),
-            lookup_works: Arc::default(),
+            kcp_clock: Arc::default(),
         }
     }
 

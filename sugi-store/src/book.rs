@@ -1,7 +1,7 @@
 //! A payment together with the end of its chain, and what is about to be written behind it.
 
 use jiff::Timestamp;
-use sugi_core::{Event, Glance, Illegal, News, Payment, PaymentId, Status};
+use sugi_core::{Event, Glance, Illegal, News, Payment, PaymentId, Reading, Status, When};
 
 use crate::{
     aside::{self, Salt},
@@ -24,6 +24,8 @@ pub struct Entry {
     pub seq: u32,
     /// When it happened.
     pub at: Timestamp,
+    /// The same by clocks that nobody sets, where they were read.
+    pub clock: Option<Reading>,
     /// What happened.
     pub event: Event,
     /// The hash of this row over the one before.
@@ -57,16 +59,17 @@ impl Draft {
     /// When the events are no beginning of a payment.
     pub fn begin(
         id: PaymentId,
-        at: Timestamp,
+        when: impl Into<When>,
         salt: &Salt,
         events: Vec<Event>,
     ) -> Result<Self, Illegal> {
+        let when = when.into();
         let mut events = events.into_iter();
         let first = events.next().ok_or(Illegal::Beginning)?;
         let (bare, aside) = aside::part(&first, salt);
-        let entry = NewEntry::of(&id, Hash::START, 1, at, &bare, aside);
+        let entry = NewEntry::of(&id, Hash::START, 1, when, &bare, aside);
         let after = Book {
-            payment: Payment::begin(id, at, first)?,
+            payment: Payment::begin(id, when, first)?,
             head: entry.hash,
         };
         events.try_fold(
@@ -75,7 +78,7 @@ impl Draft {
                 before: None,
                 after,
             },
-            |draft, event| draft.then(at, event),
+            |draft, event| draft.then(when, event),
         )
     }
 
@@ -83,7 +86,7 @@ impl Draft {
     ///
     /// # Errors
     /// When it cannot happen to it.
-    pub fn of(book: Book, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+    pub fn of(book: Book, when: impl Into<When>, event: Event) -> Result<Self, Illegal> {
         let payment = &book.payment;
         let before = Some((payment.status(), payment.cancelled_amount()));
         Self {
@@ -91,16 +94,17 @@ impl Draft {
             before,
             after: book,
         }
-        .then(at, event)
+        .then(when.into(), event)
     }
 
-    fn then(mut self, at: Timestamp, event: Event) -> Result<Self, Illegal> {
+    fn then(mut self, mut when: When, event: Event) -> Result<Self, Illegal> {
         let Book { payment, head } = self.after;
-        // Another node's clock may be ahead: what comes later is not told as having happened before.
-        let at = at.max(payment.updated_at);
-        let entry = NewEntry::of(&payment.id, head, payment.seq + 1, at, &event, None);
+        // Another node's clock may be ahead, or ours was set back: what comes later is not told as having
+        // happened before. The clocks that nobody sets stand beside it as they were read.
+        when.at = when.at.max(payment.updated_at);
+        let entry = NewEntry::of(&payment.id, head, payment.seq + 1, when, &event, None);
         let before = Glance::at(&payment);
-        let payment = payment.evolve(at, event)?;
+        let payment = payment.evolve(when, event)?;
         self.entries.push(NewEntry {
             news: News::between(&before, &payment),
             ..entry
@@ -149,11 +153,11 @@ impl NewEntry {
         id: &PaymentId,
         before: Hash,
         seq: u32,
-        at: Timestamp,
+        when: When,
         event: &Event,
         aside: Option<String>,
     ) -> Self {
-        let body = crate::record::event_to_text(event);
+        let (at, body) = (when.at, crate::record::body(event, when.clock));
         let hash = before.next(id, seq, at, &body, aside.as_deref().map(aside::digest));
         Self {
             seq,
@@ -167,12 +171,22 @@ impl NewEntry {
 }
 
 impl Entry {
+    /// When it happened, by every clock that was read.
+    #[must_use]
+    pub fn when(&self) -> When {
+        When {
+            at: self.at,
+            clock: self.clock,
+        }
+    }
+
     /// A row as it was read; the error is its number and what is wrong.
     pub(crate) fn read(row: &crate::record::RawEntry) -> Result<Self, (i64, String)> {
         let bad = |what: String| (row.seq, what);
         Ok(Self {
             seq: u32::try_from(row.seq).map_err(|why| bad(why.to_string()))?,
             at: Timestamp::from_microsecond(row.at).map_err(|why| bad(why.to_string()))?,
+            clock: row.clock().map_err(bad)?,
             event: row.event().map_err(bad)?,
             hash: Hash::from_hex(&row.hash).ok_or_else(|| bad("not a hash".into()))?,
         })

@@ -13,6 +13,19 @@ pub enum StoreError {
         /// The folder.
         path: String,
     },
+    /// The machine's calendar stands before the ledger's newest event: what would be written now would say
+    /// that it happened before what did. Nothing was written.
+    #[error(
+        "this machine's clock says {now}, and the ledger's newest event is of {newest}: set the clock \
+         right (`timedatectl`, or the host's NTP) and start again. If it is right and an earlier clock was \
+         ahead, say so: clock_was_ahead_until = \"{newest}\" in the configuration"
+    )]
+    ClockBehind {
+        /// What the machine's calendar says.
+        now: jiff::Timestamp,
+        /// When the ledger's newest event happened.
+        newest: jiff::Timestamp,
+    },
     /// Too much is waiting to be written. Nothing was written.
     #[error("the ledger has too much to write at once; try again in a moment")]
     Busy,

@@ -24,12 +24,16 @@ pub struct Lease {
     pub fence: u64,
 }
 
+/// How far the clocks of nodes may be apart before a lease of the one that is ahead keeps nobody.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+
 impl Store {
     /// Leases up to `limit` payments that are due at `now` and in nobody's hands, the longest due
     /// first, to a node until `now + ttl`. What it still holds is not given to it again.
     ///
     /// The nodes' clocks should agree to within a small part of `ttl`; where they do not, a lease
-    /// changes hands sooner or later than meant, and nothing worse happens.
+    /// changes hands sooner or later than meant, and nothing worse happens. One that ends further in the
+    /// future than any lease can was written by a clock that is ahead: it keeps nobody.
     ///
     /// # Errors
     /// What the database says. After [`StoreError::Unknown`] leases may have been taken; they run
@@ -46,6 +50,7 @@ impl Store {
             node.to_owned().into(),
             end(now, ttl).into(),
             now_us.into(),
+            end(now, ttl + CLOCKS_APART).into(),
             limit.into(),
         ];
         let rows = self.engine.run(sql::LEASE, values).await?;

@@ -1,7 +1,8 @@
 //! Between what sugi means and what a database holds.
 
 use jiff::Timestamp;
-use sugi_core::{Event, Payment, PaymentId, State, Status};
+use serde::Deserialize;
+use sugi_core::{Event, Payment, PaymentId, Reading, State, Status, When};
 
 use crate::{
     aside,
@@ -12,10 +13,26 @@ use crate::{
     value::{Cells, Value},
 };
 
-/// An event as it is stored.
-pub(crate) fn event_to_text(event: &Event) -> String {
+/// An event as it is stored, and beside it the clocks that nobody sets.
+pub(crate) fn body(event: &Event, clock: Option<Reading>) -> String {
     // Events hold strings, numbers and maps with text keys: nothing that JSON could refuse.
-    serde_json::to_string(event).unwrap_or_default()
+    let mut text = serde_json::to_string(event).unwrap_or_default();
+    if let Some(clock) = clock
+        && text.pop() == Some('}')
+    {
+        let clock = serde_json::to_string(&clock).unwrap_or_default();
+        text.push_str(",\"clock\":");
+        text.push_str(&clock);
+        text.push('}');
+    }
+    text
+}
+
+/// What stands beside an event in its body.
+#[derive(Deserialize)]
+struct Beside {
+    #[serde(default)]
+    clock: Option<Reading>,
 }
 
 /// A row of the journal as it was read.
@@ -49,6 +66,13 @@ impl RawEntry {
         }
         Ok(event)
     }
+
+    /// The clocks that were read when it was written.
+    pub(crate) fn clock(&self) -> Result<Option<Reading>, String> {
+        let beside: Beside =
+            serde_json::from_str(&self.body).map_err(|why| format!("not an event: {why}"))?;
+        Ok(beside.clock)
+    }
 }
 
 /// Folds rows that were read, and checks the chain on the way: what comes out of here is believed.
@@ -67,10 +91,14 @@ pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, 
         if Hash::from_hex(&row.hash) != Some(head) {
             return Err(bad("its hash does not fit it and the row before".into()).into());
         }
+        let when = When {
+            at,
+            clock: row.clock().map_err(bad)?,
+        };
         let event = row.event().map_err(bad)?;
         let payment = match book {
-            None => Payment::begin(id.clone(), at, event),
-            Some(book) => book.payment.evolve(at, event),
+            None => Payment::begin(id.clone(), when, event),
+            Some(book) => book.payment.evolve(when, event),
         };
         book = Some(Book {
             payment: payment.map_err(|why| bad(why.to_string()))?,
@@ -174,7 +202,7 @@ impl Row {
         let order = &request.order;
         let approval = payment.approval();
         let doubt_since = match &payment.state {
-            State::InDoubt(doubt) => Some(doubt.sent_at.as_microsecond()),
+            State::InDoubt(doubt) => Some(doubt.sent_at.at.as_microsecond()),
             _ => None,
         };
         Self {

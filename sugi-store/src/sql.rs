@@ -84,6 +84,15 @@ where journal.payment = gone.payment and journal.seq = 1 and exists (select 1 fr
 /// When the next thing is due.
 pub(crate) const NEXT_DUE: &str = "select min(due_at) from payment where due_at is not null";
 
+/// When the newest of all happened, as far as indexes tell it: the newest payment began, the newest news
+/// of any payment, the newest audit row.
+pub(crate) const NEWEST: &str = "\
+select max(at) from (
+    select max(created_at) as at from payment
+    union all select at from event where n = (select max(n) from event)
+    union all select max(at) as at from outbox
+    union all select at from audit where seq = (select max(seq) from audit)) as newest";
+
 /// Projection rows in order, a stretch at a time, each beside the rows of its journal. It is one
 /// statement so that what is compared comes from one moment, whoever writes meanwhile.
 pub(crate) const WALK: &str = "\
@@ -164,10 +173,11 @@ pub(crate) const LEASE: &str = "\
 insert into lease (payment, node, ends_at, fence)
 select id, $1, $2, 1 from payment
 where due_at is not null and due_at <= $3
-    and not exists (select 1 from lease where lease.payment = payment.id and lease.ends_at > $3)
-order by due_at, id limit $4
+    and not exists (select 1 from lease where lease.payment = payment.id and lease.ends_at > $3
+        and lease.ends_at <= $4)
+order by due_at, id limit $5
 on conflict (payment) do update set node = excluded.node, ends_at = excluded.ends_at, fence = lease.fence + 1
-where lease.ends_at <= $3
+where lease.ends_at <= $3 or lease.ends_at > $4
 returning payment, fence";
 
 /// Moves the end of a lease, if it was not taken over.
@@ -193,6 +203,7 @@ pub(crate) const READS: &[&str] = &[
     BUYERS,
     DUE,
     NEXT_DUE,
+    NEWEST,
     WALK,
     ORPHANS,
     UNCLAIMED,

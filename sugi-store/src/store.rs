@@ -103,6 +103,9 @@ pub struct Key {
     pub request: String,
 }
 
+/// How far a clock may stand before the newest event of a ledger.
+const CLOCKS_APART: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
 impl Store {
     /// Opens the ledger in a folder for writing, and locks it; the folder is made if it is missing.
     ///
@@ -372,6 +375,26 @@ impl Store {
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let rows = self.engine.rows(sql::NEXT_DUE, Vec::new()).await?;
         rows.first().map_or(Ok(None), |row| row.maybe_time(0))
+    }
+
+    /// Refuses to go on when the calendar stands before the ledger's newest event by more than clocks of
+    /// several nodes are apart. `known` is a time up to which an earlier clock is known to have been ahead.
+    ///
+    /// # Errors
+    /// [`StoreError::ClockBehind`], or what the database says.
+    pub async fn check_clock(
+        &self,
+        now: Timestamp,
+        known: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let rows = self.engine.rows(sql::NEWEST, Vec::new()).await?;
+        let newest = rows.first().map_or(Ok(None), |row| row.maybe_time(0))?;
+        match newest.filter(|newest| known.is_none_or(|known| *newest > known)) {
+            Some(newest) if newest.duration_since(now) > CLOCKS_APART => {
+                Err(StoreError::ClockBehind { now, newest })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A page of payments, the newest first.

@@ -62,7 +62,8 @@ impl Webhooks {
             let mut busy = BTreeMap::new();
             loop {
                 // From before the round: what falls due during it is not waited for.
-                let later = self.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
+                let clock = self.0.access.clock();
+                let begun = clock.up();
                 if let Err(why) = self.round(render, &mut busy).await {
                     tracing::error!(%why, "webhooks wait for the ledger");
                 }
@@ -70,7 +71,8 @@ impl Webhooks {
                     // Whoever writes news wakes it; other nodes cannot.
                     () = self.store().news_written() => {}
                     () = self.0.asked.notified() => {}
-                    () = self.0.access.clock().sleep_until(later) => {}
+                    // By the time that passes: a calendar that is set back must not hold the news up.
+                    () = clock.sleep(PAUSE - (clock.up() - begun)) => {}
                 }
                 tokio::time::sleep(GATHER).await;
             }

@@ -48,11 +48,10 @@ impl Post {
         let mut left = self.to.clone();
         for pause in [None].into_iter().chain(LADDER_MINUTES.map(Some)) {
             if let Some(minutes) = pause {
-                let clock = access.clock();
-                let later = clock
-                    .now()
-                    .saturating_add(SignedDuration::from_mins(minutes));
-                clock.sleep_until(later.unwrap_or(Timestamp::MAX)).await;
+                access
+                    .clock()
+                    .sleep(SignedDuration::from_mins(minutes))
+                    .await;
             }
             // Of several nodes, the one that writes this down mails it. A node that ends between the two
             // leaves a day out, and the next day's anchor holds everything before it just as well.

@@ -23,11 +23,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sugi_access::{PasskeySite, Rules};
 use sugi_api::{ApiKey, Door, Limits, Tls};
 use sugi_core::{Actor, ShopId};
-use sugi_engine::Shop;
+use sugi_engine::{Shop, clock::Clock};
 use sugi_mail::Mailer;
 use sugi_store::{Store, StoreError};
 use sugi_webhooks::Line;
@@ -68,6 +69,10 @@ pub(crate) struct Config {
     /// The address of a PostgreSQL that keeps the ledger, for several nodes: `postgres://…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<String>,
+    /// A time up to which the ledger's events are known to have been written by a clock that was ahead:
+    /// a start is not refused for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clock_was_ahead_until: Option<Timestamp>,
     /// Where traces of requests go; nowhere if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) traces: Option<TracesConfig>,
@@ -174,6 +179,7 @@ impl Config {
             data: None,
             disk_free_min_mb: default_disk_free_min_mb(),
             database: None,
+            clock_was_ahead_until: None,
             traces: None,
             retention: None,
             mail: None,
@@ -296,9 +302,20 @@ impl Config {
 
     /// The ledger, for writing.
     pub(crate) async fn store(&self) -> Result<Store, StoreError> {
-        match &self.database {
+        let store = match &self.database {
             Some(url) => Store::connect(url).await,
             None => Store::open(&self.ledger()),
+        }?;
+        let now = Clock::real().now();
+        store.check_clock(now, self.clock_was_ahead_until).await?;
+        Ok(store)
+    }
+
+    /// The ledger, for reading: beside a service that writes, or while nothing may be written.
+    pub(crate) async fn store_to_read(&self) -> Result<Store, StoreError> {
+        match &self.database {
+            Some(url) => Store::connect_to_read(url).await,
+            None => Store::open_to_read(&self.ledger()),
         }
     }
 

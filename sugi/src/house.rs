@@ -115,7 +115,9 @@ impl Place {
         }
         let config = self.config()?;
         let store = match config.store().await {
-            Err(StoreError::Locked { .. }) => Store::open_to_read(&config.ledger())?,
+            Err(StoreError::Locked { .. } | StoreError::ClockBehind { .. }) => {
+                config.store_to_read().await?
+            }
             store => store?,
         };
         let engine = Engine::new(store, [], Clock::real());
@@ -156,8 +158,8 @@ impl Place {
                 }
                 Ok(Ledger::Whole(engine))
             }
-            Err(StoreError::Locked { .. }) => {
-                Ok(Ledger::Read(Store::open_to_read(&config.ledger())?))
+            Err(StoreError::Locked { .. } | StoreError::ClockBehind { .. }) => {
+                Ok(Ledger::Read(config.store_to_read().await?))
             }
             Err(why) => Err(why.into()),
         }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 use sugi_access::Access;
+use sugi_engine::Calendar;
 
 use crate::{cli::Failure, day};
 
@@ -58,6 +59,11 @@ async fn night(access: &Access, days: u32) -> Timestamp {
     let Ok(before) = before(now, days) else {
         return Timestamp::MAX;
     };
+    // What is taken away does not come back, so a day is believed only while nothing contradicts it.
+    if access.engine().calendar() == Calendar::Wrong {
+        tracing::error!("no buyer is taken away while this machine's clock differs from KCP's");
+        return now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+    }
     match access.forget_more_buyers(before, "sugi").await {
         Ok(taken) => {
             if taken > 0 {

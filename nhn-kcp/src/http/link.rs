@@ -8,11 +8,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{DATE, HeaderMap};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use jiff::{Timestamp, fmt::rfc2822};
 use tokio::time::{Instant, timeout_at};
 
 use super::stream::{Stream, Written};
@@ -70,11 +72,12 @@ impl Link {
             Err(_) => return Err(self.failed(LostWhy::TimedOut, None)),
         };
         let status = head.status().as_u16();
+        let date = date(head.headers());
         // Outside of what the time-out drops, so that the part that did come can be looked at.
         let mut body = Vec::new();
         let outcome = timeout_at(deadline, self.body(head.into_body(), &mut body)).await;
         let why = match outcome {
-            Ok(Ok(())) => return Ok(Answer { status, body }),
+            Ok(Ok(())) => return Ok(Answer { status, date, body }),
             Ok(Err(why)) => why,
             Err(_) => LostWhy::TimedOut,
         };
@@ -165,6 +168,14 @@ impl Link {
     }
 }
 
+/// The time in an answer's `Date`, in the one form that servers write.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    // A clock that was never set says nothing.
+    (at > Timestamp::UNIX_EPOCH).then_some(at)
+}
+
 /// Runs `work` to its end while driving the connection. A connection that ends is let go, which ends
 /// the work that waits for it.
 async fn drive<T>(driver: &mut Option<Pin<Box<Driver>>>, work: impl Future<Output = T>) -> T {
@@ -181,4 +192,24 @@ async fn drive<T>(driver: &mut Option<Pin<Box<Driver>>>, work: impl Future<Outpu
         work.as_mut().poll(cx)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_servers_time_is_read_from_its_date() {
+        let date = |text: &'static str| {
+            let value = HeaderValue::from_static(text);
+            super::date(&HeaderMap::from_iter([(DATE, value)]))
+        };
+        let at = date("Mon, 30 Nov 2026 21:14:44 GMT").map(|at| at.to_string());
+        assert_eq!(at.as_deref(), Some("2026-11-30T21:14:44Z"));
+        for wrong in ["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT"] {
+            assert_eq!(date(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sugi_core::ShopId;
-use sugi_engine::Counts;
+use sugi_engine::{Counts, Engine};
 use sugi_store::Unsettled;
 
 use super::{
@@ -66,5 +66,22 @@ pub(super) fn write(
             ];
             (labels, sum)
         }),
+    );
+}
+
+/// Writes how far this machine's calendar is ahead of KCP's, by the shops whose answers tell it.
+pub(super) fn write_clocks(text: &mut Text, engine: &Engine, may_see: impl Fn(&ShopId) -> bool) {
+    let mut shops = engine.shops();
+    shops.retain(|shop| may_see(&shop.id));
+    shops.sort_by(|one, other| one.id.cmp(&other.id));
+    let ahead = shops.iter().filter_map(|shop| {
+        let ahead = engine.ahead_of_kcp(shop)?.as_secs_f64();
+        Some(([("shop", shop.id.as_str())], format!("{ahead:.0}")))
+    });
+    text.family(
+        Kind::Gauge,
+        "sugi_shop_clock_ahead_seconds",
+        "How far this machine's calendar is ahead of KCP's; negative when it is behind.",
+        ahead,
     );
 }

@@ -243,7 +243,7 @@ fn from_journal(payment: &Payment, asked: &CancelId, journal: &[Entry]) -> Resul
     for entry in journal {
         let next = match then.take() {
             None => Payment::begin(payment.id.clone(), entry.at, entry.event.clone()),
-            Some(then) => then.evolve(entry.at, entry.event.clone()),
+            Some(then) => then.evolve(entry.when(), entry.event.clone()),
         };
         let next = next.map_err(|why| Problem::new(Code::LedgerInconsistent, why.to_string()))?;
         end = state_of(&next, asked).or(end);

@@ -235,7 +235,7 @@ impl View {
                 let tno = open.lost.tno.as_ref().map(ToString::to_string);
                 doubt = Some(DoubtView {
                     why: open.lost.why.clone(),
-                    since: open.sent_at,
+                    since: open.sent_at.at,
                     tno,
                     looks: open.looks,
                 });

@@ -10,6 +10,25 @@ use crate::{
 };
 
 #[tokio::test]
+async fn it_says_how_its_clock_stands_to_kcps() {
+    let house = House::new().await;
+    assert_eq!(house.get("/readyz").await.json["clock"], "unmeasured");
+    house.approved("A-1").await;
+    assert_eq!(house.get("/readyz").await.json["clock"], "right");
+    let an_hour = jiff::SignedDuration::from_hours(1);
+    house.sandbox.set_clock(house.sandbox.now() + an_hour);
+    house.approved("A-2").await;
+    assert_eq!(house.get("/readyz").await.json["clock"], "wrong");
+    let shops = house.get("/v1/shops").await.json;
+    let clock = &shops["shops"][0]["clock"];
+    assert_eq!(clock["calendar"], "wrong");
+    let ahead = clock["ahead_seconds"].as_i64().unwrap();
+    assert!((ahead + 3_600).abs() < 60, "{clock}");
+    let metrics = house.get("/metrics").await.text;
+    assert!(metrics.contains("sugi_clock_wrong 1"), "{metrics}");
+}
+
+#[tokio::test]
 async fn metrics_begin_with_the_oldest_doubt() {
     let house = House::without_lookup().await;
     house.fault(FaultKind::LoseAnswer);

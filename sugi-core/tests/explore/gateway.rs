@@ -20,6 +20,9 @@ impl World {
                 .map(|line| (line.call, self.now.min(line.sent + CALL_LIFE))),
         );
         self.waiting = false;
+        if self.left.reboots {
+            self.booted = self.now;
+        }
     }
 
     pub(crate) fn call(&mut self, call: &Call) {
@@ -30,7 +33,10 @@ impl World {
                 Sent::Cancel(send, mode)
             }
             Call::Inquire { tno: asked } => Sent::Look(call.source(), *asked == tno()),
-            Call::LookUp { .. } => Sent::Look(call.source(), true),
+            // KCP books it on the true day, and knows it on no other.
+            Call::LookUp { day, .. } => {
+                Sent::Look(call.source(), *day == nhn_kcp::korean_date(at(0).at))
+            }
         };
         self.lines.push(Line {
             call,
@@ -155,7 +161,7 @@ impl World {
         self.take_up(Event::Looked(Looked {
             seen,
             source: source.clone(),
-            asked_at: at(asked),
+            asked_at: self.when(asked),
         }));
     }
 
@@ -164,7 +170,7 @@ impl World {
         let event = Event::Looked(Looked {
             seen,
             source: source.clone(),
-            asked_at: at(asked),
+            asked_at: self.when(asked),
         });
         self.take_up(event);
     }

@@ -51,6 +51,9 @@ const CALM: Setting = Setting {
     standing: false,
     outside: 0,
     person: 0,
+    set: 0,
+    ahead: 0,
+    reboots: false,
 };
 
 #[test]
@@ -191,4 +194,21 @@ fn cancels_of_a_split_sale_while_somebody_else_cancels_at_kcp() {
         ..CALM
     });
     assert!(worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn a_sale_while_the_calendar_is_set_and_the_machine_starts_anew() {
+    // Right at first, a day ahead, and a day behind; then it is set once, at any moment.
+    for ahead in [0, 100_000, -100_000] {
+        let worlds = walk(Setting {
+            order_lookup: true,
+            losses: 1,
+            crashes: 1,
+            set: 1,
+            ahead,
+            reboots: true,
+            ..CALM
+        });
+        assert!(worlds > 1_000, "{worlds} worlds");
+    }
 }

@@ -2,12 +2,25 @@
 
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Amount, CancelReason, TaxParts, TaxSplit, Tno};
-use sugi_core::{Approval, CancelOrder, Event, Policy, Refusal};
+use sugi_core::{Approval, Boot, CancelOrder, Event, Policy, Reading, Refusal, When};
 
 use crate::world::{CALL_LIFE, START, TOTAL};
 
-pub(crate) fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(START + second).unwrap()
+/// A moment by a calendar that is right, by a machine that runs on, and by KCP.
+pub(crate) fn at(second: i64) -> When {
+    read(second, 0, 0)
+}
+
+/// A moment by a calendar that is so far ahead, by a machine that was started then, and by KCP.
+pub(crate) fn read(second: i64, ahead: i64, booted: i64) -> When {
+    When {
+        at: Timestamp::from_second(START + second + ahead).unwrap(),
+        clock: Some(Reading {
+            boot: Boot(booted.unsigned_abs()),
+            up_us: (second - booted) * 1_000_000,
+            kcp_s: Some(START + second),
+        }),
+    }
 }
 
 pub(crate) fn policy(order_lookup: bool) -> Policy {
@@ -16,6 +29,7 @@ pub(crate) fn policy(order_lookup: bool) -> Policy {
         quiet: SignedDuration::from_secs(4),
         order_lookup,
         keep_if_waiting: true,
+        clock_tolerance: SignedDuration::from_secs(300),
         ladder: [0, 1, 2].map(SignedDuration::from_secs).into(),
     }
 }

@@ -2,16 +2,16 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use jiff::Timestamp;
 use nhn_kcp::TaxParts;
 use sugi_core::{
     Event, Illegal, Live, Looked, Mode, Payment, Policy, SendNo, Source, State, Status, VoidReason,
-    todo::{self, Hands, Todo},
+    When,
+    todo::{self, Call, Hands, Todo},
 };
 
 use crate::{
     outside,
-    samples::{EACH, approved, at, policy, request},
+    samples::{EACH, approved, policy, read, request},
 };
 
 /// What a walk allows.
@@ -33,6 +33,12 @@ pub(crate) struct Setting {
     pub(crate) outside: u8,
     /// Times that a person tells what they saw.
     pub(crate) person: u8,
+    /// Times that the calendar is set.
+    pub(crate) set: u8,
+    /// How far it is ahead when the sale is made, in seconds.
+    pub(crate) ahead: i64,
+    /// A crash is one of the machine, which counts its uptime anew.
+    pub(crate) reboots: bool,
 }
 
 pub(crate) const TOTAL: u64 = 3;
@@ -46,6 +52,10 @@ pub(crate) const HORIZON: i64 = 8;
 pub(crate) struct World {
     pub(crate) payment: Payment,
     pub(crate) now: i64,
+    /// How far the calendar is ahead.
+    pub(crate) calendar: i64,
+    /// When the machine was started: each start is a boot of its own.
+    pub(crate) booted: i64,
     pub(crate) waiting: bool,
     /// The calls that are being made. One node makes one at a time.
     pub(crate) lines: Vec<Line>,
@@ -88,7 +98,7 @@ pub(crate) enum Sent {
 
 impl World {
     pub(crate) fn new(left: Setting) -> Self {
-        let at = Timestamp::from_second(START).unwrap();
+        let at = read(0, left.ahead, 0);
         let id = "pay_00000000000000000000000000000001".parse().unwrap();
         // As the engine begins: the intent goes with the request, and the call is on the line.
         let begin = [
@@ -102,6 +112,8 @@ impl World {
         Self {
             payment,
             now: 0,
+            calendar: left.ahead,
+            booted: 0,
             waiting: !left.standing,
             lines: Vec::from_iter((!left.standing).then_some(Line {
                 call: Sent::Approve,
@@ -119,14 +131,29 @@ impl World {
         }
     }
 
-    pub(crate) fn at(&self) -> Timestamp {
-        at(self.now)
+    pub(crate) fn at(&self) -> When {
+        self.when(self.now)
     }
 
-    fn hands(&self) -> Hands {
+    /// A moment as this machine reads it.
+    pub(crate) fn when(&self, second: i64) -> When {
+        read(second, self.calendar, self.booted)
+    }
+
+    /// Now, as it is written down: within a payment no earlier than what was written before.
+    fn written_at(&self) -> When {
+        let now = self.at();
+        When {
+            at: now.at.max(self.payment.updated_at),
+            ..now
+        }
+    }
+
+    pub(crate) fn hands(&self) -> Hands {
         Hands {
             alone: !self.left.several_nodes,
             waiting: self.waiting,
+            ..Hands::default()
         }
     }
 
@@ -141,7 +168,7 @@ impl World {
     /// Writes an event down, and checks that it is true.
     pub(crate) fn append(&mut self, event: Event) {
         self.is_true(&event);
-        let at = self.at();
+        let at = self.written_at();
         let payment = self.payment.clone().evolve(at, event);
         self.turn(payment.unwrap_or_else(|why| panic!("{why}: {self:#?}")));
     }
@@ -154,7 +181,7 @@ impl World {
     /// An answer that comes when the payment may have moved on: what fits nothing any more is a late
     /// answer, as in the engine. Only what tells nothing new is dropped.
     pub(crate) fn take_up(&mut self, event: Event) {
-        let at = self.at();
+        let at = self.written_at();
         let known = |why: &Illegal| matches!(why, Illegal::Known { .. });
         match (
             self.payment.clone().evolve(at, event.clone()),
@@ -361,6 +388,15 @@ impl World {
         if self.waiting {
             go(&|w| w.waiting = false);
         }
+        if self.left.set > 0 {
+            // Further than the window, to another day, and back to the right one.
+            for by in [6, 100_000, -100_000] {
+                go(&|w| {
+                    w.left.set -= 1;
+                    w.calendar += by;
+                });
+            }
+        }
         self.people(&mut go);
         next
     }
@@ -383,9 +419,25 @@ impl World {
         }
         for _ in 0..100 {
             self.check();
-            match self.todo() {
+            // Not before KCP has denied the number that it had given, if it had given one.
+            let patient = Hands {
+                watched: policy(false).quiet,
+                ..self.hands()
+            };
+            let may_attest =
+                todo::may_attest_absence(&self.payment, self.at(), patient, &self.policy()).is_ok();
+            let held_open = todo::clock_doubt(&self.payment, &self.policy()).is_some()
+                && (self.books.is_some() || may_attest);
+            let todo = match self.todo() {
+                // No look closes what the clock keeps open: a person does.
+                Todo::Call(Call::LookUp { .. }) | Todo::Wait(_) if held_open => Todo::Rest,
+                todo => todo,
+            };
+            match todo {
                 Todo::Record(event) => self.append(event),
-                Todo::Wait(until) => self.now = until.as_second() - START,
+                Todo::Wait(until) => {
+                    self.now = self.now.max(until.as_second() - START - self.calendar);
+                }
                 Todo::Call(call) => {
                     self.call(&call);
                     let line = self.lines.pop().expect("just called");
@@ -400,8 +452,14 @@ impl World {
                 }
                 Todo::Rest => match self.seen() {
                     Live::Absent => {
-                        self.now += policy(false).quiet.as_secs();
-                        todo::may_attest_absence(&self.payment, self.at(), &self.policy())
+                        // This process itself has watched it for so long.
+                        let watched = policy(false).quiet;
+                        self.now += watched.as_secs();
+                        let hands = Hands {
+                            watched,
+                            ..self.hands()
+                        };
+                        todo::may_attest_absence(&self.payment, self.at(), hands, &self.policy())
                             .expect("quiet by now");
                         let note = "not on the partner site".into();
                         self.append(Event::Voided(VoidReason::Attested {
@@ -455,7 +513,7 @@ impl World {
                 salt,
                 &self.payment.state,
                 &self.payment.reviews,
-                self.now,
+                (self.now, self.calendar, self.booted),
                 self.books,
                 self.books_tax,
             )

@@ -7,7 +7,7 @@ use kcp_sandbox::FaultKind;
 use sugi_core::{Event, Payment, PaymentId, Source, State, Status, VoidReason};
 use sugi_engine::{Outcome, Resolution, ResolveAsk, ResolveError};
 
-use crate::{HELD, House, PATIENCE, QUIET, sale, until};
+use crate::{HELD, House, PATIENCE, QUIET, held_with_its_books, sale, until};
 
 impl House {
     /// Tells the engine what kim knows.
@@ -24,7 +24,7 @@ impl House {
     }
 
     /// How often KCP was asked what became of a payment.
-    async fn looks(&self, id: &PaymentId) -> usize {
+    pub(crate) async fn looks(&self, id: &PaymentId) -> usize {
         let journal = self.engine().store().journal(id).await.unwrap();
         let looked = |event: &Event| matches!(event, Event::Looked(_));
         journal.iter().filter(|row| looked(&row.event)).count()
@@ -97,7 +97,7 @@ async fn a_lost_request_is_void_only_after_the_quiet_period() {
         unreachable!()
     };
     assert!(
-        look.asked_at.duration_since(lost) >= QUIET,
+        look.asked_at.at.duration_since(lost) >= QUIET,
         "the look that proved it came too early"
     );
     house.agrees().await;
@@ -261,15 +261,6 @@ async fn money_that_turns_up_after_a_payment_was_closed_opens_it_again() {
     house.resolve(&payment.id, what).await.unwrap();
     assert_eq!(house.settled(&payment.id).await.status(), Status::Reversed);
     house.agrees().await;
-}
-
-/// Neither books nor answers before the sandbox's clock is moved.
-fn held_with_its_books() -> FaultKind {
-    let ms = HELD.as_secs() * 1_000;
-    FaultKind::LateAnswer {
-        delay_ms: ms,
-        books_delay_ms: ms,
-    }
 }
 
 /// Says that it is not there: too early to the last moment of the quiet period, and then it counts.

@@ -18,6 +18,7 @@ mod nodes;
 mod restart;
 mod sale;
 mod tax;
+mod time;
 mod velocity;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -277,6 +278,15 @@ fn held() -> FaultKind {
     FaultKind::LateAnswer {
         delay_ms: HELD.as_secs() * 1_000,
         books_delay_ms: 0,
+    }
+}
+
+/// Neither books nor answers before the sandbox's clock is moved.
+pub(crate) fn held_with_its_books() -> FaultKind {
+    let ms = HELD.as_secs() * 1_000;
+    FaultKind::LateAnswer {
+        delay_ms: ms,
+        books_delay_ms: ms,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `GET /payments/{id}`: the result first, then what can be done, then what happened.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -9,8 +11,8 @@ use nhn_kcp::pan::Rule;
 use serde::Deserialize;
 use sugi_access::{Role, What, Wish, WishState};
 use sugi_api::Did;
-use sugi_core::{Kind, Payment, Status, todo::may_attest_absence};
-use sugi_engine::clock;
+use sugi_core::{Kind, Payment, Status, todo::ClockDoubt};
+use sugi_engine::{Shop, clock};
 
 use super::{
     cancel::form_key,
@@ -235,7 +237,11 @@ async fn page(
         state: words::state(lang, payment.status()),
         notice: notice.or(filled.again.then_some(w.again_signed_in)),
         wrong: wrong.filter(|_| has_field),
-        facts: facts(lang, w, &payment),
+        facts: {
+            let mut facts = facts(lang, w, &payment);
+            facts.extend(held_open(pages, lang, w, &payment));
+            facts
+        },
         story: story::of(lang, &payment, &journal),
         cancel,
         close,
@@ -341,6 +347,20 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
     facts
 }
 
+/// Why a payment in doubt is not closed by time: the clock.
+fn held_open(
+    pages: &Pages,
+    lang: Lang,
+    w: &'static PaymentWords,
+    payment: &Payment,
+) -> Option<(&'static str, String)> {
+    let why = match pages.access().engine().clock_doubt(payment)? {
+        ClockDoubt::Unmeasured => w.clock_unmeasured.into(),
+        ClockDoubt::Wrong(ahead) => fill(w.clock_wrong, &[&write::span(lang, ahead.abs())]),
+    };
+    Some((w.held_open, why))
+}
+
 /// The cancel that has not ended.
 fn cancelling(lang: Lang, w: &PaymentWords, payment: &Payment) -> Option<String> {
     let sugi_core::State::Approved {
@@ -424,11 +444,11 @@ impl CloseForm {
         if payment.status() != Status::InDoubt || !visitor.operator().may(Role::Close) {
             return None;
         }
-        let shops = pages.access().engine().shops();
-        let shop = shops.iter().find(|shop| shop.id == payment.request.shop)?;
-        let now = pages.access().clock().now();
+        let engine = pages.access().engine();
+        let known = |shop: &Arc<Shop>| shop.id == payment.request.shop;
+        engine.shops().iter().any(known).then_some(())?;
         // Nothing to say when it never can be: then KCP gave a number for it.
-        let absent_hint = match may_attest_absence(payment, now, &shop.policy) {
+        let absent_hint = match engine.may_attest_absence(payment) {
             Ok(()) => Some(String::new()),
             Err(Some(at)) => Some(fill(w.close_absent_hint, &[&write::time(at)])),
             Err(None) => None,

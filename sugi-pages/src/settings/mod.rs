@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use nhn_kcp::Currency;
 use sugi_api::ApiKey;
 use sugi_core::Shops;
-use sugi_engine::Shop;
+use sugi_engine::{Calendar, Engine, Shop};
 
 use self::webhooks::WebhookWords;
 use crate::{
@@ -63,6 +63,10 @@ words! {
         certificate "인증서" "Certificate"
         days_left "{}일 남음" "{} days left"
         expired "만료됨" "ended"
+        clock "시각" "Clock"
+        clock_unmeasured "KCP 시각을 아직 모름" "KCP's time is not known yet"
+        clock_right "KCP와 {}초 차이" "{} s from KCP's"
+        clock_wrong "KCP와 {}초 차이: 서버 시각을 맞추십시오" "{} s from KCP's: set the server's clock right"
         keys "API 키" "API keys"
         keys_hint "API 키는 서버에서 sugi key로 만들고 sugi.toml에 적습니다." "API keys are made on the server with sugi key and written into sugi.toml."
         scopes "범위" "Scopes"
@@ -106,6 +110,8 @@ struct ShopRow {
     certificate: String,
     left: String,
     tone: &'static str,
+    clock: String,
+    clock_tone: &'static str,
 }
 
 struct KeyRow {
@@ -158,7 +164,10 @@ pub(crate) async fn show(
     let mut shops = pages.access().engine().shops();
     shops.retain(|shop| me.may_use(&shop.id));
     shops.sort_by(|one, other| one.id.cmp(&other.id));
-    let shops = shops.iter().map(|shop| ShopRow::of(w, shop, now)).collect();
+    let shops = shops
+        .iter()
+        .map(|shop| ShopRow::of(w, pages.access().engine(), shop, now))
+        .collect();
     let key = |key: &ApiKey| KeyRow {
         name: key.name.to_string(),
         scopes: or(
@@ -183,7 +192,14 @@ pub(crate) async fn show(
 }
 
 impl ShopRow {
-    fn of(w: &SettingsWords, shop: &Shop, now: Timestamp) -> Self {
+    fn of(w: &SettingsWords, engine: &Engine, shop: &Shop, now: Timestamp) -> Self {
+        let ahead = engine.ahead_of_kcp(shop);
+        let ahead = ahead.map_or_else(String::new, |ahead| ahead.as_secs().to_string());
+        let (clock, clock_tone) = match engine.calendar_at(shop) {
+            Calendar::Unmeasured => (w.clock_unmeasured.to_owned(), "quiet"),
+            Calendar::Right => (fill(w.clock_right, &[&ahead]), "good"),
+            Calendar::Wrong => (fill(w.clock_wrong, &[&ahead]), "bad"),
+        };
         let credentials = shop.client.credentials();
         let (from, ends) = (credentials.not_before(), credentials.not_after());
         let days = ends.duration_since(now).as_hours() / 24;
@@ -212,6 +228,8 @@ impl ShopRow {
                 fill(w.days_left, &[&days.to_string()])
             },
             tone: if days > SOON_DAYS { "good" } else { "bad" },
+            clock,
+            clock_tone,
         }
     }
 }

@@ -12,6 +12,7 @@ on_each_engine!(
     what_was_given_back_is_free_at_once,
     only_what_is_due_is_leased,
     many_nodes_at_once_share_the_work,
+    a_dead_node_whose_clock_was_ahead_keeps_nobody_waiting,
 );
 
 const TTL: SignedDuration = SignedDuration::from_secs(5);
@@ -102,6 +103,14 @@ async fn only_what_is_due_is_leased(house: House) {
     house.then(&book, crate::declined()).await.unwrap();
     assert_eq!(lease(&house, "a", 99, 9).await, [], "it rests");
     assert_eq!(house.store().verify().await.unwrap(), (1, 3));
+}
+
+async fn a_dead_node_whose_clock_was_ahead_keeps_nobody_waiting(house: House) {
+    due(&house, 1).await;
+    let ahead = 14 * 3_600;
+    assert_eq!(lease(&house, "a", 40 + ahead, 9).await.len(), 1);
+    let taken = lease(&house, "b", 41, 9).await;
+    assert_eq!((payments(&taken), taken[0].fence), (vec![id(1)], 2));
 }
 
 async fn many_nodes_at_once_share_the_work(house: House) {

@@ -11,6 +11,7 @@ on_each_engine!(
     what_is_due_comes_the_longest_due_first,
     many_writers_share_commits_and_none_is_forgotten,
     what_is_asked_at_once_is_done_as_if_one_came_after_the_other,
+    a_clock_that_stands_before_the_newest_event_is_refused,
 );
 
 async fn of_two_that_want_to_be_next_one_is_told_so(house: House) {
@@ -46,6 +47,29 @@ async fn a_payment_comes_back_as_it_was(mut house: House) {
         .collect();
     assert_eq!(names, ["requested", "approve_sent", "approved"]);
     assert_eq!(house.store().verify().await.unwrap(), (1, 3));
+}
+
+async fn a_clock_that_stands_before_the_newest_event_is_refused(house: House) {
+    let store = house.store();
+    assert!(
+        store.check_clock(at(0), None).await.is_ok(),
+        "nothing is newer"
+    );
+    let book = house.pay(1, "A-1").await.unwrap();
+    // News of a payment is newer than the payment.
+    let late = at(10 * 3_600);
+    let draft = sugi_store::Draft::of(book, late, declined()).unwrap();
+    store.append(draft, None).await.unwrap().unwrap();
+    assert!(store.check_clock(at(9 * 3_600), None).await.is_ok());
+    let behind = at(9 * 3_600 - 1);
+    let refused = store.check_clock(behind, None).await;
+    let Err(StoreError::ClockBehind { now, newest }) = &refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((*now, *newest), (behind, late));
+    // Somebody says that an earlier clock was ahead, and up to when.
+    assert!(store.check_clock(behind, Some(late)).await.is_ok());
+    assert!(store.check_clock(behind, Some(at(7))).await.is_err());
 }
 
 async fn what_is_due_comes_the_longest_due_first(house: House) {

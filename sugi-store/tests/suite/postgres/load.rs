@@ -180,6 +180,6 @@ fn looked() -> Event {
         source: Source::Inquiry {
             tno: "26000000000001".parse().unwrap(),
         },
-        asked_at: at(0),
+        asked_at: at(0).into(),
     })
 }

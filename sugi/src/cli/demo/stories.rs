@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, magic_card};
 use nhn_kcp::{
     Amount, Buyer, Card, CardNumber, Expiry, HolderNo, HolderProof, Installments, Money, Order,
     PasswordPrefix,
 };
-use sugi_core::{Payment, PaymentId, ShopId};
+use sugi_core::{Payment, PaymentId, ShopId, Status, todo::ClockDoubt};
 use sugi_engine::{CancelAsk, Outcome, Resolution, ResolveAsk, Sale, clock};
 
 use super::Demo;
@@ -76,6 +77,8 @@ pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
     let wrong = demo.settled(&wrong.id).await?;
     demo.say("  looked up by its number, and given back", &wrong);
 
+    wrong_clock(demo, &order(8), &order(9)).await?;
+
     demo.fault(FaultKind::LoseAnswer)?;
     let doubt = demo
         .pay(Ask {
@@ -86,6 +89,39 @@ pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
     demo.say("lost, at a shop whose contract has no look-up", &doubt);
     let doubt = demo.person_finds_it(&doubt.id, &order(7)).await?;
     demo.say("  a person finds its number, and KCP confirms", &doubt);
+    Ok(())
+}
+
+/// Our clock stands half a day behind KCP's, which here is the sandbox's that is set ahead.
+async fn wrong_clock(demo: &Demo, before: &str, order: &str) -> Result<(), Failure> {
+    let half_a_day = SignedDuration::from_hours(12);
+    demo.sandbox.set_clock(demo.sandbox.now() + half_a_day);
+    demo.pay(Ask::of(before)).await?;
+    demo.fault(FaultKind::LoseRequest)?;
+    let lost = demo.pay(Ask::of(order)).await?;
+    let window = Duration::from_secs(4);
+    let is_closed = |payment: &Payment| payment.status() != Status::InDoubt;
+    let lost = demo.engine.watch(&lost.id, window, is_closed).await?;
+    let lost = lost.ok_or_else(|| Failure::new(format!("{order} is gone")))?;
+    demo.say(
+        "the request is lost while our clock is 12 hours behind KCP's",
+        &lost,
+    );
+    let why = demo.engine.clock_doubt(&lost);
+    let Some(ClockDoubt::Wrong(_)) = why else {
+        return Err(Failure::new(format!(
+            "a wrong clock was not noticed: {why:?}"
+        )));
+    };
+    demo.sandbox.set_clock(demo.sandbox.now() - half_a_day);
+    let what = Resolution::Absent {
+        note: "not on the partner site".into(),
+    };
+    let (by, key) = ("demo".parse()?, None);
+    let ask = ResolveAsk { what, by, key };
+    demo.engine.resolve(&lost.id, ask).await?;
+    let closed = demo.settled(&lost.id).await?;
+    demo.say("  so no time closes it; a person who looked does", &closed);
     Ok(())
 }
 
