@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use nhn_kcp::{Invalid, TaxParts, TaxSplit};
 
 use crate::{
-    Answer, Approval, Event, PaymentId, Request, Review, Send, State, Status, When, state::Times,
+    Answer, Approval, Event, PaymentId, Recheck, Request, Review, Send, State, Status, When,
+    state::Times,
 };
 
 /// A payment as its journal tells it.
@@ -34,6 +35,8 @@ pub struct Payment {
     pub late: Vec<Answer>,
     /// Inquiries that are owed because of them.
     pub reviews: Vec<Review>,
+    /// The look that is owed because KCP itself declined it.
+    pub recheck: Option<Recheck>,
 }
 
 /// An event that cannot have happened to this payment.
@@ -97,6 +100,7 @@ impl Payment {
             sends: Vec::new(),
             late: Vec::new(),
             reviews: Vec::new(),
+            recheck: None,
         })
     }
 
@@ -136,6 +140,7 @@ impl Payment {
         match event {
             Event::LateAnswer(answer) => self.take_late(answer, when)?,
             event => {
+                let owed = Recheck::owed(&event, when);
                 let looked = match &event {
                     Event::Looked(looked) => Some(looked.clone()),
                     _ => None,
@@ -143,7 +148,11 @@ impl Payment {
                 self.state = self.state.evolve(times, event)?;
                 if let Some(looked) = looked {
                     self.looked(&looked, when);
+                    if let Some(recheck) = &mut self.recheck {
+                        recheck.looked(&looked, when);
+                    }
                 }
+                self.keep_recheck(owed);
             }
         }
         if let Some((parts, amount)) = tax {

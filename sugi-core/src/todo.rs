@@ -148,9 +148,11 @@ fn of_state(payment: &Payment, now: &When, hands: Hands, policy: &Policy) -> Tod
                 Some(&order.reason),
             )
         }
-        State::Approved { .. } | State::Declined(_) | State::Reversed { .. } | State::Void(_) => {
-            Todo::Rest
-        }
+        State::Declined(_) => match &payment.recheck {
+            Some(recheck) => recheck.next(payment, now, policy),
+            None => Todo::Rest,
+        },
+        State::Approved { .. } | State::Reversed { .. } | State::Void(_) => Todo::Rest,
     }
 }
 
@@ -302,7 +304,7 @@ fn days(doubt: &Doubt, policy: &Policy) -> impl Iterator<Item = Date> + use<> {
 const DAYS_MOST: usize = 32;
 
 /// The day in Korea, which has had no summer time since 1988.
-fn korean_day(at: Timestamp) -> Date {
+pub(crate) fn korean_day(at: Timestamp) -> Date {
     Offset::constant(9).to_datetime(at).date()
 }
 

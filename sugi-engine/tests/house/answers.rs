@@ -1,10 +1,10 @@
 //! What is believed of an answer, and what is not.
 
 use kcp_sandbox::{Fault, FaultKind, Operation};
-use sugi_core::{State, Status};
+use sugi_core::{Event, State, Status};
 use sugi_engine::{Limits, Outcome, PayError, Resolution, Sale};
 
-use crate::{House, card, sale, sale::open_with};
+use crate::{House, QUIET, card, sale, sale::open_with};
 
 /// Ways in which a text of an answer is damaged, and nothing else.
 fn damages() -> [FaultKind; 3] {
@@ -129,6 +129,44 @@ async fn a_decline_says_whether_it_is_the_card_companys() {
             panic!("{code}: {:?}", declined.state)
         };
         assert_eq!(refusal.issuer, issuer, "{code}");
+    }
+    house.agrees().await;
+}
+
+#[tokio::test]
+async fn a_decline_of_kcps_own_is_looked_at_once_and_one_of_the_card_company_is_not() {
+    let house = House::new().await;
+    // A look-up means something where it finds what is known to exist.
+    house.pay("A-0").await;
+    let refuse = |code: &str, after_books: bool| {
+        let res_cd = code.to_owned();
+        let fault = Fault::new(FaultKind::Refuse { res_cd });
+        house.sandbox.fault(fault.after_books(after_books)).unwrap();
+    };
+    for (code, charged, looks, ends) in [
+        ("8107", true, true, Status::Reversed),
+        ("8107", false, true, Status::Declined),
+        ("CC61", false, false, Status::Declined),
+    ] {
+        refuse(code, charged);
+        let declined = house.pay(&format!("A-{code}-{charged}")).await;
+        assert_eq!(declined.status(), Status::Declined, "{code}");
+        let settled = house.settled(&declined.id).await;
+        assert_eq!(settled.status(), ends, "{code} charged={charged}");
+        let journal = house.engine().store().journal(&declined.id).await.unwrap();
+        let looked = |event: &Event| matches!(event, Event::Looked(_));
+        let first = journal.iter().find(|row| looked(&row.event));
+        assert_eq!(first.is_some(), looks, "{code} charged={charged}");
+        if let Some(first) = first {
+            let said = journal
+                .iter()
+                .find(|row| row.event.name() == "declined")
+                .unwrap();
+            assert!(
+                first.at.duration_since(said.at) >= QUIET,
+                "the window was not over"
+            );
+        }
     }
     house.agrees().await;
 }
