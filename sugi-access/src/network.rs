@@ -29,6 +29,12 @@ pub enum BadNetwork {
 }
 
 impl Network {
+    /// Whether it is every address there is.
+    #[must_use]
+    pub fn is_everybody(&self) -> bool {
+        self.bits == 0
+    }
+
     /// Whether an address is of it.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

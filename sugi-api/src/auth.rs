@@ -12,7 +12,7 @@ use sugi_core::ShopId;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    Api, Who,
+    Api, Standing, Who,
     keys::{ApiKey, Scope},
     peer::Peer,
     problem::{Code, Problem},
@@ -71,6 +71,9 @@ where
             )
             .retry_after(1)
         })?;
+        if let Some(standing) = parts.extensions.get::<Standing>() {
+            standing.proved();
+        }
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&format!("key:{}", known.key.name));
         }

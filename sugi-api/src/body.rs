@@ -85,16 +85,29 @@ pub fn is_encoded(headers: &HeaderMap) -> bool {
 /// # Errors
 /// A problem when it has more than [`BODY_BYTES_MAX`], does not arrive within `patience`, or breaks off.
 pub async fn read_body(
-    mut body: axum::body::Body,
+    body: axum::body::Body,
     headers: &HeaderMap,
     patience: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let too_large = || Problem::new(Code::BodyTooLarge, "the body has more than 64 KiB");
+    read_body_of(body, headers, patience, BODY_BYTES_MAX).await
+}
+
+/// The same with at most so many bytes.
+pub(crate) async fn read_body_of(
+    mut body: axum::body::Body,
+    headers: &HeaderMap,
+    patience: Duration,
+    most: usize,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let too_large = || {
+        let detail = format!("the body has more than {} KiB", most / 1_024);
+        Problem::new(Code::BodyTooLarge, detail)
+    };
     let told = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    let room = told.unwrap_or(BODY_BYTES_MAX);
-    if room > BODY_BYTES_MAX {
+    let room = told.unwrap_or(most);
+    if room > most {
         return Err(too_large());
     }
     let reading = async {

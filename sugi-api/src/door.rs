@@ -9,6 +9,8 @@ use rustls::{
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::{Api, Network, connections::Connections};
+
 /// A listener, and the TLS that is spoken on it.
 ///
 /// ```
@@ -21,7 +23,9 @@ use tokio_rustls::TlsAcceptor;
 pub struct Door {
     pub(crate) listener: TcpListener,
     pub(crate) tls: Option<Tls>,
-    pub(crate) behind_proxy: bool,
+    /// The proxies that are believed about who asks.
+    pub(crate) proxies: Vec<Network>,
+    pub(crate) connections: Connections,
 }
 
 /// A certificate and its key, ready to be spoken with.
@@ -80,7 +84,8 @@ impl From<TcpListener> for Door {
         Self {
             listener,
             tls: None,
-            behind_proxy: false,
+            proxies: Vec::new(),
+            connections: Connections::default(),
         }
     }
 }
@@ -90,16 +95,23 @@ impl Door {
     #[must_use]
     pub fn with_tls(listener: TcpListener, tls: Tls) -> Self {
         Self {
-            listener,
             tls: Some(tls),
-            behind_proxy: false,
+            ..Self::from(listener)
         }
     }
 
-    /// The same behind a proxy of ours: the end of its `X-Forwarded-For` is the caller's address.
+    /// The same behind proxies of ours, by their addresses. Of what comes from one of them the caller's address is
+    /// the last one in `X-Forwarded-For` that is not theirs; from anywhere else the header is not believed.
     #[must_use]
-    pub fn behind_proxy(mut self) -> Self {
-        self.behind_proxy = true;
+    pub fn behind(mut self, proxies: impl IntoIterator<Item = Network>) -> Self {
+        self.proxies = proxies.into_iter().collect();
+        self
+    }
+
+    /// The same with its connections counted in this API's metrics.
+    #[must_use]
+    pub fn counted_by(mut self, api: &Api) -> Self {
+        self.connections = api.0.connections.clone();
         self
     }
 

@@ -21,6 +21,7 @@
 mod audit;
 mod auth;
 mod body;
+mod connections;
 mod document;
 mod door;
 mod events;
@@ -42,8 +43,10 @@ mod shops;
 pub mod show;
 mod strangers;
 mod text;
+mod unproved;
 mod velocity;
 mod webhooks;
+mod write_timeout;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -54,6 +57,7 @@ use tokio::sync::Semaphore;
 
 pub use audit::{Audited, Did, Unaudited, Who};
 pub use body::{BODY_BYTES_MAX, is_encoded, read_body};
+pub use connections::Standing;
 pub use document::document;
 pub use door::{Door, Tls, TlsError};
 pub use events::event_json;
@@ -65,6 +69,7 @@ pub use problem::{Code, Problem};
 pub use router::{nothing_here, router};
 pub use serve::serve;
 pub use sugi_access::{BadNetwork, Network};
+pub use unproved::WorkPlace;
 
 /// What every operation needs. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -82,6 +87,8 @@ pub(crate) struct Inner {
     pub(crate) strangers: strangers::Strangers,
     pub(crate) request_ids: request::Ids,
     pub(crate) readiness: health::Last,
+    pub(crate) connections: connections::Connections,
+    pub(crate) unproved: unproved::Unproved,
     /// Room for requests.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -107,6 +114,8 @@ impl Api {
             strangers: strangers::Strangers::default(),
             request_ids,
             readiness: health::Last::default(),
+            connections: connections::Connections::default(),
+            unproved: unproved::Unproved::default(),
             room,
         }))
     }

@@ -29,6 +29,7 @@ use sugi_store::{Store, Unsettled, WriterState};
 use crate::{
     Api,
     auth::Caller,
+    connections::Connections,
     document::Problems,
     keys::Scope,
     problem::{Code, Problem},
@@ -124,8 +125,29 @@ pub(crate) async fn metrics(
     );
     api.0.metrics.write(&mut text);
     write_ledger(&mut text, api.0.engine.store());
+    write_connections(&mut text, &api.0.connections);
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
     Ok((kind, text.into_string()).into_response())
+}
+
+/// Who holds connections, and how often that was bounded.
+fn write_connections(text: &mut Text, connections: &Connections) {
+    let (open, strangers, held) = connections.counts();
+    text.family(
+        Kind::Gauge,
+        "sugi_connections",
+        "Open connections, by whether a key or a session was shown on them.",
+        [
+            ([("caller", "known")], open.saturating_sub(strangers)),
+            ([("caller", "stranger")], strangers),
+        ],
+    );
+    text.family(
+        Kind::Counter,
+        "sugi_connection_caps_total",
+        "How often a cap held against callers, by the cap.",
+        held.map(|(cap, times)| ([("cap", cap.as_str())], times)),
+    );
 }
 
 /// What the ledger's writer has done.

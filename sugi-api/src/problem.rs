@@ -137,6 +137,8 @@ codes! {
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
     TooFast "too_fast" TOO_MANY_REQUESTS "New payments come faster than people buy, or too many are declined"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key; if it was no attack, have the shop's velocity limits raised."
+    TooManyConnections "too_many_connections" TOO_MANY_REQUESTS "Too many connections"
+        "Nothing was done. Close those that are not used, and ask again after Retry-After with the same Idempotency-Key."
     Internal "internal" INTERNAL_SERVER_ERROR "Something is broken here"
         "Ask again with the same Idempotency-Key; tell the operator the x-request-id."
     LedgerInconsistent "ledger_inconsistent" INTERNAL_SERVER_ERROR "The ledger does not read as it should"
@@ -264,6 +266,29 @@ impl Problem {
             body,
             headers: Vec::new(),
         }))
+    }
+
+    /// The whole answer as it goes over HTTP/1.1, for a connection that is closed after it.
+    pub(crate) fn to_http1(&self) -> Vec<u8> {
+        let Parts { body, headers } = &*self.0;
+        let status = body.code.status();
+        let json = serde_json::to_vec(body).unwrap_or_default();
+        let mut answer = format!(
+            "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n",
+            status.as_str(),
+            status.canonical_reason().unwrap_or_default(),
+            json.len()
+        )
+        .into_bytes();
+        for (name, value) in headers {
+            answer.extend(name.as_str().as_bytes());
+            answer.extend(b": ");
+            answer.extend(value.as_bytes());
+            answer.extend(b"\r\n");
+        }
+        answer.extend(b"connection: close\r\n\r\n");
+        answer.extend(json);
+        answer
     }
 
     pub(crate) fn readiness(mut self, readiness: Readiness) -> Self {

@@ -9,19 +9,25 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
 };
 use tower::ServiceExt as _;
 
 use crate::{
+    Network,
+    connections::{Cap, Connections, Place},
     door::{Door, Tls},
     limits::Limits,
     peer::Peer,
+    write_timeout::WriteTimeout,
 };
 
 /// How long to wait when no more connections can be opened.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How much of an answer a connection holds before it waits for its caller to read.
+const BUFFER_BYTES: usize = 32 * 1024;
 
 /// Serves HTTP/1.1, over TLS or plain, until `shutdown`; then no connection is accepted any more, open requests are
 /// answered, and what is still open after [`Limits::stop`] is cut. Returns how many were cut.
@@ -36,27 +42,38 @@ pub async fn serve(
     let Door {
         listener,
         tls,
-        behind_proxy,
+        proxies,
+        connections: counted,
     } = door.into();
-    let room = Arc::new(Semaphore::new(limits.connections));
+    let proxies: Arc<[Network]> = proxies.into();
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
-        let accepted = async {
-            // The semaphore is never closed.
-            let place = Arc::clone(&room).acquire_owned().await.ok();
-            (listener.accept().await, place)
-        };
         tokio::select! {
             () = &mut shutdown => break,
-            (accepted, place) = accepted => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, socket)) => {
-                    let (caller, tls) = (Caller { socket, behind_proxy }, tls.clone());
-                    let (router, stopping) = (router.clone(), stopping.clone());
+                    let is_proxy = proxies.iter().any(|proxy| proxy.contains(socket.ip()));
+                    let place = match counted.enter(socket.ip(), is_proxy, &limits) {
+                        Ok(place) => Arc::new(place),
+                        Err(cap) => {
+                            refuse(stream, cap, tls.is_some());
+                            continue;
+                        }
+                    };
+                    let caller = Caller {
+                        socket,
+                        proxies: Arc::clone(&proxies),
+                        place: Arc::clone(&place),
+                        counted: counted.clone(),
+                    };
+                    let (router, tls, stopping) = (router.clone(), tls.clone(), stopping.clone());
                     connections.spawn(async move {
-                        open(stream, caller, tls, router, limits, stopping).await;
-                        drop(place);
+                        tokio::select! {
+                            () = place.cut() => {}
+                            () = open(stream, caller, tls, router, limits, stopping) => {}
+                        }
                     });
                 }
                 Err(why) => {
@@ -81,11 +98,25 @@ pub async fn serve(
     cut
 }
 
+/// Says why a connection is refused, if that can be said at once, and closes it. Nothing waits for its other end.
+fn refuse(stream: TcpStream, cap: Cap, is_tls: bool) {
+    use std::io::Write as _;
+    if is_tls {
+        return;
+    }
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write_all(&Connections::refusal(cap));
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
+}
+
 /// Who is at the other end of a connection: perhaps a proxy of ours, with callers of its own.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Caller {
     socket: SocketAddr,
-    behind_proxy: bool,
+    proxies: Arc<[Network]>,
+    place: Arc<Place>,
+    counted: Connections,
 }
 
 /// Greets a connection. A handshake may take as long as headers may.
@@ -99,6 +130,7 @@ async fn open(
 ) {
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
+    let stream = WriteTimeout::new(stream, limits.answer_write);
     let Some(Tls(acceptor)) = tls else {
         return connection(stream, caller, router, limits, stopping).await;
     };
@@ -116,10 +148,17 @@ async fn connection(
     limits: Limits,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let Caller {
+        socket,
+        proxies,
+        place,
+        counted,
+    } = caller;
     let service = service_fn(move |mut request: Request<Incoming>| {
         let router = router.clone();
-        let peer = Peer::of(caller.socket, caller.behind_proxy, request.headers());
+        let peer = Peer::of(socket, &proxies, request.headers());
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(place.standing());
         async move {
             Ok::<_, Infallible>(
                 router
@@ -134,6 +173,7 @@ async fn connection(
         .header_read_timeout(limits.header_read)
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
+        .max_buf_size(BUFFER_BYTES.max(limits.header_bytes))
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -144,6 +184,16 @@ async fn connection(
         }
     };
     if let Err(why) = ended {
+        if is_unread(&why) {
+            counted.holds(Cap::Unread, socket.ip());
+        }
         tracing::debug!(%why, "a connection ended");
     }
+}
+
+/// Whether a connection ended because its caller does not read.
+fn is_unread(why: &hyper::Error) -> bool {
+    use std::error::Error as _;
+    let cause = why.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &std::io::Error| cause.kind() == std::io::ErrorKind::TimedOut)
 }

@@ -7,13 +7,14 @@ use std::borrow::Cow;
 
 use axum::{
     extract::{FromRequest, Request},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
-use http::{StatusCode, header};
+use http::header;
 use nhn_kcp::{
     Currency, normal,
     pan::{self, Rule},
 };
+use sugi_api::{Code, WorkPlace};
 use zeroize::Zeroizing;
 
 use crate::{Pages, trouble::Trouble};
@@ -24,7 +25,11 @@ const FIELDS_MAX: usize = 200;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The fields of a form, in their order: each as it was sent, and in its one form where that is another.
-pub(crate) struct Form(Vec<Field>);
+pub(crate) struct Form {
+    fields: Vec<Field>,
+    /// Of a caller who is not signed in: kept until what the form asks for is done.
+    _place: Option<WorkPlace>,
+}
 
 struct Field {
     name: String,
@@ -41,7 +46,7 @@ impl Field {
 impl FromRequest<Pages> for Form {
     type Rejection = Response;
 
-    async fn from_request(request: Request, _: &Pages) -> Result<Self, Response> {
+    async fn from_request(request: Request, pages: &Pages) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let kind = parts.headers.get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -51,17 +56,19 @@ impl FromRequest<Pages> for Form {
         if sugi_api::is_encoded(&parts.headers) {
             return Err(Trouble::BadForm.into());
         }
-        let bytes = sugi_api::read_body(body, &parts.headers, PATIENCE).await;
-        let bytes = bytes.map_err(|why| {
-            let too_large = why.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
-            let why = if too_large {
-                Trouble::TooLarge
-            } else {
-                Trouble::BadForm
-            };
-            Response::from(why)
+        let read = pages.api().read_body_of_anybody(&parts, body, PATIENCE);
+        let (bytes, place) = read.await.map_err(|why| {
+            Response::from(match why.code() {
+                Code::Overloaded => Trouble::Busy,
+                Code::BodyTooLarge => Trouble::TooLarge,
+                _ => Trouble::BadForm,
+            })
         })?;
-        Self::parse(&bytes).ok_or_else(|| Trouble::BadForm.into())
+        let form = Self::parse(&bytes).ok_or_else(|| Response::from(Trouble::BadForm))?;
+        Ok(Self {
+            _place: Some(place),
+            ..form
+        })
     }
 }
 
@@ -86,7 +93,10 @@ impl Form {
             };
             fields.push(Field { name, sent, normal });
         }
-        Some(Self(fields))
+        Some(Self {
+            fields,
+            _place: None,
+        })
     }
 
     /// A form of these fields.
@@ -96,7 +106,10 @@ impl Form {
             sent: Zeroizing::new(text),
             normal: None,
         };
-        Self(fields.into_iter().map(field).collect())
+        Self {
+            fields: fields.into_iter().map(field).collect(),
+            _place: None,
+        }
     }
 
     /// What was typed into a field, to be put there again; nothing of a card that stands there.
@@ -118,13 +131,13 @@ impl Form {
 
     /// A field's text as it was sent, space around it and all, to be kept secret.
     pub(crate) fn secret(&self, name: &str) -> Zeroizing<String> {
-        let named = self.0.iter().find(|field| field.name == name);
+        let named = self.fields.iter().find(|field| field.name == name);
         named.map(|field| field.sent.clone()).unwrap_or_default()
     }
 
     /// All fields of a name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        let named = self.0.iter().filter(|field| field.name == name);
+        let named = self.fields.iter().filter(|field| field.name == name);
         named.map(|field| field.text().trim()).collect()
     }
 

@@ -88,6 +88,10 @@ impl Pages {
         router::router(self)
     }
 
+    fn api(&self) -> &Api {
+        &self.0.api
+    }
+
     fn access(&self) -> &Access {
         self.0.api.access()
     }

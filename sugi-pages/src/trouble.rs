@@ -36,6 +36,8 @@ pub(crate) enum Trouble {
     TooLarge,
     /// It came from another site's page.
     OtherSite,
+    /// Too many who are not signed in ask for something at once.
+    Busy,
     /// The ledger.
     Ledger,
     /// Something of ours broke.
@@ -61,6 +63,8 @@ words! {
         too_large_next "내용을 줄여 다시 보내 주세요. 처리된 것은 없습니다." "Shorten it and send it again. Nothing was done."
         other_site "다른 사이트에서 온 요청입니다" "This came from another site"
         other_site_next "sugi 화면에서 다시 시도해 주세요. 처리된 것은 없습니다." "Try again from a page of sugi. Nothing was done."
+        busy "지금은 요청이 너무 많습니다" "Too much to do at once"
+        busy_next "잠시 후 다시 시도해 주세요. 처리된 것은 없습니다." "Try again in a moment. Nothing was done."
         ledger "시스템에 저장할 수 없습니다" "The ledger cannot be used now"
         ledger_next "방금 결제를 요청했다면 다시 결제하지 말고 결제 내역을 먼저 확인해 주세요." "If you have just asked for a payment, do not charge again: look at the payments first."
         broken "화면을 만들지 못했습니다" "This page could not be made"
@@ -94,7 +98,7 @@ impl Trouble {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadForm | Self::BadAddress => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Ledger => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Ledger => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -111,6 +115,7 @@ impl Trouble {
             Self::BadAddress => (w.bad_address, w.bad_address_next),
             Self::TooLarge => (w.too_large, w.too_large_next),
             Self::OtherSite => (w.other_site, w.other_site_next),
+            Self::Busy => (w.busy, w.busy_next),
             Self::Ledger => (w.ledger, w.ledger_next),
             Self::Broken => (w.broken, w.broken_next),
         }

@@ -56,6 +56,9 @@ impl FromRequestParts<Pages> for Visitor {
                 parts.method == http::Method::GET,
             ));
         };
+        if let Some(standing) = parts.extensions.get::<sugi_api::Standing>() {
+            standing.proved();
+        }
         if let Some(who) = parts.extensions.get::<sugi_api::Who>() {
             who.is(&format!("operator:{}", session.operator.name));
         }

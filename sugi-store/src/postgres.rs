@@ -2,6 +2,7 @@
 
 mod batch;
 mod link;
+mod pooler;
 mod target;
 mod tls;
 mod writer;
@@ -43,6 +44,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
         let target = Arc::new(Target::parse(url)?);
+        pooler::refuse(&target).await?;
         migrations::run_postgres(&mut link::connect(&target).await?.0).await?;
         let writer = Link::open(&target, Role::Writer).await?;
         let (ledger, jobs) = Self::reading(target).await?;
@@ -61,8 +63,10 @@ impl Postgres {
     }
 
     pub(crate) async fn connect_to_read(url: &str) -> Result<Self, StoreError> {
+        let target = Arc::new(Target::parse(url)?);
+        pooler::refuse(&target).await?;
         // Whoever wants to write finds a queue that is closed.
-        Ok(Self::reading(Arc::new(Target::parse(url)?)).await?.0)
+        Ok(Self::reading(target).await?.0)
     }
 
     async fn reading(target: Arc<Target>) -> Result<(Self, mpsc::Receiver<Job>), StoreError> {

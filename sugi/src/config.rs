@@ -6,11 +6,13 @@
 mod access;
 #[cfg(test)]
 mod documented;
+mod environment;
 mod file;
 mod key;
 mod mail;
 mod merchant;
 mod passkeys;
+mod proxies;
 mod readable;
 mod secret_file;
 mod shop;
@@ -39,12 +41,10 @@ pub(crate) use self::file::{write, write_first};
 pub(crate) use self::key::{Hashes, KeyConfig};
 use self::mail::MailConfig;
 pub(crate) use self::merchant::MerchantConfig;
+use self::proxies::Proxies;
 pub(crate) use self::shop::{ContractConfig, Seconds, ShopConfig};
 use self::webhooks::WebhooksConfig;
 use crate::{cli::Failure, retention::RetentionConfig};
-
-/// Environment variables of sugi that are not keys of the file.
-const NOT_KEYS: &[&str] = &["SUGI_CONFIG", "SUGI_LOG", "SUGI_LOG_FORMAT"];
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,10 +56,10 @@ pub(crate) struct Config {
     /// TLS of our own. Without it the service speaks plain HTTP, for this machine or a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<TlsConfig>,
-    /// A proxy that speaks TLS stands in front, so plain HTTP may be spoken to other machines, and the
-    /// end of its `X-Forwarded-For` is who asks.
-    #[serde(default)]
-    pub(crate) behind_proxy: bool,
+    /// The proxies that stand in front and speak TLS, by their addresses: plain HTTP may be spoken to other machines,
+    /// and what one of these says in `X-Forwarded-For` about who asks is believed.
+    #[serde(default, skip_serializing_if = "Proxies::is_none")]
+    pub(crate) behind_proxy: Proxies,
     /// The folder of an embedded ledger; relative to the file. `ledger` if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<PathBuf>,
@@ -175,7 +175,7 @@ impl Config {
         Self {
             listen,
             tls: None,
-            behind_proxy: false,
+            behind_proxy: Proxies::default(),
             data: None,
             disk_free_min_mb: default_disk_free_min_mb(),
             database: None,
@@ -201,7 +201,7 @@ impl Config {
                 "name the file with --config; `sugi init` makes one, and `sugi sandbox` one to try",
             )
         })?;
-        Self::parse(&text, path, std::env::vars())
+        Self::parse(&text, path, environment::variables())
     }
 
     fn parse(
@@ -220,9 +220,9 @@ impl Config {
         })?;
         readable::check(path, &table).map_err(|why| failed(&why))?;
         readable::are_texts(&table).map_err(|why| failed(&why))?;
-        for (name, value) in env.filter(|(name, _)| !NOT_KEYS.contains(&name.as_str())) {
-            if let Some(key) = name.strip_prefix("SUGI_") {
-                overlay(&mut table, &key.to_ascii_lowercase(), &value)
+        for (name, value) in env {
+            if let Some(key) = environment::key(&name) {
+                overlay(&mut table, &key, &value)
                     .map_err(|why| failed(&format!("{name}: {why}")))?;
             }
         }
@@ -267,12 +267,12 @@ impl Config {
 
     /// Where the service listens. Cards never cross a network in the clear.
     pub(crate) async fn door(&self) -> Result<Door, Failure> {
-        if self.tls.is_none() && !self.listen.ip().is_loopback() && !self.behind_proxy {
+        if self.tls.is_none() && !self.listen.ip().is_loopback() && self.behind_proxy.is_none() {
             let what = format!(
                 "listen = \"{}\" would let cards cross a network in plain HTTP",
                 self.listen
             );
-            let hint = "add [tls] with cert and key, or behind_proxy = true if a proxy with TLS stands in front";
+            let hint = "add [tls] with cert and key, or behind_proxy = [\"10.0.0.1\"], the address of a proxy with TLS that stands in front";
             return Err(Failure::new(what).hint(hint).code(2));
         }
         let tls = self.tls.as_ref().map(|tls| {
@@ -293,11 +293,7 @@ impl Config {
             Some(tls) => Door::with_tls(listener, tls),
             None => listener.into(),
         };
-        Ok(if self.behind_proxy {
-            door.behind_proxy()
-        } else {
-            door
-        })
+        Ok(door.behind(self.behind_proxy.networks()))
     }
 
     /// The ledger, for writing.
@@ -358,7 +354,7 @@ impl Config {
         self.access.passkey_site(passkeys::Listens {
             at,
             tls: self.tls.is_some(),
-            behind_proxy: self.behind_proxy,
+            behind_proxy: !self.behind_proxy.is_none(),
         })
     }
 
@@ -476,7 +472,7 @@ mod tests {
         });
         let all = settings.collect::<Vec<_>>().join("\n");
         let all = parse(&all, &[]).unwrap();
-        assert!(all.behind_proxy && all.tls.is_some());
+        assert!(!all.behind_proxy.is_none() && all.tls.is_some());
         assert_eq!(all.access.second_person.cancel_above, Some(1_000_000));
         assert_eq!((all.shop.len(), all.keys().unwrap().len()), (1, 1));
         let takes = &all.shop[&"main".parse().unwrap()].contract.currencies;
@@ -499,7 +495,11 @@ mod tests {
                 "one of them",
             ),
             (FILE.into(), vec![("SUGI_DATA__X", "1")], "SUGI_DATA__X"),
-            (FILE.into(), vec![("SUGI_PORT", "1")], "port"),
+            (
+                FILE.into(),
+                vec![("SUGI_BEHIND_PROXY", "true")],
+                "names the proxies",
+            ),
             (
                 FILE.into(),
                 vec![("SUGI_DATABASE", "postgres://x")],

@@ -1,5 +1,6 @@
 //! What a process that may hold a card does first: nothing of its memory is written to a disk.
 
+use crate::cli::Failure;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
@@ -48,6 +49,39 @@ pub(crate) fn harden() {
     if let Err(why) = mlockall(flags) {
         tracing::debug!(%why, "memory can be swapped");
     }
+}
+
+/// Fewer open files than this are not enough to serve.
+const DESCRIPTORS_MIN: u64 = 256;
+/// More are not needed.
+const DESCRIPTORS_MOST: u64 = 65_536;
+
+/// Raises the limit of open files as far as the system lets this process, and says how many they are.
+pub(crate) fn descriptors() -> Result<u64, Failure> {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit
+        .maximum
+        .unwrap_or(DESCRIPTORS_MOST)
+        .min(DESCRIPTORS_MOST);
+    let now = limit.current.unwrap_or(DESCRIPTORS_MOST);
+    let raised = Rlimit {
+        current: Some(most),
+        ..limit
+    };
+    let descriptors = if now < most && setrlimit(Resource::Nofile, raised).is_ok() {
+        most
+    } else {
+        now
+    };
+    if descriptors < DESCRIPTORS_MIN {
+        let what = format!(
+            "this process may have {descriptors} open files, and to serve it needs {DESCRIPTORS_MIN}"
+        );
+        let hint =
+            "raise the limit: LimitNOFILE= of systemd, --ulimit nofile= of Docker, or `ulimit -n`";
+        return Err(Failure::new(what).hint(hint).code(2));
+    }
+    Ok(descriptors)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use kcp_sandbox::{Fault, FaultKind, Sandbox};
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
 use sugi_access::{Access, Rules, Secret};
-use sugi_api::{Api, ApiKey, Limits, Scope};
+use sugi_api::{Api, ApiKey, Door, Limits, Scope};
 use sugi_core::Policy;
 use sugi_engine::{
     BrakeRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop, clock::Clock,
@@ -123,7 +123,7 @@ impl House {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = sugi_api::serve(
-            listener,
+            Door::from(listener).counted_by(&api),
             sugi_api::router(&api, axum::Router::new()),
             plan.limits,
             async {

@@ -23,6 +23,7 @@ mod metrics;
 mod peer;
 mod resolve;
 mod service;
+mod strangers;
 mod tax;
 mod text;
 mod tls;

@@ -7,17 +7,13 @@ use tokio::net::TcpListener;
 use crate::{house::House, http::Request};
 
 /// A router of somebody else's, merged into the API's.
-async fn told(behind_proxy: bool, headers: &[(&str, &str)]) -> String {
+async fn told(proxies: &[&str], headers: &[(&str, &str)]) -> String {
     let house = House::new().await;
     let pages = Router::new().route("/whoami", get(async |Peer(ip): Peer| ip.to_string()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let door = Door::from(listener);
-    let door = if behind_proxy {
-        door.behind_proxy()
-    } else {
-        door
-    };
+    let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap());
+    let door = Door::from(listener).behind(proxies);
     let router = sugi_api::router(&house.api, pages);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let served = tokio::spawn(sugi_api::serve(door, router, Limits::default(), async {
@@ -37,10 +33,12 @@ async fn told(behind_proxy: bool, headers: &[(&str, &str)]) -> String {
 #[tokio::test]
 async fn handlers_of_every_router_are_told_the_address() {
     let claim = ("x-forwarded-for", "192.0.2.7");
-    assert_eq!(told(false, &[]).await, "127.0.0.1");
-    assert_eq!(told(false, &[claim]).await, "127.0.0.1", "it was believed");
-    assert_eq!(told(true, &[]).await, "127.0.0.1");
-    assert_eq!(told(true, &[claim]).await, "192.0.2.7");
+    assert_eq!(told(&[], &[]).await, "127.0.0.1");
+    assert_eq!(told(&[], &[claim]).await, "127.0.0.1", "it was believed");
+    assert_eq!(told(&["127.0.0.1"], &[]).await, "127.0.0.1");
+    assert_eq!(told(&["127.0.0.1"], &[claim]).await, "192.0.2.7");
+    let elsewhere = told(&["127.0.0.2", "10.0.0.0/8"], &[claim]).await;
+    assert_eq!(elsewhere, "127.0.0.1", "no proxy of ours was believed");
     let two = [claim, ("X-Forwarded-For", "10.0.0.1, 198.51.100.1")];
-    assert_eq!(told(true, &two).await, "198.51.100.1");
+    assert_eq!(told(&["127.0.0.1"], &two).await, "198.51.100.1");
 }

@@ -27,5 +27,6 @@ mod payment;
 mod post;
 mod receipt;
 mod search;
+mod strangers;
 mod troubles;
 mod wishes;

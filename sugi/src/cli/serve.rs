@@ -19,7 +19,7 @@ use crate::{
     cli::{Failure, sandbox::until_stopped},
     config::Config,
     control::Control,
-    house, print, retention,
+    harden, house, print, retention,
     traces::Traces,
 };
 
@@ -141,7 +141,9 @@ pub(crate) async fn serve(
             print::talk(&format!("{open} unfinished payment(s) taken up"));
         }
     }
+    let limits = limits.within(harden::descriptors()?);
     let api = Api::new(webhooks.clone(), keys, limits);
+    let door = door.counted_by(&api);
     let router = sugi_api::router(&api, Pages::with_mail(&api, mailer).router());
     let router = match traces {
         Some(traces) => traces.around(router),

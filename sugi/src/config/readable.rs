@@ -1,15 +1,16 @@
 //! A configuration that holds a secret is for nobody else to read.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path};
+use std::path::Path;
 
 use nhn_kcp::SiteCode;
+
+use super::secret_file::is_everybodys;
 
 /// Refuses a file that everybody on the machine can read and that holds a secret. What the environment
 /// says is not in it.
 pub(super) fn check(path: &Path, table: &toml::Table) -> Result<(), String> {
     // A file that cannot be asked about was not read either.
-    let mode = std::fs::metadata(path).map_or(0, |about| about.permissions().mode());
-    let open = mode & 0o007 != 0;
+    let open = std::fs::metadata(path).is_ok_and(|about| is_everybodys(path, &about));
     let found = secret(table, "").filter(|_| open);
     found.map_or(Ok(()), |key| {
         Err(format!(
@@ -65,6 +66,8 @@ fn has_password(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,8 @@
 //! Files that hold a secret.
 
 use std::{
-    os::unix::fs::PermissionsExt as _,
+    fs::Metadata,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -39,16 +40,38 @@ pub(crate) fn is_credential(path: &Path) -> bool {
 pub(crate) fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = file.display();
     let failed = |why: std::io::Error| format!("{name}: {why}");
-    let mode = std::fs::metadata(file)
-        .map_err(failed)?
-        .permissions()
-        .mode();
-    if mode & 0o007 != 0 {
+    let about = std::fs::metadata(file).map_err(failed)?;
+    if is_everybodys(file, &about) {
         return Err(format!(
-            "{name} holds a secret and everybody on this machine can get at it; run `chmod o-rwx {name}`"
+            "{name} holds a secret and everybody on this machine can get at it; run `chmod o-rwx {name}`, or in a \
+             container mount it read-only and owned by root"
         ));
     }
     Ok(Zeroizing::new(std::fs::read(file).map_err(failed)?))
+}
+
+/// Whether a file is everybody's to get at. Container platforms mount secrets as files of root's that everybody may
+/// read, on a read-only mount of their own, where no mode can be changed: there the mount says who gets at them, and
+/// not the mode.
+pub(super) fn is_everybodys(file: &Path, about: &Metadata) -> bool {
+    let of_others = about.mode() & 0o007;
+    if of_others == 0 {
+        return false;
+    }
+    let is_mounted =
+        is_read_only(file) && std::fs::metadata("/").is_ok_and(|root| root.dev() != about.dev());
+    !is_taken_as_mounted(about.mode(), about.uid(), is_mounted)
+}
+
+/// Whether the mount says enough: nobody but its owner could write, and that is root or ourselves.
+fn is_taken_as_mounted(mode: u32, owner: u32, is_mounted: bool) -> bool {
+    let is_ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
+    is_mounted && is_ours && mode & 0o022 == 0
+}
+
+fn is_read_only(file: &Path) -> bool {
+    use rustix::fs::StatVfsMountFlags;
+    rustix::fs::statvfs(file).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 #[cfg(test)]
@@ -56,7 +79,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_container_mounts_is_taken_and_nothing_that_others_could_write() {
+        let me = rustix::process::geteuid().as_raw();
+        for (mode, owner, is_mounted, good) in [
+            (0o100_444, 0, true, true),
+            (0o100_644, 0, true, true),
+            (0o100_444, me, true, true),
+            (0o100_444, 0, false, false),
+            (0o100_444, me + 1, true, false),
+            (0o100_664, 0, true, false),
+            (0o100_646, 0, true, false),
+            (0o100_666, 0, true, false),
+        ] {
+            let taken = is_taken_as_mounted(mode, owner, is_mounted);
+            assert_eq!(taken, good, "{mode:o} {owner} {is_mounted}");
+        }
+    }
+
+    #[test]
     fn a_secret_that_everybody_can_read_is_none() {
+        use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
         std::fs::write(&file, "x").unwrap();

@@ -22,6 +22,7 @@ mod post;
 mod purge;
 mod secrets;
 mod serve;
+mod strangers;
 #[cfg(feature = "otel")]
 mod traces;
 
