@@ -10,7 +10,7 @@
 
 mod written;
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use zeroize::Zeroizing;
@@ -86,11 +86,42 @@ pub fn repeats(text: &str, card: &str) -> bool {
     card.len() >= SHORTEST && digits.contains(card)
 }
 
+/// A text that others quoted, with every card number in it masked: for errors and logs, which repeat what
+/// was given. A text without any is returned as it is.
+#[must_use]
+pub fn hidden(text: &str, rule: Rule) -> Cow<'_, str> {
+    let mut all = Vec::new();
+    each(text, rule, &mut |seen| all.push(seen));
+    if all.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    // Of numbers that overlap, the longest from the first place stands for all.
+    all.sort_by_key(|seen| (seen.at.start, std::cmp::Reverse(seen.at.end)));
+    let mut safe = String::with_capacity(text.len());
+    let mut done = 0;
+    for seen in all {
+        if seen.at.start >= done {
+            safe.push_str(&text[done..seen.at.start]);
+            safe.push_str(&seen.masked);
+        }
+        done = done.max(seen.at.end);
+    }
+    safe.push_str(&text[done..]);
+    Cow::Owned(safe)
+}
+
 fn first(text: &str, rule: Rule) -> Option<Seen> {
     let mut first = None;
+    each(text, rule, &mut |seen| {
+        first.get_or_insert(seen);
+    });
+    first
+}
+
+fn each(text: &str, rule: Rule, take: &mut dyn FnMut(Seen)) {
     let mut take = |seen: Seen| {
-        if first.is_none() && !(seen.in_one && is_in_hash(text.as_bytes(), &seen.at)) {
-            first = Some(seen);
+        if !(seen.in_one && is_in_hash(text.as_bytes(), &seen.at)) {
+            take(seen);
         }
     };
     let mut plain = Reader::new(rule);
@@ -99,7 +130,6 @@ fn first(text: &str, rule: Rule) -> Option<Seen> {
     }
     plain.end(text.len(), &mut take);
     written::read(text.as_bytes(), &mut Reader::new(rule), &mut take);
-    first
 }
 
 /// The card numbers in stored bytes of one byte a letter or of UTF-8, after [`Rule::Stored`].

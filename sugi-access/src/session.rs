@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
+use nhn_kcp::pan::{self, Rule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sugi_core::Actor;
@@ -119,7 +120,7 @@ impl Access {
             seen_at: now,
             under: operator.sessions_from,
             address: from.address(),
-            agent: from.agent.chars().take(200).collect(),
+            agent: agent(&from.agent),
             with_passkey,
         };
         let owner = operator.name.as_str();
@@ -227,6 +228,13 @@ impl Access {
             && now.duration_since(kept.seen_at) < rules.idle
             && now.duration_since(kept.created_at) < rules.longest
     }
+}
+
+/// What a browser says that it is, as it is kept: anything may stand in it, a card number as well.
+fn agent(given: &str) -> String {
+    let given = given.replace(char::is_control, "\u{fffd}");
+    let safe = pan::hidden(&given, Rule::Text);
+    safe.chars().take(200).collect()
 }
 
 fn of(id: String, operator: Operator, kept: Kept) -> Session {

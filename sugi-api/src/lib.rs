@@ -159,7 +159,8 @@ pub(crate) async fn detached<T: Send + 'static>(
     tokio::spawn(work.in_current_span())
         .await
         .unwrap_or_else(|why| {
-            tracing::error!(%why, "a request ended without a result");
+            let why = sugi_store::broke_off(&why);
+            tracing::error!(why, "a request ended without a result");
             Err(Problem::new(
                 Code::Internal,
                 "the work on this request ended without a result",

@@ -56,6 +56,17 @@ pub struct Finding {
     pub what: String,
 }
 
+/// How a task ended that gave no result. By itself such an error quotes what the task panicked with, which
+/// may hold what was being worked on; where it was, the panic has told.
+#[must_use]
+pub fn broke_off(why: &tokio::task::JoinError) -> &'static str {
+    if why.is_panic() {
+        "the task panicked"
+    } else {
+        "the task was ended"
+    }
+}
+
 impl StoreError {
     /// The same finding, once it is known in which row it is.
     pub(crate) fn at(self, place: &str) -> Self {
@@ -111,4 +122,21 @@ pub enum CreateError {
     /// The store itself.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panicked_is_not_quoted() {
+        let card = "4111111111111111".to_owned();
+        let task = tokio::spawn(async move { assert!(card.is_empty(), "it was {card}") });
+        let why = task.await.unwrap_err();
+        assert!(
+            why.to_string().contains("4111"),
+            "by itself it quotes: {why}"
+        );
+        assert_eq!(broke_off(&why), "the task panicked");
+    }
 }

@@ -52,7 +52,7 @@ pub use book::{Book, Draft, Entry};
 pub use chain::Hash;
 pub use delivery::{DELIVERIES_MOST, Delivery, DeliveryState, Due, UNDELIVERED_MOST, Undelivered};
 pub use document::{DOCUMENTS_MOST, Document, Kind as DocumentKind};
-pub use error::{CreateError, Finding, StoreError};
+pub use error::{CreateError, Finding, StoreError, broke_off};
 pub use feed::{EVENTS_MOST, Event};
 pub use lease::Lease;
 pub use list::{Filter, Page, Summary, Text};

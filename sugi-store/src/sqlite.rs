@@ -160,7 +160,7 @@ impl Sqlite {
         });
         answer.await.unwrap_or_else(|why| {
             Err(StoreError::Failed {
-                why: why.to_string(),
+                why: crate::error::broke_off(&why).into(),
             })
         })
     }

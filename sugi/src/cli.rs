@@ -22,6 +22,7 @@ mod verify;
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
+use nhn_kcp::pan::{self, Rule};
 
 /// Key-in card payments (수기결제) for NHN KCP merchants.
 #[derive(Debug, Parser)]
@@ -114,7 +115,10 @@ const LAST_THREADS: Duration = Duration::from_secs(2);
 /// Parses the arguments, runs the command, and says in one line what went wrong if it did.
 pub(crate) fn main() -> ExitCode {
     crate::harden::quote_nothing_in_panics();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => return refuse(&refused),
+    };
     if matches!(
         cli.command,
         Command::Demo(_) | Command::Serve(_) | Command::Pay(_)
@@ -165,9 +169,27 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn report(failure: &Failure) -> ExitCode {
-    crate::print::talk(&format!("error: {}", failure.what));
+    // A sentence may repeat what was given, and a card number may have been.
+    let talk = |line: &str| crate::print::talk(&pan::hidden(line, Rule::Name));
+    talk(&format!("error: {}", failure.what));
     if let Some(hint) = &failure.hint {
-        crate::print::talk(&format!("hint: {hint}"));
+        talk(&format!("hint: {hint}"));
     }
     ExitCode::from(failure.code)
+}
+
+/// Says what is wrong with the arguments, or what was asked of the parser itself: its help, its version.
+fn refuse(refused: &clap::Error) -> ExitCode {
+    let code = u8::try_from(refused.exit_code()).unwrap_or(2);
+    let said = refused.render().to_string();
+    match pan::hidden(&said, Rule::Text) {
+        // In colour, where there is any.
+        std::borrow::Cow::Borrowed(_) => drop(refused.print()),
+        std::borrow::Cow::Owned(safe) => crate::print::talk(&format!(
+            "{}\n\nhint: a card comes from a prompt or from stdin, never from arguments: other programs \
+             and the shell's history see those",
+            safe.trim_end()
+        )),
+    }
+    ExitCode::from(code)
 }

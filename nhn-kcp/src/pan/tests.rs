@@ -287,6 +287,37 @@ fn piece() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn what_is_quoted_is_masked_and_the_rest_stays() {
+    for (text, rule, safe) in [
+        (
+            "'4111111111111111' is no amount",
+            Rule::Text,
+            "'411111******1111' is no amount",
+        ),
+        ("4111-1111-1111-1111", Rule::Name, "411111******1111"),
+        (
+            "a4111111111111111b 카드",
+            Rule::Text,
+            "a411111******1111b 카드",
+        ),
+        (
+            "４１１１ １１１１ １１１１ １１１１!",
+            Rule::Text,
+            "411111******1111!",
+        ),
+        ("no digits", Rule::Text, "no digits"),
+        (
+            "pay_0193b0a1c2d37e4f4111111111111111",
+            Rule::Text,
+            "pay_0193b0a1c2d37e4f4111111111111111",
+        ),
+    ] {
+        assert_eq!(hidden(text, rule), safe);
+        assert!(!holds(&hidden(text, rule), rule));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_024))]
 

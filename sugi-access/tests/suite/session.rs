@@ -14,6 +14,7 @@ on_each_engine!(
     the_oldest_session_ends_for_the_next,
     a_new_password_ends_every_session,
     where_a_session_came_from_is_kept,
+    a_card_number_that_a_browser_says_is_not_kept,
 );
 
 async fn in_as(house: &House, name: &str) -> Cookie {
@@ -160,4 +161,16 @@ async fn where_a_session_came_from_is_kept(house: House) {
     assert_eq!(session.agent.len(), 200);
     assert_eq!(session.created_at, began);
     assert_eq!(session.seen_at, house.clock.now());
+}
+
+async fn a_card_number_that_a_browser_says_is_not_kept(house: House) {
+    house.add("kim", &[Role::KeyIn]).await;
+    let from = Origin {
+        address: None,
+        agent: format!("{}4111 1111 1111 1111 \u{0}x", "a".repeat(190)),
+    };
+    let ask = SignIn::new("kim", PASSWORD);
+    let cookie = house.access.sign_in(ask, &from).await.unwrap();
+    let session = house.access.session(&cookie).await.unwrap().unwrap();
+    assert_eq!(session.agent, format!("{}411111****", "a".repeat(190)));
 }

@@ -182,7 +182,8 @@ async fn begin(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId, Ref
     let pages = pages.clone();
     let work = tokio::spawn(async move { begin_here(&pages, asked, lang).await });
     work.await.unwrap_or_else(|why| {
-        tracing::error!(%why, "a key-in ended without a result");
+        let why = sugi_store::broke_off(&why);
+        tracing::error!(why, "a key-in ended without a result");
         Err(Refused::ledger(lang))
     })
 }

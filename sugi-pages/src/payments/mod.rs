@@ -30,7 +30,8 @@ pub(crate) async fn detached<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Trouble> {
     tokio::spawn(work).await.map_err(|why| {
-        tracing::error!(%why, "the work on a page ended without a result");
+        let why = sugi_store::broke_off(&why);
+        tracing::error!(why, "the work on a page ended without a result");
         Trouble::Ledger
     })
 }

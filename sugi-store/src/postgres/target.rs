@@ -43,6 +43,9 @@ impl Target {
                 "write the database as postgres://user:password@host:port/database".into(),
             ));
         }
+        if has_raw_sign(url) {
+            return Err(failed(RAW_SIGN.into()));
+        }
         let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
         for parameter in parameters
@@ -61,7 +64,7 @@ impl Target {
                 .map_err(|why| {
                     failed(format!(
                         "the database's address cannot be read: {}",
-                        words(&why)
+                        unread(&words(&why))
                     ))
                 })?;
         let (ssl, trust) = match (mode, roots) {
@@ -73,8 +76,14 @@ impl Target {
                 (SslMode::Require, Trust::File(file))
             }
             (Some(other), _) => {
+                // Behind a `?` in a password that was not escaped, anything can stand.
+                let given = if other.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
+                    other
+                } else {
+                    "…"
+                };
                 let why =
-                    format!("sslmode={other} is not one of disable, prefer, require, verify-full");
+                    format!("sslmode={given} is not one of disable, prefer, require, verify-full");
                 return Err(failed(why));
             }
         };
@@ -117,6 +126,31 @@ impl Target {
             }),
             Ok(Ok(connected)) => Ok(connected),
         }
+    }
+}
+
+/// What an address with such a sign is answered. It quotes nothing: what is beside the sign is secret.
+const RAW_SIGN: &str = "the database's address has more than one `@`, or a `/`, `?`, `#` or space before it: \
+                        in user, password and parameters write %40 for @, %2F for /, %3F for ?, %23 for #, \
+                        %20 for a space";
+
+/// Whether a sign that ends a part of an address stands in its user or its password: the rest of a password
+/// would be taken for a host, and told.
+fn has_raw_sign(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let secret = rest.rsplit_once('@').map(|(secret, _)| secret);
+    secret.is_some_and(|secret| {
+        secret.contains(['@', '/', '?', '#', '[', ']']) || secret.contains(char::is_whitespace)
+    })
+}
+
+/// The parser's words, if they quote nothing.
+fn unread(words: &str) -> &str {
+    const PARAMETER: &str = "a parameter behind the `?` is none that is known";
+    match words.rsplit(": ").next() {
+        Some(rule) if rule.starts_with("invalid value for option") => rule,
+        Some(rule) if rule.starts_with("unknown option") => PARAMETER,
+        _ => "write it as postgres://user:password@host:port/database?parameter=value",
     }
 }
 
@@ -189,10 +223,26 @@ mod tests {
             "postgres://sugi:secret@db/sugi?nonsense=1",
             "postgres://sugi:secret@db/sugi?sslrootcert=/there/is/no/such/file.pem",
             "postgres://sugi:secret@db:port/sugi",
+            "postgres://sugi:pa@secret@db/sugi",
+            "postgres://sugi:pa@secret@db",
+            "postgres://sugi:pa/secret@db/sugi",
+            "postgres://sugi:pa?secret@db/sugi",
+            "postgres://sugi:pa?sslmode=secret9@db/sugi",
+            "postgres://sugi:pa#secret@db/sugi",
+            "postgres://sugi:pa secret@db/sugi",
+            "postgres://sugi:pa@/secret@db/sugi",
+            "postgres://sugi@db/sugi?password=pa&secret=1",
+            "postgres://sugi@db/sugi?password=pa&secret",
+            "postgres://sugi@db/sugi?sslmode=Secret1secret",
+            "postgres://sugi:secret",
         ] {
             let why = Target::parse(url).unwrap_err().to_string();
             assert!(!why.contains("secret"), "{why}");
         }
+        let raw = Target::parse("postgres://sugi:pa@ss@db/sugi").unwrap_err();
+        assert!(raw.to_string().contains("%40"), "{raw}");
+        let escaped = Target::parse("postgres://sugi:pa%40ss@db/sugi").unwrap();
+        assert_eq!(escaped.config.get_password(), Some(&b"pa@ss"[..]));
         assert!(
             !format!(
                 "{:?}",

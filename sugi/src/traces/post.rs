@@ -65,7 +65,8 @@ impl HttpClient for Post {
         };
         // The clock of the time-out is the runtime's as well.
         let in_time = async move { tokio::time::timeout(PATIENCE, sent).await? };
-        let answer = self.runtime.spawn(in_time).await?;
+        let answer = self.runtime.spawn(in_time).await;
+        let answer = answer.map_err(|why| sugi_store::broke_off(&why))?;
         match &answer {
             Ok(answer) if answer.status().is_success() => {}
             Ok(answer) => {

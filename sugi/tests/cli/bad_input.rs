@@ -174,3 +174,35 @@ async fn a_live_site_code_never_meets_a_sandbox() {
     let (why, _) = failure(&desk.sugi(&["pay", "--order", "A-1", "--amount", "1004"], CARD));
     assert!(why.contains("test site code"), "{why}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_number_among_the_arguments_is_repeated_by_no_error() {
+    let desk = Desk::new().await;
+    for card in [
+        "4111111111111111",
+        "4111-1111-1111-1111",
+        "4111 1111 1111 1111",
+    ] {
+        for args in [
+            vec![card],
+            vec!["pay", card],
+            vec!["pay", "--order", "A-1", "--amount", card],
+            vec![
+                "pay", "--order", "A-1", "--amount", "1004", "--months", card,
+            ],
+            vec!["pay", &*format!("--card={card}")],
+            vec!["show", card],
+            vec!["verify", "--anchor", card],
+            vec!["user", card],
+            vec!["user", "show", card],
+            vec!["serve", "--config", card],
+            vec!["verify", "--data", card],
+            vec!["pan-scan", "--canaries", card],
+        ] {
+            let (why, code) = failure(&desk.sugi(&args, ""));
+            assert_ne!(code, 0, "{args:?}: {why}");
+            let digits: String = why.chars().filter(char::is_ascii_digit).collect();
+            assert!(!digits.contains("4111111111111111"), "{args:?}: {why}");
+        }
+    }
+}
