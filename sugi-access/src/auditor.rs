@@ -1,47 +1,99 @@
 //! The audit's writer: takes what queued up and writes it behind the end of the chain, once.
+//!
+//! Nothing is lost without a trace. A batch that the ledger refuses is written entry by entry, and an
+//! entry that is refused by itself leaves a row that says so. While the ledger is away entries wait, up to
+//! a limit; beyond it they are counted, and one row tells how many there were once the ledger is back.
 
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use sugi_engine::Engine;
 use sugi_store::{Anchor, DEEDS_AT_ONCE, Deed, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
-/// Deeds that may wait. Whoever comes when it is full waits for room.
+/// Entries that may wait for the writer. Callers that come when it is full wait for room.
 const QUEUE: usize = 4_096;
+/// Entries that are kept in memory while the ledger is away; the rest is counted.
+const KEPT: usize = 4_096;
 /// How often a batch is tried when other nodes write at the same time.
 const TRIES: usize = 100;
-/// The pauses before a batch is tried again that the ledger did not take: as long as another server
-/// needs to take over.
-const PAUSES_MS: [u64; 8] = [50, 100, 250, 500, 1_000, 3_000, 5_000, 10_000];
+/// Who writes the row that stands for entries that are missing, and what it is called.
+const SELF: &str = "sugi";
+const GAP: &str = "audit gap";
+
+/// How long the writer waits for a ledger that is away.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// The pauses before a batch is tried again: together as long as another server needs to take over.
+    pauses_ms: &'static [u64],
+    /// The pause after those, for as long as it takes. Callers are not kept waiting any more.
+    again: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    pauses_ms: &[50, 100, 250, 500, 1_000, 3_000, 5_000, 10_000],
+    again: Duration::from_secs(10),
+};
 
 #[derive(Debug)]
 pub(crate) struct Auditor {
     queue: mpsc::Sender<Work>,
+    gap: Arc<Gap>,
 }
 
 #[derive(Debug)]
 enum Work {
     Deed(Deed, Option<oneshot::Sender<Result<(), StoreError>>>),
-    /// Says so when everything before it stands.
+    /// Says so when everything before it stands, or waits for a ledger that is away.
     Flush(oneshot::Sender<()>),
 }
 
 impl Auditor {
     pub(crate) fn start(engine: Engine) -> Self {
+        Self::with(engine, PATIENCE)
+    }
+
+    fn with(engine: Engine, patience: Patience) -> Self {
         let (queue, work) = mpsc::channel(QUEUE);
-        tokio::spawn(write_all(engine, work));
-        Self { queue }
+        let gap = Arc::<Gap>::default();
+        let writer = Writer {
+            chain: Chain { engine, end: None },
+            gap: Arc::clone(&gap),
+            patience,
+            begun: Vec::new(),
+            waiting: VecDeque::new(),
+            again_at: Instant::now(),
+        };
+        tokio::spawn(writer.write_all(work));
+        Self { queue, gap }
     }
 
     pub(crate) async fn note(&self, deed: Deed) {
-        if self.queue.send(Work::Deed(deed, None)).await.is_err() {
-            tracing::error!("the audit's writer is gone");
+        if let Err(mpsc::error::SendError(work)) = self.queue.send(Work::Deed(deed, None)).await {
+            self.lost(work, "the audit's writer is gone");
         }
     }
 
     pub(crate) fn note_now(&self, deed: Deed) {
-        if self.queue.try_send(Work::Deed(deed, None)).is_err() {
-            tracing::error!("the audit has no room; a deed is only in the log");
+        match self.queue.try_send(Work::Deed(deed, None)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(work)) => self.lost(work, "the audit has no room"),
+            Err(mpsc::error::TrySendError::Closed(work)) => {
+                self.lost(work, "the audit's writer is gone");
+            }
+        }
+    }
+
+    fn lost(&self, work: Work, why: &str) {
+        if let Work::Deed(deed, _) = work {
+            self.gap.count(&deed, why);
         }
     }
 
@@ -63,15 +115,129 @@ impl Auditor {
     }
 }
 
-/// The writer's life: it ends when nobody can do anything any more.
-async fn write_all(engine: Engine, mut work: mpsc::Receiver<Work>) {
-    let mut chain = Chain {
-        engine,
-        end: None,
-        fails: false,
-    };
-    let mut batch = Vec::with_capacity(DEEDS_AT_ONCE);
-    while work.recv_many(&mut batch, DEEDS_AT_ONCE).await > 0 {
+/// Entries that are not in the audit, until a row of it says how many.
+#[derive(Debug, Default)]
+struct Gap(Mutex<Option<Lost>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Lost {
+    count: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Gap {
+    /// Counts an entry that is only in the log.
+    fn count(&self, deed: &Deed, why: &str) {
+        tracing::error!(?deed, why, "not in the audit");
+        self.add(Lost::one(deed));
+    }
+
+    fn add(&self, more: Lost) {
+        let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *lost = Some(lost.map_or(more, |lost| Lost {
+            count: lost.count + more.count,
+            first: lost.first.min(more.first),
+            last: lost.last.max(more.last),
+        }));
+    }
+
+    fn take(&self) -> Option<Lost> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn is_there(&self) -> bool {
+        let lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.is_some()
+    }
+}
+
+impl Lost {
+    fn one(deed: &Deed) -> Self {
+        Self {
+            count: 1,
+            first: deed.at,
+            last: deed.at,
+        }
+    }
+
+    /// The row that stands for them.
+    fn deed(self) -> Deed {
+        Deed {
+            at: self.last,
+            actor: SELF.into(),
+            action: GAP.into(),
+            subject: String::new(),
+            outcome: format!(
+                "{} not written, from {} to {}",
+                self.count, self.first, self.last
+            ),
+            origin: "-".into(),
+        }
+    }
+}
+
+struct Writer {
+    chain: Chain,
+    gap: Arc<Gap>,
+    patience: Patience,
+    /// A batch whose outcome may be open: it is tried again as it is, so that what was written after all
+    /// is found.
+    begun: Vec<Deed>,
+    /// What came after it.
+    waiting: VecDeque<Deed>,
+    again_at: Instant,
+}
+
+/// What became of an entry.
+enum Fate {
+    Written,
+    /// The ledger took a row that says that it is missing, and not the entry.
+    Refused(StoreError),
+    /// The ledger is away.
+    Away(StoreError),
+}
+
+impl Writer {
+    /// The writer's life: it ends when nobody can do anything any more.
+    async fn write_all(mut self, mut work: mpsc::Receiver<Work>) {
+        let mut batch = Vec::with_capacity(DEEDS_AT_ONCE);
+        loop {
+            let got = if self.is_behind() {
+                tokio::select! {
+                    biased;
+                    () = tokio::time::sleep_until(self.again_at) => {
+                        self.catch_up().await;
+                        continue;
+                    }
+                    got = work.recv_many(&mut batch, DEEDS_AT_ONCE) => got,
+                }
+            } else {
+                work.recv_many(&mut batch, DEEDS_AT_ONCE).await
+            };
+            if got == 0 {
+                break;
+            }
+            if self.is_behind() {
+                batch.drain(..).for_each(|work| self.keep(work));
+            } else {
+                self.take(&mut batch).await;
+            }
+        }
+        if self.is_behind() {
+            self.catch_up().await;
+            for deed in self.begun.iter().chain(&self.waiting) {
+                self.gap.count(deed, "the process ends");
+            }
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        !self.begun.is_empty() || !self.waiting.is_empty() || self.gap.is_there()
+    }
+
+    /// Writes a batch and answers it.
+    async fn take(&mut self, batch: &mut Vec<Work>) {
         let deeds: Vec<Deed> = batch
             .iter()
             .filter_map(|work| match work {
@@ -79,20 +245,131 @@ async fn write_all(engine: Engine, mut work: mpsc::Receiver<Work>) {
                 Work::Flush(_) => None,
             })
             .collect();
-        let written = chain.write(&deeds).await;
-        if let Err(why) = &written {
-            // What was done stays in the log, whatever becomes of the ledger.
-            tracing::error!(%why, "the audit cannot be written");
-            for deed in &deeds {
-                tracing::error!(?deed, "not in the audit");
-            }
-        }
+        let mut fates = self
+            .write(&deeds, self.patience.pauses_ms)
+            .await
+            .into_iter();
+        let mut flushes = Vec::new();
         for work in batch.drain(..) {
             match work {
-                Work::Deed(_, Some(reply)) => drop(reply.send(written.clone())),
-                Work::Deed(_, None) => {}
-                Work::Flush(reply) => drop(reply.send(())),
+                Work::Deed(deed, reply) => match (fates.next(), reply) {
+                    (Some(Fate::Written), Some(reply)) => drop(reply.send(Ok(()))),
+                    (Some(Fate::Refused(why)), Some(reply)) => drop(reply.send(Err(why))),
+                    (Some(Fate::Written | Fate::Refused(_)), None) => {}
+                    // Who waited is told that it does not stand, so it must not stand later.
+                    (Some(Fate::Away(why)), Some(reply)) => {
+                        self.gap.count(&deed, "the ledger is away");
+                        drop(reply.send(Err(why)));
+                    }
+                    (Some(Fate::Away(_)) | None, _) => self.begun.push(deed),
+                },
+                Work::Flush(reply) => flushes.push(reply),
             }
+        }
+        if self.begun.is_empty() {
+            self.tell_gap().await;
+        }
+        self.again_at = Instant::now() + self.patience.again;
+        for reply in flushes {
+            let _ = reply.send(());
+        }
+    }
+
+    /// Keeps what comes while the ledger is away.
+    fn keep(&mut self, work: Work) {
+        match work {
+            Work::Deed(deed, None) if self.waiting.len() < KEPT => self.waiting.push_back(deed),
+            Work::Deed(deed, reply) => {
+                self.gap.count(&deed, "the ledger is away");
+                let why = "the ledger is away";
+                let away = StoreError::Failed { why: why.into() };
+                drop(reply.map(|reply| reply.send(Err(away))));
+            }
+            Work::Flush(reply) => drop(reply.send(())),
+        }
+    }
+
+    /// Writes what waits, as far as the ledger takes it.
+    async fn catch_up(&mut self) {
+        loop {
+            if self.begun.is_empty() {
+                let count = self.waiting.len().min(DEEDS_AT_ONCE);
+                self.begun.extend(self.waiting.drain(..count));
+            }
+            if self.begun.is_empty() {
+                self.tell_gap().await;
+                break;
+            }
+            let begun = std::mem::take(&mut self.begun);
+            let fates = self.write(&begun, &[]).await;
+            let left = begun.into_iter().zip(fates);
+            self.begun = left
+                .filter(|(_, fate)| matches!(fate, Fate::Away(_)))
+                .map(|(deed, _)| deed)
+                .collect();
+            if !self.begun.is_empty() {
+                break;
+            }
+        }
+        self.again_at = Instant::now() + self.patience.again;
+    }
+
+    /// Writes the row that says how many are missing, if some are.
+    async fn tell_gap(&mut self) {
+        if let Some(lost) = self.gap.take()
+            && self.chain.write(&[lost.deed()]).await.is_err()
+        {
+            self.gap.add(lost);
+        }
+    }
+
+    /// Writes entries in their order; says what became of each.
+    async fn write(&mut self, deeds: &[Deed], pauses_ms: &[u64]) -> Vec<Fate> {
+        let mut fates = Vec::with_capacity(deeds.len());
+        let mut pauses = pauses_ms.iter();
+        while let Some(rest) = deeds.get(fates.len()..).filter(|rest| !rest.is_empty()) {
+            match self.some(rest).await {
+                Ok(count) => fates.extend((0..count).map(|_| Fate::Written)),
+                Err(Fate::Away(why)) => match pauses.next() {
+                    Some(pause) if !matches!(why, StoreError::Inconsistent(_)) => {
+                        tracing::warn!(%why, "the audit waits for the ledger");
+                        tokio::time::sleep(Duration::from_millis(*pause)).await;
+                    }
+                    _ => {
+                        tracing::error!(%why, "the audit cannot be written");
+                        let away = |_| Fate::Away(why.clone());
+                        fates.extend((0..rest.len()).map(away));
+                    }
+                },
+                Err(fate) => fates.push(fate),
+            }
+        }
+        fates
+    }
+
+    /// Writes all of them, or the first alone; says how many. An error is the first one's fate.
+    async fn some(&mut self, rest: &[Deed]) -> Result<usize, Fate> {
+        let why = match self.chain.write(rest).await {
+            Ok(()) => return Ok(rest.len()),
+            Err(why) => why,
+        };
+        let Some(first) = rest.first() else {
+            return Ok(0);
+        };
+        // Parts are written only where it is certain that the whole was not.
+        if !self.chain.stands_still().await {
+            return Err(Fate::Away(why));
+        }
+        if rest.len() > 1 && self.chain.write(std::slice::from_ref(first)).await.is_ok() {
+            return Ok(1);
+        }
+        // Is it this entry, or the ledger?
+        match self.chain.write(&[Lost::one(first).deed()]).await {
+            Ok(()) => {
+                tracing::error!(deed = ?first, %why, "not in the audit");
+                Err(Fate::Refused(why))
+            }
+            Err(_) => Err(Fate::Away(why)),
         }
     }
 }
@@ -101,8 +378,6 @@ async fn write_all(engine: Engine, mut work: mpsc::Receiver<Work>) {
 struct Chain {
     engine: Engine,
     end: Option<Anchor>,
-    /// The batch before could not be written, for all patience.
-    fails: bool,
 }
 
 impl Chain {
@@ -111,29 +386,18 @@ impl Chain {
         if deeds.is_empty() {
             return Ok(());
         }
-        // Patience with a ledger that is away is had once, not with every batch that queued up.
-        let pauses: &[u64] = if self.fails { &[] } else { &PAUSES_MS };
-        let mut pauses = pauses.iter();
         for _ in 0..TRIES {
-            match self.try_to_write(deeds).await {
-                Ok(true) => {
-                    self.fails = false;
-                    return Ok(());
-                }
-                Ok(false) => {}
-                Err(why) => match pauses.next() {
-                    Some(pause) if !matches!(why, StoreError::Inconsistent(_)) => {
-                        tracing::warn!(%why, "the audit waits for the ledger");
-                        tokio::time::sleep(Duration::from_millis(*pause)).await;
-                    }
-                    _ => {
-                        self.fails = true;
-                        return Err(why);
-                    }
-                },
+            if self.try_to_write(deeds).await? {
+                return Ok(());
             }
         }
         Err(StoreError::Busy)
+    }
+
+    /// Whether the ledger can be read, and its chain ends where the last try found it.
+    async fn stands_still(&self) -> bool {
+        let now = self.engine.store().audit_anchor().await;
+        now.is_ok_and(|now| self.end == Some(now))
     }
 
     /// `false` when another node has moved the end of the chain.
@@ -147,5 +411,73 @@ impl Chain {
         self.end = Some(behind);
         self.end = store.audit(behind, deeds).await?;
         Ok(self.end.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sugi_engine::clock::Clock;
+    use sugi_store::{DeedFilter, Store};
+
+    use super::*;
+
+    const AT_ONCE: Patience = Patience {
+        pauses_ms: &[1],
+        again: Duration::from_millis(1),
+    };
+
+    fn deed(n: usize) -> Deed {
+        Deed {
+            at: Timestamp::from_second(1_800_000_000 + i64::try_from(n).unwrap()).unwrap(),
+            actor: "operator:kim".into(),
+            action: "look".into(),
+            subject: n.to_string(),
+            outcome: "200".into(),
+            origin: "-".into(),
+        }
+    }
+
+    /// An outage that outlasts all patience, and more entries than are kept.
+    #[tokio::test]
+    async fn what_an_outage_costs_is_counted_in_a_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], Clock::real());
+        let hand = rusqlite::Connection::open(dir.path().join("sugi.db")).unwrap();
+        let auditor = Auditor::with(engine.clone(), AT_ONCE);
+        hand.execute_batch("alter table audit rename to away")
+            .unwrap();
+        let early = auditor.write_down(deed(0)).await;
+        assert!(early.is_err(), "it does not stand");
+        // A batch that is under way waits besides what is kept.
+        auditor.note(deed(1)).await;
+        auditor.flush().await;
+        for n in 0..KEPT + DEEDS_AT_ONCE + 10 {
+            auditor.note(deed(2 + n)).await;
+        }
+        auditor.flush().await;
+        hand.execute_batch("alter table away rename to audit")
+            .unwrap();
+        let rows = loop {
+            auditor.note(deed(9_999)).await;
+            auditor.flush().await;
+            let filter = DeedFilter {
+                actor: Some(SELF.into()),
+                ..DeedFilter::default()
+            };
+            let rows = engine.store().deeds(&filter).await.unwrap();
+            if !rows.is_empty() {
+                break rows;
+            }
+        };
+        let store = engine.store();
+        let end = store.verify_audit(None).await.unwrap();
+        let told: i64 = rows
+            .iter()
+            .map(|row| row.deed.outcome.split(' ').next().unwrap())
+            .map(|count| count.parse::<i64>().unwrap())
+            .sum();
+        assert!(told >= 11, "the one that was waited for, and ten: {rows:?}");
+        let of_kim = end.seq - i64::try_from(rows.len()).unwrap();
+        assert!(of_kim >= i64::try_from(KEPT).unwrap(), "{of_kim}");
     }
 }

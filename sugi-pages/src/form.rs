@@ -65,6 +65,11 @@ impl FromRequest<Pages> for Form {
             })
         })?;
         let form = Self::parse(&bytes).ok_or_else(|| Response::from(Trouble::BadForm))?;
+        // As they were sent: the one form of a text leaves out some of what nobody sees.
+        let is_bad = |field: &Field| holds_control(&field.name) || holds_control(&field.sent);
+        if form.fields.iter().any(is_bad) {
+            return Err(Trouble::BadSign.into());
+        }
         Ok(Self {
             _place: Some(place),
             ..form
@@ -189,6 +194,13 @@ impl Form {
         }
         digits
     }
+}
+
+/// Whether a text holds what nobody types: a control character other than the ends of lines and tabs. One
+/// database cannot keep a NUL, and no page can show the others.
+pub(crate) fn holds_control(text: &str) -> bool {
+    text.chars()
+        .any(|letter| letter.is_control() && !matches!(letter, '\t' | '\n' | '\r'))
 }
 
 /// What stands in a field for an amount is none.

@@ -238,6 +238,7 @@ pub(crate) async fn after_sign_in(
         lang: Lang::of(&parts.headers),
         from: visitor::origin(parts),
         path: kept.page.clone(),
+        alarmed: parts.extensions.get().cloned().unwrap_or_default(),
         session,
     };
     if visitor.needs_codes(pages) {

@@ -29,6 +29,7 @@ mod passkeys;
 mod payments;
 mod router;
 mod say;
+mod seen;
 mod settings;
 mod shell;
 mod sign_in;

@@ -12,8 +12,8 @@ use sugi_access::Role;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
 use crate::{
-    Pages, account, assets, day, doubts, home, kept, keyin, live, passkeys, payments, settings,
-    sign_in, trouble, trouble::Trouble, visitor, wishes,
+    Pages, account, assets, day, doubts, form::holds_control, home, kept, keyin, live, passkeys,
+    payments, seen, settings, sign_in, trouble, trouble::Trouble, visitor, wishes,
 };
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
@@ -38,17 +38,21 @@ pub struct Route {
     pub get: bool,
     /// Whether something can be sent there.
     pub post: bool,
+    /// Whether it shows nothing of any buyer or other person than the operator who looks. Looking at what
+    /// does not say so leaves an audit entry.
+    pub shows_nobody: bool,
 }
 
 /// Makes the table and the router of the same lines, so that neither has what the other has not.
 macro_rules! routes {
-    ($($gate:expr => $path:literal $(get($get:path))? $(post($post:path))?;)*) => {
+    ($($gate:expr => $path:literal $([$nobody:ident])? $(get($get:path))? $(post($post:path))?;)*) => {
         /// Every address.
         pub const ROUTES: &[Route] = &[$(Route {
             path: $path,
             gate: $gate,
             get: routes!(@is $($get)?),
             post: routes!(@is $($post)?),
+            shows_nobody: routes!(@shows $($nobody)?),
         }),*];
 
         fn table() -> Router<Pages> {
@@ -56,6 +60,10 @@ macro_rules! routes {
                 $path,
                 MethodRouter::new()$(.get($get))?$(.post($post))?
                     .fallback(async || other_method(routes!(@allow $($get)? ; $($post)?)))
+                    .layer(middleware::from_fn_with_state(
+                        seen::ShowsNobody(routes!(@shows $($nobody)?)),
+                        seen::audited,
+                    ))
                     .layer(Extension($gate)),
             ))*
         }
@@ -63,22 +71,24 @@ macro_rules! routes {
     (@allow $get:path ; $post:path) => { "GET, HEAD, POST" };
     (@allow $get:path ;) => { "GET, HEAD" };
     (@allow ; $post:path) => { "POST" };
+    (@shows) => { false };
+    (@shows nobody) => { true };
     (@is) => { false };
     (@is $handler:path) => { true };
 }
 
 routes! {
-    Gate::Anybody => "/assets/{name}" get(assets::get);
-    Gate::Anybody => "/sign-in" get(sign_in::show) post(sign_in::enter);
+    Gate::Anybody => "/assets/{name}" [nobody] get(assets::get);
+    Gate::Anybody => "/sign-in" [nobody] get(sign_in::show) post(sign_in::enter);
     Gate::Anybody => "/sign-in/challenge" post(passkeys::enter::challenge);
     Gate::Anybody => "/sign-in/passkey" post(passkeys::enter::enter);
     Gate::Anybody => "/lang" post(sign_in::choose_lang);
     Gate::Anybody => "/signed-out" post(kept::signed_out);
     Gate::Operator => "/kept" post(kept::again);
     Gate::Operator => "/stay" post(live::stay);
-    Gate::Operator => "/" get(home::home);
+    Gate::Operator => "/" [nobody] get(home::home);
     Gate::Operator => "/sign-out" post(sign_in::leave);
-    Gate::Role(Role::KeyIn) => "/keyin" get(keyin::show) post(keyin::charge);
+    Gate::Role(Role::KeyIn) => "/keyin" [nobody] get(keyin::show) post(keyin::charge);
     Gate::Operator => "/payments" get(payments::list::show);
     Gate::Operator => "/payments/{id}" get(payments::show::show);
     Gate::Role(Role::Cancel) => "/payments/{id}/cancel" post(payments::cancel::cancel);
@@ -88,23 +98,23 @@ routes! {
     Gate::Operator => "/doubts" get(doubts::show);
     Gate::Operator => "/wishes" get(wishes::show);
     Gate::Operator => "/wishes/{id}" post(wishes::decide);
-    Gate::Operator => "/day" get(day::show);
+    Gate::Operator => "/day" [nobody] get(day::show);
     Gate::Role(Role::Close) => "/day/export" post(day::export::export);
     Gate::Role(Role::Close) => "/day/export/{name}" get(day::running::show);
-    Gate::Operator => "/account" get(account::show);
+    Gate::Operator => "/account" [nobody] get(account::show);
     Gate::Operator => "/account/password" post(account::password);
-    Gate::Operator => "/account/codes" get(account::codes) post(account::set_codes);
+    Gate::Operator => "/account/codes" [nobody] get(account::codes) post(account::set_codes);
     Gate::Operator => "/account/passkeys" post(passkeys::own::add);
     Gate::Operator => "/account/passkeys/begin" post(passkeys::own::begin);
     Gate::Operator => "/account/passkeys/{id}" post(passkeys::own::remove);
     Gate::Operator => "/account/sessions/{id}" post(account::end_session);
     Gate::Role(Role::Administer) => "/settings" get(settings::show);
     Gate::Role(Role::Administer) => "/settings/audit" get(settings::audit::show);
-    Gate::Role(Role::Administer) => "/settings/add-operator" get(settings::operators::new) post(settings::operators::add);
+    Gate::Role(Role::Administer) => "/settings/add-operator" [nobody] get(settings::operators::new) post(settings::operators::add);
     Gate::Role(Role::Administer) => "/settings/operators/{name}" get(settings::operators::show) post(settings::operators::change);
-    Gate::Role(Role::Administer) => "/settings/add-webhook" get(settings::webhooks::add::new) post(settings::webhooks::add::add);
+    Gate::Role(Role::Administer) => "/settings/add-webhook" [nobody] get(settings::webhooks::add::new) post(settings::webhooks::add::add);
     Gate::Role(Role::Administer) => "/settings/webhooks/{id}" get(settings::webhooks::one::show) post(settings::webhooks::one::change);
-    Gate::Operator => "/live" get(live::live);
+    Gate::Operator => "/live" [nobody] get(live::live);
 }
 
 /// Nothing from elsewhere, no script or style but ours, in nobody's frame.
@@ -140,6 +150,7 @@ fn around(table: Router<Pages>, pages: &Pages) -> Router {
     table
         // Who asks from another site's page is not listened to, whatever cookie the browser adds.
         .layer(CsrfLayer::new().with_rejection_response(other_site))
+        .layer(middleware::from_fn(no_control))
         .layer(CatchPanicLayer::custom(broken))
         .layer(middleware::from_fn_with_state(
             pages.clone(),
@@ -167,6 +178,17 @@ fn other_method(allowed: &'static str) -> Response {
     let allowed = HeaderValue::from_static(allowed);
     response.headers_mut().insert(header::ALLOW, allowed);
     response
+}
+
+/// Refuses an address whose query holds a control character: nobody types one, and a ledger that cannot keep
+/// it would be asked for it.
+async fn no_control(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    if pairs.any(|(name, text)| holds_control(&name) || holds_control(&text)) {
+        return Trouble::BadSign.into();
+    }
+    next.run(request).await
 }
 
 async fn say(request: Request, next: Next) -> Response {

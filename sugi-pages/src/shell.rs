@@ -130,6 +130,9 @@ impl Shell {
                 })
                 .collect(),
         });
+        if alarm.is_some() {
+            visitor.alarmed.set();
+        }
         let may = |role| visitor.operator().may(role);
         let link = |href, name, of, key, waiting: usize| Link {
             href,

@@ -2,12 +2,15 @@
 
 use askama::Template;
 use axum::{
+    Extension,
     extract::{Query, State, rejection::QueryRejection},
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::Deserialize;
 use sugi_access::{Cookie, SignIn, SignInError};
+use sugi_api::Audited;
+use sugi_core::Actor;
 
 use crate::{
     Pages, assets,
@@ -129,19 +132,17 @@ pub(crate) async fn enter(
     let mut page = Page::new(&pages, lang, form.get("next"));
     page.kept = form.get(kept::FIELD).into();
     page.unsent = !page.kept.is_empty();
-    if let Some(who) = parts.extensions.get::<sugi_api::Who>() {
-        // A name that nobody has could be a password in the wrong field.
-        let known = ask.name.parse().ok();
-        let known = match &known {
-            Some(name) => pages.access().operator(name).await?,
-            None => None,
-        };
-        if let Some(known) = known {
-            who.is(&format!("operator:{}", known.name));
-        }
-    }
+    // A name that nobody has could be a password in the wrong field.
+    let known = match ask.name.trim().parse::<Actor>() {
+        Ok(name) => pages.access().operator(&name).await?.map(|_| name),
+        Err(_) => None,
+    };
     match pages.access().sign_in(ask, &visitor::origin(&parts)).await {
         Ok(cookie) => {
+            // Who it is stands in the audit once it is proved; before, somebody has tried a name.
+            if let (Some(who), Some(known)) = (parts.extensions.get::<sugi_api::Who>(), known) {
+                who.is(&format!("operator:{known}"));
+            }
             let session = [(header::SET_COOKIE, session_cookie(&cookie))];
             if let Some(form) = kept::after_sign_in(&pages, &parts, &cookie, &page.kept).await? {
                 return Ok((session, form).into_response());
@@ -169,7 +170,8 @@ pub(crate) async fn enter(
             });
             page.code_needed = status == StatusCode::UNAUTHORIZED;
             page.name = form.get("name").into();
-            Ok((status, html(&page)).into_response())
+            let about = known.map(|name| Extension(Audited(name.to_string())));
+            Ok((status, about, html(&page)).into_response())
         }
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderValue, StatusCode, header, request::Parts};
+use sugi_api::{Audited, Unaudited};
 use sugi_store::StoreError;
 
 use crate::{
@@ -34,6 +35,8 @@ pub(crate) enum Trouble {
     BadAddress,
     /// More was sent than is taken.
     TooLarge,
+    /// A text holds a control character.
+    BadSign,
     /// It came from another site's page.
     OtherSite,
     /// Too many who are not signed in ask for something at once.
@@ -61,6 +64,8 @@ words! {
         bad_address_next "주소를 확인하거나 메뉴에서 찾아 주세요. 처리된 것은 없습니다." "Check the address, or go by the menu. Nothing was done."
         too_large "입력한 내용이 너무 깁니다" "That is too much"
         too_large_next "내용을 줄여 다시 보내 주세요. 처리된 것은 없습니다." "Shorten it and send it again. Nothing was done."
+        bad_sign "쓸 수 없는 문자가 있습니다" "A field holds a control character"
+        bad_sign_next "보이지 않는 제어 문자(NUL 등)를 지우고 다시 보내 주세요. 처리된 것은 없습니다." "Take it out (NUL and the like, which cannot be seen) and send it again. Nothing was done."
         other_site "다른 사이트에서 온 요청입니다" "This came from another site"
         other_site_next "sugi 화면에서 다시 시도해 주세요. 처리된 것은 없습니다." "Try again from a page of sugi. Nothing was done."
         busy "지금은 요청이 너무 많습니다" "Too much to do at once"
@@ -96,7 +101,7 @@ impl Trouble {
             Self::MayNot | Self::OtherSite => StatusCode::FORBIDDEN,
             Self::NotFound | Self::Nowhere => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BadForm | Self::BadAddress => StatusCode::BAD_REQUEST,
+            Self::BadForm | Self::BadAddress | Self::BadSign => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::Ledger => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
@@ -114,6 +119,7 @@ impl Trouble {
             Self::BadForm => (w.bad_form, w.bad_form_next),
             Self::BadAddress => (w.bad_address, w.bad_address_next),
             Self::TooLarge => (w.too_large, w.too_large_next),
+            Self::BadSign => (w.bad_sign, w.bad_sign_next),
             Self::OtherSite => (w.other_site, w.other_site_next),
             Self::Busy => (w.busy, w.busy_next),
             Self::Ledger => (w.ledger, w.ledger_next),
@@ -122,7 +128,8 @@ impl Trouble {
     }
 
     /// It as a page: with the ways to go around it, if whoever asked is signed in and the ledger can be read.
-    async fn page(self, pages: &Pages, asked: &Parts) -> String {
+    /// With it, who was shown orders in doubt.
+    async fn page(self, pages: &Pages, asked: &Parts) -> (String, Option<Visitor>) {
         let lang = Lang::of(&asked.headers);
         let (title, next) = self.words(lang);
         // From another site's page nobody is told who is signed in here.
@@ -131,7 +138,10 @@ impl Trouble {
             && let Ok(shell) = Shell::around(pages, &visitor, Part::Nowhere, title).await
             && let Ok(page) = (Inside { shell, next }).render()
         {
-            return page;
+            return (
+                page,
+                Some(visitor).filter(|visitor| visitor.alarmed.is_set()),
+            );
         }
         let page = Page {
             lang,
@@ -140,7 +150,7 @@ impl Trouble {
             title,
             next,
         };
-        page.render().unwrap_or_default()
+        (page.render().unwrap_or_default(), None)
     }
 
     /// What an answer says that is none of ours: the frame's own, in a few words of English.
@@ -206,9 +216,19 @@ pub(crate) async fn dress(State(pages): State<Pages>, request: Request, next: Ne
     let Some(trouble) = trouble.or_else(strange) else {
         return response;
     };
-    let page = trouble.page(&pages, &asked).await;
+    let (page, alarmed) = trouble.page(&pages, &asked).await;
     // Whatever else it says, of what is allowed or what is told to the audit, stays.
     let (mut head, _) = response.into_parts();
+    // The alarm around it names orders, and so this was a look at them.
+    if let Some(visitor) = alarmed {
+        if let Some(who) = asked.extensions.get::<sugi_api::Who>() {
+            who.is(&format!("operator:{}", visitor.operator().name));
+        }
+        head.extensions.remove::<Unaudited>();
+        if head.extensions.get::<Audited>().is_none() {
+            head.extensions.insert(Audited("doubts".into()));
+        }
+    }
     head.headers.remove(header::CONTENT_LENGTH);
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     head.headers.insert(header::CONTENT_TYPE, html);

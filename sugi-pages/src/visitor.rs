@@ -13,6 +13,7 @@ use crate::{
     Pages,
     lang::Lang,
     router::{Gate, ROUTES},
+    seen::Alarmed,
     trouble::Trouble,
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Visitor {
     pub(crate) from: Origin,
     /// Where they are: path and query. Empty when they sent something to an address that cannot be opened.
     pub(crate) path: String,
+    /// To be set when orders in doubt are named around what they look at.
+    pub(crate) alarmed: Alarmed,
 }
 
 impl FromRequestParts<Pages> for Visitor {
@@ -79,6 +82,7 @@ impl FromRequestParts<Pages> for Visitor {
             } else {
                 String::new()
             },
+            alarmed: parts.extensions.get().cloned().unwrap_or_default(),
             session,
         };
         let is_free = ["/account", "/sign-out", "/stay"];
@@ -102,6 +106,7 @@ impl Visitor {
             lang: Lang::of(&parts.headers),
             from: origin(parts),
             path: if stays { path.into() } else { "/".into() },
+            alarmed: Alarmed::default(),
             session,
         })
     }

@@ -5,7 +5,10 @@
 //! be changed, cut out, put in or moved without the next one telling. Cut off at the end, a chain
 //! looks whole; that is what an [`Anchor`] that was printed or mailed is for.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 use jiff::Timestamp;
 
@@ -102,6 +105,7 @@ impl Store {
         let mut values: Vec<Value<'static>> = Vec::with_capacity(deeds.len() * 8);
         let mut marks = Vec::with_capacity(deeds.len());
         for deed in deeds.iter().take(DEEDS_AT_ONCE) {
+            let deed = &deed.storable();
             end = end.then(deed);
             let at = values.len();
             let numbers: Vec<_> = (at + 1..=at + 8).map(|n| format!("${n}")).collect();
@@ -250,6 +254,24 @@ impl std::str::FromStr for Anchor {
 }
 
 impl Deed {
+    /// With nothing in it that a database refuses: PostgreSQL keeps no NUL, and one row with one would take
+    /// all that are written with it along.
+    fn storable(&self) -> Cow<'_, Self> {
+        if !self.texts().iter().any(|text| text.contains('\0')) {
+            return Cow::Borrowed(self);
+        }
+        let [actor, action, subject, outcome, origin] =
+            self.texts().map(|text| text.replace('\0', "\u{fffd}"));
+        Cow::Owned(Self {
+            at: self.at,
+            actor,
+            action,
+            subject,
+            outcome,
+            origin,
+        })
+    }
+
     fn texts(&self) -> [&str; 5] {
         [
             &self.actor,

@@ -12,6 +12,8 @@ on_each_engine!(
     what_was_written_down_stands,
     what_was_noted_stands_after_a_flush,
     a_ledger_that_is_away_for_a_moment_is_waited_for,
+    what_the_ledger_refuses_takes_nothing_else_with_it,
+    no_text_is_one_that_the_ledger_refuses,
 );
 
 fn deed(house: &House, actor: &str, n: usize) -> Deed {
@@ -140,4 +142,54 @@ async fn a_ledger_that_is_away_for_a_moment_is_waited_for(house: House) {
         .verify_audit(None)
         .await
         .unwrap();
+}
+
+/// Makes the ledger refuse every entry about this.
+const REFUSED: &str = "refused";
+
+async fn what_the_ledger_refuses_takes_nothing_else_with_it(house: House) {
+    house.harm_each(
+        &format!(
+            "create trigger no before insert on audit when new.subject = '{REFUSED}' \
+             begin select raise(abort, 'no'); end"
+        ),
+        &format!("alter table audit add constraint no check (subject <> '{REFUSED}')"),
+    );
+    let bad = Deed {
+        subject: REFUSED.into(),
+        ..deed(&house, "kim", 0)
+    };
+    for n in 0..40 {
+        house.access.note_now(deed(&house, "kim", n));
+        if n % 20 == 10 {
+            house.access.note_now(bad.clone());
+        }
+    }
+    assert!(house.access.write_down(bad).await.is_err());
+    house.access.flush().await;
+    let rows = all(&house.access).await;
+    let of = |actor: &str| rows.iter().filter(|row| row.deed.actor == actor).count();
+    assert_eq!((of("operator:kim"), of("sugi")), (40, 3), "{rows:#?}");
+    // Each where the one that is missing would stand.
+    let place = rows.iter().position(|row| row.deed.actor == "sugi");
+    assert_eq!(place, Some(11));
+    assert!(
+        rows[11].deed.outcome.starts_with("1 not written"),
+        "{:?}",
+        rows[11]
+    );
+    let store = house.access.engine().store();
+    store.verify_audit(None).await.unwrap();
+}
+
+async fn no_text_is_one_that_the_ledger_refuses(house: House) {
+    let nul = Deed {
+        outcome: "422 a\u{0}b".into(),
+        ..deed(&house, "kim", 1)
+    };
+    house.access.write_down(nul).await.unwrap();
+    let rows = all(&house.access).await;
+    assert_eq!(rows[0].deed.outcome, "422 a\u{fffd}b");
+    let store = house.access.engine().store();
+    store.verify_audit(None).await.unwrap();
 }

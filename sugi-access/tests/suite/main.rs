@@ -112,6 +112,14 @@ impl House {
         }
     }
 
+    /// The same, where the two engines say it differently.
+    fn harm_each(&self, sqlite: &str, postgres: &str) {
+        match &self.place {
+            Place::Folder(_) => self.harm(sqlite),
+            Place::Database(_) => self.harm(postgres),
+        }
+    }
+
     fn pass(&self, time: SignedDuration) {
         self.clock.advance(time);
     }

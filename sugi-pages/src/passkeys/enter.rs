@@ -8,6 +8,7 @@ use axum::{
 use http::{StatusCode, header, request::Parts};
 use serde_json::json;
 use sugi_access::{AccessError, PASSKEY_PATIENCE, ShownPasskey, SignInError};
+use sugi_api::Audited;
 
 use super::{PasskeyWords, go_on, refused, said};
 use crate::{
@@ -55,14 +56,15 @@ pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) 
         signature: form.get("signature").into(),
     };
     let access = pages.access();
-    if let Some(who) = parts.extensions.get::<sugi_api::Who>()
-        && let Ok(Some(known)) = access.operator_of_handle(&shown.handle).await
-    {
-        who.is(&format!("operator:{}", known.name));
-    }
+    let known = access.operator_of_handle(&shown.handle).await;
+    let known = known.ok().flatten().map(|known| known.name);
     let origin = visitor::origin(&parts);
     let why = match access.sign_in_with_passkey(&shown, &origin).await {
         Ok(cookie) => {
+            // Before this, a passkey of theirs was only named.
+            if let (Some(who), Some(known)) = (parts.extensions.get::<sugi_api::Who>(), known) {
+                who.is(&format!("operator:{known}"));
+            }
             let next = ours::page(form.get("next"));
             let cookie = [(header::SET_COOKIE, session_cookie(&cookie))];
             return (cookie, go_on(next.unwrap_or("/"))).into_response();
@@ -87,5 +89,6 @@ pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) 
         SignInError::Copied => w.e_copied.into(),
         _ => w.e_wrong.to_owned(),
     };
-    refused(status, &text)
+    let about = known.map(|name| Extension(Audited(name.to_string())));
+    (about, refused(status, &text)).into_response()
 }

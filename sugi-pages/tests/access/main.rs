@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod audited;
 #[allow(dead_code, reason = "the tests of the office use the rest of it")]
 mod house;
 #[path = "../../../sugi-api/tests/api/http.rs"]

@@ -6,7 +6,7 @@ use sugi_pages::{Gate, ROUTES, Route};
 use crate::house::{House, everybody};
 
 /// An address with names that exist where it has blanks.
-fn at(house: &House, route: &Route) -> String {
+pub(crate) fn at(house: &House, route: &Route) -> String {
     route
         .path
         .replace("/payments/{id}", &format!("/payments/{}", house.payment))
