@@ -60,11 +60,13 @@ macro_rules! routes {
                 $path,
                 MethodRouter::new()$(.get($get))?$(.post($post))?
                     .fallback(async || other_method(routes!(@allow $($get)? ; $($post)?)))
-                    .layer(middleware::from_fn_with_state(
-                        seen::ShowsNobody(routes!(@shows $($nobody)?)),
-                        seen::audited,
-                    ))
-                    .layer(Extension($gate)),
+                    .layer((
+                        Extension($gate),
+                        middleware::from_fn_with_state(
+                            seen::ShowsNobody(routes!(@shows $($nobody)?)),
+                            seen::audited,
+                        ),
+                    )),
             ))*
         }
     };

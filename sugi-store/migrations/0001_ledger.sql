@@ -70,6 +70,14 @@ create table idempotency (
     primary key (scope, key)
 );
 
+-- Where a ledger in a file ends: counted up with every commit, and written into a file beside it, which
+-- knows that a copy is torn. PostgreSQL tears no copies and leaves it at 0.
+create table ending (
+    one     bigint not null primary key,
+    commits bigint not null
+);
+insert into ending (one, commits) values (1, 0);
+
 -- Which node looks after a payment that is due, until when. A lease only saves double work; what
 -- may be written is decided by the journal's key.
 create table lease (

@@ -10,6 +10,17 @@ create table document (
 );
 create index document_owner on document (kind, owner);
 
+-- What became of the documents that say who may do what: one row for each change, in its transaction, one
+-- chain through all of them. A document that was changed by another hand is not what its last row says.
+create table document_change (
+    n       bigint not null primary key,
+    kind    text   not null,
+    key     text   not null,
+    version bigint not null, -- 0 when it was taken away
+    digest  text   not null, -- of all of it; empty when it was taken away
+    hash    text   not null  -- SHA-256 over the row and the hash of the row before
+);
+
 -- Who did what: one row each, written once, one chain through all of them.
 create table audit (
     seq     bigint not null primary key,

@@ -57,6 +57,20 @@ impl Hash {
         Self(hash.finalize().into())
     }
 
+    /// The hash of the row of document changes that follows.
+    #[must_use]
+    pub(crate) fn next_change(self, n: i64, version: i64, texts: [&str; 3]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(n.to_be_bytes());
+        hash.update(version.to_be_bytes());
+        for text in texts {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        Self(hash.finalize().into())
+    }
+
     /// As stored: 64 hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {

@@ -242,7 +242,9 @@ impl Store {
             (access::REMOVE_DOCUMENT.into(), vec![kind, id()]),
             (sql::FORGET_DELIVERIES.into(), vec![id()]),
         ];
-        self.engine.run_all(statements).await
+        self.change(Kind::Webhook, webhook, None, statements)
+            .await
+            .map(drop)
     }
 }
 

@@ -3,7 +3,17 @@
 //! Races are decided as in the journal, by a number: a change names the version that it read, and
 //! of two that read the same one, the second is told so.
 
-use crate::{error::StoreError, sql::access, store::Store, value::Cells};
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    chain::Hash,
+    error::{Finding, StoreError},
+    sql::access,
+    store::Store,
+    value::{Cells, Value},
+};
 
 /// A kind of document: a table of its own in all but name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +34,32 @@ pub enum Kind {
     Webhook,
 }
 
+/// How often a change is tried while others change other documents.
+const TRIES: usize = 100;
+
 impl Kind {
+    /// Whether each change of such a document is a row of the chain of changes: of those that say who may
+    /// do what. The others come and go by themselves.
+    pub(crate) fn is_chained(self) -> bool {
+        match self {
+            Self::Operator | Self::Wish | Self::Webhook => true,
+            Self::Session | Self::Anchor | Self::Challenge | Self::Throttle => false,
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let all = [
+            Self::Operator,
+            Self::Session,
+            Self::Wish,
+            Self::Anchor,
+            Self::Challenge,
+            Self::Throttle,
+            Self::Webhook,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
@@ -106,8 +141,13 @@ impl Store {
             owner.to_owned().into(),
             body.to_owned().into(),
         ];
-        let written = self.engine.run(access::ADD_DOCUMENT, values).await?;
-        Ok(!written.is_empty())
+        if !kind.is_chained() {
+            let written = self.engine.run(access::ADD_DOCUMENT, values).await?;
+            return Ok(!written.is_empty());
+        }
+        let added = (access::ADD_DOCUMENT.to_owned(), values);
+        let after = (1, owner, body);
+        self.change(kind, key, Some(after), vec![added]).await
     }
 
     /// Replaces a document; `false` when it is not the version that was read any more, and then
@@ -129,8 +169,14 @@ impl Store {
             read.key.clone().into(),
             read.version.into(),
         ];
-        let written = self.engine.run(access::REPLACE_DOCUMENT, values).await?;
-        Ok(!written.is_empty())
+        if !kind.is_chained() {
+            let written = self.engine.run(access::REPLACE_DOCUMENT, values).await?;
+            return Ok(!written.is_empty());
+        }
+        let replaced = (access::REPLACE_DOCUMENT.to_owned(), values);
+        let after = (read.version + 1, owner, body);
+        self.change(kind, &read.key, Some(after), vec![replaced])
+            .await
     }
 
     /// Takes a document away, whatever version it is; `false` when there is none of that name.
@@ -139,9 +185,108 @@ impl Store {
     /// What the database says; only after [`StoreError::Unknown`] may it be gone.
     pub async fn remove_document(&self, kind: Kind, key: &str) -> Result<bool, StoreError> {
         let values = vec![kind.as_str().into(), key.to_owned().into()];
-        let gone = self.engine.run(access::REMOVE_DOCUMENT, values).await?;
-        Ok(!gone.is_empty())
+        if !kind.is_chained() {
+            let gone = self.engine.run(access::REMOVE_DOCUMENT, values).await?;
+            return Ok(!gone.is_empty());
+        }
+        let removed = (access::REMOVE_DOCUMENT.to_owned(), values);
+        self.change(kind, key, None, vec![removed]).await
     }
+
+    /// Changes a document of a kind that is chained by the first of some statements, and writes that down in
+    /// the same transaction; whether it was changed. `after` is its version, owner and text, if it is still there then.
+    pub(crate) async fn change(
+        &self,
+        kind: Kind,
+        key: &str,
+        after: Option<(i64, &str, &str)>,
+        statements: Vec<(String, Vec<Value<'static>>)>,
+    ) -> Result<bool, StoreError> {
+        for _ in 0..TRIES {
+            let last = self.last_change().await?;
+            let mut all = statements.clone();
+            // A document that goes is there before, one that comes is there afterwards.
+            let at = if after.is_some() { all.len() } else { 0 };
+            all.insert(at, row(last, kind, key, after));
+            let main = usize::from(after.is_none());
+            match self.engine.run_all(all).await {
+                Ok(found) => return Ok(found.get(main).is_some_and(|rows| !rows.is_empty())),
+                Err(why @ StoreError::Unknown { .. }) => return Err(why),
+                // A number that is taken undoes the whole transaction: others changed another document.
+                Err(why) if self.last_change().await?.0 == last.0 => return Err(why),
+                Err(_) => {}
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    async fn last_change(&self) -> Result<(i64, Hash), StoreError> {
+        let found = self.engine.rows(access::LAST_CHANGE, Vec::new()).await?;
+        let Some(row) = found.first() else {
+            return Ok((0, Hash::START));
+        };
+        let n = row.int(0)?;
+        let hash = Hash::from_hex(&row.text(1)?).ok_or_else(|| Finding {
+            place: format!("document_change row {n}"),
+            what: "its hash is no hash".into(),
+        })?;
+        Ok((n, hash))
+    }
+}
+
+/// The statement that writes a change down behind the last one.
+fn row(
+    (n, hash): (i64, Hash),
+    kind: Kind,
+    key: &str,
+    after: Option<(i64, &str, &str)>,
+) -> (String, Vec<Value<'static>>) {
+    let n = n + 1;
+    let text = |text: &str| Value::from(text.to_owned());
+    let named = [text(kind.as_str()), text(key)];
+    let Some((version, owner, body)) = after else {
+        let hash = hash.next_change(n, 0, [kind.as_str(), key, ""]).to_hex();
+        let mut values = vec![n.into()];
+        values.extend(named.clone());
+        values.push(hash.into());
+        values.extend(named);
+        return (access::GOING.into(), values);
+    };
+    let document = Document {
+        key: key.into(),
+        owner: owner.into(),
+        version,
+        body: body.into(),
+    };
+    let digest = digest(kind, &document);
+    let hash = hash.next_change(n, version, [kind.as_str(), key, &digest]);
+    let mut values = vec![n.into()];
+    values.extend(named.clone());
+    values.extend([version.into(), digest.into(), hash.to_hex().into()]);
+    values.extend(named);
+    values.extend([version.into(), text(owner), text(body)]);
+    (access::CHANGED.into(), values)
+}
+
+/// What a document is known by among its changes.
+pub(crate) fn digest(kind: Kind, document: &Document) -> String {
+    let mut hash = Sha256::new();
+    hash.update(document.version.to_be_bytes());
+    for text in [
+        kind.as_str(),
+        &document.key,
+        &document.owner,
+        &document.body,
+    ] {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    hash.finalize()
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 impl Document {

@@ -11,7 +11,7 @@ use sugi_core::{News, PaymentId, ShopId};
 
 use crate::{
     error::{Finding, StoreError},
-    sql::news as sql,
+    sql::{check::STRAY_DELIVERIES, news as sql},
     store::{Engine, Store},
     value::{Cells, Value},
 };
@@ -77,7 +77,7 @@ impl Store {
             return Ok(true);
         };
         match self.engine.run_all(statements(now, events, to)).await {
-            Ok(()) => Ok(true),
+            Ok(_) => Ok(true),
             // A number that is taken fails the whole transaction. Whether it was that is seen from where
             // the numbers stand now.
             Err(why) if last_event(&self.engine).await? < signed(first.n) => Err(why),
@@ -120,13 +120,20 @@ pub(crate) async fn verify(engine: &Engine) -> Result<(), StoreError> {
     if let Some(row) = engine.rows(sql::STRAY_EVENTS, Vec::new()).await?.first() {
         return Err(finding(row.int(0)?, "the journal row that it tells of is not there").into());
     }
-    // In one moment: a service may be numbering.
     let counted = engine.rows(sql::COUNT_EVENTS, Vec::new()).await?;
     match counted.first() {
         Some(row) if (row.int(0)?, row.int(1)?) != (row.int(2)?, 1) => {
-            Err(finding(row.int(2)?, "not all numbers up to it are there").into())
+            return Err(finding(row.int(2)?, "not all numbers up to it are there").into());
         }
-        _ => Ok(()),
+        _ => {}
+    }
+    match engine.rows(STRAY_DELIVERIES, Vec::new()).await?.first() {
+        Some(row) => {
+            let place = format!("delivery of event {} to {}", row.int(1)?, row.text(0)?);
+            let what = "nothing that happens to a delivery makes it so".into();
+            Err(Finding { place, what }.into())
+        }
+        None => Ok(()),
     }
 }
 

@@ -14,10 +14,8 @@ use std::{
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use self::{
-    link::{Link, Role},
-    target::Target,
-};
+pub(crate) use self::link::{Link, words};
+use self::{link::Role, target::Target};
 use crate::{
     book::Book,
     error::StoreError,
@@ -137,12 +135,13 @@ impl Postgres {
     pub(crate) async fn run_all(
         &self,
         statements: Vec<(String, Vec<Value<'static>>)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Vec<Cells>>, StoreError> {
         let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
         // A connection that is left in the middle of a transaction is not put back, so it is closed.
         let link = self.begun().await?;
+        let mut found = Vec::with_capacity(statements.len());
         for (sql, values) in &statements {
-            link.rows(sql, values).await?;
+            found.push(link.rows(sql, values).await?);
         }
         match link.command("commit").await {
             Err(why) if link.is_closed() => Err(StoreError::Unknown {
@@ -152,8 +151,16 @@ impl Postgres {
             Ok(()) if link.warned() => Err(StoreError::Unknown {
                 why: "the server warned while it committed".into(),
             }),
-            answer => self.keep(link, answer),
+            answer => self.keep(link, answer.map(|()| found)),
         }
+    }
+
+    /// A connection on which a transaction has begun that reads one moment.
+    pub(crate) async fn snapshot(&self) -> Result<Link, StoreError> {
+        let link = Link::open(&self.target, Role::Reader).await?;
+        link.command("begin isolation level repeatable read read only")
+            .await?;
+        Ok(link)
     }
 
     /// A connection with a transaction that has begun on it.

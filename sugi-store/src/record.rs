@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use sugi_core::{Event, Payment, PaymentId, Reading, State, Status, When};
+use sugi_core::{Event, Glance, News, Payment, PaymentId, Reading, State, Status, When};
 
 use crate::{
     aside,
@@ -77,6 +77,15 @@ impl RawEntry {
 
 /// Folds rows that were read, and checks the chain on the way: what comes out of here is believed.
 pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, StoreError> {
+    fold_each(id, rows, None)
+}
+
+/// The same, and tells of each row that is news what it means.
+pub(crate) fn fold_each(
+    id: &PaymentId,
+    rows: Vec<RawEntry>,
+    mut each: Option<&mut dyn FnMut(&RawEntry, News, &Payment)>,
+) -> Result<Option<Book>, StoreError> {
     let mut book: Option<Book> = None;
     for row in rows {
         let bad = |what: String| Finding::in_row(id.as_str(), row.seq, what);
@@ -96,14 +105,19 @@ pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, 
             clock: row.clock().map_err(bad)?,
         };
         let event = row.event().map_err(bad)?;
+        let glance = book.as_ref().filter(|_| each.is_some());
+        let glance = glance.map(|book| Glance::at(&book.payment));
         let payment = match book {
             None => Payment::begin(id.clone(), when, event),
             Some(book) => book.payment.evolve(when, event),
         };
-        book = Some(Book {
-            payment: payment.map_err(|why| bad(why.to_string()))?,
-            head,
-        });
+        let payment = payment.map_err(|why| bad(why.to_string()))?;
+        if let (Some(each), Some(before)) = (&mut each, &glance)
+            && let Some(news) = News::between(before, &payment)
+        {
+            each(&row, news, &payment);
+        }
+        book = Some(Book { payment, head });
     }
     Ok(book)
 }

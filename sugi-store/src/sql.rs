@@ -4,6 +4,7 @@
 //! their first appearance. Times are microseconds since 1970, hashes hexadecimal.
 
 pub(crate) mod access;
+pub(crate) mod check;
 pub(crate) mod news;
 
 /// A row of the journal. Nothing happens if its number is taken: somebody else was quicker.
@@ -221,6 +222,13 @@ pub(crate) const READS: &[&str] = &[
     access::AUDIT_STRAYS,
     access::AUDIT_NEWEST,
     access::AUDIT_NEWEST_DONE,
+    access::LAST_CHANGE,
+    check::OUTBOX_WALK,
+    check::EVENT_WALK,
+    check::STRAY_DELIVERIES,
+    check::CHANGE_WALK,
+    check::CHANGES_BELOW,
+    check::DOCUMENT_WALK,
     news::OUTBOX,
     news::LAST_EVENT,
     news::EVENTS,

@@ -1,5 +1,6 @@
 //! The ledger in one file: SQLite, one writer thread, group commit with full sync.
 
+mod ending;
 mod writer;
 
 use std::{
@@ -11,7 +12,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::ValueRef};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use self::writer::{Statement, Work, Writer};
+use self::{
+    ending::Ending,
+    writer::{Statement, Work, Writer},
+};
 use crate::{
     book::Book,
     error::StoreError,
@@ -32,6 +36,8 @@ const WRITER_CACHE_KIB: u32 = 8 * 1_024;
 /// How many pages the log holds before they are brought home. Pages that every batch touches come
 /// home once for all of it; the file of the log grows to about 16 MB.
 const CHECKPOINT_PAGES: u32 = 4_000;
+/// How a ledger is opened that is only read. It writes none of it, and may have to begin a log's index.
+const READS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// Before this, two connections that write and checkpoint at once could corrupt a WAL.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -61,7 +67,9 @@ impl Sqlite {
         db.execute_batch("pragma secure_delete = on")?;
         let counter = Arc::<Counter>::default();
         let (report, state) = Report::new();
-        let writer = Some(Writer::start(db, lock, Arc::clone(&counter), report)?);
+        let ending = Ending::open(dir, &db)?;
+        let counted = Arc::clone(&counter);
+        let writer = Some(Writer::start(db, lock, ending, counted, report)?);
         Ok(Self {
             writer,
             counter,
@@ -111,20 +119,21 @@ impl Sqlite {
         sql: Cow<'static, str>,
         values: Vec<Value<'static>>,
     ) -> Result<Vec<Cells>, StoreError> {
-        self.statements(vec![(sql, values)]).await
+        let found = self.statements(vec![(sql, values)]).await?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     pub(crate) async fn run_all(
         &self,
         statements: Vec<(String, Vec<Value<'static>>)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Vec<Cells>>, StoreError> {
         let owned = statements.into_iter();
         let owned = owned.map(|(sql, values)| (sql.into(), values)).collect();
-        self.statements(owned).await.map(drop)
+        self.statements(owned).await
     }
 
-    /// Runs statements in one transaction; what the last one finds.
-    async fn statements(&self, statements: Vec<Statement>) -> Result<Vec<Cells>, StoreError> {
+    /// Runs statements in one transaction; what each finds.
+    async fn statements(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Cells>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let work = Work::Run { statements, reply };
         job::send(self.writer()?.queue()?, work)?;
@@ -135,6 +144,19 @@ impl Sqlite {
         let (reply, answer) = oneshot::channel();
         job::send(self.writer()?.queue()?, Work::Probe { reply })?;
         answer.await.unwrap_or_else(|_| Err(job::gone())).map(drop)
+    }
+
+    /// A connection on which a transaction that reads has begun.
+    pub(crate) fn snapshot(&self) -> Result<Connection, StoreError> {
+        let db = connect(&self.readers.dir, READS)?;
+        db.execute_batch("pragma query_only = on; begin")?;
+        // The moment is that of the first read.
+        db.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
+        Ok(db)
+    }
+
+    pub(crate) fn ending(&self) -> Result<Option<i64>, StoreError> {
+        ending::read(&self.readers.dir)
     }
 
     fn writer(&self) -> Result<&Writer, StoreError> {
@@ -191,10 +213,7 @@ impl Readers {
         let kept = idle().pop();
         let db = match kept {
             Some(db) => db,
-            None => connect(
-                &self.dir,
-                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-            )?,
+            None => connect(&self.dir, READS)?,
         };
         if db.is_readonly("main")? {
             // A folder on a read-only medium is fine for reading.
@@ -230,7 +249,11 @@ fn connect(dir: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// What a statement finds.
-fn rows(db: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Cells>, rusqlite::Error> {
+pub(crate) fn rows(
+    db: &Connection,
+    sql: &str,
+    values: &[Value],
+) -> Result<Vec<Cells>, rusqlite::Error> {
     let mut statement = db.prepare_cached(sql)?;
     let width = statement.column_count();
     let mut rows = statement.query(params_from_iter(values))?;

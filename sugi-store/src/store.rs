@@ -1,6 +1,10 @@
 //! The store as the engine sees it.
 
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use jiff::Timestamp;
 use nhn_kcp::OrderNo;
@@ -14,6 +18,7 @@ use crate::{
     list::{Filter, Page, Summary, Text},
     postgres::Postgres,
     record::{self, RawEntry, Row},
+    snapshot::Snapshot,
     sql,
     sqlite::Sqlite,
     tally::Tally,
@@ -36,6 +41,8 @@ pub struct Store {
 pub(crate) enum Engine {
     Sqlite(Sqlite),
     Postgres(Postgres),
+    /// One moment of either, to be read.
+    Snapshot(Snapshot),
 }
 
 impl Engine {
@@ -48,6 +55,7 @@ impl Engine {
         match self {
             Self::Sqlite(sqlite) => sqlite.rows(sql.into(), values).await,
             Self::Postgres(postgres) => postgres.rows(sql.into(), values).await,
+            Self::Snapshot(snapshot) => snapshot.rows(sql.into(), values).await,
         }
     }
 
@@ -61,17 +69,19 @@ impl Engine {
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, values).await,
             Self::Postgres(postgres) => postgres.run(sql, values).await,
+            Self::Snapshot(_) => Err(only_to_read()),
         }
     }
 
-    /// Runs statements that write, all of them or none.
+    /// Runs statements that write, all of them or none; what each finds.
     pub(crate) async fn run_all(
         &self,
         statements: Vec<(String, Vec<Value<'static>>)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Vec<Cells>>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.run_all(statements).await,
             Self::Postgres(postgres) => postgres.run_all(statements).await,
+            Self::Snapshot(_) => Err(only_to_read()),
         }
     }
 
@@ -79,8 +89,31 @@ impl Engine {
         match self {
             Self::Sqlite(sqlite) => sqlite.write(write).await,
             Self::Postgres(postgres) => postgres.write(write).await,
+            Self::Snapshot(_) => Err(only_to_read()),
         }
     }
+
+    /// This moment of it, on a connection of its own.
+    pub(crate) async fn snapshot(&self) -> Result<Self, StoreError> {
+        Ok(Self::Snapshot(match self {
+            Self::Sqlite(sqlite) => Snapshot::Sqlite(Arc::new(Mutex::new(sqlite.snapshot()?))),
+            Self::Postgres(postgres) => Snapshot::Postgres(Box::new(postgres.snapshot().await?)),
+            Self::Snapshot(_) => return Err(only_to_read()),
+        }))
+    }
+
+    /// Where the ledger ends, as the file beside it says; `None` where there is none.
+    pub(crate) fn ending(&self) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.ending(),
+            Self::Postgres(_) | Self::Snapshot(_) => Ok(None),
+        }
+    }
+}
+
+fn only_to_read() -> StoreError {
+    let why = "it is a moment of the ledger, which is read only".into();
+    StoreError::Failed { why }
 }
 
 /// What makes a payment happen once.
@@ -173,6 +206,10 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.tally(),
             Engine::Postgres(postgres) => postgres.tally(),
+            Engine::Snapshot(_) => Tally {
+                commits: 0,
+                writes: 0,
+            },
         }
     }
 
@@ -184,7 +221,7 @@ impl Store {
 
     /// Waits until the writer has ended, and says why. It cannot be started again: the process has to be.
     pub async fn writer_ended(&self) -> String {
-        let mut state = self.state().clone();
+        let mut state = self.state();
         let ended = state.wait_for(|state| matches!(state, WriterState::Ended { .. }));
         match ended.await.as_deref() {
             Ok(WriterState::Ended { why }) => why.clone(),
@@ -193,10 +230,11 @@ impl Store {
         }
     }
 
-    fn state(&self) -> &watch::Receiver<WriterState> {
+    fn state(&self) -> watch::Receiver<WriterState> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.state(),
-            Engine::Postgres(postgres) => postgres.writer(),
+            Engine::Sqlite(sqlite) => sqlite.state().clone(),
+            Engine::Postgres(postgres) => postgres.writer().clone(),
+            Engine::Snapshot(_) => crate::writer::none(),
         }
     }
 
@@ -211,6 +249,7 @@ impl Store {
                 let touched = postgres.run(sql::TOUCH.into(), Vec::new()).await;
                 touched.map(drop)
             }
+            Engine::Snapshot(_) => Err(only_to_read()),
         }
     }
 
@@ -221,7 +260,7 @@ impl Store {
     pub fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.free_bytes().map(Some),
-            Engine::Postgres(_) => Ok(None),
+            Engine::Postgres(_) | Engine::Snapshot(_) => Ok(None),
         }
     }
 
@@ -426,13 +465,21 @@ impl Store {
         rows.iter().map(Summary::read).collect()
     }
 
-    /// Walks the whole ledger: every chain, every fold, and every projection row against its fold.
-    /// Returns how many payments and journal rows hold.
+    /// Proves the whole ledger, as it is at one moment: the database's own integrity and schema, every
+    /// chain, every fold, and what stands beside the journals against them. What that does not cover is in
+    /// [`NOT_COVERED`](crate::NOT_COVERED). Returns how many payments and journal rows hold.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`] with the first finding.
     pub async fn verify(&self) -> Result<(u64, u64), StoreError> {
         verify::walk(&self.engine).await
+    }
+
+    /// Whether a file beside the ledger says where it ends, so that [`verify`](Self::verify) knows a copy
+    /// that ends before: of an SQLite ledger that was copied with it.
+    #[must_use]
+    pub fn knows_its_end(&self) -> bool {
+        self.engine.ending().is_ok_and(|ending| ending.is_some())
     }
 }
 

@@ -1,9 +1,20 @@
-//! The proof that a ledger is whole: every chain, every fold, every projection row, every guard.
+//! The proof that a ledger is whole: the database itself, every chain, every fold, every projection row,
+//! every guard, and what others were told.
+//!
+//! It reads one moment of the ledger. The database's own integrity comes first: what is proved after it is
+//! read by indexes, and one that lies would hide what it does not hold.
 
 mod claims;
+mod documents;
+mod events;
+mod integrity;
+mod schema;
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use self::events::{Bag, Told};
 use crate::{
     aside,
     error::{Finding, StoreError},
@@ -17,36 +28,156 @@ use crate::{
 /// How many payments are walked at a time.
 const STRETCH: i64 = 500;
 
-/// Walks everything; the first thing that is wrong ends the walk.
+/// What no proof covers: a change of it by another hand is not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotCovered {
+    /// The table.
+    pub table: &'static str,
+    /// Which of its columns, or `row` for rows that are taken away or put in; all of it, if none is named.
+    pub columns: &'static [&'static str],
+    /// What that is, in words.
+    pub what: &'static str,
+}
+
+/// All that [`Store::verify`](crate::Store::verify) and [`Store::verify_audit`](crate::Store::verify_audit)
+/// do not cover.
+pub const NOT_COVERED: &[NotCovered] = &[
+    NotCovered {
+        table: "idempotency",
+        columns: &[],
+        what: "idempotency keys: a key that was taken away, changed, or points to another payment of the ledger",
+    },
+    NotCovered {
+        table: "payment",
+        columns: &["due_at"],
+        what: "when a payment is worked on next",
+    },
+    NotCovered {
+        table: "delivery",
+        columns: &[
+            "webhook", "event", "attempts", "due_at", "at", "answer", "row",
+        ],
+        what: "how far the deliveries of events to webhooks are",
+    },
+    NotCovered {
+        table: "lease",
+        columns: &[],
+        what: "which node works on which payment",
+    },
+    NotCovered {
+        table: "document of sessions",
+        columns: &[],
+        what: "sessions, challenges of passkeys, wrong tries to sign in, and the days on which an anchor was mailed",
+    },
+    NotCovered {
+        table: "audit",
+        columns: &["row"],
+        what: "audit rows cut off at the end, without an anchor that was kept",
+    },
+    NotCovered {
+        table: "ending",
+        columns: &["commits"],
+        what: "commits that were counted beyond those that there were",
+    },
+];
+
+/// Proves everything; the first thing that is wrong ends it.
 pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
-    let (mut payments, mut rows) = (0, 0);
-    let mut last = String::new();
-    loop {
-        let stretch = engine
-            .rows(sql::WALK, vec![last.clone().into(), STRETCH.into()])
-            .await?;
-        let Some(end) = stretch.last() else { break };
-        last = end.text(0)?;
-        // Asked after the rows were read: whoever takes buyers away meanwhile owns up to it beforehand.
-        let forgotten = retention::forgotten(engine).await?;
-        let forgotten = forgotten.map(retention::beginning).transpose()?;
-        for payment in stretch.chunk_by(|a, b| a.0.first() == b.0.first()) {
-            rows += check(payment, forgotten)?;
-            payments += 1;
-        }
-    }
+    // Before the moment that is looked at: a service may be writing on.
+    let said = engine.ending()?;
+    let engine = &engine.snapshot().await?;
+    integrity::check(engine).await?;
+    schema::check(engine).await?;
+    ending(engine, said).await?;
+    let mut told = Bag::default();
+    let counted = payments(engine, &mut |one| told.add(one)).await?;
     if let Some(orphan) = engine.rows(sql::ORPHANS, Vec::new()).await?.first() {
         let what = "no payment row belongs to it";
         return Err(Finding::in_row(&orphan.text(0)?, orphan.int(1)?, what).into());
     }
     claims::walk(engine).await?;
     feed::verify(engine).await?;
-    Ok((payments, rows))
+    if events::all(engine).await? != told {
+        return Err(wrong_event(engine).await?.into());
+    }
+    documents::walk(engine).await?;
+    Ok(counted)
+}
+
+/// That the ledger does not end before what a file beside it says.
+async fn ending(engine: &Engine, said: Option<i64>) -> Result<(), StoreError> {
+    let rows = engine.rows(sql::check::ENDING, Vec::new()).await?;
+    let finding = |what: String| {
+        let place = "ending".into();
+        StoreError::from(Finding { place, what })
+    };
+    let [row] = &rows[..] else {
+        return Err(finding("it is one row".into()));
+    };
+    let (one, commits) = (row.int(0)?, row.int(1)?);
+    if one != 1 || commits < 0 {
+        return Err(finding("its row is not ours".into()));
+    }
+    match said {
+        Some(said) if said > commits => Err(finding(format!(
+            "the ledger is cut off: it ends after {commits} commits, and sugi.end beside it says {said}; was \
+             its log, sugi.db-wal, left out of this copy?"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Names what differs between the journals and what others were told.
+async fn wrong_event(engine: &Engine) -> Result<Finding, StoreError> {
+    let there = events::digests(engine).await?;
+    let (mut told, mut missing) = (HashSet::new(), None);
+    payments(engine, &mut |one| {
+        if missing.is_none() && !there.contains(&one.digest()) {
+            missing = Some(format!("journal row ({}, {})", one.payment, one.seq));
+        }
+        told.insert(one.digest());
+    })
+    .await?;
+    match missing {
+        Some(place) => Ok(Finding {
+            place,
+            what: "the event that it makes is not in the outbox and not among the events".into(),
+        }),
+        None => events::stranger(engine, &told).await,
+    }
+}
+
+/// Walks all payments; gives away what others are to hear of.
+async fn payments(
+    engine: &Engine,
+    tell: &mut (dyn FnMut(&Told<'_>) + Send),
+) -> Result<(u64, u64), StoreError> {
+    let (mut payments, mut rows) = (0, 0);
+    let mut last = String::new();
+    let forgotten = retention::forgotten(engine).await?;
+    let forgotten = forgotten.map(retention::beginning).transpose()?;
+    loop {
+        let stretch = engine
+            .rows(sql::WALK, vec![last.clone().into(), STRETCH.into()])
+            .await?;
+        let Some(end) = stretch.last() else {
+            return Ok((payments, rows));
+        };
+        last = end.text(0)?;
+        for payment in stretch.chunk_by(|a, b| a.0.first() == b.0.first()) {
+            rows += check(payment, forgotten, tell)?;
+            payments += 1;
+        }
+    }
 }
 
 /// Checks one payment, given as rows of [`sql::WALK`]; returns how long its journal is.
 /// Before `forgotten`, buyers may have been taken away.
-fn check(rows: &[Cells], forgotten: Option<Timestamp>) -> Result<u64, StoreError> {
+fn check(
+    rows: &[Cells],
+    forgotten: Option<Timestamp>,
+    tell: &mut (dyn FnMut(&Told<'_>) + Send),
+) -> Result<u64, StoreError> {
     let Some(first) = rows.first() else {
         return Ok(0);
     };
@@ -67,7 +198,16 @@ fn check(rows: &[Cells], forgotten: Option<Timestamp>) -> Result<u64, StoreError
         let what = "its buyer was taken away, and no audit row tells of it";
         return Err(Finding::in_row(id.as_str(), row.seq, what).into());
     }
-    if let Some(book) = record::fold(&id, journal)? {
+    let mut each = |row: &RawEntry, news: sugi_core::News, payment: &sugi_core::Payment| {
+        tell(&Told {
+            at: row.at,
+            payment: id.as_str(),
+            seq: row.seq,
+            news: news.as_str(),
+            shop: payment.request.shop.as_str(),
+        });
+    };
+    if let Some(book) = record::fold_each(&id, journal, Some(&mut each))? {
         // When the engine looks next is its own affair, not something the journal tells.
         let told = Row {
             due_at: kept.due_at,

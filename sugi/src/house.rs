@@ -44,6 +44,18 @@ impl Place {
         }
     }
 
+    /// The ledger as it is, wherever it is kept: opened to be read, and not brought up to date.
+    pub(crate) async fn ledger_to_prove(&self) -> Result<Store, Failure> {
+        if let Some(dir) = self.ledger_alone() {
+            return Ok(Store::open_to_read(dir)?);
+        }
+        let config = self.config()?;
+        Ok(match &config.database {
+            Some(url) => Store::connect_to_read(url).await?,
+            None => Store::open_to_read(&config.ledger())?,
+        })
+    }
+
     /// The folder of a ledger in a file; none if it is in a PostgreSQL.
     pub(crate) fn folder(&self) -> Result<Option<PathBuf>, Failure> {
         if self.data.is_some() {

@@ -53,7 +53,7 @@ impl Many {
         let (explain, column) = match self.store.engine {
             Engine::Sqlite(_) => ("explain query plan", 3),
             // What a recursive step does is told only once it ran.
-            Engine::Postgres(_) => ("explain (analyze, timing off)", 0),
+            Engine::Postgres(_) | Engine::Snapshot(_) => ("explain (analyze, timing off)", 0),
         };
         let rows = self.store.engine.rows(format!("{explain} {sql}"), values);
         let rows = rows.await.unwrap();

@@ -61,7 +61,7 @@ pub(super) enum Role {
 }
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     client: Client,
     statements: HashMap<&'static str, Statement>,
     warned: Arc<AtomicBool>,
@@ -95,7 +95,7 @@ impl Link {
     }
 
     /// What a statement finds.
-    pub(super) async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Cells>, Error> {
+    pub(crate) async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Cells>, Error> {
         let rows = if let Some(statement) = self.statements.get(sql) {
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
             self.client.query(statement, &values).await?
@@ -271,7 +271,7 @@ impl From<Error> for StoreError {
 }
 
 /// An error with its causes: by itself the driver's says only which kind it is.
-pub(super) fn words(why: &Error) -> String {
+pub(crate) fn words(why: &Error) -> String {
     if let Some(told) = why.as_db_error() {
         return format!("{} ({})", told.message(), told.code().code());
     }

@@ -26,6 +26,22 @@ where kind = $3 and key = $4 and version = $5 returning version";
 pub(crate) const REMOVE_DOCUMENT: &str =
     "delete from document where kind = $1 and key = $2 returning version";
 
+/// Where the chain of changes stands.
+pub(crate) const LAST_CHANGE: &str = "select n, hash from document_change order by n desc limit 1";
+
+/// A change of a document, if it took place. A number that is taken fails it.
+pub(crate) const CHANGED: &str = "\
+insert into document_change (n, kind, key, version, digest, hash)
+select $1, $2, $3, $4, $5, $6 where exists (
+    select 1 from document where kind = $7 and key = $8 and version = $9 and owner = $10 and body = $11)
+returning n";
+
+/// That a document is taken away, if it is there: before it is.
+pub(crate) const GOING: &str = "\
+insert into document_change (n, kind, key, version, digest, hash)
+select $1, $2, $3, 0, '', $4 where exists (select 1 from document where kind = $5 and key = $6)
+returning n";
+
 /// New rows of the audit; `{rows}` is as many as there are. A number that is taken fails all.
 pub(crate) const AUDIT: &str = "\
 insert into audit (seq, at, actor, action, subject, outcome, origin, hash) values {rows}";

@@ -8,7 +8,7 @@ use std::{borrow::Cow, sync::Arc, thread::JoinHandle};
 use rusqlite::{Connection, ErrorCode, params, params_from_iter};
 use tokio::sync::{mpsc, oneshot};
 
-use super::rows;
+use super::{ending::Ending, rows};
 use crate::{
     book::Draft,
     error::StoreError,
@@ -34,14 +34,14 @@ pub(super) type Statement = (Cow<'static, str>, Vec<Value<'static>>);
 /// What the writer is asked for.
 pub(super) enum Work {
     Job(Job),
-    /// Statements by themselves, all of them or none; what the last one finds is the answer.
+    /// Statements by themselves, all of them or none; what each finds is the answer.
     Run {
         statements: Vec<Statement>,
-        reply: oneshot::Sender<Result<Vec<Cells>, StoreError>>,
+        reply: oneshot::Sender<Result<Vec<Vec<Cells>>, StoreError>>,
     },
     /// A change that means nothing, to see whether the disk takes it.
     Probe {
-        reply: oneshot::Sender<Result<Vec<Cells>, StoreError>>,
+        reply: oneshot::Sender<Result<Vec<Vec<Cells>>, StoreError>>,
     },
 }
 
@@ -49,13 +49,14 @@ impl Writer {
     pub(super) fn start(
         db: Connection,
         lock: Lock,
+        ending: Ending,
         counter: Arc<Counter>,
         report: Report,
     ) -> Result<Self, StoreError> {
         let (queue, work) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || write_all(&db, work, &counter, &report))
+            .spawn(move || write_all(&db, work, &ending, &counter, &report))
             .map_err(|why| StoreError::Failed {
                 why: why.to_string(),
             })?;
@@ -82,7 +83,13 @@ impl Drop for Writer {
 }
 
 /// The writer's life: take what queued up, write it, commit it once, answer.
-fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>, counter: &Counter, report: &Report) {
+fn write_all(
+    db: &Connection,
+    mut work: mpsc::Receiver<Work>,
+    ending: &Ending,
+    counter: &Counter,
+    report: &Report,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = work.blocking_recv() {
         batch.push(first);
@@ -90,7 +97,7 @@ fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>, counter: &Counter,
             let Ok(next) = work.try_recv() else { break };
             batch.push(next);
         }
-        if let Err(why) = write_batch(db, &mut batch, counter, report) {
+        if let Err(why) = write_batch(db, &mut batch, ending, counter, report) {
             report.ended(&why);
             tracing::error!(%why, "the ledger cannot be relied on any more; it takes no more writes");
             return;
@@ -103,6 +110,7 @@ fn write_all(db: &Connection, mut work: mpsc::Receiver<Work>, counter: &Counter,
 fn write_batch(
     db: &Connection,
     batch: &mut Vec<Work>,
+    ending: &Ending,
     counter: &Counter,
     report: &Report,
 ) -> Result<(), rusqlite::Error> {
@@ -111,7 +119,11 @@ fn write_batch(
             .iter()
             .map(|work| write(db, work))
             .collect::<Result<Vec<_>, _>>()?;
+        let commits = db
+            .prepare_cached(sql::check::COUNT_COMMIT)?
+            .query_row([], |row| row.get(0))?;
         db.prepare_cached("commit")?.execute([])?;
+        ending.note(commits);
         Ok(found)
     });
     let why = match written {
@@ -135,7 +147,7 @@ fn write_batch(
         if batch.len() > 1 {
             return batch
                 .drain(..)
-                .try_for_each(|work| write_batch(db, &mut vec![work], counter, report));
+                .try_for_each(|work| write_batch(db, &mut vec![work], ending, counter, report));
         }
         if code.is_some_and(is_of_the_machine) {
             report.failing(&why_not);
@@ -186,7 +198,7 @@ fn is_of_the_machine(code: ErrorCode) -> bool {
 /// What one thing came to inside the batch's transaction.
 enum Found {
     Verdict(Verdict),
-    Rows(Vec<Cells>),
+    Rows(Vec<Vec<Cells>>),
 }
 
 /// Runs one thing inside the batch's transaction.
@@ -197,11 +209,8 @@ fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
             None => append(db, &job.write).map(Found::Verdict),
         },
         Work::Run { statements, .. } => {
-            let mut found = Vec::new();
-            for (sql, values) in statements {
-                found = rows(db, sql, values)?;
-            }
-            Ok(Found::Rows(found))
+            let found = statements.iter().map(|(sql, values)| rows(db, sql, values));
+            Ok(Found::Rows(found.collect::<Result<_, _>>()?))
         }
         Work::Probe { .. } => probe(db).map(|()| Found::Rows(Vec::new())),
     }

@@ -23,6 +23,7 @@ mod audit;
 mod create;
 mod finding;
 mod flips;
+mod harms;
 mod lease;
 mod news;
 mod postgres;
@@ -108,6 +109,51 @@ impl House {
         }
     }
 
+    /// The same with several statements of any kind.
+    fn harm_all(&self, sql: &str) {
+        match &self.place {
+            Place::Folder(dir) => {
+                let db = rusqlite::Connection::open(dir.path().join("sugi.db")).unwrap();
+                db.execute_batch(sql).unwrap();
+            }
+            Place::Database(database) => {
+                database.sql(sql);
+            }
+        }
+    }
+
+    /// Lets an index miss rows of its table, as a broken one does.
+    fn blind(&self, index: &str, table: &str) {
+        match &self.place {
+            Place::Folder(dir) => {
+                let db = rusqlite::Connection::open(dir.path().join("sugi.db")).unwrap();
+                let index = if index.ends_with("_pkey") {
+                    format!("sqlite_autoindex_{table}_1")
+                } else {
+                    index.into()
+                };
+                // Another tree in its place.
+                db.execute_batch(&format!(
+                    "pragma writable_schema = on; update sqlite_schema
+                     set rootpage = (select rootpage from sqlite_schema where name = 'audit_actor')
+                     where name = '{index}'"
+                ))
+                .unwrap();
+            }
+            Place::Database(database) => {
+                let ready = |is: bool| {
+                    database.sql(&format!(
+                        "update pg_index set indisready = {is} where indexrelid = '{index}'::regclass"
+                    ));
+                };
+                ready(false);
+                database.sql("update idempotency set request = request || 'x', key = key || 'x'");
+                database.sql("update payment set due_at = due_at + 1");
+                ready(true);
+            }
+        }
+    }
+
     /// Writes a payment whose approval is being sent.
     async fn pay(&self, n: u32, order_no: &str) -> Result<Book, CreateError> {
         self.store()
@@ -185,6 +231,14 @@ fn declined() -> Event {
         issuer: true,
         stands: false,
     })
+}
+
+/// How a first payment of an order begins.
+fn opening() -> Opening {
+    Opening {
+        attempt: 1,
+        key: None,
+    }
 }
 
 fn key(key: &str, request: &str) -> Key {

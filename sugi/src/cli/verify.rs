@@ -1,6 +1,6 @@
 //! `sugi verify`.
 
-use sugi_store::{Anchor, StoreError};
+use sugi_store::{Anchor, NOT_COVERED, Store, StoreError};
 
 use crate::{cli::Failure, house::Place, print};
 
@@ -17,13 +17,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let ledger = args.place.ledger().await?;
+    // Whatever opens it to write would mend what is to be proved, and make the file that says where it ends.
+    let store = args.place.ledger_to_prove().await?;
     let failed = |why: StoreError| {
         Failure::new(why).hint("keep the ledger as it is, and compare it with a backup from before")
     };
-    let (payments, rows) = ledger.store().verify().await.map_err(failed)?;
-    let end = ledger.store().verify_audit(args.anchor).await;
-    let end = end.map_err(failed)?;
+    let (payments, rows) = store.verify().await.map_err(failed)?;
+    let end = store.verify_audit(args.anchor).await.map_err(failed)?;
+    let not_covered = not_covered(&store, args.anchor.is_some());
     if args.json {
         print::json(&serde_json::json!({
             "holds": true,
@@ -31,12 +32,35 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             "rows": rows,
             "audit_rows": end.seq,
             "anchor": end.to_string(),
+            "knows_its_end": store.knows_its_end(),
+            "not_covered": not_covered,
         }));
     } else {
         let deeds = end.seq;
         print::data(&format!(
             "holds: {payments} payments, {rows} journal rows, {deeds} audit rows"
         ));
+        for what in not_covered {
+            print::data(&format!("not covered: {what}"));
+        }
     }
     Ok(())
+}
+
+/// What this proof says nothing about.
+fn not_covered(store: &Store, has_anchor: bool) -> Vec<&'static str> {
+    let knows_its_end = store.knows_its_end();
+    let listed = NOT_COVERED.iter().filter(|one| match one.table {
+        "audit" => !has_anchor,
+        "ending" => knows_its_end,
+        _ => true,
+    });
+    let mut all: Vec<_> = listed.map(|one| one.what).collect();
+    if !knows_its_end {
+        all.push(
+            "where the ledger ends: no sugi.end stands beside it, so a copy that was torn, or an older one, \
+             holds as well; an anchor that was kept (--anchor) tells",
+        );
+    }
+    all
 }

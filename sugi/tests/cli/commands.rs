@@ -67,7 +67,22 @@ async fn a_sale_is_taken_shown_listed_and_given_back() {
             .stdout
             .is_empty()
     );
-    assert_eq!(desk.json(&["verify", "--json"], "")["holds"], true);
+    let proved = desk.json(&["verify", "--json"], "");
+    assert_eq!(
+        (&proved["holds"], &proved["knows_its_end"]),
+        (&true.into(), &true.into())
+    );
+    let said = String::from_utf8(desk.sugi(&["verify"], "").stdout).unwrap();
+    assert!(said.contains("not covered: idempotency keys"), "{said}");
+    // Without what stands beside it nobody knows where it ends, and that is said.
+    std::fs::remove_file(desk.dir.path().join("ledger/sugi.end")).unwrap();
+    let proved = desk.json(&["verify", "--json"], "");
+    assert_eq!(
+        (&proved["holds"], &proved["knows_its_end"]),
+        (&true.into(), &false.into())
+    );
+    let unknown = proved["not_covered"].to_string();
+    assert!(unknown.contains("--anchor"), "{unknown}");
     let (why, code) = failure(&desk.sugi(&["cancel", id, "--reason", "again"], ""));
     assert!(why.contains("nothing is left") && code == 2, "{why}");
 }

@@ -1,0 +1,87 @@
+//! Where the ledger ends, written beside it: `sugi.end`.
+//!
+//! A copy of `sugi.db` without its log is a whole ledger of some time ago: every chain in it holds, and what
+//! was charged since is not there. So each commit counts, and after it the count is written into a file. It
+//! is not waited for: what the system had not yet written of it when the power went is told as less than
+//! there is, never as more.
+
+use std::{
+    fs::File,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rusqlite::Connection;
+
+use crate::{error::StoreError, sql::check::ENDING};
+
+const NAME: &str = "sugi.end";
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Ending {
+    file: File,
+    failed: AtomicBool,
+}
+
+impl Ending {
+    /// Opens it for a ledger that is to be written; refuses one that ends before it says.
+    pub(super) fn open(dir: &Path, db: &Connection) -> Result<Self, StoreError> {
+        let path = dir.join(NAME);
+        let failed = |why: std::io::Error| StoreError::Failed {
+            why: format!("{}: {why}", path.display()),
+        };
+        let commits: i64 = db.query_row(ENDING, [], |row| row.get(1))?;
+        if let Some(said) = read(dir)?.filter(|said| *said > commits) {
+            let dir = dir.display();
+            let why = format!(
+                "the ledger in {dir} ends after {commits} commits, and {NAME} beside it says {said}: what \
+                 happened since is missing. Was sugi.db copied without sugi.db-wal, or an older copy put \
+                 back? Put the rest back; if this is all that is left, ask KCP for the payments since, \
+                 take {NAME} away, and start again"
+            );
+            return Err(StoreError::Failed { why });
+        }
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        let ending = Self {
+            file,
+            failed: AtomicBool::new(false),
+        };
+        ending.note(commits);
+        Ok(ending)
+    }
+
+    /// Writes how many commits there are. What comes of it decides about no payment.
+    pub(super) fn note(&self, commits: i64) {
+        let line = format!("{commits:020}\n");
+        if let Err(why) = self.file.write_all_at(line.as_bytes(), 0)
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%why, "{NAME} cannot be written: a torn copy of this ledger will not be known");
+        }
+    }
+}
+
+/// What the file beside a ledger says, if there is one.
+pub(super) fn read(dir: &Path) -> Result<Option<i64>, StoreError> {
+    let path = dir.join(NAME);
+    let failed = |why: String| StoreError::Failed {
+        why: format!("{}: {why}", path.display()),
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let bad =
+                "it holds no number of commits; take it away if this is all that is left of it";
+            let commits = text.trim().parse().map_err(|_| failed(bad.into()))?;
+            Ok(Some(commits))
+        }
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(failed(why.to_string())),
+    }
+}
