@@ -7,6 +7,7 @@
 mod digits;
 mod source;
 mod sqlite;
+mod streams;
 
 use std::path::Path;
 
@@ -15,7 +16,6 @@ use aho_corasick::AhoCorasick;
 pub(crate) use self::source::Trouble;
 use self::{
     digits::Kind,
-    source::Sink,
     sqlite::{Pages, Piece},
 };
 
@@ -68,6 +68,8 @@ pub(crate) struct Search {
     place: String,
     /// How many findings there were before this place.
     before: usize,
+    /// What was found in streams that lie in this place.
+    within: Vec<Finding>,
     pages: Pages,
     /// The end of what came before, which the next piece is looked at together with.
     kept: Vec<u8>,
@@ -100,6 +102,7 @@ impl Search {
             bytes: 0,
             place: String::new(),
             before: 0,
+            within: Vec::new(),
             pages: Pages::default(),
             kept: Vec::new(),
             at: 0,
@@ -144,6 +147,7 @@ impl Search {
         let until = self.at + self.kept.len().saturating_sub(overlap) as u64;
         let mut found: Vec<(u64, Kind, String)> = digits::all(&self.kept)
             .into_iter()
+            .chain(digits::coded(&self.kept))
             .map(|one| (self.at + one.at as u64, Kind::Card, one.masked))
             .collect();
         let canaries = self.canaries.0.iter();
@@ -158,7 +162,22 @@ impl Search {
     }
 }
 
-impl Sink for Search {
+impl Search {
+    /// A search of its own, for what is packed inside of this place.
+    fn beside(&self, place: &str) -> Self {
+        let mut other = Self::new(self.canaries.clone());
+        other.begin(place);
+        other
+    }
+
+    /// Takes over what such a search has come to.
+    fn absorb(&mut self, mut other: Self) {
+        other.end();
+        self.looked_through += other.looked_through;
+        self.bytes += other.bytes;
+        self.within.append(&mut other.findings);
+    }
+
     fn begin(&mut self, place: &str) {
         place.clone_into(&mut self.place);
         self.before = self.findings.len();
@@ -197,6 +216,7 @@ impl Sink for Search {
         here.sort_by(|one, other| (one.offset, one.kind).cmp(&(other.offset, other.kind)));
         here.dedup_by(|one, other| (one.offset, one.kind) == (other.offset, other.kind));
         self.findings.append(&mut here);
+        self.findings.append(&mut self.within);
     }
 }
 

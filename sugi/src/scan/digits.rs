@@ -73,6 +73,95 @@ pub(super) fn beside_others(bytes: &[u8]) -> Vec<Found> {
     found
 }
 
+/// Card numbers in what was encoded whole: in base64 of either alphabet, over the ends of lines as mails have
+/// it, and in hexadecimal digits. Where a row of such letters begins is not known, so each place is tried.
+pub(super) fn coded(bytes: &[u8]) -> Vec<Found> {
+    let mut found = Vec::new();
+    rows(bytes, base64, SHORTEST.div_ceil(3) * 4 - 2, |row| {
+        for from in 0..4 {
+            decoded(row, from, 6, &mut found);
+        }
+    });
+    rows(bytes, hexadecimal, SHORTEST * 2, |row| {
+        for from in 0..2 {
+            decoded(row, from, 4, &mut found);
+        }
+    });
+    found.sort_by_key(|one| one.at);
+    found.dedup_by_key(|one| one.at);
+    found
+}
+
+fn base64(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+fn hexadecimal(letter: u8) -> Option<u8> {
+    u8::try_from(char::from(letter).to_digit(16)?).ok()
+}
+
+/// Gives away each row of letters with a value that is long enough, with where each stands. The end of a
+/// line does not end it.
+fn rows(
+    bytes: &[u8],
+    value: fn(u8) -> Option<u8>,
+    shortest: usize,
+    mut take: impl FnMut(&[(usize, u8)]),
+) {
+    let mut row = Vec::new();
+    for (at, &letter) in bytes.iter().enumerate() {
+        match value(letter) {
+            Some(value) => row.push((at, value)),
+            None if matches!(letter, b'\r' | b'\n') && !row.is_empty() => {}
+            None => {
+                if row.len() >= shortest {
+                    take(&row);
+                }
+                row.clear();
+            }
+        }
+    }
+    if row.len() >= shortest {
+        take(&row);
+    }
+}
+
+/// Looks through a row of letters of so many bits each, from one of them on.
+fn decoded(row: &[(usize, u8)], from: usize, bits: usize, found: &mut Vec<Found>) {
+    let Some(row) = row.get(from..) else { return };
+    let mut bytes = Vec::with_capacity(row.len() * bits / 8);
+    let (mut held, mut count) = (0_u32, 0);
+    for (_, value) in row {
+        held = held << bits | u32::from(*value);
+        count += bits;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(held >> count & 0xff).unwrap_or_default());
+        }
+    }
+    // Four digits stand together in every card number: most rows have none.
+    let has_digits = bytes
+        .windows(4)
+        .any(|four| four.iter().all(u8::is_ascii_digit));
+    if has_digits {
+        pan::find(&bytes, &mut |seen| {
+            // The letter in which it begins is the same wherever the row was begun.
+            let at = row.get(seen.at.start * 8 / bits).map_or(0, |(at, _)| *at);
+            found.push(Found {
+                at,
+                masked: seen.masked,
+            });
+        });
+    }
+}
+
 /// Whether there are enough of the bytes that stand beside digits of two bytes for a card.
 fn may_be_wide(bytes: &[u8]) -> bool {
     let beside = bytes.iter().filter(|byte| matches!(byte, 0 | 0xff));

@@ -7,10 +7,12 @@ use std::{
     path::Path,
 };
 
+use super::{Search, streams::Streams};
+
 /// How much is read at a time.
 const PIECE: usize = 256 * 1024;
 /// The most that one packed thing may hold.
-const UNPACKED_MAX: u64 = 64 << 30;
+pub(super) const UNPACKED_MAX: u64 = 64 << 30;
 /// The largest zip inside of something else: it has to be read whole, into memory.
 const ZIP_MAX: u64 = 256 << 20;
 /// How often something may be packed: a log in an archive in a backup.
@@ -26,18 +28,11 @@ pub(crate) struct Trouble {
     why: io::Error,
 }
 
-/// Takes the bytes of one place after another.
-pub(super) trait Sink {
-    fn begin(&mut self, place: &str);
-    fn take(&mut self, bytes: &[u8]);
-    fn end(&mut self);
-}
-
-/// Gives the sink what was named: a file's bytes, or those of every file in a folder, in the order of
+/// Gives the search what was named: a file's bytes, or those of every file in a folder, in the order of
 /// their names. A link that was named leads where it leads; those in a folder are not followed, because
 /// what they lead to is somewhere else. What cannot be looked through is told at the end, and keeps
 /// nothing else from being looked through.
-pub(super) fn walk(path: &Path, sink: &mut dyn Sink) -> Vec<Trouble> {
+pub(super) fn walk(path: &Path, sink: &mut Search) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     match std::fs::canonicalize(path) {
         Ok(real) if real.is_dir() || real.is_file() => look(&real, path, sink, &mut troubles),
@@ -54,7 +49,7 @@ pub(super) fn walk(path: &Path, sink: &mut dyn Sink) -> Vec<Trouble> {
 }
 
 /// Looks through what is at a path, and calls it by a name.
-fn look(path: &Path, name: &Path, sink: &mut dyn Sink, troubles: &mut Vec<Trouble>) {
+fn look(path: &Path, name: &Path, sink: &mut Search, troubles: &mut Vec<Trouble>) {
     let place = name.display().to_string();
     let mut read = || -> io::Result<Option<Vec<OsString>>> {
         let kind = path.symlink_metadata()?;
@@ -80,7 +75,7 @@ fn look(path: &Path, name: &Path, sink: &mut dyn Sink, troubles: &mut Vec<Troubl
     }
 }
 
-fn file(path: &Path, place: &str, sink: &mut dyn Sink) -> io::Result<()> {
+fn file(path: &Path, place: &str, sink: &mut Search) -> io::Result<()> {
     let mut from = File::open(path)?;
     let mut begin = [0; MAGIC];
     let length = read_up_to(&mut from, &mut begin)?;
@@ -135,7 +130,7 @@ fn unpack(
     from: &mut dyn Read,
     place: &str,
     depth: u8,
-    sink: &mut dyn Sink,
+    sink: &mut Search,
 ) -> io::Result<()> {
     let depth = depth.checked_sub(1).ok_or_else(|| {
         let what = format!("it is packed more than {DEPTH_MAX} times over; unpack it first");
@@ -181,7 +176,7 @@ fn unpack(
 }
 
 /// Looks through everything in a zip archive.
-fn entries(from: impl Read + Seek, place: &str, depth: u8, sink: &mut dyn Sink) -> io::Result<()> {
+fn entries(from: impl Read + Seek, place: &str, depth: u8, sink: &mut Search) -> io::Result<()> {
     let mut zip = zip::ZipArchive::new(from).map_err(io::Error::other)?;
     for n in 0..zip.len() {
         let entry = zip.by_index(n).map_err(io::Error::other)?;
@@ -193,7 +188,7 @@ fn entries(from: impl Read + Seek, place: &str, depth: u8, sink: &mut dyn Sink) 
 }
 
 /// Looks through what was unpacked, or unpacks it further.
-fn inside(from: &mut dyn Read, place: &str, depth: u8, sink: &mut dyn Sink) -> io::Result<()> {
+fn inside(from: &mut dyn Read, place: &str, depth: u8, sink: &mut Search) -> io::Result<()> {
     let mut begin = [0; MAGIC];
     let length = read_up_to(from, &mut begin)?;
     let begin = &begin[..length];
@@ -242,15 +237,21 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-fn pour(from: &mut dyn Read, place: &str, sink: &mut dyn Sink) -> io::Result<()> {
+fn pour(from: &mut dyn Read, place: &str, sink: &mut Search) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
+    let mut streams = Streams::new(place);
     sink.begin(place);
-    loop {
+    let mut poured = || loop {
         match read_up_to(from, &mut piece)? {
-            0 => break,
-            length => sink.take(&piece[..length]),
+            0 => return Ok(()),
+            length => {
+                sink.take(&piece[..length]);
+                streams.take(&piece[..length], sink)?;
+            }
         }
-    }
+    };
+    let poured = poured();
+    streams.end(sink);
     sink.end();
-    Ok(())
+    poured
 }

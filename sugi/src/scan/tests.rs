@@ -190,6 +190,122 @@ fn what_is_packed_is_unpacked_however_often() {
     }
 }
 
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+/// Bytes that no packer makes shorter, without a card number in them.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let next = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        b"abcdefghijklmnopqrstuvwxyzABCDEF"[usize::try_from(state >> 59).unwrap()]
+    });
+    next.take(length).collect()
+}
+
+#[test]
+fn streams_inside_of_other_bytes_are_unpacked() {
+    let text = [
+        &noise(300_000)[..],
+        b" card 4111111111111111 ",
+        &noise(300_000),
+    ]
+    .concat();
+    let pdf = |text: &[u8]| {
+        let packed = zlib(text);
+        let head = format!(
+            "%PDF-1.7\n1 0 obj <</Length {} /Filter /FlateDecode>>\nstream\n",
+            packed.len()
+        );
+        [head.as_bytes(), &packed, b"\nendstream\nendobj\n"].concat()
+    };
+    let short = b"BT (card 4111111111111111) Tj ET";
+    for (name, bytes) in [
+        ("alone", zlib(&text)),
+        ("in a PDF", pdf(&text)),
+        ("a short one", pdf(short)),
+        (
+            "behind another",
+            [pdf(b"nothing here, and more of it"), pdf(short)].concat(),
+        ),
+        ("deep in a file", [noise(700_000), pdf(&text)].concat()),
+        ("across two pieces", [noise(262_140), zlib(&text)].concat()),
+        ("packed again", gzip(&pdf(&text))),
+        ("in an archive", zip("a.pdf", &pdf(short))),
+    ] {
+        let found = in_file(&bytes);
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert!(found[0].0.contains("stream at byte"), "{name}: {found:?}");
+        assert_eq!(found[0].2, "411111******1111");
+    }
+    assert!(in_file(&pdf(&noise(100_000))).is_empty());
+}
+
+/// A real dump of a real database.
+#[test]
+fn a_dump_of_postgresql_is_unpacked() {
+    let database = pg_for_tests::database();
+    let filler = String::from_utf8(noise(3_000)).unwrap();
+    database.sql("create table t (n bigint, a text)");
+    let insert = format!(
+        "insert into t select n, md5(n::text) || '{filler}' || case when n = 900 then ' {CARD} ' else '' end
+         from generate_series(1, 1000) as n"
+    );
+    database.sql(&insert);
+    for packed in ["6", "0"] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let made = std::process::Command::new(pg_dump())
+            .args(["-Fc", "-Z", packed, "-d", database.url(), "-f"])
+            .arg(file.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let found = look_through(file.path(), Canaries::default());
+        assert_eq!(found.len(), 1, "{packed}: {found:?}");
+        let bytes = std::fs::read(file.path()).unwrap();
+        assert_eq!(in_file(&gzip(&bytes)).len(), 1, "{packed}");
+    }
+}
+
+/// PostgreSQL's own program, beside its server.
+fn pg_dump() -> std::path::PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").unwrap();
+    let programs = versions.map(|version| version.unwrap().path().join("bin/pg_dump"));
+    programs.filter(|program| program.exists()).max().unwrap()
+}
+
+#[test]
+fn what_was_encoded_whole_is_found() {
+    use base64::Engine as _;
+    let plain = base64::engine::general_purpose::STANDARD;
+    let url = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    for before in ["", "a", "ab", "abc\u{ff}?>"] {
+        let text = format!("{before} card {CARD}, and more after it");
+        let packed = plain.encode(&text);
+        let lines: Vec<_> = packed.as_bytes().chunks(16).collect();
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        for coded in [
+            packed.clone(),
+            url.encode(&text),
+            format!("body={packed}"),
+            String::from_utf8(lines.join(&b"\r\n"[..])).unwrap(),
+            hex.clone(),
+            hex.to_uppercase(),
+            format!("\\x{hex}"),
+        ] {
+            let found = in_file(coded.as_bytes());
+            assert_eq!(found.len(), 1, "{coded}: {found:?}");
+            assert_eq!(found[0].2, "411111******1111");
+        }
+    }
+    assert_eq!(in_file(plain.encode(CARD).as_bytes()).len(), 1);
+}
+
 #[test]
 fn what_cannot_be_unpacked_is_no_proof() {
     let plain = CARD.as_bytes();
@@ -199,6 +315,7 @@ fn what_cannot_be_unpacked_is_no_proof() {
     for (bytes, why) in [
         (deep, "packed more than"),
         (b"BZh91AY&SY".to_vec(), "not opened here"),
+        (b"PGDMP\x01\x0f\x00\x04\x08\x01\x02...".to_vec(), "lz4"),
         (gzip(b"Rar!\x1a\x07"), "not opened here"),
         (cut[..cut.len() - 9].to_vec(), ""),
         (broken[..broken.len() / 2].to_vec(), ""),
