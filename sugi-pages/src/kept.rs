@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::pan::Rule;
 use serde::{Deserialize, Serialize};
 use sugi_access::{Cookie, Role, Secret};
+use sugi_api::Audited;
 
 use crate::{
     Pages,
@@ -255,7 +256,7 @@ async fn back(pages: &Pages, mut visitor: Visitor, kept: Kept) -> Result<Respons
     }
     visitor.path.clone_from(&kept.page);
     let form = Form::of(kept.fields);
-    match kept.kind {
+    let mut shown = match kept.kind {
         Kind::KeyIn => keyin::opened_again(pages, &visitor, &form).await,
         Kind::Cancel => {
             payments::show::opened_again(pages, &visitor, &kept.page, |filled| {
@@ -269,5 +270,9 @@ async fn back(pages: &Pages, mut visitor: Visitor, kept: Kept) -> Result<Respons
             })
             .await
         }
-    }
+    }?;
+    // The address says nothing of whose payment is shown again.
+    let of = kept.page.rsplit('/').next().unwrap_or_default();
+    shown.extensions_mut().insert(Audited(of.into()));
+    Ok(shown)
 }
