@@ -365,7 +365,7 @@ async fn too_many_lost_answers_stop_new_sales_until_a_probe_is_answered() {
         matches!(refused, Err(PayError::Brake { .. })),
         "{refused:?}"
     );
-    house.clock.advance(pause);
+    house.passes(pause);
     assert_eq!(house.pay("B-1").await.status(), Status::Approved);
     assert_eq!(
         house.pay("B-2").await.status(),
@@ -374,7 +374,7 @@ async fn too_many_lost_answers_stop_new_sales_until_a_probe_is_answered() {
     );
     // What was lost is looked for until that is proof.
     until("the lost ones are void", async || {
-        house.clock.advance(crate::QUIET);
+        house.passes(crate::QUIET);
         house.engine().settle(Duration::ZERO).await == 0
     })
     .await;

@@ -29,7 +29,7 @@ async fn evening(order_lookup: bool) -> House {
 
 impl House {
     /// Time passes, here and at KCP.
-    fn passes(&self, span: SignedDuration) {
+    pub(crate) fn passes(&self, span: SignedDuration) {
         self.sandbox.advance(span.unsigned_abs());
         self.clock.advance(span);
     }
@@ -141,6 +141,8 @@ async fn a_restart_on_the_same_machine_goes_on_counting_and_a_calendar_set_back_
     house.engine = None;
     house.open();
     house.engine().recover().await.unwrap();
+    // The pause after the first look, and no window once more.
+    house.passes(QUIET / 2);
     let payment = house.settled(&id).await;
     assert!(
         matches!(payment.state, State::Void(VoidReason::Absent)),
