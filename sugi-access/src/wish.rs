@@ -35,6 +35,10 @@ pub enum What {
         payment: PaymentId,
         /// How much; all that is left if not said.
         amount: Option<u64>,
+        /// Of all that is left: how much that was when it was asked for. Who confirms it confirms this
+        /// amount, and no more is cancelled.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<u64>,
         /// How that divides for tax, of a sale that was split so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tax: Option<TaxParts>,

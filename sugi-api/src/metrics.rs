@@ -110,6 +110,12 @@ pub(crate) async fn metrics(
     let open = api.0.engine.store().unsettled().await?;
     let mut text = Text::default();
     write_open(&mut text, &open, api.0.clock.now());
+    text.one(
+        Kind::Gauge,
+        "sugi_payments_not_taken_up",
+        "Payments with work to do that this process could not take up, and tries again.",
+        api.0.engine.counts().not_taken_up,
+    );
     if let Some(caller) = &caller {
         let may_see = |shop: &ShopId| caller.key.may_use(shop);
         shops::write(&mut text, &api.0.engine.counts(), &open, may_see);

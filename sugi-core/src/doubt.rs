@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, civil::Date};
 use nhn_kcp::Tno;
 
+use crate::mutation::{Mutation, is_on};
 use crate::{Approval, Event, Live, Looked, Lost, Since, Source, State, Undo, VoidReason, When};
 
 /// What is known of a payment in doubt.
@@ -156,7 +157,8 @@ impl Doubt {
 
     /// The number that the wreck showed, unless it is known to be another order's.
     pub(crate) fn number(&self) -> Option<&Tno> {
-        self.lost.tno.as_ref().filter(|_| !self.number_foreign)
+        let foreign = self.number_foreign && !is_on(Mutation::ForeignNumberCounts);
+        self.lost.tno.as_ref().filter(|_| !foreign)
     }
 
     /// Whether no number speaks for it: there was none, it is another order's, or KCP did not know it when

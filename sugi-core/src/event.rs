@@ -58,14 +58,19 @@ pub enum Event {
         send: SendNo,
         /// Its code and words.
         refusal: Refusal,
-        /// Whether the refusal stands by itself, or says that KCP's books differ from ours and
-        /// have to be looked at.
-        look: bool,
+        /// What it says of KCP's books.
+        says: Says,
     },
     /// A refused cancel is over: KCP's books show that it did not and will not happen.
     CancelFailed {
         /// The refusal that ended it, where KCP gave one.
         refusal: Option<Refusal>,
+        /// What is left of the approval according to KCP.
+        remaining: u64,
+    },
+    /// KCP's books, asked twice with the uncertainty window between, show more left than the ledger: the
+    /// newest cancels did not take effect after all.
+    CancelUndone {
         /// What is left of the approval according to KCP.
         remaining: u64,
     },
@@ -142,6 +147,18 @@ pub struct Refusal {
     /// Of a cancel: the same again would be refused again, unless KCP's books show another state than ours.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub stands: bool,
+}
+
+/// What the refusal of a cancel says of KCP's books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    /// Nothing: the refusal stands by itself.
+    Stands,
+    /// They are not what we thought, or KCP does not know itself: look.
+    Look,
+    /// All of it is cancelled already.
+    Gone,
 }
 
 /// An approval whose answer cannot be relied on.
@@ -244,6 +261,17 @@ pub enum Source {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         id: Option<ResolutionId>,
     },
+    /// A person states how much KCP's partner site shows to be left, because inquiries fail. No inquiry
+    /// confirms it yet; one is owed.
+    Statement {
+        /// Who.
+        who: Actor,
+        /// Where they looked, and what they saw.
+        note: String,
+        /// Its name, where a key gave it one: repeated, it is the same statement.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        id: Option<ResolutionId>,
+    },
 }
 
 /// A cancel as it was asked for.
@@ -273,7 +301,9 @@ impl Looked {
             (Live::Found { approval, .. }, _) => approval.tno == *tno,
             (_, Source::Inquiry { tno: asked }) => asked == tno,
             // Nothing was found, and nothing else names a number.
-            (_, Source::OrderLookup { .. } | Source::Person { .. }) => false,
+            (_, Source::OrderLookup { .. } | Source::Person { .. } | Source::Statement { .. }) => {
+                false
+            }
         }
     }
 }
@@ -297,6 +327,7 @@ impl Event {
             Self::CancelDone { .. } => "cancel_done",
             Self::CancelRefused { .. } => "cancel_refused",
             Self::CancelFailed { .. } => "cancel_failed",
+            Self::CancelUndone { .. } => "cancel_undone",
             Self::CancelLost { .. } => "cancel_lost",
             Self::CancelNotSent { .. } => "cancel_not_sent",
             Self::LateAnswer(_) => "late_answer",

@@ -5,12 +5,13 @@
 //! journal folds the same when codes are learnt to mean something else.
 
 use nhn_kcp::{
-    ApproveError, CancelError, Cancellation, InquireError, LostWhy, Operation, Says, Tno,
-    Transaction, TransactionState,
+    ApproveError, CancelError, CancelMeaning, Cancellation, InquireError, LostWhy, Operation,
+    Says as Verdict, Tno, Transaction, TransactionState,
 };
 
 use crate::{
-    Approval, Event, Live, Looked, Lost, Mode, Payment, Policy, Refusal, SendNo, VoidReason, When,
+    Approval, Event, Live, Looked, Lost, Mode, Payment, Policy, Refusal, Says, SendNo, VoidReason,
+    When,
     todo::{Call, SKEW},
 };
 
@@ -88,11 +89,13 @@ pub fn refused(send: SendNo, mode: Mode, refusal: Refusal) -> Event {
         Mode::Full => Operation::Cancel,
         Mode::Partial { .. } => Operation::PartialCancel,
     };
-    let (look, stands) = match refusal.code.verdict(operation).says {
-        Says::Refused => (false, true),
-        Says::RefusedByState => (true, true),
-        Says::ReadAgain => (true, false),
-        Says::Done | Says::NotFound | Says::InDoubt => {
+    let gone = refusal.code.cancel_meaning() == CancelMeaning::AlreadyCancelled;
+    let (says, stands) = match refusal.code.verdict(operation).says {
+        Verdict::RefusedByState | Verdict::ReadAgain if gone => (Says::Gone, false),
+        Verdict::Refused => (Says::Stands, true),
+        Verdict::RefusedByState => (Says::Look, true),
+        Verdict::ReadAgain => (Says::Look, false),
+        Verdict::Done | Verdict::NotFound | Verdict::InDoubt => {
             return Event::CancelLost {
                 send,
                 why: format!("answered {}, after which the outcome is open", refusal.code),
@@ -103,7 +106,7 @@ pub fn refused(send: SendNo, mode: Mode, refusal: Refusal) -> Event {
     Event::CancelRefused {
         send,
         refusal,
-        look,
+        says,
     }
 }
 

@@ -8,9 +8,10 @@
 use nhn_kcp::Tno;
 use serde::{Deserialize, Serialize};
 
+use crate::mutation::{Mutation, is_on};
 use crate::{
-    Approval, CancelId, Event, Illegal, Live, Looked, Lost, Payment, Refusal, State, VoidReason,
-    When,
+    Approval, CancelId, Event, Illegal, Live, Looked, Lost, Payment, Refusal, Since, Source, State,
+    VoidReason, When,
 };
 
 /// The number of a send of a cancel, from 1, over all cancels of a payment.
@@ -106,6 +107,9 @@ impl Event {
     /// came is known by then.
     #[must_use]
     pub fn as_late(self) -> Option<Self> {
+        if is_on(Mutation::LateAnswerDropped) {
+            return None;
+        }
         Some(Self::LateAnswer(match self {
             Self::Approved(approval) => Answer::Approved(approval),
             Self::Declined(refusal) => Answer::Declined(refusal),
@@ -154,6 +158,9 @@ pub struct Review {
     /// What is left of a transaction that is not the known one of this payment, when an inquiry found
     /// it alive: a second charge, which a person has to settle at KCP.
     pub alive: Option<u64>,
+    /// More is left of this payment's own transaction than the ledger says: when an inquiry first
+    /// showed it, when the newest did, and how much.
+    pub more: Option<(Since, When, u64)>,
 }
 
 impl Review {
@@ -163,19 +170,39 @@ impl Review {
             since: at,
             tries: 0,
             alive: None,
+            more: None,
         }
     }
 
     /// Takes an inquiry about its transaction, which is this payment's own or another. `None` once it
     /// has told what was asked.
-    pub(crate) fn looked(mut self, looked: &Looked, own: bool, at: When) -> Option<Self> {
-        if !looked.is_about(&self.tno) || !looked.asked_at.is_since(&self.since) {
+    ///
+    /// `ledger`: what is left according to the ledger, of a sale that stands and has no cancel pending.
+    pub(crate) fn looked(
+        mut self,
+        looked: &Looked,
+        own: bool,
+        ledger: Option<u64>,
+        at: When,
+    ) -> Option<Self> {
+        if !looked.is_about(&self.tno)
+            || !looked.asked_at.is_since(&self.since)
+            || matches!(looked.source, Source::Statement { .. })
+        {
             return Some(self);
         }
         (self.since, self.tries) = (at, self.tries.saturating_add(1));
         match &looked.seen {
             Live::Found { remaining, .. } if *remaining > 0 && !own => {
                 self.alive = Some(*remaining);
+                Some(self)
+            }
+            // The ledger follows an inquiry that shows less left. One that shows more may be older than
+            // what it is compared with, so it is asked again after the uncertainty window.
+            Live::Found { remaining, .. } if ledger.is_some_and(|ledger| *remaining > ledger) => {
+                let first = self.more.take().map(|(first, ..)| first);
+                let first = first.unwrap_or_else(|| looked.asked_at.into());
+                self.more = Some((first, looked.asked_at, *remaining));
                 Some(self)
             }
             // KCP gave the known number itself: that it denies it now tells nothing of what is left.
@@ -187,6 +214,15 @@ impl Review {
 }
 
 impl Payment {
+    /// A later moment was written down: whoever has not counted yet counts from there.
+    pub(crate) fn reviews_saw(&mut self, later: &When) {
+        for review in &mut self.reviews {
+            if let Some((first, ..)) = &mut review.more {
+                first.saw(later);
+            }
+        }
+    }
+
     /// The number of the newest send of a cancel; 0 before the first.
     #[must_use]
     pub fn newest_send(&self) -> SendNo {
@@ -238,7 +274,7 @@ impl Payment {
         let newest = self.newest_send() == number;
         let pending = self.pending() == Some(send.cancel.as_ref())
             && self.approval().is_some_and(|known| known.tno == send.tno);
-        if !(newest && pending) {
+        if !(newest && pending || is_on(Mutation::AnswerToAnySendEnds)) {
             return Err(wrong);
         }
         self.remember(number, heard);
@@ -313,10 +349,31 @@ impl Payment {
         {
             self.review(approval.tno.clone(), looked.asked_at);
         }
+        let left = match &self.state {
+            State::Approved { remaining, .. } => Some(*remaining),
+            _ => None,
+        };
+        let ledger = left.filter(|_| self.pending().is_none());
+        // More is left than the ledger says, or a person says what is: an inquiry is owed.
+        if let (
+            Live::Found {
+                approval,
+                remaining,
+            },
+            Some(known),
+        ) = (&looked.seen, &known)
+            && approval.tno == *known
+            && (left.is_some_and(|left| *remaining > left)
+                || (matches!(looked.source, Source::Statement { .. })
+                    && !is_on(Mutation::StatementNotChecked)))
+            && !self.reviews.iter().any(|review| review.tno == *known)
+        {
+            self.review(known.clone(), looked.asked_at);
+        }
         let reviews = std::mem::take(&mut self.reviews);
         let open = |review: Review| {
             let own = known.as_ref() == Some(&review.tno);
-            review.looked(looked, own, at)
+            review.looked(looked, own, ledger.filter(|_| own), at)
         };
         self.reviews = reviews.into_iter().filter_map(open).collect();
         self.attribute();

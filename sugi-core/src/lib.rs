@@ -13,13 +13,19 @@
 //! was heard, again. Starting up after a crash is that same loop.
 //!
 //! Because everything comes in as an argument, the whole machine can be walked: see
-//! `tests/explore.rs`, which tries every interleaving of loss, delay, crash and clock.
+//! `src/explore`, which tries every interleaving of loss, delay, crash and clock.
+
+#[cfg(test)]
+extern crate self as sugi_core;
 
 mod doubt;
 mod event;
+#[cfg(test)]
+mod explore;
 pub mod heard;
 mod id;
 mod late;
+mod mutation;
 mod news;
 mod payment;
 mod policy;
@@ -33,7 +39,9 @@ mod undo;
 mod when;
 
 pub use doubt::Doubt;
-pub use event::{Approval, CancelOrder, Event, Live, Looked, Lost, Refusal, Source, VoidReason};
+pub use event::{
+    Approval, CancelOrder, Event, Live, Looked, Lost, Refusal, Says, Source, VoidReason,
+};
 pub use id::{Actor, BadName, CancelId, PaymentId, ResolutionId, ShopId, WebhookId};
 pub use late::{Answer, Heard, Review, Send, SendNo};
 pub use news::{Glance, News};

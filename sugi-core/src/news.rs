@@ -2,9 +2,10 @@
 //!
 //! A journal has more rows than anybody outside wants to hear of: intents, tries, looks that brought
 //! nothing. News is a row after which a payment looks different to whoever sees it from outside. So
-//! whoever hears all news of a payment knows where it stands; the walk in `tests/explore` holds it to
+//! whoever hears all news of a payment knows where it stands; the walk in `src/explore` holds it to
 //! that.
 
+use crate::mutation::{Mutation, is_on};
 use crate::{CancelId, Payment, State, Status};
 
 /// A row of the journal that others hear of, by what it means to them.
@@ -76,7 +77,10 @@ impl News {
     #[must_use]
     pub fn between(before: &Glance, after: &Payment) -> Option<Self> {
         let now = Glance::at(after);
-        if now.refused.is_some() && now.refused != before.refused {
+        if now.refused.is_some()
+            && now.refused != before.refused
+            && !is_on(Mutation::FailureNotTold)
+        {
             return Some(Self::CancelRefused);
         }
         if (now.status, now.cancelled) == (before.status, before.cancelled) {

@@ -137,10 +137,12 @@ impl Payment {
             at: when,
         };
         self.correlate(&event)?;
+        self.reviews_saw(&when);
         match event {
             Event::LateAnswer(answer) => self.take_late(answer, when)?,
             event => {
                 let owed = Recheck::owed(&event, when);
+                let undone = matches!(event, Event::CancelUndone { .. });
                 let looked = match &event {
                     Event::Looked(looked) => Some(looked.clone()),
                     _ => None,
@@ -153,6 +155,9 @@ impl Payment {
                     }
                 }
                 self.keep_recheck(owed);
+                if undone {
+                    self.reviews.retain(|review| review.more.is_none());
+                }
             }
         }
         if let Some((parts, amount)) = tax {

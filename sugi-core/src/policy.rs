@@ -60,7 +60,7 @@ impl Policy {
 
     /// Whether so many tries have used the whole ladder up.
     #[must_use]
-    pub(crate) fn is_beyond_ladder(&self, tries: u32) -> bool {
+    pub(crate) fn is_used_up(&self, tries: u32) -> bool {
         usize::try_from(tries).is_ok_and(|tries| tries > self.ladder.len())
     }
 }

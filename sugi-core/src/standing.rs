@@ -53,6 +53,23 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// More is left than was thought: the newest cancels did not take effect after all.
+    fn taken_back(&mut self, remaining: u64) {
+        let mut excess = remaining.min(self.approval.amount.get()) - self.remaining;
+        self.remaining += excess;
+        while let Some(mut last) = self.cancels.pop() {
+            if last.amount > excess {
+                last.amount -= excess;
+                last.tax = None;
+                self.cancels.push(last);
+                break;
+            }
+            excess -= last.amount;
+        }
+    }
+}
+
 impl State {
     pub(crate) fn cancel(
         mut sale: Standing,
@@ -70,7 +87,7 @@ impl State {
                         remaining: sale.remaining,
                     });
                 }
-                let undo = Undo::part(order.amount, order.tax, sale.remaining, when);
+                let undo = Undo::asked(&order, sale.remaining, when);
                 sale.refused = None;
                 sale.pending = Some(Box::new((order, undo)));
             }
@@ -88,8 +105,8 @@ impl State {
             // It was looked at again, and nothing more was given back.
             (Event::Looked(_), None) => {}
             (Event::CancelDone { remaining, .. }, Some(pending)) if remaining < sale.remaining => {
-                let order = pending.0;
-                let past_us = (sale.remaining - remaining).saturating_sub(order.amount.get());
+                let (order, undo) = *pending;
+                let past_us = (sale.remaining - remaining).saturating_sub(undo.amount);
                 sale.given_back(None, past_us, at);
                 sale.given_back(Some(order), sale.remaining - remaining, at);
             }
@@ -99,14 +116,17 @@ impl State {
                 sale.given_back(None, sale.remaining - remaining, at);
                 sale.refused = Some(Box::new((pending.0, refusal)));
             }
-            (Event::CancelRefused { refusal, look, .. }, Some(mut pending))
-                if pending.1.step == Step::Sent =>
+            (Event::CancelRefused { refusal, says, .. }, Some(mut pending))
+                if pending.1.step != Step::Due =>
             {
-                if pending.1.refused(refusal.clone(), look, when) {
+                if pending.1.refused(refusal.clone(), says, when) {
                     sale.refused = Some(Box::new((pending.0, Some(refusal))));
                 } else {
                     sale.pending = Some(pending);
                 }
+            }
+            (Event::CancelUndone { remaining }, None) if remaining > sale.remaining => {
+                sale.taken_back(remaining);
             }
             (event, Some(mut pending)) => {
                 pending.1.evolve(when, event).ok_or(illegal)?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::mutation::{Mutation, is_on};
 use crate::{
     Approval, CancelOrder, Event, Illegal, Live, Looked, Lost, Refusal, Source, Step, Undo,
     VoidReason, When,
@@ -166,6 +167,14 @@ impl State {
                 Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at)))
             }
 
+            // What a person states without an inquiry counts for a cancel that is held up, and for
+            // nothing else.
+            (state, Event::Looked(looked))
+                if matches!(looked.source, Source::Statement { .. }) && !state.is_held_up() =>
+            {
+                return Err(illegal);
+            }
+
             (Self::InDoubt(doubt), event) => doubt.evolve(at, event).ok_or(illegal)?,
 
             // A late answer is still knowledge. Whatever we had concluded, money that is found
@@ -240,6 +249,9 @@ impl State {
                 event,
             ) => match event {
                 Event::CancelDone { remaining: 0, .. } => Self::Reversed { approval },
+                Event::CancelLost { .. } if is_on(Mutation::LostReversalIsDone) => {
+                    Self::Reversed { approval }
+                }
                 // KCP, asked since, does not know the number that it gave us: back to looking for the
                 // right one. What may have been cancelled meanwhile must never be kept.
                 Event::Looked(Looked {
@@ -287,6 +299,23 @@ impl State {
             )?,
             _ => return Err(illegal),
         })
+    }
+
+    /// Whether a cancel or a reversal of it has not ended, and cannot by itself for the time being.
+    fn is_held_up(&self) -> bool {
+        self.undo().is_some_and(Undo::is_held_up)
+    }
+
+    /// The cancel or the reversal that has not ended.
+    pub(crate) fn undo(&self) -> Option<&Undo> {
+        match self {
+            Self::Approved {
+                pending: Some(pending),
+                ..
+            } => Some(&pending.1),
+            Self::Reversing { undo, .. } => Some(undo),
+            _ => None,
+        }
     }
 
     /// What is known of the approval, once it is known to be this payment's.

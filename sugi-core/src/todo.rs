@@ -4,8 +4,9 @@
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 use nhn_kcp::{OrderNo, Tno};
 
+use crate::mutation::{Mutation, is_on};
 use crate::{
-    Event, Lost, Mode, Payment, Policy, Review, SendNo, Source, State, VoidReason, When,
+    Event, Lost, Mode, Payment, Policy, Review, SendNo, Source, State, Step, VoidReason, When,
     doubt::Doubt, undo::Next, when::in_future,
 };
 
@@ -98,7 +99,24 @@ impl Call {
 pub fn todo(payment: &Payment, now: impl Into<When>, hands: Hands, policy: &Policy) -> Todo {
     let now = &now.into();
     let todo = of_state(payment, now, hands, policy);
-    let due = |review: &Review| review.since.then(policy.pause(review.tries), now);
+    let due = |review: &Review| {
+        let next = review.since.then(policy.pause(review.tries), now);
+        // Where no clock can tell how long it was, asking lets one count from there.
+        match &review.more {
+            Some((first, ..)) if first.measured_to(now).is_some() => {
+                next.max(in_future(now, first.left(policy.quiet, now)))
+            }
+            _ => next,
+        }
+    };
+    if todo == Todo::Rest
+        && let Some(remaining) = payment.reviews.iter().find_map(|review| {
+            let (first, newest, left) = review.more.as_ref()?;
+            first.is_over(policy.quiet, newest).then_some(*left)
+        })
+    {
+        return Todo::Record(Event::CancelUndone { remaining });
+    }
     match (
         todo,
         payment.reviews.iter().min_by_key(|review| due(review)),
@@ -178,8 +196,8 @@ fn once_nobody_else(
     event: impl FnOnce() -> Event,
 ) -> Todo {
     match hands.until_given_up(since, now, policy) {
-        Some(until) => Todo::Wait(until),
-        None => Todo::Record(event()),
+        Some(until) if !is_on(Mutation::GivenUpWhileAwaited) => Todo::Wait(until),
+        _ => Todo::Record(event()),
     }
 }
 
@@ -211,9 +229,14 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: 
             Event::ReverseDecided
         });
     }
-    let late_enough = |asked_at: &When| doubt.lost_at.is_over(policy.quiet, asked_at);
-    let denied = doubt.number_denied(policy.quiet);
-    if policy.order_lookup && denied && absence_is_proved(doubt, policy) {
+    let window = if is_on(Mutation::AbsenceProvedEarly) {
+        SignedDuration::ZERO
+    } else {
+        policy.quiet
+    };
+    let late_enough = |asked_at: &When| doubt.lost_at.is_over(window, asked_at);
+    let denied = doubt.number_denied(window);
+    if policy.order_lookup && denied && absence_is_proved(doubt, window, policy) {
         return Todo::Record(Event::Voided(VoidReason::Absent));
     }
     // Where a number and the order can both be asked for, they take turns.
@@ -228,7 +251,7 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: 
     let at = if late_enough(&doubt.since) {
         next_look
     } else {
-        next_look.min(in_future(now, doubt.lost_at.left(policy.quiet, now)))
+        next_look.min(in_future(now, doubt.lost_at.left(window, now)))
     };
     match by_number {
         _ if now.at < at => Todo::Wait(at),
@@ -280,8 +303,8 @@ pub fn clock_doubt(payment: &Payment, policy: &Policy) -> Option<ClockDoubt> {
 }
 
 /// KCP, asked after the request could live no longer, did not know the order on any day that counts.
-fn absence_is_proved(doubt: &Doubt, policy: &Policy) -> bool {
-    let late_enough = |asked_at: &When| doubt.lost_at.is_over(policy.quiet, asked_at);
+fn absence_is_proved(doubt: &Doubt, window: SignedDuration, policy: &Policy) -> bool {
+    let late_enough = |asked_at: &When| doubt.lost_at.is_over(window, asked_at);
     let right = |when: &When| when.is_right(when, policy.clock_tolerance);
     moments(doubt, policy).all(right)
         && days(doubt, policy).count() <= DAYS_MOST
@@ -319,6 +342,31 @@ fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
     })
 }
 
+/// Whether a person may state what KCP's partner site shows to be left of this payment: a cancel or a
+/// reversal of it has not ended, nothing of it can take effect any more, and inquiries tell nothing.
+///
+/// # Errors
+/// The time from which on they may, when it is too early; `None` when it ends by itself, or there is none.
+pub fn may_attest_remaining(
+    payment: &Payment,
+    now: impl Into<When>,
+    hands: Hands,
+    policy: &Policy,
+) -> Result<(), Option<Timestamp>> {
+    let now = &now.into();
+    let undo = payment.state.undo().ok_or(None)?;
+    if undo.step == Step::Sent || undo.seen.is_some() || undo.blind == 0 {
+        return Err(None);
+    }
+    // This process may have watched it for so long itself: what it waits for began before that.
+    let life = policy.call_life + policy.quiet;
+    let left = undo.settles_in(now, policy).min(life - hands.watched);
+    if left.is_positive() {
+        return Err(Some(in_future(now, left)));
+    }
+    Ok(())
+}
+
 /// Whether a person may close this payment in doubt as void: the request cannot live any longer,
 /// and if KCP ever gave a number for it, KCP has denied that number since.
 ///
@@ -335,9 +383,14 @@ pub fn may_attest_absence(
     let State::InDoubt(doubt) = &payment.state else {
         return Err(None);
     };
-    let denied = doubt.number_denied(policy.quiet);
-    let left = doubt.lost_at.left(policy.quiet, now);
-    let left = left.min(policy.quiet - hands.watched);
+    let window = if is_on(Mutation::AbsenceAttestedEarly) {
+        SignedDuration::ZERO
+    } else {
+        policy.quiet
+    };
+    let denied = doubt.number_denied(window);
+    let left = doubt.lost_at.left(window, now);
+    let left = left.min(window - hands.watched);
     match () {
         () if doubt.live.is_some() => Err(None),
         () if left.is_positive() => Err(Some(in_future(now, left))),

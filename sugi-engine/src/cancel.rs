@@ -18,6 +18,9 @@ use crate::{
 pub struct CancelAsk {
     /// How much, in the currency's smallest unit; all that is left if not given.
     pub amount: Option<Amount>,
+    /// Of all that is left: how much that was when it was asked for. If more is left by then, nothing is
+    /// cancelled.
+    pub seen: Option<u64>,
     /// How the amount divides for tax: for a part of a sale whose amount was split so. All that is left
     /// divides by itself, where it is known how.
     pub tax: Option<TaxParts>,
@@ -51,6 +54,14 @@ pub enum CancelError {
         asked: u64,
         /// What is left.
         remaining: u64,
+    },
+    /// All that is left is more than what was seen when it was asked for.
+    #[error("{left} is left, and not the {seen} that was seen")]
+    MoreLeft {
+        /// What is left.
+        left: u64,
+        /// What was seen.
+        seen: u64,
     },
     /// The shop has no contract for partial cancels, or KCP said that this card has none.
     #[error("this payment can only be cancelled whole: {0}")]
@@ -224,6 +235,14 @@ fn cancellable(
         return Err(CancelError::TooMuch {
             asked: amount.get(),
             remaining: *remaining,
+        });
+    }
+    if let (None, Some(seen)) = (ask.amount, ask.seen)
+        && *remaining > seen
+    {
+        return Err(CancelError::MoreLeft {
+            left: *remaining,
+            seen,
         });
     }
     let whole = amount == approval.amount;

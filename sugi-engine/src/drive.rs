@@ -9,14 +9,22 @@ use jiff::{
 };
 use nhn_kcp::{Card, HolderProof};
 use sugi_core::{
-    Event, Illegal, Live, Looked, Payment, PaymentId, Policy, Source, VoidReason, When,
+    Event, Illegal, Live, Looked, Payment, PaymentId, Policy, Shops, Source, Status, VoidReason,
+    When,
     todo::{Call, Hands, Todo, todo},
 };
-use sugi_store::{Book, Draft, Filter};
+use sugi_store::{Book, Draft, Filter, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
-use crate::{engine::Inner, kcp, shop::Shop, trace, velocity::Who, work::Place};
+use crate::{
+    engine::Inner,
+    kcp,
+    shop::Shop,
+    trace,
+    velocity::Who,
+    work::{Place, Work},
+};
 
 /// The card of a sale, from the request until its approval is sent.
 pub(crate) struct Held {
@@ -34,6 +42,8 @@ pub(crate) struct Held {
 const LEDGER_PAUSE: Duration = Duration::from_millis(500);
 /// How many orders of a day are looked through for one whose day KCP has told.
 const KNOWN_ORDERS: usize = 20;
+/// After so many inquiries in a row that told nothing the log says so.
+const INQUIRIES_FAIL: u64 = 5;
 /// The longest such wait.
 const LEDGER_PAUSE_MOST: Duration = Duration::from_secs(15);
 
@@ -53,10 +63,11 @@ impl Inner {
         self: Arc<Self>,
         place: Place,
         mut book: Book,
-        shop: Arc<Shop>,
+        mut shop: Arc<Shop>,
         mut first: Option<Held>,
     ) {
         let work = Arc::clone(&place.work);
+        let found = book.payment.seq;
         // An approval's intent was written with the request, so the first call is made without asking.
         if let Some(held) = first.take() {
             work.calls(true);
@@ -66,6 +77,11 @@ impl Inner {
         }
         loop {
             place.show.send_replace(Arc::new(book.payment.clone()));
+            // A shop that was read anew counts from here on; one that is gone, once it is back.
+            match self.shop(&book.payment.request.shop) {
+                Some(now) => shop = now,
+                None => break,
+            }
             let hands = Hands {
                 alone: self.sole,
                 waiting: work.is_awaited(),
@@ -73,16 +89,27 @@ impl Inner {
             };
             let now = self.when(&shop);
             match todo(&book.payment, now, hands, &shop.policy) {
-                Todo::Rest => break,
+                todo @ (Todo::Rest | Todo::Wait(_)) if self.is_for_later(&todo, &work) => {
+                    self.found_nothing_to_do(&book, found, &shop).await;
+                    break;
+                }
                 // What is left stands in the ledger, for the next process.
                 _ if self.is_stopping() => break,
-                // Others share this ledger: whoever is free when it is due takes it up again.
-                Todo::Wait(_) if !self.sole && !work.is_awaited() => break,
+                Todo::Rest => break,
                 Todo::Wait(until) => tokio::select! {
                     () = self.clock.sleep(until.duration_since(now.at)) => {}
                     () = work.poked.notified() => book = self.reload(book).await,
                 },
-                Todo::Record(event) => book = either(self.append(book, event, &shop).await),
+                Todo::Record(event) => {
+                    book = match self.beside_the_order(&book.payment, event).await {
+                        Ok(event) => either(self.append(book, event, &shop).await),
+                        Err(why) => {
+                            tracing::error!(payment = %book.payment.id, %why, "cannot read");
+                            tokio::time::sleep(LEDGER_PAUSE).await;
+                            self.reload(book).await
+                        }
+                    };
+                }
                 Todo::Call(call) => {
                     work.calls(true);
                     let span = trace::work("settle", &shop.id);
@@ -99,6 +126,66 @@ impl Inner {
         if poked(&work).await {
             self.work_on(&id).await;
         }
+    }
+
+    /// Whether this worker is through for now: the payment rests, or others share this ledger and
+    /// whoever is free when it is due takes it up again.
+    fn is_for_later(&self, todo: &Todo, work: &Work) -> bool {
+        *todo == Todo::Rest || (!self.sole && !work.is_awaited())
+    }
+
+    /// A payment that was taken up without anything having been written would be due for ever.
+    async fn found_nothing_to_do(&self, book: &Book, found: u32, shop: &Shop) {
+        let payment = &book.payment;
+        if payment.seq != found {
+            return;
+        }
+        let due = due_at(payment, self.when(shop), &shop.policy);
+        if let Err(why) = self.store.set_due(payment, due).await {
+            tracing::error!(payment = %payment.id, %why, "cannot write when it is due");
+        }
+    }
+
+    /// A sale is kept only if no other payment of its order stands or is being made: the order would be
+    /// paid twice. Then it is reversed.
+    pub(crate) async fn beside_the_order(
+        &self,
+        payment: &Payment,
+        event: Event,
+    ) -> Result<Event, StoreError> {
+        if event == Event::Kept
+            && let Some(other) = self.other_of_the_order(payment).await?
+        {
+            tracing::error!(payment = %payment.id, %other, "not kept: another payment of the order is alive");
+            return Ok(Event::ReverseDecided);
+        }
+        Ok(event)
+    }
+
+    /// Another payment of the same order that is alive.
+    pub(crate) async fn other_of_the_order(
+        &self,
+        payment: &Payment,
+    ) -> Result<Option<PaymentId>, StoreError> {
+        use Status::{Approved, Approving, InDoubt, PartiallyCancelled, Requested, Reversing};
+        let request = &payment.request;
+        let alive = Filter {
+            shops: Shops::Only([request.shop.clone()].into()),
+            order_nos: vec![request.order_no.to_string()],
+            statuses: vec![
+                Requested,
+                Approving,
+                Approved,
+                PartiallyCancelled,
+                InDoubt,
+                Reversing,
+            ],
+            limit: 2,
+            ..Filter::default()
+        };
+        let alive = self.store.list(alive).await?.payments;
+        let mut others = alive.into_iter().map(|other| other.id);
+        Ok(others.find(|id| *id != payment.id))
     }
 
     /// Sends the approval and writes down what was heard.
@@ -123,6 +210,7 @@ impl Inner {
                 let asked_at = self.when(shop);
                 let mut event = kcp::look(&call, &book.payment, shop, &self.clock, asked_at).await;
                 if let Event::Looked(looked) = &mut event {
+                    self.count_inquiry(&looked.seen, shop);
                     self.doubt_the_lookup(looked, &book.payment.id, shop).await;
                 }
                 return self.take_up(book, event, shop).await;
@@ -150,6 +238,14 @@ impl Inner {
             Err(why) => Event::CancelNotSent { send, why },
         };
         self.take_up(book, event, shop).await
+    }
+
+    /// Inquiries are what settles everything else, so a shop whose inquiries tell nothing is an alarm.
+    fn count_inquiry(&self, seen: &Live, shop: &Shop) {
+        let told = !matches!(seen, Live::Unclear { .. });
+        if self.tally.inquired(&shop.id, told) == INQUIRIES_FAIL {
+            tracing::error!(shop = %shop.id, "inquiries fail: lost answers of this shop cannot be settled");
+        }
     }
 
     /// "Not found" by order number says something about a day only if the same question about the same
@@ -270,8 +366,14 @@ impl Inner {
                     return book;
                 }
             };
+            let late = draft.after().late.len() > book.payment.late.len();
             match self.write(draft, now, &shop.policy).await {
-                Ok(Some(book)) => return book,
+                Ok(Some(book)) => {
+                    if late {
+                        self.tally.late(&shop.id);
+                    }
+                    return book;
+                }
                 Ok(None) => {}
                 Err(why) => {
                     let payment = &book.payment.id;

@@ -1,7 +1,7 @@
 //! The engine itself: what it holds, how its work is taken up, and how it ends.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -20,6 +20,7 @@ use crate::{
     clock::{self, Clock},
     drive::due_at,
     shop::Shop,
+    stuck::Stuck,
     tally::{Change, Counts, Tally},
     work::Bench,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     shops: RwLock<HashMap<ShopId, Arc<Shop>>>,
     /// Since when, by the machine's uptime, this process has seen payments wait for something to be over.
     watched: Mutex<HashMap<PaymentId, (When, SignedDuration)>>,
+    /// Doubts at rest are to be asked about again: this process is new, or the shops are.
+    reconsider: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -55,6 +58,7 @@ impl Engine {
             bench: Arc::default(),
             tally: Tally::default(),
             watched: Mutex::default(),
+            reconsider: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -84,7 +88,9 @@ impl Engine {
     }
 
     /// Takes shops anew, with new certificates or contracts. Calls that are under way end with what
-    /// they began with; a payment of a shop that is gone waits until it is back.
+    /// they began with; whatever comes next, of payments that are being worked on as well, goes by the
+    /// new ones. Doubts at rest are asked about again. A payment of a shop that is gone waits until it
+    /// is back.
     pub fn set_shops(&self, shops: impl IntoIterator<Item = Shop>) {
         let mut known = self.0.shops.write().unwrap_or_else(PoisonError::into_inner);
         let kept = |mut shop: Shop| {
@@ -100,6 +106,9 @@ impl Engine {
         };
         let shops: Vec<Shop> = shops.into_iter().map(kept).collect();
         *known = by_id(shops);
+        drop(known);
+        self.0.reconsider.store(true, Ordering::SeqCst);
+        self.0.bench.poke_all();
     }
 
     /// Waits, at most `patience`, until a payment rests or `enough` holds, and returns it as it is then.
@@ -143,6 +152,7 @@ impl Engine {
                 let Todo::Record(event) = todo(&book.payment, now, hands, &shop.policy) else {
                     break;
                 };
+                let event = self.0.beside_the_order(&book.payment, event).await?;
                 let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
                 self.0.write(draft, now, &shop.policy).await?;
             }
@@ -199,23 +209,31 @@ impl Engine {
     pub async fn run(&self, until: impl Future<Output = ()>) {
         tokio::pin!(until);
         let node = clock::new_node_name();
-        // What cannot be taken up (its shop is not configured, its journal does not read) must not
-        // stand in the way of what can.
-        let mut stuck: HashSet<PaymentId> = HashSet::new();
+        // What cannot be taken up (its shop is not configured, its journal does not read) is tried again,
+        // ever more seldom, and must not stand in the way of what can.
+        let mut stuck = Stuck::default();
         loop {
+            if self.0.reconsider.swap(false, Ordering::SeqCst) {
+                stuck.try_all_again();
+                if let Err(why) = self.0.store.doubts_due(self.0.clock.now()).await {
+                    tracing::error!(%why, "cannot take up doubts at rest yet");
+                    self.0.reconsider.store(true, Ordering::SeqCst);
+                }
+            }
             let limit = DUE_AT_ONCE.saturating_add(u32::try_from(stuck.len()).unwrap_or(u32::MAX));
             let due = self.0.due(&node, limit).await.unwrap_or_else(|why| {
                 tracing::error!(%why, "cannot read what is due");
                 Vec::new()
             });
-            // Whoever is not due any more is not stuck any more.
-            stuck.retain(|id| due.contains(id));
             for id in due.into_iter().filter(|id| self.0.bench.of(id).is_none()) {
-                let was_stuck = stuck.contains(&id);
-                if !was_stuck && !self.0.work_on(&id).await {
-                    stuck.insert(id);
+                let now = self.0.clock.steady();
+                if stuck.may_try(&id, now) {
+                    let taken_up = self.0.work_on(&id).await;
+                    stuck.tried(id, taken_up, now);
                 }
             }
+            stuck.forget_old(self.0.clock.steady());
+            self.0.tally.not_taken_up(stuck.len());
             tokio::select! {
                 () = &mut until => return,
                 () = tokio::time::sleep(DUE_PAUSE) => {}

@@ -5,7 +5,7 @@ use nhn_kcp::Tno;
 use sugi_core::{
     Actor, Event, Live, Looked, Payment, PaymentId, ResolutionId, ShopId, Source, Status,
     VoidReason,
-    todo::{ClockDoubt, Hands, clock_doubt, may_attest_absence},
+    todo::{ClockDoubt, Hands, clock_doubt, may_attest_absence, may_attest_remaining},
 };
 use sugi_store::{Book, Draft, StoreError};
 
@@ -29,6 +29,14 @@ pub enum Resolution {
     },
     /// They looked after the quiet period, and KCP's partner site does not have it.
     Absent {
+        /// Where they looked.
+        note: String,
+    },
+    /// A cancel or a reversal of it does not end, because inquiries fail; KCP's partner site shows how
+    /// much is left.
+    Remaining {
+        /// How much, in the currency's smallest unit; 0 when all of it is cancelled.
+        amount: u64,
         /// Where they looked.
         note: String,
     },
@@ -77,6 +85,22 @@ pub enum ResolveError {
     /// The key was used for another resolution of this payment.
     #[error("this idempotency key was used for another resolution of this payment")]
     KeyReused,
+    /// The sale is to be kept, and another payment of its order is alive.
+    #[error("another payment of this order is alive: {0}; keeping this one would charge it twice")]
+    OrderLive(PaymentId),
+    /// How much is left is stated of a payment whose cancel ends by itself, or that has none.
+    #[error(
+        "no cancel of this payment is held up for want of an answer, so KCP itself tells what is left"
+    )]
+    NotHeldUp,
+    /// More is stated to be left than there was.
+    #[error("{stated} is more than the {most} that there was")]
+    TooMuch {
+        /// What was stated.
+        stated: u64,
+        /// What there was.
+        most: u64,
+    },
     /// KCP does not confirm it.
     #[error("KCP does not confirm it: {0}")]
     NotConfirmed(String),
@@ -173,6 +197,14 @@ impl Engine {
                     let tno = approval.tno;
                     (Resolution::Live { tno, note, keep }, id)
                 }
+                Event::Looked(Looked {
+                    seen: Live::Found { remaining, .. },
+                    source: Source::Statement { note, id, .. },
+                    ..
+                }) => {
+                    let amount = remaining;
+                    (Resolution::Remaining { amount, note }, id)
+                }
                 Event::Voided(VoidReason::Attested { note, id, .. }) => {
                     (Resolution::Absent { note }, id)
                 }
@@ -207,6 +239,9 @@ impl Engine {
                 Err(ResolveError::NotInDoubt(status))
             }
             Resolution::Live { tno, note, keep } => {
+                if *keep && let Some(other) = self.0.other_of_the_order(payment).await? {
+                    return Err(ResolveError::OrderLive(other));
+                }
                 let mut asked_at = self.0.when(shop);
                 let clock = &self.0.clock;
                 match kcp::inquire(tno, payment, shop, clock, &mut asked_at).await {
@@ -229,6 +264,36 @@ impl Engine {
                     }
                 }
             }
+            Resolution::Remaining { amount, note } => {
+                let (now, hands) = (self.0.when(shop), self.0.watching(payment));
+                may_attest_remaining(payment, now, hands, &shop.policy).map_err(
+                    |until| match until {
+                        Some(at) => ResolveError::TooEarly(at),
+                        None => ResolveError::NotHeldUp,
+                    },
+                )?;
+                let approval = payment.approval().ok_or(ResolveError::NotHeldUp)?;
+                let most = approval
+                    .amount
+                    .get()
+                    .saturating_sub(payment.cancelled_amount());
+                if *amount > most {
+                    let stated = *amount;
+                    return Err(ResolveError::TooMuch { stated, most });
+                }
+                Ok(Event::Looked(Looked {
+                    seen: Live::Found {
+                        approval: Box::new(approval.clone()),
+                        remaining: *amount,
+                    },
+                    source: Source::Statement {
+                        who: ask.by.clone(),
+                        note: note.clone(),
+                        id: name.cloned(),
+                    },
+                    asked_at: now,
+                }))
+            }
             Resolution::Absent { note } => {
                 self.0
                     .may_attest_absence(payment, shop)
@@ -249,10 +314,19 @@ impl Engine {
 
 impl Inner {
     fn may_attest_absence(&self, payment: &Payment, shop: &Shop) -> Result<(), Option<Timestamp>> {
-        let hands = Hands {
+        may_attest_absence(
+            payment,
+            self.when(shop),
+            self.watching(payment),
+            &shop.policy,
+        )
+    }
+
+    /// What this process has seen of a payment that others may be at work on.
+    fn watching(&self, payment: &Payment) -> Hands {
+        Hands {
             watched: self.watched(payment),
             ..Hands::default()
-        };
-        may_attest_absence(payment, self.when(shop), hands, &shop.policy)
+        }
     }
 }

@@ -19,6 +19,23 @@ pub struct Counts {
     pub payments: BTreeMap<(ShopId, Status), u64>,
     /// How much money moved, in the currency's smallest unit.
     pub money: BTreeMap<(ShopId, Currency, Moved), u64>,
+    /// Answers that fitted nothing which was pending: each is a case for a person to know of.
+    pub late_answers: BTreeMap<ShopId, u64>,
+    /// Inquiries by shop.
+    pub inquiries: BTreeMap<ShopId, Inquiries>,
+    /// Payments with work to do that could not be taken up, and are tried again.
+    pub not_taken_up: u64,
+}
+
+/// How a shop's inquiries went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Inquiries {
+    /// All of them.
+    pub made: u64,
+    /// Those that told nothing: no answer, or one that cannot be believed.
+    pub failed: u64,
+    /// How many in a row have told nothing up to now.
+    pub failing: u64,
 }
 
 /// How money moved.
@@ -108,6 +125,30 @@ fn moved(before: Option<(Status, u64)>, after: &Payment) -> Vec<(Moved, u64)> {
 }
 
 impl Tally {
+    /// An answer came that fits nothing.
+    pub(crate) fn late(&self, shop: &ShopId) {
+        *self.lock().late_answers.entry(shop.clone()).or_default() += 1;
+    }
+
+    /// An inquiry of a shop ended. How many in a row have told nothing.
+    pub(crate) fn inquired(&self, shop: &ShopId, told: bool) -> u64 {
+        let mut counts = self.lock();
+        let shop = counts.inquiries.entry(shop.clone()).or_default();
+        shop.made += 1;
+        shop.failed += u64::from(!told);
+        shop.failing = if told { 0 } else { shop.failing + 1 };
+        shop.failing
+    }
+
+    /// So many payments could not be taken up.
+    pub(crate) fn not_taken_up(&self, payments: usize) {
+        self.lock().not_taken_up = u64::try_from(payments).unwrap_or(u64::MAX);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A draft was written.
     pub(crate) fn add(&self, change: Option<Change>) {
         let Some(Change {
@@ -119,7 +160,7 @@ impl Tally {
         else {
             return;
         };
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.lock();
         for (how, amount) in money {
             let sum = counts.money.entry((shop.clone(), currency, how));
             let sum = sum.or_default();
@@ -131,7 +172,6 @@ impl Tally {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.clone()
+        self.lock().clone()
     }
 }

@@ -84,6 +84,13 @@ impl Bench {
         work.inspect(|work| work.poked.notify_one()).is_some()
     }
 
+    /// Tells every worker to look again: the shops are others.
+    pub(crate) fn poke_all(&self) {
+        self.lock()
+            .values()
+            .for_each(|work| work.poked.notify_one());
+    }
+
     /// How many calls that move money are on the line.
     pub(crate) fn on_the_line(&self) -> usize {
         self.lock()

@@ -223,6 +223,7 @@ async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<Notice>, &'st
         What::Cancel {
             payment,
             amount,
+            seen,
             tax,
             reason,
         } => {
@@ -233,6 +234,7 @@ async fn run(access: &sugi_access::Access, wish: &Wish) -> (Option<Notice>, &'st
                     let tax = *tax;
                     let ask = CancelAsk {
                         amount,
+                        seen: *seen,
                         tax,
                         reason,
                         by,
@@ -414,12 +416,20 @@ fn days(query: &str) -> Option<(&str, &str)> {
 /// What is wished, and why.
 fn tell(lang: Lang, w: &WishWords, what: &What, payment: Option<&Payment>) -> (String, String) {
     match what {
-        What::Cancel { amount, reason, .. } => {
+        What::Cancel {
+            amount,
+            seen,
+            reason,
+            ..
+        } => {
             let currency = payment.map(|payment| payment.request.order.money.currency.to_string());
             let currency = currency.unwrap_or_default();
             let text = match amount {
                 Some(amount) => fill(w.cancel, &[&write::money(lang, *amount, &currency)]),
-                None => w.cancel_all.into(),
+                None => seen.map_or_else(
+                    || w.cancel_all.to_owned(),
+                    |seen| format!("{} ({})", w.cancel_all, write::money(lang, seen, &currency)),
+                ),
             };
             (text, reason.clone())
         }

@@ -59,6 +59,13 @@ pub(crate) const JOURNAL: &str =
 pub(crate) const DUE: &str =
     "select id from payment where due_at is not null and due_at <= $1 order by due_at, id limit $2";
 
+/// When a payment is due, if nothing has happened to it since it was read.
+pub(crate) const SET_DUE: &str = "update payment set due_at = $1 where id = $2 and seq = $3";
+
+/// Doubts at rest are due: what could not be asked before may be now.
+pub(crate) const DOUBTS_DUE: &str =
+    "update payment set due_at = $1 where doubt_since is not null and due_at is null";
+
 /// Settled payments whose buyers stand aside, in order of time, a stretch at a time.
 pub(crate) const BUYERS: &str = "\
 select p.id, p.created_at, j.aside from payment as p join journal as j on j.payment = p.id and j.seq = 1
@@ -251,6 +258,8 @@ pub(crate) const WRITES: &[&str] = &[
     CLAIM_ORDER,
     SET_ORDER_LIVE,
     CLAIM_KEY,
+    SET_DUE,
+    DOUBTS_DUE,
     LEASE,
     RENEW,
     access::ADD_DOCUMENT,

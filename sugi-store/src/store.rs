@@ -407,6 +407,34 @@ impl Store {
             .collect()
     }
 
+    /// Says when a payment is due, unless something has happened to it since it was read: it was looked
+    /// at, and there was nothing to do yet.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_due(
+        &self,
+        payment: &Payment,
+        due: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let due = due.map(Timestamp::as_microsecond);
+        let values = vec![
+            due.into(),
+            payment.id.to_string().into(),
+            i64::from(payment.seq).into(),
+        ];
+        self.engine.run(sql::SET_DUE, values).await.map(drop)
+    }
+
+    /// Makes every doubt that rests due: its shop's configuration may let KCP be asked now.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn doubts_due(&self, now: Timestamp) -> Result<(), StoreError> {
+        let values = vec![now.as_microsecond().into()];
+        self.engine.run(sql::DOUBTS_DUE, values).await.map(drop)
+    }
+
     /// When the next payment is due.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ fn cancel() -> What {
     What::Cancel {
         payment: "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap(),
         amount: Some(1_004),
+        seen: None,
         tax: None,
         reason: "고객 변심".into(),
     }

@@ -53,6 +53,36 @@ pub(super) fn write(
         "Payments that came to a state, by shop and state.",
         mine.map(|((shop, state), n)| ([("shop", shop.as_str()), ("state", state.as_str())], n)),
     );
+    let late = counts.late_answers.iter();
+    text.family(
+        Kind::Counter,
+        "sugi_shop_late_answers_total",
+        "Answers that fitted nothing which was pending. Each is a case to look at.",
+        late.filter(|(shop, _)| may_see(shop))
+            .map(|(shop, n)| ([("shop", shop.as_str())], n)),
+    );
+    let inquiries = || {
+        let all = counts.inquiries.iter();
+        all.filter(|(shop, _)| may_see(shop))
+    };
+    text.family(
+        Kind::Counter,
+        "sugi_shop_inquiries_total",
+        "Inquiries, by shop and whether they told anything.",
+        inquiries().flat_map(|(shop, n)| {
+            let labels = |outcome| [("shop", shop.as_str()), ("outcome", outcome)];
+            [
+                (labels("told"), n.made - n.failed),
+                (labels("failed"), n.failed),
+            ]
+        }),
+    );
+    text.family(
+        Kind::Gauge,
+        "sugi_shop_inquiries_failing",
+        "How many inquiries in a row have told nothing up to now.",
+        inquiries().map(|(shop, n)| ([("shop", shop.as_str())], n.failing)),
+    );
     let mine = counts.money.iter().filter(|((shop, ..), _)| may_see(shop));
     text.family(
         Kind::Counter,

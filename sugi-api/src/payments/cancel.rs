@@ -113,6 +113,7 @@ pub(crate) async fn cancel(
     let asked = detached(async move {
         let ask = CancelAsk {
             amount,
+            seen: None,
             tax,
             reason,
             by,
@@ -170,7 +171,7 @@ async fn end_of(
 
 fn has_tried(payment: &Payment) -> bool {
     matches!(&payment.state, Stands::Approved { pending: Some(pending), .. }
-        if pending.1.tries > 0 || pending.1.unanswered.is_some())
+        if pending.1.is_held_up())
 }
 
 /// What a payment tells of a cancellation; nothing of one that was refused before another.
@@ -272,6 +273,7 @@ fn refused(why: &CancelError, id: &sugi_core::PaymentId) -> Problem {
         CancelError::UnknownShop(_) => Problem::new(Code::UnknownShop, said),
         CancelError::NotApproved(_) => Problem::new(Code::NotCancellable, said),
         CancelError::NothingLeft => Problem::new(Code::NothingLeft, said).remaining(0),
+        CancelError::MoreLeft { left, .. } => Problem::new(Code::TooMuch, said).remaining(*left),
         CancelError::Above { .. } => Problem::new(Code::TooMuch, said).field("amount"),
         CancelError::TooMuch { remaining, .. } => Problem::new(Code::TooMuch, said)
             .field("amount")

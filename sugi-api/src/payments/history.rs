@@ -97,6 +97,11 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
                 Source::OrderLookup { day } => {
                     format!("A look at KCP's books of {day} by order number {seen}.")
                 }
+                Source::Statement { who, note, .. } => {
+                    format!(
+                        "{who} looked at KCP's partner site ({note}) and {seen}. KCP is still to be asked."
+                    )
+                }
                 Source::Person { who, note, .. } => {
                     format!("{who} named a tno ({note}); a look at KCP's books {seen}.")
                 }
@@ -138,6 +143,10 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
             let remaining = money(*remaining);
             format!("The cancel did not take effect; KCP's books show {remaining} left.")
         }
+        Event::CancelUndone { remaining } => format!(
+            "KCP's books, asked twice, show {} left, more than the ledger said: cancels that were taken for done were not.",
+            money(*remaining)
+        ),
         Event::CancelLost { why, .. } => format!("The cancel's answer was lost: {why}."),
         Event::CancelNotSent { why, .. } => format!("The cancel was not sent: {why}."),
         Event::LateAnswer(answer) => format!(

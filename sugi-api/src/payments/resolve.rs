@@ -45,6 +45,11 @@ pub(crate) struct New {
     /// after the quiet period.
     #[schema(pattern = "^[0-9]{14}$")]
     tno: Option<String>,
+    /// Only of a payment whose cancellation or reversal does not end because inquiries fail: how much
+    /// KCP's partner site shows to be left, in the currency's smallest unit; 0 when all is cancelled.
+    /// Taken in the person's name, once nothing that was sent can take effect any more.
+    #[schema(minimum = 0)]
+    remaining: Option<u64>,
     /// Where it was seen: KCP's partner site, the buyer's card message, a settlement file.
     #[schema(
         min_length = 1,
@@ -164,6 +169,15 @@ fn resolution(new: New) -> Result<Resolution, Problem> {
         Some("keep") => true,
         Some(_) => return Err(outcome("outcome is neither", "must be reverse or keep")),
     };
+    if let Some(amount) = new.remaining {
+        if new.tno.is_some() || new.outcome.is_some() {
+            let detail = "remaining states what is left, so neither tno nor outcome goes with it";
+            return Err(Problem::new(Code::InvalidValue, detail)
+                .field("remaining")
+                .rule("must stand without tno and outcome"));
+        }
+        return Ok(Resolution::Remaining { amount, note });
+    }
     match new.tno {
         Some(tno) => {
             let tno = Tno::parse(&tno).map_err(|why| Problem::invalid(&why))?;
@@ -198,6 +212,11 @@ fn refused(why: &ResolveError, id: &PaymentId, now: jiff::Timestamp) -> Problem 
         ResolveError::KnownAlive => Problem::new(Code::KnownAlive, said).field("tno"),
         ResolveError::TooEarly(at) => Problem::new(Code::TooEarly, said).retry_at(*at, now),
         ResolveError::KeyReused => Problem::new(Code::KeyReused, said).field("Idempotency-Key"),
+        ResolveError::OrderLive(other) => {
+            return Problem::new(Code::OrderLive, said).payment(other);
+        }
+        ResolveError::NotHeldUp => Problem::new(Code::NotInDoubt, said).field("remaining"),
+        ResolveError::TooMuch { .. } => Problem::new(Code::TooMuch, said).field("remaining"),
         ResolveError::NotConfirmed(_) => Problem::new(Code::NotConfirmed, said).field("tno"),
         ResolveError::Store(why) => why.clone().into(),
     };

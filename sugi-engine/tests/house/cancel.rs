@@ -21,6 +21,7 @@ impl House {
                 id,
                 CancelAsk {
                     amount,
+                    seen: None,
                     tax: None,
                     reason,
                     by,
@@ -88,6 +89,7 @@ async fn a_hundred_at_once_never_give_back_more_than_there_is() {
                     let by = "lee".parse().unwrap();
                     let ask = CancelAsk {
                         amount: Amount::new(100).ok(),
+                        seen: None,
                         tax: None,
                         reason,
                         by,
@@ -116,6 +118,7 @@ async fn up_to_so_much_all_cancels_count_together() {
     let id = house.pay("A-1").await.id;
     let ask = |key: u32| CancelAsk {
         amount: Some(Amount::new(300).unwrap()),
+        seen: None,
         tax: None,
         reason: "고객 변심".parse().unwrap(),
         by: "lee".parse().unwrap(),
@@ -247,6 +250,7 @@ async fn one_key_makes_one_cancel() {
     let id = house.pay("A-1").await.id;
     let keyed = |amount: u64| CancelAsk {
         amount: Amount::new(amount).ok(),
+        seen: None,
         tax: None,
         reason: "고객 변심".parse().unwrap(),
         by: "lee".parse().unwrap(),
@@ -276,6 +280,7 @@ async fn one_key_asked_at_once_makes_one_cancel() {
             let (engine, id) = (house.engine().clone(), id.clone());
             let ask = CancelAsk {
                 amount: Amount::new(300).ok(),
+                seen: None,
                 tax: None,
                 reason: "고객 변심".parse().unwrap(),
                 by: "lee".parse().unwrap(),

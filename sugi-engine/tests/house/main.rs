@@ -14,6 +14,7 @@ mod cancel;
 mod counts;
 mod doubt;
 mod faults;
+mod late;
 mod nodes;
 mod restart;
 mod sale;

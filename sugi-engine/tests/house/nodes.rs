@@ -111,6 +111,7 @@ async fn cancels_on_both_never_give_back_more_than_there_is() {
                 loop {
                     let ask = CancelAsk {
                         amount: nhn_kcp::Amount::new(100).ok(),
+                        seen: None,
                         tax: None,
                         reason: "동시 취소".parse().unwrap(),
                         by: "lee".parse().unwrap(),

@@ -95,6 +95,7 @@ fn a_cancel_that_was_on_the_line_is_settled() {
         let (amount, reason) = (nhn_kcp::Amount::new(300).ok(), "변심".parse().unwrap());
         let ask = CancelAsk {
             amount,
+            seen: None,
             tax: None,
             reason,
             by: "lee".parse().unwrap(),

@@ -60,6 +60,7 @@ impl House {
 
 fn ask(amount: Option<u64>, tax: Option<TaxParts>) -> CancelAsk {
     CancelAsk {
+        seen: None,
         amount: amount.map(|amount| Amount::new(amount).unwrap()),
         tax,
         reason: "고객 변심".parse().unwrap(),

@@ -73,6 +73,7 @@ async fn begin(
     match cancelled.await? {
         Err(CancelError::Above { .. }) => {
             let what = What::Cancel {
+                seen: ask.amount.is_none().then(|| left(&payment)),
                 payment: payment.id,
                 amount: ask.amount.map(Amount::get),
                 tax: ask.tax,
@@ -155,6 +156,7 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
     let key = form_key(form).ok_or(Notice::Used)?;
     Ok(CancelAsk {
         amount,
+        seen: None,
         tax,
         reason,
         key: Some((format!("operator:{by}"), key)),

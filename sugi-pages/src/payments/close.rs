@@ -53,7 +53,10 @@ async fn begin(
 ) -> Result<Option<Notice>, Trouble> {
     let access = pages.access();
     if access.rules().second_person.close {
-        let what = wish(payment, ask.what);
+        // What is left of a cancel is stated through the API, not by this form.
+        let Some(what) = wish(payment, ask.what) else {
+            return Ok(Some(Notice::NotInDoubt));
+        };
         return Ok(Some(wished(pages, visitor, what, ask.key).await?));
     }
     let engine = access.engine().clone();
@@ -62,8 +65,8 @@ async fn begin(
 }
 
 /// A resolution as something that waits for a second person.
-fn wish(payment: PaymentId, what: Resolution) -> What {
-    match what {
+fn wish(payment: PaymentId, what: Resolution) -> Option<What> {
+    Some(match what {
         Resolution::Live { tno, note, keep } => What::Close {
             payment,
             tno: Some(tno.to_string()),
@@ -76,7 +79,8 @@ fn wish(payment: PaymentId, what: Resolution) -> What {
             keep: false,
             note,
         },
-    }
+        Resolution::Remaining { .. } => return None,
+    })
 }
 
 fn read(visitor: &Visitor, form: &Form) -> Result<ResolveAsk, Notice> {

@@ -51,6 +51,7 @@ notices! {
     Pending "pending" "앞선 취소가 아직 끝나지 않았습니다. 끝난 뒤 다시 시도하십시오." "An earlier cancellation has not ended. Try again when it has."
     Used "used" "이 화면에서 이미 요청한 것과 다릅니다. 화면을 새로 열어 확인하십시오." "This page has asked for something else already. Open it anew and look."
     NotInDoubt "not-in-doubt" "이미 확인된 결제입니다." "It is not in doubt any more."
+    OrderLive "order-live" "이 주문의 다른 결제가 살아 있어 유지할 수 없습니다. 유지하면 두 번 청구됩니다." "Another payment of this order is alive. Keeping this one would charge it twice."
     KnownAlive "known-alive" "KCP가 거래번호를 준 결제이므로 없는 것으로 종결할 수 없습니다. 거래번호로 종결하십시오." "KCP gave a number for it, so it cannot be closed as absent. Close it with the number."
     TooEarly "too-early" "아직 이릅니다. 승인 요청이 뒤늦게 처리될 수 있으니 표시된 시각 이후에 KCP에서 다시 확인하십시오." "Too early: the request may still arrive. Look at KCP again after the time that is shown."
     NotConfirmed "not-confirmed" "KCP 조회로 확인되지 않습니다. 이 주문, 이 금액의 거래번호인지 확인하십시오." "KCP does not confirm it. Make sure that the number is of this order and amount."
@@ -121,7 +122,9 @@ impl From<&CancelError> for Notice {
             CancelError::UnknownPayment(_) | CancelError::NotApproved(_) => Self::NotApproved,
             CancelError::UnknownShop(_) => Self::UnknownShop,
             CancelError::NothingLeft => Self::NothingLeft,
-            CancelError::TooMuch { .. } | CancelError::Above { .. } => Self::TooMuch,
+            CancelError::TooMuch { .. }
+            | CancelError::Above { .. }
+            | CancelError::MoreLeft { .. } => Self::TooMuch,
             CancelError::WholeOnly(_) => Self::WholeOnly,
             CancelError::NotSplit
             | CancelError::PartsWithoutAmount
@@ -138,8 +141,12 @@ impl From<&CancelError> for Notice {
 impl From<&ResolveError> for Notice {
     fn from(why: &ResolveError) -> Self {
         match why {
-            ResolveError::UnknownPayment(_) | ResolveError::NotInDoubt(_) => Self::NotInDoubt,
+            ResolveError::UnknownPayment(_)
+            | ResolveError::NotInDoubt(_)
+            | ResolveError::NotHeldUp
+            | ResolveError::TooMuch { .. } => Self::NotInDoubt,
             ResolveError::UnknownShop(_) => Self::UnknownShop,
+            ResolveError::OrderLive(_) => Self::OrderLive,
             ResolveError::KnownAlive => Self::KnownAlive,
             ResolveError::TooEarly(_) => Self::TooEarly,
             ResolveError::KeyReused => Self::Used,

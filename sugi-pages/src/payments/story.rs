@@ -101,6 +101,10 @@ fn korean(event: &Event, money: &dyn Fn(u64) -> String) -> String {
             "취소되지 않았음을 KCP 조회로 확인했습니다. 남은 금액 {}",
             money(*remaining)
         ),
+        Event::CancelUndone { remaining } => format!(
+            "KCP에 두 번 조회한 결과 원장보다 많은 {}이(가) 남아 있습니다. 끝난 것으로 본 취소가 실제로는 되지 않았습니다.",
+            money(*remaining)
+        ),
         Event::CancelLost { .. } => "취소 응답을 받지 못했습니다. KCP에 조회합니다.".into(),
         Event::CancelNotSent { .. } => "취소 요청이 KCP에 닿지 않았습니다.".into(),
         Event::LateAnswer(answer) => {
@@ -127,6 +131,11 @@ fn looked_up(seen: &Live, source: &Source, money: &dyn Fn(u64) -> String) -> Str
     match source {
         Source::Inquiry { .. } => format!("KCP에 거래번호로 조회: {seen}"),
         Source::OrderLookup { day } => format!("KCP에 주문번호로 조회 ({day}): {seen}"),
+        Source::Statement { who, note, .. } => {
+            format!(
+                "{who} 담당자가 KCP 상점관리자에서 확인했습니다 ({note}): {seen} KCP 조회는 아직입니다."
+            )
+        }
         Source::Person { who, note, .. } => {
             format!("{who} 담당자가 거래번호를 찾았습니다 ({note}). KCP에 조회: {seen}")
         }

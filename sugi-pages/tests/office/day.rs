@@ -117,6 +117,7 @@ async fn what_is_open_is_said_before_anything_is_compared() {
     let what = What::Cancel {
         payment: house.payment.parse().unwrap(),
         amount: None,
+        seen: None,
         tax: None,
         reason: "고객 변심".into(),
     };

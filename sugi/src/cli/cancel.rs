@@ -46,6 +46,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let engine = args.place.engine().await?;
     let ask = CancelAsk {
         amount: args.amount,
+        seen: None,
         tax: args.tax.given(),
         reason: args.reason,
         by: "cli".parse()?,

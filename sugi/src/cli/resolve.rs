@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("evidence").required(true).args(["tno", "absent"]))]
+#[command(group = clap::ArgGroup::new("evidence").required(true).args(["tno", "absent", "remaining"]))]
 pub(crate) struct Args {
     #[command(flatten)]
     place: Place,
@@ -25,6 +25,10 @@ pub(crate) struct Args {
     /// It is not on KCP's partner site; counts only after the quiet period
     #[arg(long)]
     absent: bool,
+    /// A cancel does not end because inquiries fail: what KCP's partner site shows to be left, in the
+    /// currency's smallest unit
+    #[arg(long, value_name = "AMOUNT")]
+    remaining: Option<u64>,
     /// Let the sale stand instead of giving the money back
     #[arg(long, requires = "tno")]
     keep: bool,
@@ -46,13 +50,14 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     ])?;
     let note = normal::text(&args.note).into_owned();
     let engine = args.place.engine().await?;
-    let what = match args.tno {
-        Some(tno) => Resolution::Live {
+    let what = match (args.tno, args.remaining) {
+        (_, Some(amount)) => Resolution::Remaining { amount, note },
+        (Some(tno), None) => Resolution::Live {
             tno,
             note,
             keep: args.keep,
         },
-        None => Resolution::Absent { note },
+        (None, None) => Resolution::Absent { note },
     };
     let ask = ResolveAsk {
         what,

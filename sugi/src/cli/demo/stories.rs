@@ -189,6 +189,7 @@ impl Demo {
                 id,
                 CancelAsk {
                     amount,
+                    seen: None,
                     tax: None,
                     reason,
                     by,

@@ -4,15 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Amount, CancelReason, TaxParts, TaxSplit, Tno};
 use sugi_core::{Approval, Boot, CancelOrder, Event, Policy, Reading, Refusal, When};
 
-use crate::world::{CALL_LIFE, START, TOTAL};
+use super::world::{CALL_LIFE, START, TOTAL};
 
 /// A moment by a calendar that is right, by a machine that runs on, and by KCP.
-pub(crate) fn at(second: i64) -> When {
+pub(super) fn at(second: i64) -> When {
     read(second, 0, 0)
 }
 
 /// A moment by a calendar that is so far ahead, by a machine that was started then, and by KCP.
-pub(crate) fn read(second: i64, ahead: i64, booted: i64) -> When {
+pub(super) fn read(second: i64, ahead: i64, booted: i64) -> When {
     When {
         at: Timestamp::from_second(START + second + ahead).unwrap(),
         clock: Some(Reading {
@@ -23,7 +23,7 @@ pub(crate) fn read(second: i64, ahead: i64, booted: i64) -> When {
     }
 }
 
-pub(crate) fn policy(order_lookup: bool) -> Policy {
+pub(super) fn policy(order_lookup: bool) -> Policy {
     Policy {
         call_life: SignedDuration::from_secs(CALL_LIFE),
         quiet: SignedDuration::from_secs(4),
@@ -34,24 +34,24 @@ pub(crate) fn policy(order_lookup: bool) -> Policy {
     }
 }
 
-pub(crate) fn tno() -> Tno {
+pub(super) fn tno() -> Tno {
     "26000000000001".parse().unwrap()
 }
 
 /// A number that KCP never gave.
-pub(crate) fn misread() -> Tno {
+pub(super) fn misread() -> Tno {
     "26000000000009".parse().unwrap()
 }
 
-pub(crate) fn approval() -> Approval {
+pub(super) fn approval() -> Approval {
     Approval::bare(tno(), Amount::new(TOTAL).unwrap())
 }
 
-pub(crate) fn approved() -> Event {
+pub(super) fn approved() -> Event {
     Event::Approved(Box::new(approval()))
 }
 
-pub(crate) fn refusal(code: &str) -> Refusal {
+pub(super) fn refusal(code: &str) -> Refusal {
     Refusal {
         code: code.parse().unwrap(),
         message: String::new(),
@@ -61,26 +61,27 @@ pub(crate) fn refusal(code: &str) -> Refusal {
     }
 }
 
-pub(crate) fn cancel_order(n: u8, amount: u64, tax: Option<TaxParts>) -> CancelOrder {
+pub(super) fn cancel_order(n: u8, amount: u64, tax: Option<TaxParts>) -> CancelOrder {
     CancelOrder {
         id: format!("can_{n:032x}").parse().unwrap(),
         amount: Amount::new(amount).unwrap(),
         reason: CancelReason::parse("고객 변심").unwrap(),
         by: "lee".parse().unwrap(),
-        all: false,
+        // Of a whole sale all is asked for, whatever that is; otherwise a part.
+        all: amount == TOTAL,
         tax,
     }
 }
 
 /// Of a sale that is split for tax, one won is of each kind.
-pub(crate) const EACH: TaxParts = TaxParts {
+pub(super) const EACH: TaxParts = TaxParts {
     supply: 1,
     vat: 1,
     free: 1,
 };
 
 /// Every way to take something of these parts.
-pub(crate) fn ways_to_take(of: TaxParts) -> impl Iterator<Item = TaxParts> {
+pub(super) fn ways_to_take(of: TaxParts) -> impl Iterator<Item = TaxParts> {
     let one_of = |most: u64| 0..=most;
     one_of(of.supply)
         .flat_map(move |supply| one_of(of.vat).map(move |vat| (supply, vat)))
@@ -89,7 +90,7 @@ pub(crate) fn ways_to_take(of: TaxParts) -> impl Iterator<Item = TaxParts> {
         .filter(|taken| taken.total() != Some(0))
 }
 
-pub(crate) fn request(mixed_tax: bool) -> sugi_core::Request {
+pub(super) fn request(mixed_tax: bool) -> sugi_core::Request {
     let order_no: nhn_kcp::OrderNo = "A-1".parse().unwrap();
     let order = nhn_kcp::Order {
         tax: mixed_tax.then_some(TaxSplit::Mixed(EACH)),

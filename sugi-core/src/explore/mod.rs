@@ -7,6 +7,7 @@
 //! must be reached and the ledger must equal the books.
 
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
@@ -14,6 +15,7 @@
 )]
 
 mod gateway;
+mod mutations;
 mod outside;
 mod people;
 mod samples;
@@ -21,7 +23,7 @@ mod world;
 
 use std::collections::HashSet;
 
-use world::{Setting, World};
+use world::{Inquiries, Setting, World};
 
 /// Walks everything that can be reached and returns how many different worlds that were.
 fn walk(setting: Setting) -> usize {
@@ -54,6 +56,10 @@ const CALM: Setting = Setting {
     set: 0,
     ahead: 0,
     reboots: false,
+    wrong: 0,
+    inquiries: Inquiries::Work,
+    strangers: false,
+    changes: 0,
 };
 
 #[test]
@@ -211,4 +217,77 @@ fn a_sale_while_the_calendar_is_set_and_the_machine_starts_anew() {
         });
         assert!(worlds > 1_000, "{worlds} worlds");
     }
+}
+
+/// Cancels of a sale that stands, with inquiries that fail: until the faults stop, or for ever.
+const BLIND: Setting = Setting {
+    losses: 2,
+    cancels: 1,
+    standing: true,
+    inquiries: Inquiries::FailForEver,
+    ..CALM
+};
+
+#[test]
+fn a_cancel_whose_inquiries_fail_for_ever() {
+    walk(BLIND);
+    walk(Setting {
+        several_nodes: true,
+        person: 1,
+        ..BLIND
+    });
+}
+
+#[test]
+fn a_reversal_whose_inquiries_fail() {
+    let worlds = walk(Setting {
+        order_lookup: true,
+        losses: 3,
+        inquiries: Inquiries::Fail,
+        ..CALM
+    });
+    assert!(worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn a_person_who_is_wrong_about_a_cancel() {
+    walk(Setting {
+        wrong: 1,
+        inquiries: Inquiries::Fail,
+        ..BLIND
+    });
+}
+
+#[test]
+fn order_numbers_that_others_use_as_well() {
+    let worlds = walk(Setting {
+        strangers: true,
+        order_lookup: true,
+        losses: 2,
+        crashes: 1,
+        person: 1,
+        ..CALM
+    });
+    assert!(worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn a_configuration_that_changes_under_an_open_payment() {
+    let worlds = walk(Setting {
+        changes: 2,
+        losses: 1,
+        crashes: 1,
+        ..CALM
+    });
+    assert!(worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn all_that_is_left_while_somebody_gives_a_part_back_at_kcp() {
+    walk(Setting {
+        losses: 1,
+        cancels: 1,
+        outside: 1,
+        ..CALM
+    });
 }

@@ -3,14 +3,14 @@
 use nhn_kcp::{TaxParts, Tno};
 use sugi_core::{Event, Live, Looked, Lost, Mode, Source, VoidReason, heard, todo::Call};
 
-use crate::{
+use super::{
     samples::{approval, approved, at, misread, refusal, tno},
-    world::{CALL_LIFE, Go, Line, Sent, TOTAL, World},
+    world::{CALL_LIFE, Go, Inquiries, Line, Sent, TOTAL, World},
 };
 
 impl World {
     /// The process ends at once. What was on the wire may land all the same.
-    pub(crate) fn crash(&mut self) {
+    pub(super) fn crash(&mut self) {
         let lines = std::mem::take(&mut self.lines);
         let moving = |line: &Line| line.took.is_none() && !matches!(line.call, Sent::Look(..));
         self.wires.extend(
@@ -25,9 +25,15 @@ impl World {
         }
     }
 
-    pub(crate) fn call(&mut self, call: &Call) {
+    pub(super) fn call(&mut self, call: &Call) {
         let call = match call {
-            Call::Cancel { send, mode, .. } => {
+            Call::Cancel {
+                send,
+                mode,
+                tno: of,
+                ..
+            } => {
+                assert_eq!(*of, tno(), "a cancel of what is not ours: {self:#?}");
                 let (send, mode) = (*send, *mode);
                 self.append(Event::CancelSent { send, mode });
                 Sent::Cancel(send, mode)
@@ -46,7 +52,7 @@ impl World {
     }
 
     /// Every way in which a call can end.
-    pub(crate) fn answers(&self, n: usize, go: Go<'_>) {
+    pub(super) fn answers(&self, n: usize, go: Go<'_>) {
         let Line { call, sent, took } = &self.lines[n];
         let lost = self.left.losses > 0;
         let late = self.now >= sent + CALL_LIFE;
@@ -59,6 +65,12 @@ impl World {
                 change(w);
             });
         };
+        if let Sent::Look(source, _) = call
+            && self.left.inquiries != Inquiries::Work
+        {
+            end(&|w| w.hear_nothing_of_a_look(source, *sent));
+            return;
+        }
         if let Sent::Look(source, knows) = call {
             end(&|w| w.hear_look(source, *knows, *sent));
             if lost {
@@ -141,7 +153,7 @@ impl World {
         }
     }
 
-    pub(crate) fn hear_nothing(&mut self, call: &Sent, tno: Option<Tno>, contradicts: bool) {
+    pub(super) fn hear_nothing(&mut self, call: &Sent, tno: Option<Tno>, contradicts: bool) {
         self.left.losses = self.left.losses.saturating_sub(1);
         let why = "lost".to_owned();
         self.take_up(match call {
@@ -155,8 +167,8 @@ impl World {
         });
     }
 
-    pub(crate) fn hear_nothing_of_a_look(&mut self, source: &Source, asked: i64) {
-        self.left.losses -= 1;
+    pub(super) fn hear_nothing_of_a_look(&mut self, source: &Source, asked: i64) {
+        self.left.losses = self.left.losses.saturating_sub(1);
         let seen = Live::Unclear { why: "lost".into() };
         self.take_up(Event::Looked(Looked {
             seen,
@@ -165,8 +177,15 @@ impl World {
         }));
     }
 
-    pub(crate) fn hear_look(&mut self, source: &Source, knows: bool, asked: i64) {
-        let seen = if knows { self.seen() } else { Live::Absent };
+    pub(super) fn hear_look(&mut self, source: &Source, knows: bool, asked: i64) {
+        let why = || "a stranger's".to_owned();
+        let seen = match source {
+            _ if self.left.inquiries != Inquiries::Work => Live::Unclear { why: why() },
+            Source::OrderLookup { .. } if self.left.strangers => Live::Unclear { why: why() },
+            _ if knows => self.seen(),
+            _ if self.left.strangers => Live::Foreign { why: why() },
+            _ => Live::Absent,
+        };
         let event = Event::Looked(Looked {
             seen,
             source: source.clone(),
@@ -176,7 +195,7 @@ impl World {
     }
 
     /// The answer arrives, if KCP took the request; it takes it now, if it did not before.
-    pub(crate) fn hear(&mut self, Line { call, sent, took }: &Line) {
+    pub(super) fn hear(&mut self, Line { call, sent, took }: &Line) {
         if took.is_none() && !self.lives(*sent) {
             return self.hear_nothing(call, None, false);
         }
@@ -185,7 +204,7 @@ impl World {
         self.take_up(event);
     }
 
-    pub(crate) fn seen(&self) -> Live {
+    pub(super) fn seen(&self) -> Live {
         match self.books {
             None => Live::Absent,
             Some(remaining) => Live::Found {
@@ -195,7 +214,7 @@ impl World {
         }
     }
 
-    pub(crate) fn answer(&self, call: &Sent, took: bool) -> Event {
+    pub(super) fn answer(&self, call: &Sent, took: bool) -> Event {
         match call {
             Sent::Approve => approved(),
             Sent::Cancel(send, mode) if took => heard::cancelled(*send, *mode),
@@ -218,7 +237,7 @@ impl World {
     }
 
     /// KCP takes a request: whether it changed the books.
-    pub(crate) fn land(&mut self, call: &Sent, sent: i64) -> bool {
+    pub(super) fn land(&mut self, call: &Sent, sent: i64) -> bool {
         if !self.lives(sent) {
             return false;
         }

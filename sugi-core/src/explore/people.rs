@@ -1,15 +1,15 @@
 //! What people do: ask for cancels, cancel at KCP past us, and tell what they saw.
 
 use nhn_kcp::TaxParts;
-use sugi_core::{Event, Looked, Source, State, VoidReason, todo};
+use sugi_core::{Event, Live, Looked, Source, State, VoidReason, todo};
 
-use crate::{
-    samples::{cancel_order, ways_to_take},
-    world::{Go, World},
+use super::{
+    samples::{approval, cancel_order, ways_to_take},
+    world::{Go, TOTAL, World},
 };
 
 impl World {
-    pub(crate) fn people(&self, go: Go<'_>) {
+    pub(super) fn people(&self, go: Go<'_>) {
         if let State::Approved {
             remaining,
             pending: None,
@@ -40,6 +40,25 @@ impl World {
             }
         }
         self.past_us(go);
+        let (at, hands) = (self.at(), self.hands());
+        if todo::may_attest_remaining(&self.payment, at, hands, &self.policy()).is_ok() {
+            let books = self.books.unwrap_or(0);
+            for left in 0..=TOTAL - self.payment.cancelled_amount() {
+                if left == books && self.left.person > 0 {
+                    go(&|w| {
+                        w.left.person -= 1;
+                        w.states(left);
+                    });
+                }
+                if left != books && self.left.wrong > 0 {
+                    go(&|w| {
+                        w.left.wrong -= 1;
+                        w.misled = true;
+                        w.states(left);
+                    });
+                }
+            }
+        }
         if self.left.person == 0 || !self.open_doubt() {
             return;
         }
@@ -75,6 +94,25 @@ impl World {
             });
         }
     }
+    /// A person states what KCP's partner site shows to be left.
+    pub(super) fn states(&mut self, remaining: u64) {
+        let source = Source::Statement {
+            who: "kim".parse().unwrap(),
+            note: "partner site".into(),
+            id: None,
+        };
+        let seen = Live::Found {
+            approval: Box::new(approval()),
+            remaining,
+        };
+        let asked_at = self.at();
+        self.append(Event::Looked(Looked {
+            seen,
+            source,
+            asked_at,
+        }));
+    }
+
     /// Somebody cancels at KCP's partner site.
     fn past_us(&self, go: Go<'_>) {
         let Some(left) = self.books.filter(|left| *left > 0 && self.left.outside > 0) else {

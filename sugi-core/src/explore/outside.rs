@@ -14,7 +14,7 @@ fn asked(payment: &Payment) -> Option<&CancelId> {
 }
 
 /// What a row made of a payment is told whenever it can be seen from outside, in a word that is true.
-pub(crate) fn hears(before: &Payment, after: &Payment) {
+pub(super) fn hears(before: &Payment, after: &Payment) {
     let told = News::between(&Glance::at(before), after);
     let seen = |payment: &Payment| (payment.status(), payment.cancelled_amount());
     if told.is_none() {

@@ -4,92 +4,115 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use nhn_kcp::TaxParts;
 use sugi_core::{
-    Event, Illegal, Live, Looked, Mode, Payment, Policy, SendNo, Source, State, Status, VoidReason,
-    When,
+    Event, Heard, Illegal, Live, Looked, Mode, Payment, Policy, SendNo, Source, State, Status,
+    VoidReason, When,
     todo::{self, Call, Hands, Todo},
 };
 
-use crate::{
+use super::{
     outside,
     samples::{EACH, approved, policy, read, request},
 };
 
 /// What a walk allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Setting {
-    pub(crate) several_nodes: bool,
-    pub(crate) order_lookup: bool,
+pub(super) struct Setting {
+    pub(super) several_nodes: bool,
+    pub(super) order_lookup: bool,
     /// The sale's amount is split for tax.
-    pub(crate) mixed_tax: bool,
-    pub(crate) losses: u8,
-    pub(crate) crashes: u8,
+    pub(super) mixed_tax: bool,
+    pub(super) losses: u8,
+    pub(super) crashes: u8,
     /// Answers that a node which is held up writes down at any later time.
-    pub(crate) delays: u8,
-    pub(crate) cancels: u8,
+    pub(super) delays: u8,
+    pub(super) cancels: u8,
     /// It begins with a sale that stands, and each cancel takes one won: what happens to cancels across
     /// each other is far enough to walk.
-    pub(crate) standing: bool,
+    pub(super) standing: bool,
     /// Cancels that somebody makes at KCP, past sugi.
-    pub(crate) outside: u8,
+    pub(super) outside: u8,
     /// Times that a person tells what they saw.
-    pub(crate) person: u8,
+    pub(super) person: u8,
     /// Times that the calendar is set.
-    pub(crate) set: u8,
+    pub(super) set: u8,
     /// How far it is ahead when the sale is made, in seconds.
-    pub(crate) ahead: i64,
+    pub(super) ahead: i64,
     /// A crash is one of the machine, which counts its uptime anew.
-    pub(crate) reboots: bool,
+    pub(super) reboots: bool,
+    /// Times that they tell what is not so.
+    pub(super) wrong: u8,
+    /// Whether inquiries work.
+    pub(super) inquiries: Inquiries,
+    /// Others use our order numbers as well: a look-up finds a stranger's transaction, and so does the
+    /// number that is misread.
+    pub(super) strangers: bool,
+    /// How often the shop's configuration turns the look-up by order on or off.
+    pub(super) changes: u8,
 }
 
-pub(crate) const TOTAL: u64 = 3;
-pub(crate) const CALL_LIFE: i64 = 2;
-pub(crate) const START: i64 = 1_800_000_000;
+/// Whether inquiries work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Inquiries {
+    Work,
+    /// They fail until the faults stop.
+    Fail,
+    /// They fail for ever.
+    FailForEver,
+}
+
+pub(super) const TOTAL: u64 = 3;
+pub(super) const CALL_LIFE: i64 = 2;
+pub(super) const START: i64 = 1_800_000_000;
 /// No fault happens after this many seconds; what is under way then must still come to rest.
-pub(crate) const HORIZON: i64 = 8;
+pub(super) const HORIZON: i64 = 8;
 
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "a world is what it is")]
-pub(crate) struct World {
-    pub(crate) payment: Payment,
-    pub(crate) now: i64,
+pub(super) struct World {
+    pub(super) payment: Payment,
+    pub(super) now: i64,
     /// How far the calendar is ahead.
-    pub(crate) calendar: i64,
+    pub(super) calendar: i64,
     /// When the machine was started: each start is a boot of its own.
-    pub(crate) booted: i64,
-    pub(crate) waiting: bool,
+    pub(super) booted: i64,
+    pub(super) waiting: bool,
     /// The calls that are being made. One node makes one at a time.
-    pub(crate) lines: Vec<Line>,
+    pub(super) lines: Vec<Line>,
     /// Requests that KCP may still take, and when we had given them up.
-    pub(crate) wires: Vec<(Sent, i64)>,
+    pub(super) wires: Vec<(Sent, i64)>,
     /// Answers that are written down later, or never: their nodes had been given up.
-    pub(crate) late: Vec<Event>,
+    pub(super) late: Vec<Event>,
     /// The asked cancel that is pending took effect at KCP.
-    pub(crate) landed: bool,
+    pub(super) landed: bool,
     /// The true books: what is left of the approval, if there is one.
-    pub(crate) books: Option<u64>,
+    pub(super) books: Option<u64>,
     /// And what is left there of each part, if it was split for tax.
-    pub(crate) books_tax: TaxParts,
-    pub(crate) approvals_sent: u8,
+    pub(super) books_tax: TaxParts,
+    pub(super) approvals_sent: u8,
     /// Somebody cancelled at KCP, past sugi.
-    pub(crate) outside_used: bool,
-    pub(crate) left: Setting,
+    pub(super) outside_used: bool,
+    /// A person told what is not so.
+    pub(super) misled: bool,
+    /// It was closed as not charged, or declined.
+    pub(super) closed: bool,
+    pub(super) left: Setting,
 }
 
 /// Takes a way in which the world can go on.
-pub(crate) type Go<'a> = &'a mut dyn FnMut(&dyn Fn(&mut World));
+pub(super) type Go<'a> = &'a mut dyn FnMut(&dyn Fn(&mut World));
 
 /// A call that somebody waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Line {
-    pub(crate) call: Sent,
-    pub(crate) sent: i64,
+pub(super) struct Line {
+    pub(super) call: Sent,
+    pub(super) sent: i64,
     /// KCP has taken it, and whether that changed the books; the answer is on its way.
-    pub(crate) took: Option<bool>,
+    pub(super) took: Option<bool>,
 }
 
 /// A request on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Sent {
+pub(super) enum Sent {
     Approve,
     Cancel(SendNo, Mode),
     /// A look, and whether it asks for something that KCP can know.
@@ -97,7 +120,7 @@ pub(crate) enum Sent {
 }
 
 impl World {
-    pub(crate) fn new(left: Setting) -> Self {
+    pub(super) fn new(left: Setting) -> Self {
         let at = read(0, left.ahead, 0);
         let id = "pay_00000000000000000000000000000001".parse().unwrap();
         // As the engine begins: the intent goes with the request, and the call is on the line.
@@ -127,16 +150,18 @@ impl World {
             books_tax: EACH,
             approvals_sent: 1,
             outside_used: false,
+            misled: false,
+            closed: false,
             left,
         }
     }
 
-    pub(crate) fn at(&self) -> When {
+    pub(super) fn at(&self) -> When {
         self.when(self.now)
     }
 
     /// A moment as this machine reads it.
-    pub(crate) fn when(&self, second: i64) -> When {
+    pub(super) fn when(&self, second: i64) -> When {
         read(second, self.calendar, self.booted)
     }
 
@@ -149,7 +174,7 @@ impl World {
         }
     }
 
-    pub(crate) fn hands(&self) -> Hands {
+    pub(super) fn hands(&self) -> Hands {
         Hands {
             alone: !self.left.several_nodes,
             waiting: self.waiting,
@@ -157,7 +182,7 @@ impl World {
         }
     }
 
-    pub(crate) fn policy(&self) -> Policy {
+    pub(super) fn policy(&self) -> Policy {
         policy(self.left.order_lookup)
     }
 
@@ -166,7 +191,7 @@ impl World {
     }
 
     /// Writes an event down, and checks that it is true.
-    pub(crate) fn append(&mut self, event: Event) {
+    pub(super) fn append(&mut self, event: Event) {
         self.is_true(&event);
         let at = self.written_at();
         let payment = self.payment.clone().evolve(at, event);
@@ -175,21 +200,32 @@ impl World {
 
     fn turn(&mut self, payment: Payment) {
         outside::hears(&self.payment, &payment);
+        let closed = matches!(payment.status(), Status::Void | Status::Declined);
+        self.closed |= closed;
         self.payment = payment;
     }
 
     /// An answer that comes when the payment may have moved on: what fits nothing any more is a late
     /// answer, as in the engine. Only what tells nothing new is dropped.
-    pub(crate) fn take_up(&mut self, event: Event) {
+    pub(super) fn take_up(&mut self, event: Event) {
         let at = self.written_at();
         let known = |why: &Illegal| matches!(why, Illegal::Known { .. });
         match (
             self.payment.clone().evolve(at, event.clone()),
-            event.as_late(),
+            event.clone().as_late(),
         ) {
             (Ok(payment), _) => self.turn(payment),
             (Err(why), _) if known(&why) => {}
-            (Err(_), None) => {}
+            (Err(why), None) => {
+                let answer = matches!(
+                    event,
+                    Event::Approved(_)
+                        | Event::Declined(_)
+                        | Event::CancelDone { .. }
+                        | Event::CancelRefused { .. }
+                );
+                assert!(!answer, "an answer was dropped: {why}: {self:#?}");
+            }
             (Err(_), Some(late)) => match self.payment.clone().evolve(at, late) {
                 Ok(payment) => self.turn(payment),
                 Err(why) => assert!(known(&why), "an answer was dropped: {why}: {self:#?}"),
@@ -211,10 +247,18 @@ impl World {
                     "void, and the approval can still land: {self:#?}"
                 );
             }
-            Event::Kept => assert!(
-                self.outside_used || self.books == Some(TOTAL),
-                "kept, not whole at KCP: {self:#?}"
-            ),
+            Event::Kept => {
+                assert!(
+                    self.outside_used || self.books == Some(TOTAL),
+                    "kept, not whole at KCP: {self:#?}"
+                );
+                let asked = matches!(&self.payment.state, State::InDoubt(doubt)
+                    if matches!(doubt.live, Some((.., Source::Person { keep: true, .. }))));
+                assert!(
+                    asked || !self.closed,
+                    "closed, and then kept without being asked to: {self:#?}"
+                );
+            }
             Event::Declined(_) => {
                 assert_eq!(self.books, None, "declined, and yet charged: {self:#?}");
             }
@@ -228,7 +272,7 @@ impl World {
             }
             Event::CancelFailed { .. } => {
                 assert!(
-                    !self.landed,
+                    self.misled || !self.landed,
                     "told that the cancel failed, and it took effect: {self:#?}"
                 );
                 let lines = self.lines.iter().map(|line| (&line.call, line.sent));
@@ -240,8 +284,8 @@ impl World {
                 {
                     let mut then = self.clone();
                     then.land(call, sent);
-                    assert_eq!(
-                        then.books, self.books,
+                    assert!(
+                        self.misled || then.books == self.books,
                         "told that it failed, and {call:?} of {sent} lands: {self:#?}"
                     );
                 }
@@ -250,12 +294,12 @@ impl World {
         }
     }
 
-    pub(crate) fn lives(&self, sent: i64) -> bool {
+    pub(super) fn lives(&self, sent: i64) -> bool {
         self.now < sent + policy(false).quiet.as_secs()
     }
 
     /// The promises that hold in every world.
-    pub(crate) fn check(&self) {
+    pub(super) fn check(&self) {
         assert!(
             self.approvals_sent <= 1,
             "the approval was sent twice: {self:#?}"
@@ -265,11 +309,11 @@ impl World {
                 .books
                 .expect("the sale stands, and KCP has no approval");
             assert!(
-                books <= *remaining,
+                self.misled || books <= *remaining,
                 "the ledger gave back more than KCP did: {self:#?}"
             );
             // Who cancels past us while an answer of ours is lost can be taken for us: see `Undo::judge`.
-            let more_of_a_part = !self.outside_used
+            let more_of_a_part = !(self.outside_used || self.misled)
                 && self
                     .payment
                     .tax_left()
@@ -279,7 +323,26 @@ impl World {
                 "the ledger gave back more of a part than KCP did: {self:#?}"
             );
         }
-        if let State::Reversed { .. } = &self.payment.state {
+        if let State::Approved {
+            remaining: 1..,
+            refused: Some(refused),
+            ..
+        } = &self.payment.state
+        {
+            let last = self.payment.sends.last();
+            let answered = last.is_some_and(|send| send.heard == Some(Heard::Refused));
+            let code = refused.1.as_ref().map(|refusal| refusal.code.to_string());
+            assert!(
+                !(answered
+                    && !self.left.mixed_tax
+                    && refused.0.all
+                    && code.as_deref() == Some("8040")),
+                "all that is left was asked for, and is left: {self:#?}"
+            );
+        }
+        if let State::Reversed { .. } = &self.payment.state
+            && !self.misled
+        {
             assert_eq!(self.books, Some(0), "reversed, and yet charged: {self:#?}");
         }
         if self.lines.is_empty()
@@ -300,7 +363,7 @@ impl World {
         }
     }
 
-    pub(crate) fn open_doubt(&self) -> bool {
+    pub(super) fn open_doubt(&self) -> bool {
         self.payment.status() == Status::InDoubt
     }
 
@@ -325,7 +388,7 @@ impl World {
     }
 
     /// Every world that can come next.
-    pub(crate) fn steps(&self) -> Vec<World> {
+    pub(super) fn steps(&self) -> Vec<World> {
         let mut next = Vec::new();
         let mut go = |change: &dyn Fn(&mut World)| {
             let mut world = self.clone();
@@ -385,6 +448,12 @@ impl World {
                 w.crash();
             });
         }
+        if self.left.changes > 0 {
+            go(&|w| {
+                w.left.changes -= 1;
+                w.left.order_lookup = !w.left.order_lookup;
+            });
+        }
         if self.waiting {
             go(&|w| w.waiting = false);
         }
@@ -407,7 +476,10 @@ impl World {
 
     /// The faults stop: every request is answered at once, and a person, where one is needed,
     /// tells what the books show. Rest must come, and with it agreement.
-    pub(crate) fn heal(mut self) {
+    pub(super) fn heal(mut self) {
+        if self.left.inquiries == Inquiries::Fail {
+            self.left.inquiries = Inquiries::Work;
+        }
         for line in std::mem::take(&mut self.lines) {
             self.end(&line);
         }
@@ -417,8 +489,18 @@ impl World {
         for event in std::mem::take(&mut self.late) {
             self.take_up(event);
         }
-        for _ in 0..100 {
+        for n in 0..100 {
             self.check();
+            // First it is tried by itself: only what that does not settle is for a person.
+            // Whatever look-ups go on showing of a stranger's, a person may close the doubt.
+            let asks = matches!(self.todo(), Todo::Wait(_) | Todo::Call(_));
+            if n > 40 && self.left.strangers && self.open_doubt() && asks {
+                self.closed_by_a_person();
+                continue;
+            }
+            if n > 40 && self.left.inquiries == Inquiries::FailForEver && self.attests() {
+                continue;
+            }
             // Not before KCP has denied the number that it had given, if it had given one.
             let patient = Hands {
                 watched: policy(false).quiet,
@@ -435,14 +517,16 @@ impl World {
             };
             match todo {
                 Todo::Record(event) => self.append(event),
-                Todo::Wait(until) => {
+                Todo::Wait(until) if !self.only_inquiries() => {
                     self.now = self.now.max(until.as_second() - START - self.calendar);
                 }
-                Todo::Call(call) => {
+                Todo::Call(call) if !self.only_inquiries() => {
                     self.call(&call);
                     let line = self.lines.pop().expect("just called");
                     self.end(&line);
                 }
+                // Only inquiries are still owed, and they fail for ever.
+                Todo::Wait(_) | Todo::Call(_) => return self.agrees(),
                 Todo::Rest if !self.open_doubt() => {
                     assert!(
                         self.outside_used || self.books.unwrap_or(0) == self.kept_amount(),
@@ -450,42 +534,76 @@ impl World {
                     );
                     return;
                 }
-                Todo::Rest => match self.seen() {
-                    Live::Absent => {
-                        // This process itself has watched it for so long.
-                        let watched = policy(false).quiet;
-                        self.now += watched.as_secs();
-                        let hands = Hands {
-                            watched,
-                            ..self.hands()
-                        };
-                        todo::may_attest_absence(&self.payment, self.at(), hands, &self.policy())
-                            .expect("quiet by now");
-                        let note = "not on the partner site".into();
-                        self.append(Event::Voided(VoidReason::Attested {
-                            by: "kim".parse().unwrap(),
-                            note,
-                            id: None,
-                        }));
-                    }
-                    seen => {
-                        let source = Source::Person {
-                            who: "kim".parse().unwrap(),
-                            note: "sms".into(),
-                            keep: false,
-                            id: None,
-                        };
-                        let asked_at = self.at();
-                        self.append(Event::Looked(Looked {
-                            seen,
-                            source,
-                            asked_at,
-                        }));
-                    }
-                },
+                Todo::Rest => self.closed_by_a_person(),
             }
         }
         panic!("no rest: {self:#?}");
+    }
+
+    /// A person who knows what the books show closes the doubt.
+    fn closed_by_a_person(&mut self) {
+        match self.seen() {
+            Live::Absent => {
+                // This process itself has watched it for so long.
+                let watched = policy(false).quiet;
+                self.now += watched.as_secs();
+                let hands = Hands {
+                    watched,
+                    ..self.hands()
+                };
+                todo::may_attest_absence(&self.payment, self.at(), hands, &self.policy())
+                    .expect("quiet by now");
+                let note = "not on the partner site".into();
+                self.append(Event::Voided(VoidReason::Attested {
+                    by: "kim".parse().unwrap(),
+                    note,
+                    id: None,
+                }));
+            }
+            seen => {
+                let source = Source::Person {
+                    who: "kim".parse().unwrap(),
+                    note: "sms".into(),
+                    keep: false,
+                    id: None,
+                };
+                let asked_at = self.at();
+                self.append(Event::Looked(Looked {
+                    seen,
+                    source,
+                    asked_at,
+                }));
+            }
+        }
+    }
+
+    /// Nothing is left to do but to ask KCP, and inquiries fail for ever.
+    fn only_inquiries(&self) -> bool {
+        let cancelling = match &self.payment.state {
+            State::Approved { pending, .. } => pending.is_some(),
+            State::Reversing { .. } => true,
+            _ => false,
+        };
+        self.left.inquiries == Inquiries::FailForEver && !cancelling
+    }
+
+    /// A person states what is left, where they may.
+    fn attests(&mut self) -> bool {
+        let (at, hands) = (self.at(), self.hands());
+        let may = todo::may_attest_remaining(&self.payment, at, hands, &self.policy()).is_ok();
+        if may {
+            let refused = self
+                .payment
+                .state
+                .undo()
+                .is_some_and(|undo| undo.refusal.is_some());
+            assert!(
+                refused || self.payment.sends.len() > 1,
+                "left to a person before it was tried again: {self:#?}"
+            );
+            self.states(self.books.unwrap_or(0));
+        }
+        may
     }
 
     fn end(&mut self, line: &Line) {
@@ -506,7 +624,7 @@ impl World {
 impl World {
     /// Two worlds are one when everything in them that can matter is. How long the journal is cannot.
     /// A hash stands for the world, wide enough that no two of some millions share one.
-    pub(crate) fn fingerprint(&self) -> u128 {
+    pub(super) fn fingerprint(&self) -> u128 {
         let half = |salt: u64| {
             let mut hash = DefaultHasher::new();
             (
@@ -522,6 +640,7 @@ impl World {
                 self.waiting,
                 self.approvals_sent,
                 self.outside_used,
+                (self.misled, self.closed),
                 self.landed,
                 self.left,
             )
