@@ -21,6 +21,7 @@ pub mod heard;
 mod id;
 mod late;
 mod news;
+pub mod order_number;
 mod payment;
 mod policy;
 mod recheck;

@@ -57,7 +57,7 @@ impl Recheck {
 
     /// What comes next.
     pub(crate) fn next(&self, payment: &Payment, now: &When, policy: &Policy) -> Todo {
-        if !policy.order_lookup || policy.is_beyond_ladder(self.tries) {
+        if !policy.looks_up(&payment.request) || policy.is_beyond_ladder(self.tries) {
             return Todo::Rest;
         }
         // The days on which KCP can have booked it: two near midnight, by whichever clock.
