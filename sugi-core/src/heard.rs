@@ -232,8 +232,8 @@ fn is_ours(
         return Err(format!("{tno} was paid with another card"));
     }
     let currency = request.order.money.currency;
-    let other = |told: &&String| !told.is_empty() && **told != currency.kcp_code();
-    if found.extra.get("currency").filter(other).is_some() {
+    let other = |told: &String| !told.is_empty() && *told != currency.kcp_code();
+    if found.extra.get("currency").is_some_and(other) {
         return Err(format!("{tno} was paid in another currency"));
     }
     let amount = request.order.money.amount;
