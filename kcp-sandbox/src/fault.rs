@@ -58,6 +58,11 @@ pub enum FaultKind {
     NoTno,
     /// `0000` with a `tno` that belongs to no payment.
     WrongTno,
+    /// `0000` with the `tno` of another payment.
+    OthersTno {
+        /// Which.
+        tno: String,
+    },
     /// The answer comes late, and the books change at once or late too.
     LateAnswer {
         /// Milliseconds until the answer.
@@ -138,6 +143,7 @@ impl FaultKind {
             Self::WrongAmount { .. } => "wrong_amount",
             Self::NoTno => "no_tno",
             Self::WrongTno => "wrong_tno",
+            Self::OthersTno { .. } => "others_tno",
             Self::LateAnswer { .. } => "late_answer",
             Self::DuplicateAnswer => "duplicate_answer",
             Self::ProcessTwice => "process_twice",
@@ -281,6 +287,12 @@ impl Fault {
             } => {
                 range("delay_ms", *delay_ms, 0, 86_400_000)?;
                 range("books_delay_ms", *books_delay_ms, 0, 86_400_000)
+            }
+            FaultKind::OthersTno { tno }
+                if tno.len() != 14 || !tno.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                let remedy = "give the tno of a payment that is in the books";
+                Err(Error::new("tno", "must be 14 digits", remedy))
             }
             FaultKind::SlowDrip { interval_ms } => range("interval_ms", *interval_ms, 0, 60_000),
             FaultKind::Http500 { status } => range("status", (*status).into(), 500, 599),

@@ -17,6 +17,7 @@ pub(crate) const NAMES: &[(&str, &[&str])] = &[
     ("wrong_amount", &["amount", "books_too"]),
     ("no_tno", &[]),
     ("wrong_tno", &[]),
+    ("others_tno", &["tno"]),
     ("late_answer", &["delay_ms", "books_delay_ms"]),
     ("duplicate_answer", &[]),
     ("process_twice", &[]),
@@ -170,6 +171,9 @@ impl Reader<'_> {
             },
             "no_tno" => FaultKind::NoTno,
             "wrong_tno" => FaultKind::WrongTno,
+            "others_tno" => FaultKind::OthersTno {
+                tno: self.text("tno")?.unwrap_or("20260000000000").to_owned(),
+            },
             "late_answer" => FaultKind::LateAnswer {
                 delay_ms: self.number("delay_ms")?.unwrap_or(1_000),
                 books_delay_ms: self.number("books_delay_ms")?.unwrap_or(0),

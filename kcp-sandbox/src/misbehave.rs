@@ -205,6 +205,10 @@ fn disturb(kind: &FaultKind, mut reply: Reply, exchange: &Exchange) -> Sent {
             reply.replace("tno", &wrong);
             Sent::ok(reply.to_json())
         }
+        FaultKind::OthersTno { tno } => {
+            reply.replace("tno", tno);
+            Sent::ok(reply.to_json())
+        }
         FaultKind::DuplicateAnswer => {
             let text = reply.to_json();
             Sent {

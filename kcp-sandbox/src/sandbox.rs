@@ -162,6 +162,17 @@ impl Sandbox {
         self.world.ledger().books(Some(ordr_idxx))
     }
 
+    /// The part of the books that concerns order numbers which begin so: a client may send more than its
+    /// merchant's number.
+    #[must_use]
+    pub fn books_beginning(&self, beginning: &str) -> Books {
+        let mut books = self.books();
+        let begins = |ordr_idxx: &str| ordr_idxx.starts_with(beginning);
+        books.transactions.retain(|one| begins(&one.ordr_idxx));
+        books.declined.retain(|one| begins(&one.ordr_idxx));
+        books
+    }
+
     /// How many payments the books hold.
     #[must_use]
     pub fn transaction_count(&self) -> usize {

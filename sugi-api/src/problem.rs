@@ -369,7 +369,8 @@ impl From<StoreError> for Problem {
         tracing::error!(%why, "the ledger failed a request");
         let code = match why {
             StoreError::Busy => Code::LedgerBusy,
-            StoreError::Inconsistent(_) => Code::LedgerInconsistent,
+            // Whose a transaction is is for the engine, which asks for nothing else here.
+            StoreError::Inconsistent(_) | StoreError::Foreign { .. } => Code::LedgerInconsistent,
             StoreError::Locked { .. }
             | StoreError::ClockBehind { .. }
             | StoreError::Failed { .. }

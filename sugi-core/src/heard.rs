@@ -181,8 +181,29 @@ pub fn seen(
     }
 }
 
-/// Whether a transaction is this payment's. The order's number alone does not prove it: a merchant
-/// may use one number in several ways to pay. So whatever KCP tells besides must fit as well.
+/// What is left of an event whose transaction turned out to be another payment's: that it was heard, and
+/// nothing that could be kept or undone. `None` for what names no transaction as this payment's.
+#[must_use]
+pub fn of_another(event: &Event, why: String) -> Option<Event> {
+    match event {
+        Event::Approved(approval) => Some(Event::Lost(Lost {
+            why,
+            tno: Some(approval.tno.clone()),
+            contradicts: true,
+        })),
+        Event::Looked(looked) if matches!(looked.seen, Live::Found { .. }) => {
+            let seen = Live::Foreign { why };
+            let looked = looked.clone();
+            Some(Event::Looked(Looked { seen, ..looked }))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a transaction is this payment's. The order's number alone does not prove it: a shop may have
+/// KCP told the merchant's bare number, which others use as well. So whatever KCP tells besides must fit,
+/// but for the amount: KCP can have booked another one than was asked. That is this payment, and nothing
+/// is done about it unless a person says so: see [`todo`](crate::todo::todo).
 fn is_ours(
     found: &Transaction,
     payment: &Payment,
@@ -212,6 +233,15 @@ fn is_ours(
         .is_some_and(|card| ends(card) != ends(request.card))
     {
         return Err(format!("{tno} was paid with another card"));
+    }
+    let currency = request.order.money.currency;
+    let other = |told: &String| !told.is_empty() && *told != currency.kcp_code();
+    if found.extra.get("currency").is_some_and(other) {
+        return Err(format!("{tno} was paid in another currency"));
+    }
+    let amount = request.order.money.amount;
+    if !request.has_number_of_its_own() && found.amount != amount {
+        return Err(format!("{tno} is of another amount"));
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod id;
 mod late;
 mod mutation;
 mod news;
+pub mod order_number;
 mod payment;
 mod policy;
 mod recheck;

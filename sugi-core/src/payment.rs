@@ -184,6 +184,18 @@ impl Payment {
         self.state.approval()
     }
 
+    /// What KCP has of a payment in doubt, where it is another amount than was asked for. Nothing of it is
+    /// undone before a person says what it is.
+    #[must_use]
+    pub fn other_amount(&self) -> Option<u64> {
+        let State::InDoubt(doubt) = &self.state else {
+            return None;
+        };
+        let (approval, ..) = doubt.live.as_ref()?;
+        let other = approval.amount != self.request.order.money.amount;
+        other.then_some(approval.amount.get())
+    }
+
     /// How much of it was given back, in the currency's smallest unit.
     #[must_use]
     pub fn cancelled_amount(&self) -> u64 {

@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use crate::Request;
+
 /// The times and choices of one shop. Together with a payment and a clock they settle what
 /// happens next; nothing else does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +15,9 @@ pub struct Policy {
     /// can prove that something did *not* happen.
     pub quiet: SignedDuration,
     /// Whether this shop's contract answers an inquiry by order number. KCP does not document it,
-    /// so it is off unless the merchant has tried it.
+    /// so it is off unless the merchant has tried it. Payments that KCP knows by the merchant's bare
+    /// number are never looked up by it: see
+    /// [`Request::has_number_of_its_own`](crate::Request::has_number_of_its_own).
     pub order_lookup: bool,
     /// Whether an approval found alive is kept while its caller still waits for the answer.
     /// Otherwise, and always when nobody waits, it is reversed.
@@ -42,6 +46,13 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Whether KCP is asked for a sale by its order number: the contract answers that, and the number is
+    /// that sale's and nothing else's.
+    #[must_use]
+    pub fn looks_up(&self, request: &Request) -> bool {
+        self.order_lookup && request.has_number_of_its_own()
+    }
+
     /// The pause after `tries` tries.
     ///
     /// ```

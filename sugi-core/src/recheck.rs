@@ -57,7 +57,7 @@ impl Recheck {
 
     /// What comes next.
     pub(crate) fn next(&self, payment: &Payment, now: &When, policy: &Policy) -> Todo {
-        if !policy.order_lookup || policy.is_used_up(self.tries) {
+        if !policy.looks_up(&payment.request) || policy.is_used_up(self.tries) {
             return Todo::Rest;
         }
         // The days on which KCP can have booked it: two near midnight, by whichever clock.

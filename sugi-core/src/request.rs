@@ -1,6 +1,6 @@
 //! What was asked for: everything about a sale that may come to rest, and nothing that may not.
 
-use nhn_kcp::{MaskedCard, Order, OrderNo};
+use nhn_kcp::{MaskedCard, Order, OrderNo, SiteCode};
 use serde::{Deserialize, Serialize};
 
 use crate::{Actor, ShopId};
@@ -20,11 +20,15 @@ pub enum Kind {
 pub struct Request {
     /// The shop that sells.
     pub shop: ShopId,
+    /// KCP's code of the site that the sale was sent for. It stays the payment's, whatever the shop's
+    /// configuration says later: KCP's books are kept by it.
+    pub site_cd: SiteCode,
     /// The merchant's own order number. Several payments may carry it: a retry after a decline is
     /// a new payment of the same order.
     pub order_no: OrderNo,
-    /// The order as KCP is told it. Its number (`ordr_idxx`) is ours alone: the merchant's for the
-    /// first attempt, with a suffix for later ones, so that a look-up finds one attempt.
+    /// The order as KCP is told it. Its number (`ordr_idxx`) is the merchant's with a mark of ours behind
+    /// it ([`marked`](crate::order_number::marked)), so that a look-up finds this attempt and nothing else; or
+    /// the merchant's alone, where a shop wants that and has no look-up.
     pub order: Order,
     /// With the holder's proof or without.
     pub kind: Kind,
@@ -32,4 +36,13 @@ pub struct Request {
     pub card: MaskedCard,
     /// Who keyed it in.
     pub by: Actor,
+}
+
+impl Request {
+    /// Whether KCP was told a number that sugi alone can have made. Only then does a look-up by it say
+    /// anything: under a merchant's bare number others may have sold as well.
+    #[must_use]
+    pub fn has_number_of_its_own(&self) -> bool {
+        self.order.order_no != self.order_no
+    }
 }

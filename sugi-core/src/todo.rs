@@ -217,8 +217,13 @@ fn act(send: SendNo, next: Next, tno: &Tno, reason: Option<&nhn_kcp::CancelReaso
 
 fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: &Policy) -> Todo {
     if let Some((approval, remaining, _, source)) = &doubt.live {
-        let whole = approval.amount == payment.request.order.money.amount
-            && *remaining == approval.amount.get();
+        let fits = approval.amount == payment.request.order.money.amount;
+        // It is not what was asked for, so nothing of it is undone on our own account: what it is says a
+        // person, who can look further than an inquiry.
+        if !fits && *remaining > 0 && !matches!(source, Source::Person { .. }) {
+            return Todo::Rest;
+        }
+        let whole = fits && *remaining == approval.amount.get();
         // Whose caller was told that nothing was charged has moved on: only a person keeps that.
         let wanted = matches!(source, Source::Person { keep: true, .. })
             || (hands.waiting && policy.keep_if_waiting && !doubt.reopened);
@@ -236,14 +241,15 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: 
     };
     let late_enough = |asked_at: &When| doubt.lost_at.is_over(window, asked_at);
     let denied = doubt.number_denied(window);
-    if policy.order_lookup && denied && absence_is_proved(doubt, window, policy) {
+    let by_order = policy.looks_up(&payment.request);
+    if by_order && denied && absence_is_proved(doubt, window, policy) {
         return Todo::Record(Event::Voided(VoidReason::Absent));
     }
     // Where a number and the order can both be asked for, they take turns.
     let by_number = doubt
         .number()
-        .filter(|_| !policy.order_lookup || doubt.looks.is_multiple_of(2));
-    if !policy.order_lookup && (by_number.is_none() || denied) {
+        .filter(|_| !by_order || doubt.looks.is_multiple_of(2));
+    if !by_order && (by_number.is_none() || denied) {
         return Todo::Rest;
     }
     // The look that can prove absence is made the moment it can, not a rung of the ladder later.
@@ -286,7 +292,7 @@ pub fn clock_doubt(payment: &Payment, policy: &Policy) -> Option<ClockDoubt> {
     let State::InDoubt(doubt) = &payment.state else {
         return None;
     };
-    if !policy.order_lookup || doubt.live.is_some() {
+    if !policy.looks_up(&payment.request) || doubt.live.is_some() {
         return None;
     }
     let mut worst = SignedDuration::ZERO;

@@ -25,9 +25,11 @@ fn at(second: i64) -> When {
 
 fn request() -> Request {
     let order_no: OrderNo = "A-1".parse().unwrap();
+    let at_kcp = sugi_core::order_number::marked(&order_no, [7; 16]).unwrap();
     Request {
         shop: "main".parse().unwrap(),
-        order: Order::new(order_no.clone(), Money::won(1004).unwrap()),
+        site_cd: "T0000".parse().unwrap(),
+        order: Order::new(at_kcp, Money::won(1004).unwrap()),
         order_no,
         kind: Kind::Unauthenticated,
         card: nhn_kcp::MaskedCard::parse("411111******1111").unwrap(),
@@ -129,11 +131,68 @@ fn what_is_known_already_is_not_written_again() {
     assert_eq!(again, Err(Illegal::Known { event: "approved" }));
 }
 
+/// What KCP has is not what was asked for. Whether that is undone, a person says.
+#[test]
+fn another_amount_is_never_reversed_on_our_own_account() {
+    for (won, remaining) in [(1005, 1005), (1003, 1003), (1005, 1), (1005, 1004)] {
+        let payment = after([lost(), found(won, remaining)]);
+        for waiting in [true, false] {
+            let hands = Hands { waiting, ..WAITING };
+            let next = todo(&payment, at(9_999_999), hands, &policy());
+            assert_eq!(next, Todo::Rest, "{won} {remaining}");
+        }
+        let approval = approval(won);
+        let seen = Live::Found {
+            approval,
+            remaining,
+        };
+        for keep in [true, false] {
+            let source = Source::Person {
+                who: "kim".parse().unwrap(),
+                note: "partner site".into(),
+                keep,
+                id: None,
+            };
+            let (seen, asked_at) = (seen.clone(), at(10));
+            let said = Event::Looked(Looked {
+                seen,
+                source,
+                asked_at,
+            });
+            let payment = payment.clone().evolve(at(10), said).unwrap();
+            let next = todo(&payment, at(10), WAITING, &policy());
+            assert_eq!(next, Todo::Record(Event::ReverseDecided), "never kept");
+        }
+    }
+    // Of what somebody has given back there is nothing left to undo.
+    let payment = after([lost(), found(1005, 0)]);
+    let next = todo(&payment, at(9), WAITING, &policy());
+    assert_eq!(next, Todo::Record(Event::ReverseDecided));
+}
+
+/// Under the merchant's bare number others may sell: a look-up by it says nothing of this payment.
+#[test]
+fn a_bare_number_is_never_looked_up() {
+    let mut request = request();
+    request.order.order_no = request.order_no.clone();
+    let events = [
+        Event::Requested(Box::new(request)),
+        Event::ApproveSent,
+        lost(),
+    ];
+    let journal = (0..).map(at).zip(events);
+    let id = "pay_00000000000000000000000000000001".parse().unwrap();
+    let payment = Payment::fold(id, journal).unwrap();
+    for later in [3, 10, 1_000, 9_999_999] {
+        let next = todo(&payment, at(later), WAITING, &policy());
+        assert_eq!(next, Todo::Rest, "though the policy has look-ups");
+    }
+}
+
 #[test]
 fn only_the_whole_of_what_was_asked_is_kept() {
     for (events, kept) in [
         (vec![lost(), found(1004, 1004)], true),
-        (vec![lost(), found(1005, 1005)], false),
         (vec![lost(), found(1004, 504)], false),
         (
             vec![

@@ -146,10 +146,10 @@ impl Engine {
             if key.is_some() && self.asked_before(id, &cancel_id, &ask).await? {
                 return Ok(cancel_id);
             }
-            let shop_id = &book.payment.request.shop;
             let shop = self
-                .shop(shop_id)
-                .ok_or_else(|| CancelError::UnknownShop(shop_id.clone()))?;
+                .0
+                .shop_of(&book.payment)
+                .ok_or_else(|| CancelError::UnknownShop(book.payment.request.shop.clone()))?;
             let (amount, tax) = cancellable(&book.payment, &ask, &shop)?;
             let given_back = book.payment.cancelled_amount();
             if given_back.saturating_add(amount.get()) > most {

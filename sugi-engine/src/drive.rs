@@ -10,7 +10,7 @@ use jiff::{
 use nhn_kcp::{Card, HolderProof};
 use sugi_core::{
     Event, Illegal, Live, Looked, Payment, PaymentId, Policy, Shops, Source, Status, VoidReason,
-    When,
+    When, heard,
     todo::{Call, Hands, Todo, todo},
 };
 use sugi_store::{Book, Draft, Filter, StoreError};
@@ -352,7 +352,10 @@ impl Inner {
     ///
     /// What fits nothing that is pending any more is written down as a late answer: it ends nothing,
     /// KCP is asked about its transaction, and somebody is alarmed.
-    pub(crate) async fn take_up(&self, mut book: Book, event: Event, shop: &Shop) -> Book {
+    ///
+    /// A transaction that is another payment's is taken for nothing: the payment stays in doubt, with
+    /// what was heard as evidence, and an alarm.
+    pub(crate) async fn take_up(&self, mut book: Book, mut event: Event, shop: &Shop) -> Book {
         let mut pause = LEDGER_PAUSE;
         loop {
             let now = self.when(shop);
@@ -375,6 +378,14 @@ impl Inner {
                     return book;
                 }
                 Ok(None) => {}
+                Err(why @ StoreError::Foreign { .. }) => {
+                    self.is_foreign(&book.payment.id, shop, &why);
+                    match heard::of_another(&event, why.to_string()) {
+                        Some(evidence) => event = evidence,
+                        None => return book,
+                    }
+                    continue;
+                }
                 Err(why) => {
                     let payment = &book.payment.id;
                     tracing::error!(%payment, heard = event.name(), tno = kcp::tno_of(&event), %why, "cannot write yet");
@@ -384,6 +395,13 @@ impl Inner {
             }
             book = self.reload(book).await;
         }
+    }
+
+    /// KCP gave one number to two payments, or one was read wrongly. Nothing here can tell which, so people
+    /// have to look.
+    pub(crate) fn is_foreign(&self, payment: &PaymentId, shop: &Shop, why: &StoreError) {
+        tracing::error!(%payment, shop = %shop.id, %why, "KCP's answer names another payment's transaction");
+        self.tally.add_foreign(&shop.id);
     }
 
     /// The payment as the ledger has it now; as it was, if the ledger cannot be read.

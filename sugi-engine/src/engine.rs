@@ -11,7 +11,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sugi_core::{
-    Payment, PaymentId, Policy, ShopId, Status, When,
+    Payment, PaymentId, Policy, Request, ShopId, Status, When,
     todo::{Hands, Todo, todo, waits_since},
 };
 use sugi_store::{Book, Draft, Filter, Store, StoreError};
@@ -72,7 +72,12 @@ impl Engine {
     /// What this engine has written since it began, counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.0.tally.counts()
+        let mut counts = self.0.tally.counts();
+        // What never happens is told as never: who watches sees it begin.
+        for shop in self.shops() {
+            counts.foreign.entry(shop.id.clone()).or_default();
+        }
+        counts
     }
 
     /// The shops that this engine knows.
@@ -140,7 +145,7 @@ impl Engine {
                 continue;
             }
             while let Some(book) = self.0.store.load(&id).await? {
-                let Some(shop) = self.shop(&book.payment.request.shop) else {
+                let Some(shop) = self.0.shop_of(&book.payment) else {
                     break;
                 };
                 let now = self.0.when(&shop);
@@ -302,6 +307,19 @@ impl Inner {
             .cloned()
     }
 
+    /// The shop by which a payment is worked on: its own, if that still has the site code under which KCP
+    /// knows the payment; otherwise one that has it, for a payment keeps its site code whatever becomes of
+    /// its shop.
+    pub(crate) fn shop_of(&self, payment: &Payment) -> Option<Arc<Shop>> {
+        let Request { shop, site_cd, .. } = &*payment.request;
+        let has_it = |shop: &Arc<Shop>| shop.client.site_code() == site_cd;
+        self.shop(shop).filter(has_it).or_else(|| {
+            let shops = self.shops.read().unwrap_or_else(PoisonError::into_inner);
+            let others = shops.values().filter(|shop| has_it(shop));
+            others.min_by_key(|shop| &shop.id).cloned()
+        })
+    }
+
     /// Writes what happened to a payment, and when to look at it again. `None`: somebody else wrote
     /// first, nothing was written. Once it stands it is counted.
     pub(crate) async fn write(
@@ -367,9 +385,10 @@ impl Inner {
     }
 
     fn begin_work(self: &Arc<Self>, book: Book) -> Begun {
-        let (id, shop_id) = (&book.payment.id, &book.payment.request.shop);
-        let Some(shop) = self.shop(shop_id) else {
-            tracing::error!(payment = %id, shop = %shop_id, "its shop is not configured");
+        let Some(shop) = self.shop_of(&book.payment) else {
+            let (id, request) = (&book.payment.id, &book.payment.request);
+            let (shop, site_cd) = (&request.shop, &request.site_cd);
+            tracing::error!(payment = %id, %shop, %site_cd, "no shop of its site code is configured");
             return Begun::No;
         };
         match self.bench.take(&book.payment) {

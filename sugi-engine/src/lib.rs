@@ -32,7 +32,7 @@ pub use kcp_clock::{Calendar, KcpClock};
 pub use merchant::Merchant;
 pub use resolve::{Resolution, ResolveAsk, ResolveError, Resolved};
 pub use sale::{Outcome, PayError, Sale, Ticket};
-pub use shop::{Contract, Limits, Shop};
+pub use shop::{Contract, Limits, OrderNumbers, Shop};
 pub use tally::{Counts, Inquiries, Moved};
 pub use trace::TRACES;
 pub use velocity::{AlarmRule, LimitBy, Most, VelocityNow, VelocityRule, counted_as};

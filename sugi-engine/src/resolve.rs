@@ -131,16 +131,20 @@ impl Engine {
                 let payment = self.book(id).await?.payment;
                 return Ok(Resolved { payment, before });
             }
-            let shop_id = &book.payment.request.shop;
             let shop = self
-                .shop(shop_id)
-                .ok_or_else(|| ResolveError::UnknownShop(shop_id.clone()))?;
+                .0
+                .shop_of(&book.payment)
+                .ok_or_else(|| ResolveError::UnknownShop(book.payment.request.shop.clone()))?;
             let event = self
                 .evidence(&book.payment, &ask, name.as_ref(), &shop)
                 .await?;
             let now = self.0.when(&shop);
             let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
             let written = match self.0.write(draft, now, &shop.policy).await {
+                Err(why @ StoreError::Foreign { .. }) => {
+                    self.0.is_foreign(id, &shop, &why);
+                    return Err(ResolveError::NotConfirmed(why.to_string()));
+                }
                 // Written or not? The name is this key's alone, so reading tells.
                 Err(StoreError::Unknown { .. })
                     if self.told_before(id, name.as_ref(), &ask.what).await? =>

@@ -5,7 +5,9 @@ use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use nhn_kcp::{Buyer, Card, HolderProof, Invalid, Order, OrderNo};
 use sha2::{Digest, Sha256};
-use sugi_core::{Actor, Event, Kind, Payment, PaymentId, Request, ShopId, State, Status};
+use sugi_core::{
+    Actor, Event, Kind, Payment, PaymentId, Request, ShopId, State, Status, order_number,
+};
 use sugi_store::{Book, CreateError, Draft, Key, Opening, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument as _;
@@ -16,7 +18,7 @@ use crate::{
     drive::{Held, due_at},
     engine::{Engine, Inner, failed},
     kcp,
-    shop::Shop,
+    shop::{OrderNumbers, Shop},
     tally::Change,
     trace,
     velocity::{Counted, LimitBy, TooFast, Who},
@@ -148,6 +150,7 @@ impl Engine {
 
         let request = Request {
             shop: sale.shop,
+            site_cd: shop.client.site_code().clone(),
             order_no: sale.order.order_no.clone(),
             order: sale.order,
             kind,
@@ -214,7 +217,7 @@ impl Engine {
         Ok(Outcome::Begun(ticket))
     }
 
-    /// Writes a new payment, under the first number at KCP that is free for it.
+    /// Writes a new payment, under a number of its own at KCP.
     async fn create(
         &self,
         shop: &Shop,
@@ -224,52 +227,36 @@ impl Engine {
         let Inner { store, tally, .. } = &*self.0;
         let (id, salt) = (clock::new_payment_id(), clock::chance());
         let order_no = request.order_no.clone();
-        let mut attempt = 1;
-        loop {
-            request.order.order_no = number_at_kcp(&order_no, attempt)?;
-            // The intent goes with the request: what is asked for is sent at once or never.
-            let events = vec![
-                Event::Requested(Box::new(request.clone())),
-                Event::ApproveSent,
-            ];
-            let now = self.0.when(shop);
-            let draft = Draft::begin(id.clone(), now, &salt, events);
-            let draft = draft.map_err(|why| failed(&why))?;
-            let due = due_at(draft.after(), now, &shop.policy);
-            let change = Change::of(&draft);
-            match store
-                .create(
-                    draft,
-                    due,
-                    Opening {
-                        attempt,
-                        key: key.clone(),
-                    },
-                )
-                .await
-            {
-                Ok(book) => {
-                    tally.add(change);
-                    return Ok(Created::New(book));
-                }
-                Err(CreateError::Attempt { next }) => attempt = next.max(attempt + 1),
-                Err(CreateError::KeyUsed {
-                    payment,
-                    same_request,
-                }) => {
-                    return Ok(Created::Before(payment, same_request));
-                }
-                Err(CreateError::OrderLive { payment }) => {
-                    return Err(PayError::OrderLive { order_no, payment });
-                }
-                // Written or not? The name is ours alone, so reading tells.
-                Err(CreateError::Store(why @ StoreError::Unknown { .. })) => {
-                    let book = store.load(&id).await?.ok_or(why)?;
-                    tally.add(change);
-                    return Ok(Created::New(book));
-                }
-                Err(CreateError::Store(why)) => return Err(why.into()),
+        request.order.order_no = match shop.contract.order_numbers {
+            OrderNumbers::Marked => order_number::marked(&order_no, clock::chance())?,
+            OrderNumbers::Bare => order_no.clone(),
+        };
+        // The intent goes with the request: what is asked for is sent at once or never.
+        let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
+        let now = self.0.when(shop);
+        let draft = Draft::begin(id.clone(), now, &salt, events);
+        let draft = draft.map_err(|why| failed(&why))?;
+        let due = due_at(draft.after(), now, &shop.policy);
+        let change = Change::of(&draft);
+        match store.create(draft, due, Opening { key }).await {
+            Ok(book) => {
+                tally.add(change);
+                Ok(Created::New(book))
             }
+            Err(CreateError::KeyUsed {
+                payment,
+                same_request,
+            }) => Ok(Created::Before(payment, same_request)),
+            Err(CreateError::OrderLive { payment }) => {
+                Err(PayError::OrderLive { order_no, payment })
+            }
+            // Written or not? The name is ours alone, so reading tells.
+            Err(CreateError::Store(why @ StoreError::Unknown { .. })) => {
+                let book = store.load(&id).await?.ok_or(why)?;
+                tally.add(change);
+                Ok(Created::New(book))
+            }
+            Err(CreateError::Store(why)) => Err(why.into()),
         }
     }
 
@@ -380,29 +367,28 @@ impl Ticket {
     }
 }
 
-/// What KCP is told as the order's number: the merchant's own, and for later attempts one that is
-/// ours alone, so that looking it up finds that attempt and no other.
-fn number_at_kcp(order_no: &OrderNo, attempt: u32) -> Result<OrderNo, Invalid> {
-    if attempt == 1 {
-        return Ok(order_no.clone());
-    }
-    let suffix = format!("-{attempt}");
-    let keep = order_no.as_str().len().min(40 - suffix.len());
-    OrderNo::parse(&format!("{}{suffix}", &order_no.as_str()[..keep]))
-}
-
 /// What makes two requests the same, without anything of the card but its ends. Of the buyer it knows
 /// which parts were given and no more, for it outlives them: whoever they are is compared with the
-/// payment, as long as that still knows.
+/// payment, as long as that still knows. Nor does it know the site code, which is the shop's affair: who asks
+/// again after that has changed asks for the same.
 fn fingerprint(request: &Request) -> String {
-    let mut bare = request.clone();
-    let buyer = std::mem::take(&mut bare.order.buyer);
+    let Request {
+        shop,
+        site_cd: _,
+        order_no: _,
+        order,
+        kind,
+        card,
+        by,
+    } = request;
+    let mut order = order.clone();
+    let buyer = std::mem::take(&mut order.buyer);
     let given = [
         buyer.name.is_some(),
         buyer.mail.is_some(),
         buyer.phone.is_some(),
     ];
-    let text = serde_json::to_string(&(bare, given)).unwrap_or_default();
+    let text = serde_json::to_string(&(shop, order, kind, card, by, given)).unwrap_or_default();
     let digest = Sha256::digest(text);
     digest
         .iter()

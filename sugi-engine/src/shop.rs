@@ -181,6 +181,18 @@ pub struct Contract {
     pub tax_split: bool,
     /// What amounts may be in.
     pub currencies: Currencies,
+    /// By which numbers KCP knows its orders.
+    pub order_numbers: OrderNumbers,
+}
+
+/// By which numbers KCP knows a shop's orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OrderNumbers {
+    /// The merchant's with a mark behind it: what KCP has under it is that payment and nothing else.
+    #[default]
+    Marked,
+    /// The merchant's alone. Others may sell under it, so such a shop has no look-up by order number.
+    Bare,
 }
 
 impl Default for Contract {
@@ -195,6 +207,7 @@ impl Default for Contract {
             partial_cancel: true,
             tax_split: false,
             currencies: Currencies::default(),
+            order_numbers: OrderNumbers::default(),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Counts {
     pub payments: BTreeMap<(ShopId, Status), u64>,
     /// How much money moved, in the currency's smallest unit.
     pub money: BTreeMap<(ShopId, Currency, Moved), u64>,
+    /// How often KCP named another payment's transaction as one payment's: none is normal.
+    pub foreign: BTreeMap<ShopId, u64>,
     /// Answers that fitted nothing which was pending: each is a case for a person to know of.
     pub late_answers: BTreeMap<ShopId, u64>,
     /// Inquiries by shop.
@@ -169,6 +171,11 @@ impl Tally {
         if let Some(status) = status {
             *counts.payments.entry((shop, status)).or_default() += 1;
         }
+    }
+
+    /// KCP named another payment's transaction.
+    pub(crate) fn add_foreign(&self, shop: &ShopId) {
+        *self.lock().foreign.entry(shop.clone()).or_default() += 1;
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -15,8 +15,9 @@ create table payment (
     head        text   not null,
     status      text   not null,
     shop        text   not null,
-    order_no    text   not null,
-    ordr_idxx   text   not null,
+    site_cd     text   not null, -- KCP's books are kept by it
+    order_no    text   not null, -- the merchant's
+    ordr_idxx   text   not null, -- what KCP was told
     amount      bigint not null, -- the currency's smallest unit
     cancelled   bigint not null,
     currency    text   not null,
@@ -45,20 +46,23 @@ create table payment (
 create index payment_due on payment (due_at) where due_at is not null;
 create index payment_doubt on payment (doubt_since) where doubt_since is not null;
 create index payment_order on payment (order_no);
-create index payment_tno on payment (tno) where tno is not null;
+create index payment_number on payment (ordr_idxx);
+-- What KCP knows by one number is one payment's: no other can take it for its own.
+create unique index payment_tno on payment (tno, site_cd) where tno is not null;
 create index payment_app_no on payment (app_no) where app_no is not null;
 create index payment_last4 on payment (last4);
 create index payment_phone on payment (phone_digits) where phone_digits is not null;
 create index payment_name on payment (buyer_name) where buyer_name is not null;
 
--- One live payment per order number at KCP.
+-- How many payments of a merchant's order are alive. A new one is taken only where there is none. From
+-- then on each counts itself in and out, in the transaction of the row that brings it to life or ends it,
+-- so that no two of them have to see each other: the row's lock is all that they share. It can be more
+-- than one, when a payment that was closed turns out to be charged.
 create table order_claim (
-    shop      text   not null,
-    ordr_idxx text   not null,
-    payment   text   not null,
-    live      bigint not null,
-    attempts  bigint not null,
-    primary key (shop, ordr_idxx)
+    site_cd  text   not null,
+    order_no text   not null,
+    living   bigint not null,
+    primary key (site_cd, order_no)
 );
 
 -- One payment per idempotency key, for as long as the payment is kept.

@@ -41,6 +41,15 @@ pub enum StoreError {
         /// The database's words.
         why: String,
     },
+    /// The transaction at KCP that a payment was to take for its own is another payment's. Nothing was
+    /// written.
+    #[error("transaction {tno} is that of {payment}, so it cannot be this payment's as well")]
+    Foreign {
+        /// KCP's number.
+        tno: String,
+        /// Whose it is.
+        payment: PaymentId,
+    },
     /// What is stored is not what sugi writes: somebody else's hand, or a newer version's.
     #[error("the ledger does not read as it should: {0}")]
     Inconsistent(#[from] Finding),
@@ -112,12 +121,6 @@ pub enum CreateError {
     OrderLive {
         /// That payment.
         payment: PaymentId,
-    },
-    /// Others have tried this order before: try again as this attempt.
-    #[error("the order was tried before; this is attempt {next}")]
-    Attempt {
-        /// The attempt's number to use, from 2.
-        next: u32,
     },
     /// The store itself.
     #[error(transparent)]

@@ -37,6 +37,8 @@ pub(crate) enum Verdict {
     Beaten,
     /// The new payment must not be.
     Refused(CreateError),
+    /// The payment would take what is another's: [`StoreError::Foreign`].
+    Foreign(StoreError),
 }
 
 impl Job {
@@ -49,27 +51,15 @@ impl Job {
 }
 
 impl Write {
-    /// Whether the payment's orders are held from now on, if that changes.
-    pub(crate) fn live_now(&self) -> Option<bool> {
-        let live = record::is_live(self.draft.after().status());
-        (live != self.draft.was_live()).then_some(live)
-    }
-
-    /// The claims whose liveness that change decides: shop, the merchant's order number, and the
-    /// number at KCP that is claimed.
-    pub(crate) fn orders_touched(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        let row = &self.row;
-        let numbers = [
-            Some(&row.order_no),
-            Some(&row.ordr_idxx).filter(|own| **own != row.order_no),
-        ];
-        let numbers = if self.live_now().is_some() {
-            numbers
-        } else {
-            [None, None]
-        };
-        let numbers = numbers.into_iter().flatten();
-        numbers.map(|number| (row.shop.as_str(), row.order_no.as_str(), number.as_str()))
+    /// What an order's count of living payments gains by a payment that exists: one, where it comes back
+    /// to life, and one less where it dies.
+    pub(crate) fn lives_more(&self) -> Option<i64> {
+        let lives = record::is_live(self.draft.after().status());
+        match (self.draft.was_live(), lives) {
+            (false, true) => Some(1),
+            (true, false) => Some(-1),
+            _ => None,
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Filter {
     pub statuses: Vec<Status>,
     /// Only with one of these order numbers of the merchant's; empty means all.
     pub order_nos: Vec<String>,
+    /// The order number that KCP was told.
+    pub kcp_order_no: Option<String>,
     /// KCP's transaction number.
     pub tno: Option<String>,
     /// The card company's approval number.
@@ -49,6 +51,7 @@ impl Default for Filter {
             shops: Shops::All,
             statuses: Vec::new(),
             order_nos: Vec::new(),
+            kcp_order_no: None,
             tno: None,
             app_no: None,
             last4: None,
@@ -131,6 +134,7 @@ pub struct Summary {
     pub id: PaymentId,
     pub shop: ShopId,
     pub order_no: String,
+    pub kcp_order_no: String,
     pub status: Status,
     pub amount: u64,
     pub cancelled: u64,
@@ -178,6 +182,7 @@ impl Summary {
                 .maybe_time(14)?
                 .ok_or_else(|| bad("it was never created".into()))?,
             doubt_since: row.maybe_time(15)?,
+            kcp_order_no: row.text(16)?,
             id,
         })
     }

@@ -145,34 +145,24 @@ pub(crate) fn key_used(holder: Option<&Cells>, key: &Key) -> CreateError {
     }
 }
 
-/// Whether an attempt may claim an order number; `holder` is its row of
-/// [`sql::ORDER`](crate::sql::ORDER). It is what [`sql::CLAIM_ORDER`](crate::sql::CLAIM_ORDER) asks.
-pub(crate) fn is_order_free(holder: Option<&Cells>, attempt: u32) -> bool {
-    holder.is_none_or(|holder| {
-        let attempts = holder.int(2).is_ok_and(|before| before < attempt.into());
-        attempts && holder.int(1).is_ok_and(|live| live == 0)
-    })
+/// Why an order that could not be claimed refuses a new payment; `living` is its row of
+/// [`sql::LIVING`](crate::sql::LIVING).
+pub(crate) fn order_live(living: Option<&Cells>) -> CreateError {
+    match living.map(|row| row.id(0)) {
+        Some(Ok(payment)) => CreateError::OrderLive { payment },
+        Some(Err(why)) => why.into(),
+        None => vanished(),
+    }
 }
 
-/// Why order numbers that could not be claimed refuse a new payment; `holder` is the merchant's
-/// number's row of [`sql::ORDER`](crate::sql::ORDER).
-pub(crate) fn order_taken(holder: Option<&Cells>, row: &Row, attempt: u32) -> CreateError {
-    // Where the merchant's number is free, or ours already, it is the attempt's own that is taken.
-    let step_over = CreateError::Attempt {
-        next: attempt.saturating_add(1),
-    };
-    let Some(holder) = holder else {
-        return step_over;
-    };
-    let attempts = |attempts| u32::try_from(attempts).unwrap_or(u32::MAX);
-    match (holder.id(0), holder.int(1), holder.int(2).map(attempts)) {
-        (Ok(payment), ..) if payment.as_str() == row.id => step_over,
-        (Ok(_), Ok(0), Ok(before)) if before < attempt => step_over,
-        (Ok(_), Ok(0), Ok(before)) => CreateError::Attempt {
-            next: before.saturating_add(1),
-        },
-        (Ok(payment), Ok(_), Ok(_)) => CreateError::OrderLive { payment },
-        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => why.into(),
+/// Why a payment cannot take the transaction that its row names; `owner` is that one's row of
+/// [`sql::OWNER`](crate::sql::OWNER). Its own it has already.
+pub(crate) fn foreign(owner: Option<&Cells>, row: &Row) -> Option<StoreError> {
+    let tno = row.tno.clone().unwrap_or_default();
+    match owner?.id(0) {
+        Ok(payment) if payment.as_str() == row.id => None,
+        Ok(payment) => Some(StoreError::Foreign { tno, payment }),
+        Err(why) => Some(why),
     }
 }
 
@@ -199,6 +189,7 @@ pub(crate) struct Row {
     pub(crate) doubt_since: Option<i64>,
     pub(crate) updated_at: i64,
     pub(crate) shop: String,
+    pub(crate) site_cd: String,
     pub(crate) order_no: String,
     pub(crate) ordr_idxx: String,
     pub(crate) amount: i64,
@@ -234,6 +225,7 @@ impl Row {
             doubt_since,
             updated_at: payment.updated_at.as_microsecond(),
             shop: request.shop.to_string(),
+            site_cd: request.site_cd.to_string(),
             order_no: request.order_no.to_string(),
             ordr_idxx: order.order_no.to_string(),
             amount: signed(order.money.amount.get()),
@@ -247,7 +239,7 @@ impl Row {
     }
 
     /// How many columns it has.
-    pub(crate) const WIDTH: usize = 21;
+    pub(crate) const WIDTH: usize = 22;
 
     /// All of it, in the order of [`sql::OPEN`](crate::sql::OPEN).
     pub(crate) fn opened(&self) -> [Value<'_>; Self::WIDTH] {
@@ -264,6 +256,7 @@ impl Row {
             self.doubt_since.into(),
             self.updated_at.into(),
             (&self.shop).into(),
+            (&self.site_cd).into(),
             (&self.order_no).into(),
             (&self.ordr_idxx).into(),
             self.amount.into(),
@@ -308,15 +301,16 @@ impl Row {
             doubt_since: row.maybe_int(9)?,
             updated_at: row.int(10)?,
             shop: row.text(11)?,
-            order_no: row.text(12)?,
-            ordr_idxx: row.text(13)?,
-            amount: row.int(14)?,
-            currency: row.text(15)?,
-            buyer_name: row.maybe_text(16)?,
-            buyer_phone: row.maybe_text(17)?,
-            last4: row.text(18)?,
-            actor: row.text(19)?,
-            created_at: row.int(20)?,
+            site_cd: row.text(12)?,
+            order_no: row.text(13)?,
+            ordr_idxx: row.text(14)?,
+            amount: row.int(15)?,
+            currency: row.text(16)?,
+            buyer_name: row.maybe_text(17)?,
+            buyer_phone: row.maybe_text(18)?,
+            last4: row.text(19)?,
+            actor: row.text(20)?,
+            created_at: row.int(21)?,
         })
     }
 }

@@ -15,8 +15,8 @@ on conflict (payment, seq) do nothing";
 /// The projection of a new payment.
 pub(crate) const OPEN: &str = "\
 insert into payment (id, seq, head, status, cancelled, tno, app_no, issuer, due_at, doubt_since, updated_at,
-    shop, order_no, ordr_idxx, amount, currency, buyer_name, buyer_phone, last4, actor, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    shop, site_cd, order_no, ordr_idxx, amount, currency, buyer_name, buyer_phone, last4, actor, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 on conflict (id) do nothing";
 
 /// The projection of a payment that moved on.
@@ -25,23 +25,30 @@ update payment set seq = $1, head = $2, status = $3, cancelled = $4, tno = $5, a
     due_at = $8, doubt_since = $9, updated_at = $10
 where id = $11";
 
-/// Claims an order number at KCP, unless a live payment holds it or another attempt came between.
+/// Claims an order for a new payment, unless one of it is alive.
 pub(crate) const CLAIM_ORDER: &str = "\
-insert into order_claim (shop, ordr_idxx, payment, live, attempts) values ($1, $2, $3, 1, $4)
-on conflict (shop, ordr_idxx) do update set payment = excluded.payment, live = 1, attempts = excluded.attempts
-where order_claim.live = 0 and order_claim.attempts < excluded.attempts";
+insert into order_claim (site_cd, order_no, living) values ($1, $2, 1)
+on conflict (site_cd, order_no) do update set living = 1 where order_claim.living = 0";
 
-/// Whether an order is alive, under one of its numbers at KCP: while any payment of it is. Another
-/// payment may have taken the number over since, so the question is asked of all of them.
-pub(crate) const SET_ORDER_LIVE: &str = "\
-update order_claim set live = case when exists (
-    select 1 from payment where payment.shop = $1 and payment.order_no = $2
-        and payment.status not in ('declined', 'void', 'reversed', 'cancelled')) then 1 else 0 end
-where shop = $1 and ordr_idxx = $3";
+/// A payment that exists counts itself into its order, or out of it.
+pub(crate) const COUNT_ORDER: &str =
+    "update order_claim set living = living + $1 where site_cd = $2 and order_no = $3";
 
-/// Who holds an order.
+/// How many payments of an order are alive.
 pub(crate) const ORDER: &str =
-    "select payment, live, attempts from order_claim where shop = $1 and ordr_idxx = $2";
+    "select living from order_claim where site_cd = $1 and order_no = $2";
+
+/// Which payment of an order is alive: the newest of them; the newest of all, if it died just now.
+pub(crate) const LIVING: &str = "\
+select id from payment where site_cd = $1 and order_no = $2
+order by case when status in ('declined', 'void', 'reversed', 'cancelled') then 1 else 0 end, created_at desc
+limit 1";
+
+/// Whose a transaction at KCP is.
+pub(crate) const OWNER: &str = "select id from payment where tno = $1 and site_cd = $2";
+
+/// The index by which a transaction at KCP is one payment's.
+pub(crate) const ONE_OWNER: &str = "payment_tno";
 
 /// Claims an idempotency key.
 pub(crate) const CLAIM_KEY: &str = "\
@@ -105,7 +112,7 @@ select max(at) from (
 /// statement so that what is compared comes from one moment, whoever writes meanwhile.
 pub(crate) const WALK: &str = "\
 select p.id, p.seq, p.head, p.status, p.cancelled, p.tno, p.app_no, p.issuer, p.due_at, p.doubt_since, p.updated_at,
-    p.shop, p.order_no, p.ordr_idxx, p.amount, p.currency, p.buyer_name, p.buyer_phone, p.last4, p.actor, p.created_at,
+    p.shop, p.site_cd, p.order_no, p.ordr_idxx, p.amount, p.currency, p.buyer_name, p.buyer_phone, p.last4, p.actor, p.created_at,
     j.seq, j.at, j.body, j.hash, j.aside
 from (select * from payment where id > $1 order by id limit $2) p left join journal j on j.payment = p.id
 order by p.id, j.seq";
@@ -113,11 +120,10 @@ order by p.id, j.seq";
 /// Journal rows whose payment the projection does not know.
 pub(crate) const ORPHANS: &str = "select payment, seq from journal where not exists (select 1 from payment where id = payment) limit 1";
 
-/// Payments whose order numbers nobody has claimed.
+/// Payments whose orders nobody has claimed.
 pub(crate) const UNCLAIMED: &str = "\
 select id from payment
-where not exists (select 1 from order_claim as c where c.shop = payment.shop and c.ordr_idxx = payment.order_no)
-    or not exists (select 1 from order_claim as c where c.shop = payment.shop and c.ordr_idxx = payment.ordr_idxx)
+where not exists (select 1 from order_claim as c where c.site_cd = payment.site_cd and c.order_no = payment.order_no)
 limit 1";
 
 /// Idempotency keys whose payment is not there.
@@ -125,25 +131,21 @@ pub(crate) const STRAY_KEYS: &str = "\
 select scope, payment from idempotency where not exists (select 1 from payment as p where p.id = idempotency.payment)
 limit 1";
 
-/// Claims in order, a stretch at a time, each beside the payment that holds it and whether any payment
-/// of an order of that number is alive.
+/// Claims in order, a stretch at a time, each beside how many payments its order has, and how many of
+/// them are alive.
 pub(crate) const CLAIMS: &str = "\
-select c.shop, c.ordr_idxx, c.payment, c.live, c.attempts, h.order_no, h.ordr_idxx, h.status,
-    cast(case when exists (select 1 from payment as p where p.shop = c.shop and p.order_no = c.ordr_idxx
-        and p.status not in ('declined', 'void', 'reversed', 'cancelled')) then 1 else 0 end as bigint)
-from (select * from order_claim where shop > $1 or (shop = $1 and ordr_idxx > $2)
-    order by shop, ordr_idxx limit $3) as c
-left join payment as h on h.id = c.payment and h.shop = c.shop
-order by c.shop, c.ordr_idxx";
-
-/// Whether an order number was also made up for an attempt at another order.
-pub(crate) const SHARED_NUMBER: &str =
-    "select id from payment where shop = $1 and ordr_idxx = $2 and order_no <> $2 limit 1";
+select c.site_cd, c.order_no, c.living,
+    (select count(*) from payment as p where p.site_cd = c.site_cd and p.order_no = c.order_no),
+    (select count(*) from payment as p where p.site_cd = c.site_cd and p.order_no = c.order_no
+        and p.status not in ('declined', 'void', 'reversed', 'cancelled'))
+from (select * from order_claim where site_cd > $1 or (site_cd = $1 and order_no > $2)
+    order by site_cd, order_no limit $3) as c
+order by c.site_cd, c.order_no";
 
 /// Payments; which and in what order is made of the filters that are set.
 pub(crate) const LIST: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
-    issuer, actor, created_at, doubt_since
+    issuer, actor, created_at, doubt_since, ordr_idxx
 from payment";
 
 /// In [`LIST`]: what is older than a payment. The first half is what an index can go by.
@@ -163,7 +165,7 @@ select word from found where word is not null";
 /// Payments in doubt, the oldest doubt first: by an index that holds nothing else.
 pub(crate) const DOUBTS: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
-    issuer, actor, created_at, doubt_since
+    issuer, actor, created_at, doubt_since, ordr_idxx
 from payment where doubt_since is not null order by doubt_since, id limit $1";
 
 /// A span of time in groups; `{and}` is made of the shops that are named. What has no issuer yet is a
@@ -206,6 +208,8 @@ group by shop, status, currency order by shop, status, currency";
 /// All statements that read.
 pub(crate) const READS: &[&str] = &[
     ORDER,
+    LIVING,
+    OWNER,
     KEY,
     JOURNAL,
     BUYERS,
@@ -217,7 +221,6 @@ pub(crate) const READS: &[&str] = &[
     UNCLAIMED,
     STRAY_KEYS,
     CLAIMS,
-    SHARED_NUMBER,
     DOUBTS,
     UNSETTLED,
     access::DOCUMENT,
@@ -256,7 +259,7 @@ pub(crate) const WRITES: &[&str] = &[
     OPEN,
     PROJECT,
     CLAIM_ORDER,
-    SET_ORDER_LIVE,
+    COUNT_ORDER,
     CLAIM_KEY,
     SET_DUE,
     DOUBTS_DUE,
@@ -297,10 +300,10 @@ select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::tex
     /// [`super::OPEN`].
     pub(crate) const OPEN: &str = "\
 insert into payment (id, seq, head, status, cancelled, tno, app_no, issuer, due_at, doubt_since, updated_at,
-    shop, order_no, ordr_idxx, amount, currency, buyer_name, buyer_phone, last4, actor, created_at)
+    shop, site_cd, order_no, ordr_idxx, amount, currency, buyer_name, buyer_phone, last4, actor, created_at)
 select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-    $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[],
-    $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[])";
+    $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
+    $16::bigint[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::bigint[])";
 
     /// [`super::PROJECT`].
     pub(crate) const PROJECT: &str = "\
@@ -311,34 +314,22 @@ from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::
     as n (seq, head, status, cancelled, tno, app_no, issuer, due_at, doubt_since, updated_at, id)
 where payment.id = n.id";
 
-    /// [`super::CLAIM_ORDER`] for numbers that nobody has used; what comes back is claimed.
-    pub(crate) const CLAIM_NEW_ORDER: &str = "\
-insert into order_claim (shop, ordr_idxx, payment, live, attempts)
-select shop, ordr_idxx, payment, 1, attempts
-from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as n (shop, ordr_idxx, payment, attempts)
-on conflict (shop, ordr_idxx) do nothing returning shop, ordr_idxx, payment";
-
-    /// [`super::CLAIM_ORDER`]; what comes back is claimed.
+    /// [`super::CLAIM_ORDER`], by payments that have no key or got it in this transaction; what comes
+    /// back is claimed. So there is never a claim to be taken back.
     pub(crate) const CLAIM_ORDER: &str = "\
-insert into order_claim (shop, ordr_idxx, payment, live, attempts)
-select shop, ordr_idxx, payment, 1, attempts
-from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as n (shop, ordr_idxx, payment, attempts)
-on conflict (shop, ordr_idxx) do update set payment = excluded.payment, live = 1, attempts = excluded.attempts
-where order_claim.live = 0 and order_claim.attempts < excluded.attempts
-returning shop, ordr_idxx, payment";
+insert into order_claim (site_cd, order_no, living)
+select site_cd, order_no, 1
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as n (site_cd, order_no, payment, scope, key)
+where n.key is null or exists (select 1 from idempotency as i
+    where i.scope = n.scope and i.key = n.key and i.payment = n.payment)
+on conflict (site_cd, order_no) do update set living = 1 where order_claim.living = 0
+returning site_cd, order_no";
 
-    /// Takes back claims of the same transaction.
-    pub(crate) const UNCLAIM_ORDER: &str = "\
-delete from order_claim using unnest($1::text[], $2::text[]) as n (shop, ordr_idxx)
-where order_claim.shop = n.shop and order_claim.ordr_idxx = n.ordr_idxx";
-
-    /// [`super::SET_ORDER_LIVE`].
-    pub(crate) const SET_ORDER_LIVE: &str = "\
-update order_claim set live = case when exists (
-    select 1 from payment where payment.shop = n.shop and payment.order_no = n.order_no
-        and payment.status not in ('declined', 'void', 'reversed', 'cancelled')) then 1 else 0 end
-from unnest($1::text[], $2::text[], $3::text[]) as n (shop, order_no, ordr_idxx)
-where order_claim.shop = n.shop and order_claim.ordr_idxx = n.ordr_idxx";
+    /// [`super::COUNT_ORDER`]. What is added is added to what the row holds once it is locked.
+    pub(crate) const COUNT_ORDER: &str = "\
+update order_claim set living = order_claim.living + n.more
+from unnest($1::text[], $2::text[], $3::bigint[]) as n (site_cd, order_no, more)
+where order_claim.site_cd = n.site_cd and order_claim.order_no = n.order_no";
 
     /// [`super::CLAIM_KEY`]; what comes back is claimed.
     pub(crate) const CLAIM_KEY: &str = "\
@@ -373,10 +364,8 @@ join journal j on j.payment = n.payment and j.seq = n.seq";
         BEGIN,
         OPEN,
         PROJECT,
-        CLAIM_NEW_ORDER,
         CLAIM_ORDER,
-        UNCLAIM_ORDER,
-        SET_ORDER_LIVE,
+        COUNT_ORDER,
         CLAIM_KEY,
         POST,
         UNCLAIM_KEY,

@@ -7,8 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use nhn_kcp::OrderNo;
-use sugi_core::{Payment, PaymentId, ShopId};
+use sugi_core::{Payment, PaymentId};
 use tokio::sync::{Notify, watch};
 
 use crate::{
@@ -117,10 +116,8 @@ fn only_to_read() -> StoreError {
 }
 
 /// What makes a payment happen once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Opening {
-    /// Which attempt at the order this is, from 1.
-    pub attempt: u32,
     /// The caller's idempotency key, if it gave one.
     pub key: Option<Key>,
 }
@@ -287,6 +284,7 @@ impl Store {
         {
             (Verdict::Written, book) => Ok(book),
             (Verdict::Refused(why), _) => Err(why),
+            (Verdict::Foreign(why), _) => Err(why.into()),
             (Verdict::Beaten, _) => Err(StoreError::Failed {
                 why: format!("{id} exists already"),
             }
@@ -297,7 +295,8 @@ impl Store {
     /// Writes what happened to a payment. `None`: somebody else wrote first, nothing was written.
     ///
     /// # Errors
-    /// What the database says; only after [`StoreError::Unknown`] may something have been written.
+    /// [`StoreError::Foreign`] when it would take another payment's transaction for its own. What the
+    /// database says; only after [`StoreError::Unknown`] may something have been written.
     pub async fn append(
         &self,
         draft: Draft,
@@ -313,6 +312,9 @@ impl Store {
                 opening: None,
             })
             .await?;
+        if let Verdict::Foreign(why) = verdict {
+            return Err(why);
+        }
         let written = matches!(verdict, Verdict::Written);
         if written && is_news {
             self.written.notify_one();
@@ -372,24 +374,6 @@ impl Store {
         found
             .first()
             .map(|row| Ok((row.id(0)?, row.text(1)?)))
-            .transpose()
-    }
-
-    /// The payment that last used an order number at KCP.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn by_order(
-        &self,
-        shop: &ShopId,
-        ordr_idxx: &OrderNo,
-    ) -> Result<Option<PaymentId>, StoreError> {
-        let values = vec![shop.to_string().into(), ordr_idxx.to_string().into()];
-        self.engine
-            .rows(sql::ORDER, values)
-            .await?
-            .first()
-            .map(|row| row.id(0))
             .transpose()
     }
 

@@ -6,7 +6,7 @@ use crate::{error::StoreError, store::Store, value::Value};
 const TABLES: &[(&str, &[&str])] = &[
     ("journal", &["payment", "seq"]),
     ("payment", &["id"]),
-    ("order_claim", &["shop", "ordr_idxx"]),
+    ("order_claim", &["site_cd", "order_no"]),
     ("idempotency", &["scope", "key"]),
     ("lease", &["payment"]),
     ("document", &["kind", "key"]),

@@ -16,6 +16,7 @@ mod proxies;
 mod readable;
 mod secret_file;
 mod shop;
+mod site_codes;
 mod velocity;
 mod webhooks;
 
@@ -244,6 +245,7 @@ impl Config {
         }
         config.data = config.data.map(|data| home.join(data));
         home.clone_into(&mut config.home);
+        site_codes::check(&config.shop).map_err(|why| failed(&why))?;
         for (id, shop) in &mut config.shop {
             let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
             let place = |file: &Path| {

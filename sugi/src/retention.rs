@@ -100,6 +100,7 @@ mod tests {
         order.buyer.name = Some("홍길동".parse().unwrap());
         let request = Request {
             shop: "main".parse().unwrap(),
+            site_cd: "T0000".parse().unwrap(),
             order_no,
             order,
             kind: Kind::Unauthenticated,
@@ -116,10 +117,7 @@ mod tests {
         let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
         let now = access.clock().now();
         let draft = Draft::begin(id.clone(), now, &[0; 16], events).unwrap();
-        let opening = Opening {
-            attempt: 1,
-            key: None,
-        };
+        let opening = Opening::default();
         let store = access.engine().store();
         let book = store.create(draft, None, opening).await.unwrap();
         let end = Draft::of(book, now, Event::Declined(refusal)).unwrap();

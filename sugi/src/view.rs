@@ -38,6 +38,14 @@ pub(crate) fn sentence(payment: &Payment) -> String {
             )
         }
         State::InDoubt(doubt) => {
+            if let Some(other) = payment.other_amount() {
+                let currency = payment.request.order.money.currency.as_str();
+                let other = print::money(other, currency);
+                return format!(
+                    "IN DOUBT: KCP has {other} of it, and {money} was asked for. Nothing is given back before somebody \
+                     resolves it by its number. Do not charge again."
+                );
+            }
             format!(
                 "IN DOUBT: the card may have been charged {money} ({}). Do not charge again.",
                 doubt.lost.why

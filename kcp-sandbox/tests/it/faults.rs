@@ -144,6 +144,11 @@ async fn answers_can_be_wrong_in_what_they_say() {
     assert_eq!(tno.len(), 14);
     assert!(sandbox.books().by_tno(tno).is_none());
 
+    let tno = sandbox.books_beginning("E").transactions[0].tno.clone();
+    arm(&sandbox, FaultKind::OthersTno { tno: tno.clone() });
+    assert_eq!(answered(&shop, "E2").await.json()["tno"], *tno);
+    assert_ne!(sandbox.books_of("E2").transactions[0].tno, tno);
+
     arm(&sandbox, FaultKind::DuplicateKeys);
     let text = answered(&shop, "F").await.text();
     assert_eq!(text.matches("\"amount\":").count(), 2);

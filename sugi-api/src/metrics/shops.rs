@@ -97,6 +97,13 @@ pub(super) fn write(
             (labels, sum)
         }),
     );
+    let mine = counts.foreign.iter().filter(|(shop, _)| may_see(shop));
+    text.family(
+        Kind::Counter,
+        "sugi_shop_foreign_transactions_total",
+        "Answers of KCP that named another payment's transaction, by shop.",
+        mine.map(|(shop, n)| ([("shop", shop.as_str())], n)),
+    );
 }
 
 /// Writes how far this machine's calendar is ahead of KCP's, by the shops whose answers tell it.

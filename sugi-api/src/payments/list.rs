@@ -80,6 +80,8 @@ pub(crate) struct Line {
     state: StateWord,
     shop: String,
     order_no: String,
+    /// The order number as KCP has it (`ordr_idxx`).
+    kcp_order_no: String,
     amount: u64,
     cancelled_amount: u64,
     #[schema(inline)]
@@ -114,6 +116,7 @@ pub(crate) struct Line {
         ("shop" = Option<Vec<ShopWord>>, Query, description = "Of this shop; can be given more than once.", explode),
         ("state" = Option<Vec<StateWord>>, Query, description = "In this state; can be given more than once.", explode),
         ("order_no" = Option<String>, Query, description = "The merchant's order number.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
+        ("kcp_order_no" = Option<String>, Query, description = "The order number as KCP has it.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("buyer_name" = Option<String>, Query, description = "The buyer's name.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("buyer_phone" = Option<String>, Query, description = "The buyer's phone number, however it is written: its digits are looked for, with `0` for `+82`.", max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\ufffd]*$"),
         ("last4" = Option<String>, Query, description = "The card's last four digits.", pattern = "^[0-9]{4}$"),
@@ -166,6 +169,7 @@ fn filter(mut query: Query, key: &ApiKey) -> Result<Option<Filter>, Problem> {
     });
     let mut filter = Filter {
         order_nos: in_one_form(query.one("order_no")?),
+        kcp_order_no: query.one("kcp_order_no")?,
         buyer_names: in_one_form(query.one("buyer_name")?),
         buyer_phone: query
             .one("buyer_phone")?
@@ -251,6 +255,7 @@ impl Line {
             state: summary.status.into(),
             shop: summary.shop.to_string(),
             order_no: summary.order_no,
+            kcp_order_no: summary.kcp_order_no,
             amount: summary.amount,
             cancelled_amount: summary.cancelled,
             currency: if summary.currency == "USD" {

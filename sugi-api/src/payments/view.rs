@@ -24,8 +24,9 @@ pub(crate) struct View {
     shop: String,
     /// The merchant's own order number.
     order_no: String,
-    /// The order number as KCP has it (`ordr_idxx`): the merchant's, with a suffix for the second
-    /// and later attempts at the same order.
+    /// The order number as KCP has it (`ordr_idxx`): the merchant's, cut to 27 characters, with a hyphen and
+    /// twelve letters behind it that no other sale has. The merchant's alone where the shop's contract says
+    /// `order_numbers = "bare"`.
     kcp_order_no: String,
     #[schema(inline)]
     kind: KindWord,
@@ -180,6 +181,10 @@ struct DoubtView {
     tno: Option<String>,
     /// How many looks at KCP's books have brought nothing.
     looks: u32,
+    /// What KCP has of it, where that is another amount than was asked for. Nothing of it is given back
+    /// before a resolution names its `tno`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_amount: Option<u64>,
 }
 
 /// How it is proved that no money moved.
@@ -238,6 +243,7 @@ impl View {
                     since: open.sent_at.at,
                     tno,
                     looks: open.looks,
+                    other_amount: payment.other_amount(),
                 });
             }
             State::Void(reason) => void = Some(VoidView::of(reason)),

@@ -102,7 +102,30 @@ async fn a_decline_is_decided_and_the_order_can_be_paid_again() {
     assert_eq!(declined.json["money_may_have_moved"], false);
     let again = house.post("/v1/payments", "k2", &sale("A-1")).send().await;
     assert_eq!(again.json["state"], "approved");
-    assert_ne!(again.json["kcp_order_no"], "A-1");
+    let at_kcp =
+        |answer: &crate::http::Answer| answer.json["kcp_order_no"].as_str().unwrap().to_owned();
+    assert_ne!(
+        at_kcp(&again),
+        at_kcp(&declined),
+        "each attempt has its own"
+    );
+    assert!(at_kcp(&declined).starts_with("A-1-") && at_kcp(&again).starts_with("A-1-"));
+    // Both are found by the order, and each by what KCP calls it.
+    for (query, found) in [
+        ("order_no=A-1".to_owned(), vec![again.id(), declined.id()]),
+        (
+            format!("kcp_order_no={}", at_kcp(&declined)),
+            vec![declined.id()],
+        ),
+        ("kcp_order_no=A-1".to_owned(), Vec::new()),
+    ] {
+        let list = house.get(&format!("/v1/payments?{query}")).await;
+        let ids = list.json["payments"].as_array().unwrap().iter();
+        let ids: Vec<_> = ids
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(ids, found, "{query}");
+    }
     house
         .post("/v1/payments", "k3", &sale("A-1"))
         .send()
@@ -313,7 +336,7 @@ async fn dollars_are_cents_where_the_contract_takes_them() {
         (201, &json!(1_234), &json!("USD")),
         "{paid:?}"
     );
-    let booked = house.sandbox.books_of("A-1").transactions;
+    let booked = house.sandbox.books_beginning("A-1-").transactions;
     assert_eq!((booked[0].amount, &*booked[0].currency), (1_234, "840"));
 
     let at = format!("/v1/payments/{}", paid.id());

@@ -217,17 +217,24 @@ impl House {
 
     /// How many approvals the books hold for an order.
     pub(crate) fn approvals(&self, order_no: &str) -> usize {
-        self.sandbox.books_of(order_no).transactions.len()
+        self.sandbox
+            .books_beginning(&format!("{order_no}-"))
+            .transactions
+            .len()
     }
 
     pub(crate) fn tno(&self, order_no: &str) -> String {
-        self.sandbox.books_of(order_no).transactions[0].tno.clone()
+        self.sandbox
+            .books_beginning(&format!("{order_no}-"))
+            .transactions[0]
+            .tno
+            .clone()
     }
 
     /// What is left of an order in KCP's books.
     pub(crate) fn left(&self, order_no: &str) -> u64 {
         self.sandbox
-            .books_of(order_no)
+            .books_beginning(&format!("{order_no}-"))
             .transactions
             .iter()
             .map(|one| one.remaining)

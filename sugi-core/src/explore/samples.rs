@@ -92,12 +92,14 @@ pub(super) fn ways_to_take(of: TaxParts) -> impl Iterator<Item = TaxParts> {
 
 pub(super) fn request(mixed_tax: bool) -> sugi_core::Request {
     let order_no: nhn_kcp::OrderNo = "A-1".parse().unwrap();
+    let at_kcp = sugi_core::order_number::marked(&order_no, [7; 16]).unwrap();
     let order = nhn_kcp::Order {
         tax: mixed_tax.then_some(TaxSplit::Mixed(EACH)),
-        ..nhn_kcp::Order::new(order_no.clone(), nhn_kcp::Money::won(TOTAL).unwrap())
+        ..nhn_kcp::Order::new(at_kcp, nhn_kcp::Money::won(TOTAL).unwrap())
     };
     sugi_core::Request {
         shop: "main".parse().unwrap(),
+        site_cd: "T0000".parse().unwrap(),
         order,
         order_no,
         kind: sugi_core::Kind::Unauthenticated,

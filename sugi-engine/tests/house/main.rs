@@ -18,11 +18,12 @@ mod late;
 mod nodes;
 mod restart;
 mod sale;
+mod strangers;
 mod tax;
 mod time;
 mod velocity;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, Sandbox};
@@ -52,6 +53,8 @@ struct House {
     dir: tempfile::TempDir,
     order_lookup: bool,
     clock: Clock,
+    /// What others sold under the shop's site code.
+    strangers: Mutex<Vec<String>>,
     agreed: bool,
 }
 
@@ -84,6 +87,7 @@ impl House {
             dir,
             order_lookup,
             clock,
+            strangers: Mutex::default(),
             agreed: false,
         };
         house.open();
@@ -152,6 +156,17 @@ impl House {
             policy,
             limits,
         )
+    }
+
+    /// Somebody else sells under the shop's site code and with its certificate: a web shop, say, by the
+    /// merchant's bare order number. Says under which transaction number.
+    async fn stranger_sells(&self, order_no: &str) -> String {
+        let today = nhn_kcp::korean_date(self.clock.now());
+        let Sale { order, card, .. } = sale(order_no, 1004);
+        let sale = nhn_kcp::UnauthenticatedKeyIn::new(order, card, today).unwrap();
+        let tno = self.shop().client.approve(sale).await.unwrap().tno;
+        self.strangers.lock().unwrap().push(tno.to_string());
+        tno.to_string()
     }
 
     fn engine(&self) -> &Engine {
@@ -234,7 +249,13 @@ impl House {
             *order = (order.0 + live, order.1.or(parts));
         }
         let mut books = BTreeMap::new();
+        let strangers = self.strangers.lock().unwrap().clone();
         for transaction in self.sandbox.books().transactions {
+            if strangers.contains(&transaction.tno) {
+                let (left, amount) = (transaction.remaining, transaction.amount);
+                assert_eq!(left, amount, "what is not ours was touched");
+                continue;
+            }
             let parts = transaction
                 .tax_remaining
                 .filter(|_| transaction.remaining > 0);
@@ -250,7 +271,10 @@ impl House {
 
     /// How many approvals the books hold for an order.
     fn approvals(&self, order_no: &str) -> usize {
-        self.sandbox.books_of(order_no).transactions.len()
+        self.sandbox
+            .books_beginning(&format!("{order_no}-"))
+            .transactions
+            .len()
     }
 }
 

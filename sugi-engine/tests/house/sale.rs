@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind};
-use sugi_core::{Kind, State, Status};
+use sugi_core::{Kind, Payment, State, Status, order_number::is_marked};
 use sugi_engine::{BrakeRule, Currencies, Engine, Limits, Outcome, PayError, Sale};
 
 use crate::{HELD, House, card, held, proof, sale, until};
@@ -67,11 +67,16 @@ async fn a_decline_says_why_and_the_order_can_be_tried_again() {
         "A-1",
         "the merchant's number stays"
     );
-    assert_eq!(
-        again.request.order.order_no.as_str(),
-        "A-1-2",
+    let at_kcp = |payment: &Payment| payment.request.order.order_no.to_string();
+    assert_ne!(
+        at_kcp(&again),
+        at_kcp(&declined),
         "KCP's is the attempt's own"
     );
+    for payment in [&declined, &again] {
+        let number = at_kcp(payment);
+        assert!(number.starts_with("A-1-") && is_marked(&number), "{number}");
+    }
 
     let third = house.engine().pay(sale("A-1", 1004)).await;
     assert!(matches!(third, Err(PayError::OrderLive { payment, .. }) if payment == again.id));
@@ -249,7 +254,7 @@ async fn a_currency_that_the_contract_does_not_take_is_refused_before_anything_i
         panic!("it is new")
     };
     let paid = ticket.first_word().await;
-    let in_books = house.sandbox.books_of("A-1").transactions;
+    let in_books = house.sandbox.books_beginning("A-1-").transactions;
     assert_eq!((in_books[0].amount, &*in_books[0].currency), (1_234, "840"));
     assert_eq!(house.approvals("A-1"), 1);
 

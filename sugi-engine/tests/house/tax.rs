@@ -42,7 +42,11 @@ impl House {
 
     /// Cancels past us, with the shop's own key, as from KCP's partner site.
     async fn past_us(&self, order_no: &str, taken: TaxParts, left: TaxParts) {
-        let tno = &self.sandbox.books_of(order_no).transactions[0].tno;
+        let tno = &self
+            .sandbox
+            .books_beginning(&format!("{order_no}-"))
+            .transactions[0]
+            .tno;
         let won = |parts: TaxParts| Amount::new(parts.total().unwrap()).unwrap();
         let (tno, reason) = (tno.parse().unwrap(), "past us".parse().unwrap());
         let cancel = Cancel::partial(tno, won(taken), won(left), reason).unwrap();
@@ -52,7 +56,7 @@ impl House {
 
     /// What is left of each part in KCP's books.
     fn left_of_each(&self, order_no: &str) -> TaxParts {
-        let books = self.sandbox.books_of(order_no);
+        let books = self.sandbox.books_beginning(&format!("{order_no}-"));
         let left = books.transactions[0].tax_remaining.unwrap();
         parts(left.tax, left.vat, left.free)
     }

@@ -57,7 +57,10 @@ impl House {
     }
 
     async fn is_reversed_by_a_person(&self, id: &PaymentId, order_no: &str) {
-        let tno = self.sandbox.books_of(order_no).transactions[0]
+        let tno = self
+            .sandbox
+            .books_beginning(&format!("{order_no}-"))
+            .transactions[0]
             .tno
             .parse()
             .unwrap();

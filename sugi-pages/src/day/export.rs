@@ -309,7 +309,7 @@ fn send(file: &tempfile::NamedTempFile, chunks: &Chunks) {
     }
 }
 
-fn headings(w: &DayWords) -> [&'static str; 15] {
+fn headings(w: &DayWords) -> [&'static str; 16] {
     [
         w.h_when,
         w.h_shop,
@@ -324,6 +324,7 @@ fn headings(w: &DayWords) -> [&'static str; 15] {
         w.h_issuer,
         w.h_app_no,
         w.h_tno,
+        w.h_kcp_order,
         w.h_by,
         w.h_id,
     ]
@@ -334,7 +335,7 @@ fn is_amount(column: u16) -> bool {
     matches!(column, 5 | 6)
 }
 
-fn cells(lang: Lang, one: &Summary) -> [String; 15] {
+fn cells(lang: Lang, one: &Summary) -> [String; 16] {
     let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
     [
         write::time(one.created_at),
@@ -350,6 +351,7 @@ fn cells(lang: Lang, one: &Summary) -> [String; 15] {
         or_empty(&one.issuer),
         or_empty(&one.app_no),
         or_empty(&one.tno),
+        one.kcp_order_no.clone(),
         one.by.clone(),
         one.id.to_string(),
     ]

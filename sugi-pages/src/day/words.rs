@@ -60,6 +60,7 @@ words! {
         h_issuer "카드사" "Card company"
         h_app_no "승인번호" "Approval number"
         h_tno "거래번호" "KCP number"
+        h_kcp_order "KCP 주문번호" "Order number at KCP"
         h_by "담당자" "By"
         h_id "결제 ID" "Payment id"
     }

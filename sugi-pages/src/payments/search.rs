@@ -5,6 +5,7 @@ use nhn_kcp::{
     OrderNo, normal,
     pan::{self, Rule},
 };
+use sugi_core::order_number::is_marked;
 use sugi_store::{Filter, Store, StoreError, Text};
 
 /// The last four digits of a card number that somebody typed, by which its payments are found. What can
@@ -74,6 +75,12 @@ pub(crate) fn alternatives(text: &str, begun: Begun, base: &Filter) -> Vec<Filte
             ..base.clone()
         });
     }
+    if is_marked(text) {
+        found.push(Filter {
+            kcp_order_no: Some(text.into()),
+            ..base.clone()
+        });
+    }
     if text.len() <= 12 && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
         found.push(Filter {
             app_no: Some(text.into()),
@@ -119,6 +126,7 @@ mod tests {
                 let named = [
                     ("order", filter.order_nos.first().cloned()),
                     ("name", filter.buyer_names.first().cloned()),
+                    ("kcp_order_no", filter.kcp_order_no),
                     ("app_no", filter.app_no),
                     ("last4", filter.last4),
                     ("tno", filter.tno),
@@ -164,6 +172,8 @@ mod tests {
             fields("1111"),
             ["app_no 1111", "last4 1111", "name 1111!", "order 1111"]
         );
+        let at_kcp = "A-1-BCDFGHJKLMNP";
+        assert!(fields(at_kcp).contains(&format!("kcp_order_no {at_kcp}")));
         assert!(fields("26000000000001").contains(&"tno 26000000000001".into()));
         for typed in [
             "01012345678",

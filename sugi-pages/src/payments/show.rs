@@ -296,8 +296,7 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
     };
     fact(w.tax, parts);
     fact(w.order_no, Some(request.order_no.to_string()));
-    let other = order.order_no != request.order_no;
-    fact(w.kcp_order_no, other.then(|| order.order_no.to_string()));
+    fact(w.kcp_order_no, Some(order.order_no.to_string()));
     fact(
         w.product,
         order.goods_name.as_ref().map(ToString::to_string),
@@ -337,6 +336,7 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
     }
     if let sugi_core::State::InDoubt(doubt) = &payment.state {
         fact(w.doubt, Some(lost::why(lang, &doubt.lost.why)));
+        fact(w.other_amount, payment.other_amount().map(money));
         fact(w.tno_seen, doubt.lost.tno.as_ref().map(ToString::to_string));
         let looks = fill(w.looks, &[&doubt.looks.to_string()]);
         fact(w.story, (doubt.looks > 0).then_some(looks));

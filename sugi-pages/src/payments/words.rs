@@ -7,7 +7,7 @@ words! {
     ListWords {
         title "결제 내역" "Payments"
         search "검색" "Search"
-        search_hint "주문번호나 구매자 이름(앞부분만도 됩니다), 전화번호, 카드 끝 4자리, 승인번호, 거래번호로 찾습니다." "Finds order numbers and names by their beginning, phone numbers, the last 4 digits of a card, approval numbers and KCP numbers."
+        search_hint "주문번호나 구매자 이름(앞부분만도 됩니다), 전화번호, 카드 끝 4자리, 승인번호, 거래번호, KCP 주문번호로 찾습니다." "Finds order numbers and names by their beginning, phone numbers, the last 4 digits of a card, approval numbers, KCP numbers and order numbers at KCP."
         shop "상점" "Shop"
         state "상태" "State"
         from "부터" "From"
@@ -59,6 +59,7 @@ words! {
         shop "상점" "Shop"
         by "담당자" "By"
         when "요청 시각" "Asked at"
+        other_amount "KCP에 있는 다른 금액" "Another amount at KCP"
         doubt "기술 정보" "Technical detail"
         tno_seen "깨진 응답에 보인 거래번호" "A number in the broken answer"
         held_open "자동으로 닫지 않는 이유" "Why time does not close it"

@@ -50,10 +50,10 @@ async fn a_file_of_thousands_holds_each_of_them_once() {
     let (house, cookie) = house(&sales).await;
     let expected: Vec<String> = sales[..5_000].iter().rev().map(Sale::id).collect();
     for rows in [csv(&house, &cookie).await, xlsx(&house, &cookie).await] {
-        let ids: Vec<_> = rows[1..].iter().map(|row| row[14].clone()).collect();
+        let ids: Vec<_> = rows[1..].iter().map(|row| row[15].clone()).collect();
         assert_eq!(ids.len(), 5_000);
         assert!(ids == expected, "the newest first, each once");
-        assert!(rows.iter().all(|row| row.len() == 15));
+        assert!(rows.iter().all(|row| row.len() == 16));
     }
 }
 
@@ -92,6 +92,7 @@ async fn a_file_says_what_it_is() {
                 "Card company",
                 "Approval number",
                 "KCP number",
+                "Order number at KCP",
                 "By",
                 "Payment id"
             ],
@@ -109,6 +110,7 @@ async fn a_file_says_what_it_is() {
                 "신한카드",
                 "12345678",
                 "20000000000001",
+                "S-1",
                 "kim",
                 &given_back.id()
             ],
@@ -225,11 +227,11 @@ async fn too_much_for_one_file_is_refused() {
     let (house, cookie) = house(&sales(1)).await;
     // As many again, as rows of the projection alone.
     house.harm(
-        "insert into payment (id, seq, head, status, shop, order_no, ordr_idxx, amount, cancelled, currency,
-             last4, actor, created_at, updated_at)
+        "insert into payment (id, seq, head, status, shop, site_cd, order_no, ordr_idxx, amount, cancelled,
+             currency, last4, actor, created_at, updated_at)
          with recursive up(n) as (select 1 union all select n + 1 from up where n < 200000)
-         select 'pay_f' || printf('%031x', n), 1, '', 'declined', shop, order_no, ordr_idxx, amount, 0, currency,
-             last4, actor, created_at, updated_at from up, payment where id like 'pay_0000%1'",
+         select 'pay_f' || printf('%031x', n), 1, '', 'declined', shop, site_cd, order_no, ordr_idxx, amount, 0,
+             currency, last4, actor, created_at, updated_at from up, payment where id like 'pay_0000%1'",
     );
     for kind in ["csv", "xlsx"] {
         let answer = house

@@ -63,6 +63,7 @@ impl Sale {
         };
         Request {
             shop: self.shop.parse().unwrap(),
+            site_cd: "T0000".parse().unwrap(),
             order_no: order_no.parse().unwrap(),
             order,
             kind: Kind::Authenticated,
@@ -152,10 +153,7 @@ pub(crate) async fn write(store: &Store, sales: &[Sale]) {
     let writes = sales.iter().map(async |sale| {
         let id = sale.id().parse().unwrap();
         let draft = Draft::begin(id, sale.at, &[7; 16], sale.events()).unwrap();
-        let opening = Opening {
-            attempt: 1,
-            key: None,
-        };
+        let opening = Opening::default();
         store.create(draft, None, opening).await.unwrap();
     });
     let mut writes = stream::iter(writes).buffer_unordered(64);

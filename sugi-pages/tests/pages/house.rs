@@ -196,13 +196,17 @@ impl House {
 
     /// What KCP's books say was given back of an order, cancel by cancel.
     pub(crate) fn given_back(&self, order_no: &str) -> Vec<u64> {
-        let books = self.sandbox.books_of(order_no);
+        let books = self.sandbox.books_beginning(&format!("{order_no}-"));
         let cancels = books.transactions.iter().flat_map(|one| &one.cancels);
         cancels.map(|cancel| cancel.amount).collect()
     }
 
     pub(crate) fn tno(&self, order_no: &str) -> String {
-        self.sandbox.books_of(order_no).transactions[0].tno.clone()
+        self.sandbox
+            .books_beginning(&format!("{order_no}-"))
+            .transactions[0]
+            .tno
+            .clone()
     }
 }
 

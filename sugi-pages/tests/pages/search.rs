@@ -32,6 +32,7 @@ async fn whatever_a_caller_can_name_finds_the_payment() {
         "010 1234 5678",
         "1111",
         approval.tno.as_str(),
+        payment.request.order.order_no.as_str(),
         app_no,
     ] {
         let page = kim.page(&format!("/payments?q={}", encoded(typed))).await;

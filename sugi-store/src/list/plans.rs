@@ -190,6 +190,14 @@ impl Many {
                 },
             ),
             (
+                "an order's number at KCP",
+                "payment_number",
+                Filter {
+                    kcp_order_no: text(&format!("A-{}-B", n / 2)),
+                    ..page()
+                },
+            ),
+            (
                 "a number at KCP",
                 "payment_tno",
                 Filter {
@@ -302,7 +310,8 @@ fn payments(n: u32, from: &str, pad: impl Fn(&str, u8) -> String) -> String {
             n / 10, n - 40,
         )),
         ("order_no", "'A-' || n".into()),
-        ("ordr_idxx", "'A-' || n".into()),
+        ("site_cd", "'T0000'".into()),
+        ("ordr_idxx", "'A-' || n || '-B'".into()),
         ("amount", "1004".into()),
         ("cancelled", "0".into()),
         ("currency", "'KRW'".into()),
@@ -369,13 +378,19 @@ async fn texts_are_found_by_their_beginning_by_an_index() {
 
 /// The indexes of lists are no way for what is written: an order has few payments, a shop all of them.
 #[tokio::test]
-async fn an_order_is_found_by_its_number_when_its_payment_is_written() {
+async fn whose_an_order_and_a_transaction_are_is_found_by_their_numbers() {
     for many in [Many::sqlite(20_000), Many::postgres(20_000).await] {
-        let values = ["main", "A-15001", "A-15001"].map(Value::from).into();
-        let ways = many.ways((sql::SET_ORDER_LIVE.into(), values)).await;
-        assert!(
-            ways.len() == 1 && ways[0].contains(" payment_order "),
-            "{ways:?}"
-        );
+        for (sql, values, index) in [
+            (sql::LIVING, ["T0000", "A-15001"], "payment_order"),
+            (sql::OWNER, ["26000000015001", "T0000"], "payment_tno"),
+        ] {
+            let ways = many.ways((sql.into(), values.map(Value::from).into()));
+            let ways = ways.await;
+            let by_index = |way: &String| way.split_whitespace().any(|word| word == index);
+            assert!(
+                ways.iter().filter(|way| by_index(way)).count() == 1,
+                "{sql}: {ways:?}"
+            );
+        }
     }
 }

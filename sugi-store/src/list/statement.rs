@@ -130,8 +130,12 @@ impl Filter {
     }
 
     /// What finds one payment, or a few.
-    fn few(&self) -> [(&'static str, &Option<String>); 2] {
-        [("tno", &self.tno), ("app_no", &self.app_no)]
+    fn few(&self) -> [(&'static str, &Option<String>); 3] {
+        [
+            ("ordr_idxx", &self.kcp_order_no),
+            ("tno", &self.tno),
+            ("app_no", &self.app_no),
+        ]
     }
 
     /// The shops that are named: nothing where it is all of them, or none.

@@ -2,9 +2,9 @@
 //!
 //! Everything that can be taken is claimed first, by inserts that do nothing where somebody else
 //! was quicker; what comes back tells who won. Then follow, together with the commit, the rows of
-//! those who won everything they need, while the others' few claims are taken back. A claim that
-//! is taken back was new in this transaction, so deleting it leaves no trace; nothing is ever taken
-//! out of the journal. Statements that do not wait for each other's answers travel together.
+//! those who won everything they need, while the others' keys are taken back. A key that is taken back
+//! was new in this transaction, so deleting it leaves no trace; an order is claimed only by those who have
+//! their keys, and nothing is ever taken out of the journal. Statements that do not wait for each other's answers travel together.
 
 use std::{
     collections::HashSet,
@@ -52,9 +52,8 @@ pub(super) fn apart(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
         let row = &job.write.row;
         let own = |text: &String| Value::from(text.clone());
         let mut touches = vec![(0, own(&row.id), Value::Null)];
-        if job.write.opening.is_some() || job.write.live_now().is_some() {
-            touches.push((1, own(&row.shop), own(&row.order_no)));
-            touches.push((1, own(&row.shop), own(&row.ordr_idxx)));
+        if job.write.opening.is_some() || job.write.lives_more().is_some() {
+            touches.push((1, own(&row.site_cd), own(&row.order_no)));
         }
         if let Some(key) = job
             .write
@@ -77,42 +76,41 @@ struct New<'a> {
     at: usize,
     write: &'a Write,
     opening: &'a Opening,
-    /// The order numbers that it must be the first to use.
-    numbers: Vec<&'a String>,
     has_key: bool,
-    has_orders: bool,
+    has_order: bool,
 }
 
 impl<'a> New<'a> {
     fn of(at: usize, write: &'a Write, opening: &'a Opening) -> Self {
-        let row = &write.row;
-        let mut numbers = Vec::with_capacity(1);
-        if opening.attempt == 1 {
-            numbers.push(&row.order_no);
-        }
-        if row.ordr_idxx != row.order_no {
-            numbers.push(&row.ordr_idxx);
-        }
+        let (has_key, has_order) = (false, false);
         Self {
             at,
             write,
             opening,
-            numbers,
-            has_key: false,
-            has_orders: false,
+            has_key,
+            has_order,
         }
     }
 
     fn has_all(&self) -> bool {
-        self.has_key && self.has_orders
+        self.has_key && self.has_order
     }
 
-    fn claim<'b>(&'b self, number: &'b str, attempts: u32) -> [Value<'b>; 4] {
+    /// Its order, by what tells orders apart.
+    fn order(&self) -> [&'a str; 2] {
+        [&self.write.row.site_cd, &self.write.row.order_no]
+    }
+
+    /// As [`many::CLAIM_ORDER`] has it.
+    fn claim(&self) -> [Value<'a>; 5] {
+        let [site_cd, order_no] = self.order();
+        let key = self.opening.key.as_ref();
         [
-            (&self.write.row.shop).into(),
-            number.into(),
+            site_cd.into(),
+            order_no.into(),
             (&self.write.row.id).into(),
-            attempts.into(),
+            key.map(|key| &key.scope).into(),
+            key.map(|key| &key.key).into(),
         ]
     }
 }
@@ -122,8 +120,6 @@ struct Claimed {
     transaction: String,
     /// Scope, key and payment of each key.
     keys: Vec<Cells>,
-    /// Shop, number and payment of each order number that nobody had used.
-    orders: Vec<Cells>,
 }
 
 /// Writes jobs that are [`apart`] in one transaction; says what became of each.
@@ -162,7 +158,7 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Tro
     })
 }
 
-/// Claims keys, orders and the next rows of journals. What was beaten leaves `further`.
+/// Claims keys, orders and the next rows of journals, in this order. What was beaten leaves `further`.
 async fn claim(
     link: &Link,
     new: &mut [New<'_>],
@@ -179,10 +175,7 @@ async fn claim(
         ])
     });
     let keys = columns(sorted(keys));
-    let orders = new
-        .iter()
-        .flat_map(|new| new.numbers.iter().map(|number| new.claim(number, 1)));
-    let orders = columns(sorted(orders));
+    let orders = columns(sorted(new.iter().map(New::claim)));
     let rows = columns(
         further
             .iter()
@@ -194,7 +187,7 @@ async fn claim(
         link.command("begin"),
         link.rows(many::TRANSACTION, &[]),
         link.many(many::CLAIM_KEY, &keys),
-        link.many(many::CLAIM_NEW_ORDER, &orders),
+        link.many(many::CLAIM_ORDER, &orders),
         link.many(many::APPEND, &rows),
     );
     begun?;
@@ -205,8 +198,8 @@ async fn claim(
     let claimed = Claimed {
         transaction: name,
         keys: keys?,
-        orders: orders?,
     };
+    let orders = orders?;
     let written: HashSet<_> = rows?
         .into_iter()
         .filter_map(|row| row.text(0).ok())
@@ -219,31 +212,16 @@ async fn claim(
         won
     });
 
-    let of = |claims: &[Cells]| {
-        claims
-            .iter()
-            .filter_map(|row| row.text(2).ok())
-            .collect::<Vec<_>>()
-    };
-    let (keys, orders) = (of(&claimed.keys), of(&claimed.orders));
-    for new in &mut *new {
-        let id = &new.write.row.id;
-        new.has_key = new.opening.key.is_none() || keys.contains(id);
-        new.has_orders = orders.iter().filter(|order| *order == id).count() == new.numbers.len();
-    }
-    // A further attempt takes its order over from the one before. That cannot be taken back, so it
-    // is the last thing to be claimed, by those who have all the rest.
-    let again = |new: &New| new.opening.attempt > 1 && new.has_all();
-    let orders = new.iter().filter(|new| again(new));
-    let orders =
-        columns(sorted(orders.map(|new| {
-            new.claim(&new.write.row.order_no, new.opening.attempt)
-        })));
-    let taken_over = of(&link.many(many::CLAIM_ORDER, &orders).await?);
+    let keys = claimed.keys.iter().filter_map(|row| row.text(2).ok());
+    let keys: HashSet<_> = keys.collect();
+    let orders: HashSet<_> = orders
+        .iter()
+        .filter_map(|row| Some([row.text(0).ok()?, row.text(1).ok()?]))
+        .collect();
     for new in new {
-        if again(new) {
-            new.has_orders = taken_over.contains(&new.write.row.id);
-        }
+        new.has_key = new.opening.key.is_none() || keys.contains(&new.write.row.id);
+        // Whoever is not apart from another of its order is not in the same batch.
+        new.has_order = new.has_key && orders.contains(&new.order().map(str::to_owned));
     }
     Ok(claimed)
 }
@@ -261,10 +239,9 @@ async fn refuse(link: &Link, new: &[New<'_>], verdicts: &mut [Verdict]) -> Resul
                 record::key_used(holder.first(), key)
             }
             _ => {
-                let holder = link
-                    .rows(sql::ORDER, &[(&row.shop).into(), (&row.order_no).into()])
-                    .await?;
-                record::order_taken(holder.first(), row, new.opening.attempt)
+                let order = [(&row.site_cd).into(), (&row.order_no).into()];
+                let living = link.rows(sql::LIVING, &order).await?;
+                record::order_live(living.first())
             }
         };
         Ok((new.at, refusal))
@@ -287,15 +264,10 @@ async fn finish(
         .filter(|new| new.has_all())
         .map(|new| &new.write.row.id)
         .collect();
-    let back = |claims: &[Cells]| {
-        let claims = claims
-            .iter()
-            .filter(|row| row.text(2).is_ok_and(|id| !made.contains(&id)));
-        columns(sorted(
-            claims.map(|row| [row.0[0].clone(), row.0[1].clone()]),
-        ))
-    };
-    let (keys, orders) = (back(&claimed.keys), back(&claimed.orders));
+    let back = claimed.keys.iter();
+    let back = back.filter(|row| row.text(2).is_ok_and(|id| !made.contains(&id)));
+    let back = back.map(|row| [row.0[0].clone(), row.0[1].clone()]);
+    let keys = columns(sorted(back));
     let made = || new.iter().filter(|new| new.has_all()).map(|new| new.write);
     let rows = columns(made().flat_map(entries).collect());
     let opened = columns(made().map(|write| write.row.opened()).collect());
@@ -307,11 +279,11 @@ async fn finish(
     );
     let told = made().chain(further.iter().map(|(_, write)| *write));
     let told = columns(told.flat_map(news).collect());
-    let live = further.iter().flat_map(|(_, write)| write.orders_touched());
-    let live = columns(
-        live.map(|(shop, order_no, ordr_idxx)| [shop.into(), order_no.into(), ordr_idxx.into()])
-            .collect(),
-    );
+    let counted = further.iter().filter_map(|(_, write)| {
+        let (row, more) = (&write.row, write.lives_more()?);
+        Some([(&row.site_cd).into(), (&row.order_no).into(), more.into()])
+    });
+    let counted = columns(sorted(counted));
 
     // What fails before it is even sent must keep the commit from being sent: futures that are
     // polled in order are sent in order.
@@ -329,20 +301,19 @@ async fn finish(
         };
         link.command(command).await
     };
-    let (keys, orders, rows, opened, projected, told, live, committed) = tokio::join!(
+    let (keys, rows, opened, projected, told, counted, committed) = tokio::join!(
         biased;
         sent(many::UNCLAIM_KEY, &keys),
-        sent(many::UNCLAIM_ORDER, &orders),
         sent(many::BEGIN, &rows),
         sent(many::OPEN, &opened),
         sent(many::PROJECT, &projected),
         sent(many::POST, &told),
-        sent(many::SET_ORDER_LIVE, &live),
+        sent(many::COUNT_ORDER, &counted),
         commit,
     );
     // After a refusal the server turns the commit into a rollback without a word, so the first
     // error counts, not the last.
-    for answer in [keys, orders, rows, opened, projected, told, live] {
+    for answer in [keys, rows, opened, projected, told, counted] {
         answer?;
     }
     committed

@@ -354,12 +354,14 @@ mod tests {
             .unwrap();
         for (link, sql) in [
             (&writer, sql::many::PROJECT),
-            (&writer, sql::many::SET_ORDER_LIVE),
-            (&writer, sql::many::UNCLAIM_ORDER),
+            (&writer, sql::many::CLAIM_ORDER),
+            (&writer, sql::many::COUNT_ORDER),
             (&writer, sql::many::UNCLAIM_KEY),
             (&writer, sql::many::HASHES),
             (&reader, sql::JOURNAL),
             (&reader, sql::ORDER),
+            (&reader, sql::LIVING),
+            (&reader, sql::OWNER),
             (&reader, sql::KEY),
             (&reader, sql::DUE),
             (&reader, sql::NEXT_DUE),

@@ -4,7 +4,10 @@
 use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use tokio_postgres::{Error, error::SqlState};
+use tokio_postgres::{
+    Error,
+    error::{DbError, SqlState},
+};
 
 use super::{
     batch::{self, Trouble},
@@ -14,6 +17,7 @@ use super::{
 use crate::{
     error::StoreError,
     job::{BATCH, Job, Verdict},
+    record,
     sql::{self, many},
     tally::Counter,
     writer::Report,
@@ -155,7 +159,8 @@ async fn write(
                         if is_the_servers(&why) {
                             report.failing(&words(&why));
                         }
-                        fail(group, &StoreError::from(why));
+                        let why = explain(&link, &group, why).await;
+                        fail(group, &why);
                     }
                 }
             }
@@ -226,6 +231,20 @@ fn is_the_servers(why: &Error) -> bool {
     let code = why.code().map_or("", SqlState::code);
     code == SqlState::READ_ONLY_SQL_TRANSACTION.code()
         || matches!(code.get(..2), Some("53" | "57" | "58"))
+}
+
+/// Why a single write was refused: another payment's transaction is no failure of the database.
+async fn explain(link: &Link, group: &[Job], why: Error) -> StoreError {
+    let is_taken = |told: &DbError| told.constraint() == Some(sql::ONE_OWNER);
+    if let ([job], true) = (group, why.as_db_error().is_some_and(is_taken)) {
+        let row = &job.write.row;
+        let transaction = [(&row.tno).into(), (&row.site_cd).into()];
+        let owner = link.rows(sql::OWNER, &transaction).await;
+        if let Ok(Some(foreign)) = owner.map(|owner| record::foreign(owner.first(), row)) {
+            return foreign;
+        }
+    }
+    why.into()
 }
 
 /// Answers a batch after a search: by the hashes that are there, if they could be read.

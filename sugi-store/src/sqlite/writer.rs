@@ -246,14 +246,21 @@ impl Work {
 }
 
 fn append(db: &Connection, write: &Write) -> Result<Verdict, rusqlite::Error> {
+    let row = &write.row;
+    if let Some(tno) = &row.tno {
+        let owner = rows(db, sql::OWNER, &[tno.into(), (&row.site_cd).into()])?;
+        if let Some(foreign) = record::foreign(owner.first(), row) {
+            return Ok(Verdict::Foreign(foreign));
+        }
+    }
     if !push(db, &write.draft)? {
         return Ok(Verdict::Beaten);
     }
     db.prepare_cached(sql::PROJECT)?
-        .execute(params_from_iter(&write.row.projected()))?;
-    for (shop, order_no, ordr_idxx) in write.orders_touched() {
-        db.prepare_cached(sql::SET_ORDER_LIVE)?
-            .execute(params![shop, order_no, ordr_idxx])?;
+        .execute(params_from_iter(&row.projected()))?;
+    if let Some(more) = write.lives_more() {
+        let values = params![more, row.site_cd, row.order_no];
+        db.prepare_cached(sql::COUNT_ORDER)?.execute(values)?;
     }
     Ok(Verdict::Written)
 }
@@ -293,14 +300,12 @@ fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, ru
             return Ok(Verdict::Refused(record::key_used(holder.first(), key)));
         }
     }
-    let holder_of = |number: &String| rows(db, sql::ORDER, &[(&row.shop).into(), number.into()]);
-    let holder = holder_of(&row.order_no)?;
-    // A later attempt has an order number of its own at KCP, which must be nobody else's either.
-    let has_own = row.ordr_idxx != row.order_no;
-    let own_is_free = !has_own || holder_of(&row.ordr_idxx)?.is_empty();
-    if !own_is_free || !record::is_order_free(holder.first(), opening.attempt) {
-        let why = record::order_taken(holder.first(), row, opening.attempt);
-        return Ok(Verdict::Refused(why));
+    let order: [Value<'_>; 2] = [(&row.site_cd).into(), (&row.order_no).into()];
+    let living = rows(db, sql::ORDER, &order)?;
+    let is_alive = |row: &Cells| !row.int(0).is_ok_and(|living| living == 0);
+    if living.iter().any(is_alive) {
+        let living = rows(db, sql::LIVING, &order)?;
+        return Ok(Verdict::Refused(record::order_live(living.first())));
     }
     if !push(db, &write.draft)? {
         return Ok(Verdict::Beaten);
@@ -309,11 +314,8 @@ fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, ru
         let values = params![key.scope, key.key, key.request, row.id];
         once(db.prepare_cached(sql::CLAIM_KEY)?.execute(values)?)?;
     }
-    let mut claim = db.prepare_cached(sql::CLAIM_ORDER)?;
-    once(claim.execute(params![row.shop, row.order_no, row.id, opening.attempt])?)?;
-    if has_own {
-        once(claim.execute(params![row.shop, row.ordr_idxx, row.id, 1])?)?;
-    }
+    let values = params![row.site_cd, row.order_no];
+    once(db.prepare_cached(sql::CLAIM_ORDER)?.execute(values)?)?;
     db.prepare_cached(sql::OPEN)?
         .execute(params_from_iter(&row.opened()))?;
     Ok(Verdict::Written)

@@ -1,57 +1,181 @@
 //! A payment is created once: per idempotency key, and per order that is alive.
 
-use sugi_store::{CreateError, Opening};
+use nhn_kcp::Amount;
+use sugi_core::{Event, Mode, SendNo};
+use sugi_store::{Book, CreateError, Opening, StoreError};
 
-use crate::{House, declined, draft, id, key};
+use crate::{House, approved, declined, draft, id, key};
 
 on_each_engine!(
     a_key_makes_one_payment,
     keys_of_different_callers_do_not_meet,
     a_hundred_at_once_with_one_key_make_one_payment,
-    an_order_has_one_live_payment_and_attempts_of_their_own,
-    an_attempt_steps_over_a_number_that_is_somebody_elses,
-    money_that_turns_up_takes_its_order_back,
+    an_order_has_one_live_payment,
+    an_order_is_a_site_codes_and_not_a_shops,
+    an_order_that_is_named_as_anothers_attempt_is_an_order_of_its_own,
+    an_order_lives_as_long_as_any_payment_of_it,
+    a_transaction_is_one_payments,
 );
 
-async fn money_that_turns_up_takes_its_order_back(house: House) {
+/// What was charged twice is alive twice, and both have to end before the order can be paid again.
+async fn an_order_lives_as_long_as_any_payment_of_it(house: House) {
     let first = house.pay(1, "A-1").await.unwrap();
     let first = house.then(&first, declined()).await.unwrap();
-    let opening = Opening {
-        attempt: 2,
-        key: None,
+    let second = house.pay(2, "A-1").await.unwrap();
+    let second = house
+        .then(&second, approved("26000000000002"))
+        .await
+        .unwrap();
+    // The first was charged after all.
+    let first = house
+        .then(&first, approved("26000000000001"))
+        .await
+        .unwrap();
+    house.store().verify().await.unwrap();
+    let sent = || Event::CancelSent {
+        send: SendNo(1),
+        mode: Mode::Full,
     };
+    let done = || Event::CancelDone {
+        send: Some(SendNo(1)),
+        remaining: 0,
+    };
+    let order = sugi_core::CancelOrder {
+        id: "can_00000000000000000000000000000001".parse().unwrap(),
+        amount: Amount::new(1004).unwrap(),
+        reason: "두 번 결제".parse().unwrap(),
+        by: "kim".parse().unwrap(),
+        all: true,
+        tax: None,
+    };
+    let asked = house.then(&second, Event::CancelAsked(order)).await;
+    let at_kcp = house.then(&asked.unwrap(), sent()).await.unwrap();
+    house.then(&at_kcp, done()).await.unwrap();
+    let again = house.pay(3, "A-1").await;
+    assert!(
+        matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(1)),
+        "the first one is alive: {again:?}"
+    );
+    house.store().verify().await.unwrap();
+    let reversing = house.then(&first, Event::ReverseDecided).await.unwrap();
+    let at_kcp = house.then(&reversing, sent()).await.unwrap();
+    assert!(house.pay(3, "A-1").await.is_err());
+    house.then(&at_kcp, done()).await.unwrap();
+    house.pay(3, "A-1").await.unwrap();
+    house.store().verify().await.unwrap();
+}
+
+/// The number that KCP was told for an attempt is that attempt's; what a merchant calls an order is the
+/// merchant's. One says nothing of the other.
+async fn an_order_that_is_named_as_anothers_attempt_is_an_order_of_its_own(house: House) {
+    let first = house.pay(1, "A-1").await.unwrap();
+    house.then(&first, declined()).await.unwrap();
+    let opening = Opening::default;
     let second = house
         .store()
-        .create(attempt(2, "A-1", "A-1-2"), None, opening)
-        .await
-        .unwrap();
+        .create(attempt(2, "A-1", "A-1-2"), None, opening());
+    let second = second.await.unwrap();
+    let own = house.pay(3, "A-1-2").await.unwrap();
+    house.then(&own, approved("26000000000003")).await.unwrap();
+    house.store().verify().await.unwrap();
+    // The attempt ends; the order that is named like it is paid, and stays so.
     house.then(&second, declined()).await.unwrap();
-    // The first attempt was charged after all. The second one has its number, and yet the order is
-    // not to be paid again.
-    house
-        .then(&first, crate::approved("26000000000001"))
+    let again = house.pay(4, "A-1-2").await;
+    assert!(
+        matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(3)),
+        "paid twice: {again:?}"
+    );
+    house.pay(4, "A-1").await.unwrap();
+    house.store().verify().await.unwrap();
+}
+
+async fn an_order_is_a_site_codes_and_not_a_shops(house: House) {
+    house.pay(1, "A-1").await.unwrap();
+    let of = |n, shop: &str, site_cd: &str| {
+        let mut request = crate::request("A-1");
+        request.shop = shop.parse().unwrap();
+        request.site_cd = site_cd.parse().unwrap();
+        let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
+        let draft = sugi_store::Draft::begin(id(n), crate::at(1), &[7; 16], events);
+        house
+            .store()
+            .create(draft.unwrap(), None, Opening::default())
+    };
+    let other_shop = of(2, "other", "T0000").await;
+    assert!(
+        matches!(&other_shop, Err(CreateError::OrderLive { payment }) if *payment == id(1)),
+        "{other_shop:?}"
+    );
+    of(2, "main", "T0007").await.unwrap();
+    house.store().verify().await.unwrap();
+}
+
+/// Of two payments that KCP tells of one transaction, one has it. The other does not take it over,
+/// whatever becomes of the first.
+async fn a_transaction_is_one_payments(house: House) {
+    const TNO: &str = "26000000000001";
+    let append = |book: &Book, event| {
+        let draft = sugi_store::Draft::of(book.clone(), crate::at(2), event).unwrap();
+        house.store().append(draft, None)
+    };
+    let first = house.pay(1, "A-1").await.unwrap();
+    let first = house.then(&first, approved(TNO)).await.unwrap();
+    let second = house.pay(2, "A-2").await.unwrap();
+    let lost = house.pay(3, "A-3").await.unwrap();
+    let lost = house
+        .then(&lost, Event::Lost(crate::write::lost()))
         .await
         .unwrap();
-    let third = house
-        .store()
-        .create(
-            attempt(3, "A-1", "A-1-3"),
-            None,
-            Opening {
-                attempt: 3,
-                key: None,
-            },
-        )
-        .await;
-    assert!(
-        matches!(third, Err(CreateError::OrderLive { .. })),
-        "{third:?}"
+    let seen = sugi_core::Live::Found {
+        approval: Box::new(sugi_core::Approval::bare(
+            TNO.parse().unwrap(),
+            Amount::new(1004).unwrap(),
+        )),
+        remaining: 1004,
+    };
+    let source = sugi_core::Source::Inquiry {
+        tno: TNO.parse().unwrap(),
+    };
+    let asked_at = crate::at(2).into();
+    let found = Event::Looked(sugi_core::Looked {
+        seen,
+        source,
+        asked_at,
+    });
+    for _ in 0..2 {
+        for (book, event) in [(&second, approved(TNO)), (&lost, found.clone())] {
+            let refused = append(book, event).await;
+            let Err(StoreError::Foreign { tno, payment }) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!((tno.as_str(), payment), (TNO, id(1)));
+        }
+    }
+    house.store().verify().await.unwrap();
+    assert_eq!(
+        house.store().load(&id(2)).await.unwrap().unwrap().head,
+        second.head
     );
+    // Others at the same moment are not held up by it.
+    let (refused, fine) = tokio::join!(
+        append(&second, approved(TNO)),
+        append(&lost, Event::Voided(sugi_core::VoidReason::Absent)),
+    );
+    assert!(refused.is_err() && fine.unwrap().is_some());
+    // What is the first one's own it may tell again.
+    let order = sugi_core::CancelOrder {
+        id: "can_00000000000000000000000000000001".parse().unwrap(),
+        amount: Amount::new(4).unwrap(),
+        reason: "고객 변심".parse().unwrap(),
+        by: "kim".parse().unwrap(),
+        all: false,
+        tax: None,
+    };
+    house.then(&first, Event::CancelAsked(order)).await.unwrap();
 }
 
 async fn a_key_makes_one_payment(house: House) {
     let opening = |request| Opening {
-        attempt: 1,
         key: Some(key("k1", request)),
     };
     house
@@ -86,7 +210,6 @@ async fn a_key_makes_one_payment(house: House) {
 
 async fn keys_of_different_callers_do_not_meet(house: House) {
     let mut opening = Opening {
-        attempt: 1,
         key: Some(key("k1", "r1")),
     };
     house
@@ -104,7 +227,6 @@ async fn keys_of_different_callers_do_not_meet(house: House) {
 
 async fn a_hundred_at_once_with_one_key_make_one_payment(house: House) {
     let opening = Opening {
-        attempt: 1,
         key: Some(key("k1", "r1")),
     };
     let tries = (1..=100).map(|n| house.store().create(draft(n, "A-1"), None, opening.clone()));
@@ -121,77 +243,21 @@ async fn a_hundred_at_once_with_one_key_make_one_payment(house: House) {
     assert_eq!(made, 1);
 }
 
-async fn an_order_has_one_live_payment_and_attempts_of_their_own(house: House) {
+async fn an_order_has_one_live_payment(house: House) {
     let first = house.pay(1, "A-1").await.unwrap();
-    let Err(CreateError::OrderLive { payment }) = house.pay(2, "A-1").await else {
-        panic!()
-    };
-    assert_eq!(payment, id(1));
-
-    house.then(&first, declined()).await.unwrap();
-    let Err(CreateError::Attempt { next: 2 }) = house.pay(2, "A-1").await else {
-        panic!()
-    };
-    let second = house
-        .store()
-        .create(
-            attempt(2, "A-1", "A-1-2"),
-            None,
-            Opening {
-                attempt: 2,
-                key: None,
-            },
-        )
-        .await
-        .unwrap();
-    // Alive again: not a third time, and not by the second one's own number either.
-    assert!(matches!(
-        house.pay(3, "A-1").await,
-        Err(CreateError::OrderLive { .. })
-    ));
-    assert!(matches!(
-        house.pay(3, "A-1-2").await,
-        Err(CreateError::OrderLive { .. })
-    ));
-
-    house.then(&second, declined()).await.unwrap();
-    assert!(matches!(
-        house.pay(3, "A-1").await,
-        Err(CreateError::Attempt { next: 3 })
-    ));
-}
-
-async fn an_attempt_steps_over_a_number_that_is_somebody_elses(house: House) {
-    house.pay(1, "A-1-2").await.unwrap();
-    let first = house.pay(2, "A-1").await.unwrap();
-    house.then(&first, declined()).await.unwrap();
-    let second = house
-        .store()
-        .create(
-            attempt(3, "A-1", "A-1-2"),
-            None,
-            Opening {
-                attempt: 2,
-                key: None,
-            },
-        )
-        .await;
+    let again = house.pay(2, "A-1").await;
     assert!(
-        matches!(second, Err(CreateError::Attempt { next: 3 })),
-        "{second:?}"
+        matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(1)),
+        "{again:?}"
     );
-    house
-        .store()
-        .create(
-            attempt(3, "A-1", "A-1-3"),
-            None,
-            Opening {
-                attempt: 3,
-                key: None,
-            },
-        )
-        .await
-        .unwrap();
+    house.then(&first, declined()).await.unwrap();
+    house.pay(2, "A-1").await.unwrap();
+    let again = house.pay(3, "A-1").await;
+    assert!(
+        matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(2)),
+        "{again:?}"
+    );
+    house.store().verify().await.unwrap();
 }
 
 pub(crate) fn attempt(n: u32, order_no: &str, ordr_idxx: &str) -> sugi_store::Draft {

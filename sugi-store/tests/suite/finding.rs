@@ -268,10 +268,7 @@ async fn page_by_page_through_several_shops_and_states(house: House) {
         let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
         let time = at(i64::from(n / 5));
         let draft = Draft::begin(id(n), time, &[7; 16], events).unwrap();
-        let opening = Opening {
-            attempt: 1,
-            key: None,
-        };
+        let opening = Opening::default();
         let book = house.store().create(draft, None, opening).await.unwrap();
         if n % 4 == 0 {
             let draft = Draft::of(book, at(100), declined()).unwrap();
@@ -351,10 +348,7 @@ async fn what_is_open_is_counted_by_shop_state_and_currency(house: House) {
     request.order.money.currency = nhn_kcp::Currency::Usd;
     let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
     let draft = Draft::begin(id(7), at(1), &[7; 16], events).unwrap();
-    let opening = Opening {
-        attempt: 1,
-        key: None,
-    };
+    let opening = Opening::default();
     let book = house.store().create(draft, Some(at(40)), opening).await;
     let draft = Draft::of(book.unwrap(), at(2), approved("26000000000007")).unwrap();
     house.store().append(draft, Some(at(9))).await.unwrap();

@@ -145,6 +145,7 @@ fn columns(table: &str) -> &'static [&'static str] {
             "head",
             "status",
             "shop",
+            "site_cd",
             "order_no",
             "ordr_idxx",
             "amount",

@@ -157,14 +157,7 @@ impl House {
     /// Writes a payment whose approval is being sent.
     async fn pay(&self, n: u32, order_no: &str) -> Result<Book, CreateError> {
         self.store()
-            .create(
-                draft(n, order_no),
-                Some(at(40)),
-                Opening {
-                    attempt: 1,
-                    key: None,
-                },
-            )
+            .create(draft(n, order_no), Some(at(40)), Opening::default())
             .await
     }
 
@@ -209,6 +202,7 @@ fn request(order_no: &str) -> Request {
     };
     Request {
         shop: "main".parse().unwrap(),
+        site_cd: "T0000".parse().unwrap(),
         order_no,
         order,
         kind: Kind::Authenticated,
@@ -235,10 +229,7 @@ fn declined() -> Event {
 
 /// How a first payment of an order begins.
 fn opening() -> Opening {
-    Opening {
-        attempt: 1,
-        key: None,
-    }
+    Opening { key: None }
 }
 
 fn key(key: &str, request: &str) -> Key {

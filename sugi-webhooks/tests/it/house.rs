@@ -76,10 +76,7 @@ impl House {
             Event::ApproveSent,
         ];
         let draft = Draft::begin(id(n), self.clock.now(), &[7; 16], begin).unwrap();
-        let opening = Opening {
-            attempt: 1,
-            key: None,
-        };
+        let opening = Opening::default();
         self.store().create(draft, None, opening).await.unwrap()
     }
 
@@ -151,6 +148,7 @@ fn request(shop: &str, n: u32) -> Request {
     let order_no: OrderNo = format!("A-{n}").parse().unwrap();
     Request {
         shop: shop.parse().unwrap(),
+        site_cd: "T0000".parse().unwrap(),
         order: Order::new(order_no.clone(), Money::won(1004).unwrap()),
         order_no,
         kind: Kind::Unauthenticated,

@@ -4,9 +4,10 @@ mod compare;
 mod stories;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
@@ -54,6 +55,8 @@ pub(crate) struct Demo {
     webhooks: Webhooks,
     password: Zeroizing<String>,
     pub(crate) key: String,
+    /// What others sold under the same site code, by transaction number.
+    pub(crate) strangers: Mutex<BTreeSet<String>>,
     pub(crate) json: bool,
 }
 
@@ -136,6 +139,8 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     let shop = |contract| {
         let shop = ShopConfig::of_sandbox(&sandbox, Path::new("."), contract)?;
         Ok::<_, Failure>(ShopConfig {
+            // Both are at the one sandbox.
+            shares_site_code: true,
             seconds: seconds.clone(),
             merchant: MerchantConfig::of_demo(),
             ..shop
@@ -176,6 +181,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
         webhooks: Webhooks::new(access, config.line()?),
         password,
         key: clock::new_api_key(),
+        strangers: Mutex::default(),
         json: args.json,
     })
 }

@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Only of this order
     #[arg(long, value_name = "NUMBER")]
     order: Option<String>,
+    /// Only with this order number at KCP
+    #[arg(long, value_name = "NUMBER")]
+    kcp_order: Option<String>,
     /// Only with this KCP transaction number
     #[arg(long)]
     tno: Option<String>,
@@ -49,6 +52,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             .iter()
             .map(|order| normal::text(order).into_owned())
             .collect(),
+        kcp_order_no: args.kcp_order,
         tno: args.tno,
         app_no: args.app_no,
         last4: args.last4,
@@ -67,6 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
                 print::time(line.created_at),
                 line.id.to_string(),
                 line.order_no.clone(),
+                line.kcp_order_no.clone(),
                 print::status(line.status).into(),
                 print::money(line.amount, &line.currency),
                 print::money(line.cancelled, &line.currency),
@@ -79,13 +84,14 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
                 "time (KST)",
                 "payment",
                 "order",
+                "order at KCP",
                 "state",
                 "amount",
                 "given back",
                 "card",
                 "buyer",
             ],
-            &[4, 5],
+            &[5, 6],
             rows,
         );
     }

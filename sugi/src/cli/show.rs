@@ -40,11 +40,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let text = |value: Option<String>| value.unwrap_or_else(|| "–".into());
     for (name, value) in [
         ("payment", payment.id.to_string()),
-        (
-            "order",
-            format!("{} (at KCP {})", request.order_no, request.order.order_no),
-        ),
-        ("shop", request.shop.to_string()),
+        ("order", request.order_no.to_string()),
+        ("order at KCP", request.order.order_no.to_string()),
+        ("shop", format!("{} ({})", request.shop, request.site_cd)),
         (
             "amount",
             format!(

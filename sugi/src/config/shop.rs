@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use nhn_kcp::{Client, Credentials, Gateway, SiteCode, Timeouts};
 use serde::{Deserialize, Serialize};
 use sugi_core::{Policy, ShopId};
-use sugi_engine::{BadCurrencies, Contract, Currencies, Limits, Shop};
+use sugi_engine::{BadCurrencies, Contract, Currencies, Limits, OrderNumbers, Shop};
 
 use super::{merchant::MerchantConfig, secret_file, velocity::VelocityConfig};
 use crate::cli::Failure;
@@ -20,6 +20,9 @@ use crate::cli::Failure;
 pub(crate) struct ShopConfig {
     /// KCP's code for it.
     pub(crate) site_cd: SiteCode,
+    /// Whether other shops here may have the same site code: each of them has to say so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) shares_site_code: bool,
     /// `production`, `test`, or the address of a sandbox.
     pub(crate) gateway: String,
     /// KCP's service certificate; relative to the file.
@@ -59,6 +62,8 @@ pub(crate) struct ContractConfig {
     pub(crate) tax_split: bool,
     /// What amounts may be in, of `KRW` and `USD`.
     pub(crate) currencies: CurrenciesConfig,
+    /// By which numbers KCP knows its orders.
+    pub(crate) order_numbers: OrderNumbersConfig,
     /// Whether KCP answers an inquiry by order number for it: not documented, so try it first.
     pub(crate) order_lookup: bool,
     /// Whether an approval found alive is kept while its caller still waits.
@@ -74,6 +79,7 @@ impl Default for ContractConfig {
             partial_cancel,
             tax_split,
             currencies,
+            order_numbers: _,
         } = Contract::default();
         let Policy {
             order_lookup,
@@ -87,8 +93,29 @@ impl Default for ContractConfig {
             partial_cancel,
             tax_split,
             currencies: CurrenciesConfig(currencies),
+            order_numbers: OrderNumbersConfig::default(),
             order_lookup,
             keep_if_waiting,
+        }
+    }
+}
+
+/// [`OrderNumbers`] as they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OrderNumbersConfig {
+    /// The merchant's with a mark behind it.
+    #[default]
+    Marked,
+    /// The merchant's alone.
+    Bare,
+}
+
+impl From<OrderNumbersConfig> for OrderNumbers {
+    fn from(config: OrderNumbersConfig) -> Self {
+        match config {
+            OrderNumbersConfig::Marked => Self::Marked,
+            OrderNumbersConfig::Bare => Self::Bare,
         }
     }
 }
@@ -196,6 +223,7 @@ impl ShopConfig {
             partial_cancel,
             tax_split,
             currencies: CurrenciesConfig(currencies),
+            order_numbers,
             order_lookup,
             keep_if_waiting,
         } = self.contract.clone();
@@ -206,6 +234,7 @@ impl ShopConfig {
             partial_cancel,
             tax_split,
             currencies,
+            order_numbers: order_numbers.into(),
         };
         let quiet = signed("quiet", self.seconds.quiet)?;
         if quiet < SHORTEST_QUIET {
@@ -278,6 +307,7 @@ impl ShopConfig {
     ) -> Result<Self, Failure> {
         Ok(Self {
             site_cd: ours.site_cd.parse()?,
+            shares_site_code: false,
             gateway: url.into(),
             cert: dir.join("splCert.pem"),
             key: dir.join("splPrikeyPKCS8.pem"),

@@ -58,7 +58,11 @@ fn the_next_command_knows(desk: &Desk, order: &str, killed: bool) {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let charges = desk.sandbox.books_of(order).transactions.len();
+    let charges = desk
+        .sandbox
+        .books_beginning(&format!("{order}-"))
+        .transactions
+        .len();
     assert!(charges <= 1, "{order} was charged {charges} times");
     let state = told
         .first()
@@ -99,7 +103,7 @@ fn everything_settles(desk: &Desk) {
         .unwrap()
         .lines()
         .map(|line| {
-            serde_json::from_str::<Value>(line).unwrap()["order_no"]
+            serde_json::from_str::<Value>(line).unwrap()["kcp_order_no"]
                 .as_str()
                 .unwrap()
                 .to_owned()

@@ -248,10 +248,7 @@ async fn what_the_server_cannot_take_is_nobody_elses_fault() {
         n => crate::key(&format!("k{n}"), "r"),
     };
     let all = (1..=20).map(|n| {
-        let opening = Opening {
-            attempt: 1,
-            key: Some(key(n)),
-        };
+        let opening = Opening { key: Some(key(n)) };
         house
             .store()
             .create(draft(n, &format!("A-{n}")), None, opening)
@@ -283,10 +280,7 @@ async fn what_was_created_already_is_not_created_again() {
 }
 
 fn plain() -> Opening {
-    Opening {
-        attempt: 1,
-        key: None,
-    }
+    Opening::default()
 }
 
 /// Asks until there is something to be seen.

@@ -63,14 +63,7 @@ impl Told {
         while !self.stop.load(Ordering::SeqCst) {
             let n = self.next.fetch_add(1, Ordering::SeqCst);
             let mut book = match store
-                .create(
-                    draft(n, &format!("A-{n}")),
-                    None,
-                    Opening {
-                        attempt: 1,
-                        key: None,
-                    },
-                )
+                .create(draft(n, &format!("A-{n}")), None, Opening::default())
                 .await
             {
                 Ok(book) => book,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sugi_store::{CreateError, Opening, Store};
+use sugi_store::{CreateError, Opening, Store, StoreError};
 
 use crate::{House, Place, approved, at, declined, draft, id, key};
 
@@ -42,7 +42,7 @@ async fn for_the_next_row_of_a_payment() {
     let begun = race([&one, &two], |node, n, side| async move {
         match side {
             0 => Some(
-                node.create(draft(n, &format!("A-{n}")), None, plain(1))
+                node.create(draft(n, &format!("A-{n}")), None, plain())
                     .await
                     .unwrap(),
             ),
@@ -56,7 +56,7 @@ async fn for_the_next_row_of_a_payment() {
         .collect();
     let outcomes = race([&one, &two], |node, n, side| {
         let event = if side == 0 {
-            approved("26000000000001")
+            approved(&tno(n))
         } else {
             declined()
         };
@@ -79,7 +79,7 @@ async fn for_the_next_row_of_a_payment() {
 async fn for_an_order() {
     let (house, one, two) = two_nodes().await;
     let outcomes = race([&one, &two], |node, n, side| async move {
-        node.create(draft(2 * n + side, &format!("A-{n}")), None, plain(1))
+        node.create(draft(2 * n + side, &format!("A-{n}")), None, plain())
             .await
     });
     for outcome in outcomes.await {
@@ -99,7 +99,6 @@ async fn for_a_key() {
     let (house, one, two) = two_nodes().await;
     let outcomes = race([&one, &two], |node, n, side| async move {
         let opening = Opening {
-            attempt: 1,
             key: Some(key(&format!("k{n}"), &format!("r{}", side * (n % 2)))),
         };
         node.create(
@@ -131,7 +130,7 @@ async fn for_the_second_attempt_at_an_order() {
     let begun = race([&one, &two], |node, n, side| async move {
         if side == 0 {
             let book = node
-                .create(draft(3 * n, &format!("A-{n}")), None, plain(1))
+                .create(draft(3 * n, &format!("A-{n}")), None, plain())
                 .await
                 .unwrap();
             let draft = sugi_store::Draft::of(book, at(2), declined()).unwrap();
@@ -143,7 +142,6 @@ async fn for_the_second_attempt_at_an_order() {
         let draft =
             crate::create::attempt(3 * n + 1 + side, &format!("A-{n}"), &format!("A-{n}-2"));
         let opening = Opening {
-            attempt: 2,
             key: Some(key(&format!("k{n}-{side}"), "r")),
         };
         node.create(draft, None, opening).await
@@ -160,8 +158,89 @@ async fn for_the_second_attempt_at_an_order() {
     nothing_is_left_over(&house, &one).await;
 }
 
-fn plain(attempt: u32) -> Opening {
-    Opening { attempt, key: None }
+/// Of two payments of an order one comes back to life while the other dies. Neither sees the other's
+/// transaction, and yet the order must be known to be alive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_payments_of_an_order_move_at_once() {
+    let (_house, one, two) = two_nodes().await;
+    let begun = race([&one, &two], |node, n, side| async move {
+        if side == 1 {
+            return None;
+        }
+        let order = format!("A-{n}");
+        let first = node.create(draft(3 * n, &order), None, plain());
+        let dies = sugi_store::Draft::of(first.await.unwrap(), at(2), declined());
+        let first = node.append(dies.unwrap(), None).await.unwrap().unwrap();
+        let second = node.create(draft(3 * n + 1, &order), None, plain());
+        Some([first, second.await.unwrap()])
+    });
+    let books: Vec<_> = begun
+        .await
+        .into_iter()
+        .filter_map(|[both, _]| both)
+        .collect();
+    let moved = race([&one, &two], |node, n, side| {
+        let event = if side == 0 {
+            approved(&tno(n))
+        } else {
+            declined()
+        };
+        let book = books[n as usize][side as usize].clone();
+        let draft = sugi_store::Draft::of(book, at(3), event).unwrap();
+        async move { node.append(draft, None).await.unwrap() }
+    });
+    for outcome in moved.await {
+        assert!(outcome.iter().all(Option::is_some), "{outcome:?}");
+    }
+    one.verify().await.unwrap();
+    for n in 0..RACES {
+        let again = two.create(draft(3 * n + 2, &format!("A-{n}")), None, plain());
+        let again = again.await;
+        let Err(CreateError::OrderLive { payment }) = again else {
+            panic!("{n} was paid twice: {again:?}")
+        };
+        assert_eq!(payment, id(3 * n));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_a_transaction_at_kcp() {
+    let (_house, one, two) = two_nodes().await;
+    let begun = race([&one, &two], |node, n, side| async move {
+        let n = 2 * n + side;
+        let created = node.create(draft(n, &format!("A-{n}")), None, plain());
+        created.await.unwrap()
+    });
+    let books = begun.await;
+    let taken = race([&one, &two], |node, n, side| {
+        let book = books[n as usize][side as usize].clone();
+        let draft = sugi_store::Draft::of(book, at(2), approved(&tno(n))).unwrap();
+        async move { node.append(draft, None).await }
+    });
+    for (n, outcome) in (0..).zip(taken.await) {
+        let ([Ok(Some(won)), Err(lost)] | [Err(lost), Ok(Some(won))]) = outcome else {
+            panic!("{n}: {outcome:?}")
+        };
+        let StoreError::Foreign {
+            tno: taken,
+            payment,
+        } = lost
+        else {
+            panic!("{n}: {lost}")
+        };
+        assert_eq!((taken, payment), (tno(n), won.payment.id));
+    }
+    let all = u64::from(RACES);
+    assert_eq!(one.verify().await.unwrap(), (2 * all, 2 * 2 * all + all));
+}
+
+/// What KCP calls the n-th.
+fn tno(n: u32) -> String {
+    format!("26{n:012}")
+}
+
+fn plain() -> Opening {
+    Opening::default()
 }
 
 /// Whoever lost has taken nothing with it.
@@ -170,14 +249,8 @@ async fn nothing_is_left_over(house: &House, store: &Store) {
     let Place::Database(database) = &house.place else {
         panic!()
     };
-    for claims in ["order_claim", "idempotency"] {
-        let strays = "where not exists (select 1 from payment where id = payment)";
-        assert_eq!(
-            database.sql(&format!("select count(*) from {claims} {strays}")),
-            "0",
-            "{claims}"
-        );
-    }
+    let strays = "select count(*) from idempotency where not exists (select 1 from payment where id = payment)";
+    assert_eq!(database.sql(strays), "0");
     let keys = database.sql("select count(*) from idempotency");
     assert!(keys == "0" || keys == RACES.to_string(), "{keys} keys");
 }

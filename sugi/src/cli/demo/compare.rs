@@ -1,6 +1,6 @@
 //! The ledger beside the sandbox's true books.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::PoisonError};
 
 use serde_json::json;
 use sugi_core::{Payment, Status};
@@ -14,9 +14,12 @@ use crate::{cli::Failure, print};
 struct Line {
     ledger: Option<(Status, u64)>,
     books: Option<(&'static str, u64)>,
+    /// What a stranger sold by this number, which nobody but the stranger may touch.
+    strangers: Option<u64>,
 }
 
-/// Prints both sides, and says whether they agree: of every order the same money is live.
+/// Prints both sides, and says whether they agree: of every order the same money is live, and of what is
+/// not ours all of it.
 pub(crate) async fn ledger_and_books(demo: &Demo) -> Result<bool, Failure> {
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     let mut before = None;
@@ -43,8 +46,16 @@ pub(crate) async fn ledger_and_books(demo: &Demo) -> Result<bool, Failure> {
             break;
         }
     }
+    let strangers = demo
+        .strangers
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     for transaction in demo.sandbox.books().transactions {
         let line = lines.entry(transaction.ordr_idxx).or_default();
+        if strangers.contains(&transaction.tno) {
+            line.strangers = Some(line.strangers.unwrap_or_default() + transaction.amount);
+        }
         let (_, booked) = line.books.unwrap_or_default();
         line.books = Some((transaction.state.as_str(), booked + transaction.remaining));
     }
@@ -84,6 +95,9 @@ fn live(payment: &Payment) -> u64 {
 
 impl Line {
     fn agrees(&self) -> bool {
+        if let Some(sold) = self.strangers {
+            return self.ledger.is_none() && self.books.is_some_and(|(_, left)| left == sold);
+        }
         let open = matches!(
             self.ledger,
             None | Some((Status::InDoubt | Status::Reversing | Status::Approving, _))
@@ -91,10 +105,19 @@ impl Line {
         !open && self.ledger.map_or(0, |(_, live)| live) == self.books.map_or(0, |(_, live)| live)
     }
 
+    /// What the ledger says of an order that it does not have.
+    fn nothing(&self) -> &'static str {
+        if self.strangers.is_some() {
+            "not ours"
+        } else {
+            "–"
+        }
+    }
+
     fn row(&self, order: &str) -> Vec<String> {
         let (state, live) = self
             .ledger
-            .map_or(("–".into(), "–".into()), |(status, live)| {
+            .map_or((self.nothing().into(), "–".into()), |(status, live)| {
                 (print::status(status).to_owned(), print::money(live, "KRW"))
             });
         let (booked, left) = self.books.map_or(
@@ -108,6 +131,7 @@ impl Line {
     fn json(&self, order: &str) -> serde_json::Value {
         json!({
             "ordr_idxx": order,
+            "ours": self.strangers.is_none(),
             "ledger": self.ledger.map(|(status, live)| json!({ "state": status.as_str(), "live": live })),
             "books": self.books.map(|(state, live)| json!({ "state": state, "live": live })),
             "agree": self.agrees(),

@@ -1,15 +1,18 @@
 //! The stories of the demo, each a real payment.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind, magic_card};
 use nhn_kcp::{
     Amount, Buyer, Card, CardNumber, Expiry, HolderNo, HolderProof, Installments, Money, Order,
-    PasswordPrefix,
+    PasswordPrefix, UnauthenticatedKeyIn,
 };
 use sugi_core::{Payment, PaymentId, ShopId, Status, todo::ClockDoubt};
-use sugi_engine::{CancelAsk, Outcome, Resolution, ResolveAsk, Sale, clock};
+use sugi_engine::{
+    CancelAsk, Outcome, Resolution, ResolveAsk, Sale,
+    clock::{self, Clock},
+};
 
 use super::Demo;
 use crate::{cli::Failure, print, view};
@@ -68,6 +71,20 @@ pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
     let never = demo.settled(&never.id).await?;
     demo.say("  not there after the quiet period", &never);
 
+    let tno = demo.stranger_sells(&order(10)).await?;
+    demo.tell(
+        "a stranger sells under the same site code, order number, card and amount",
+        &format!("KCP has it as {tno}; sugi knows nothing of it"),
+    );
+    demo.fault(FaultKind::LoseRequest)?;
+    let beside = demo.pay(Ask::of(&order(10))).await?;
+    demo.say("  our request is lost beside it", &beside);
+    let beside = demo.settled(&beside.id).await?;
+    demo.say(
+        "  not there, and the stranger's sale is not touched",
+        &beside,
+    );
+
     demo.fault(FaultKind::WrongAmount {
         amount: None,
         books_too: false,
@@ -87,7 +104,7 @@ pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
         })
         .await?;
     demo.say("lost, at a shop whose contract has no look-up", &doubt);
-    let doubt = demo.person_finds_it(&doubt.id, &order(7)).await?;
+    let doubt = demo.person_finds_it(&doubt).await?;
     demo.say("  a person finds its number, and KCP confirms", &doubt);
     Ok(())
 }
@@ -209,12 +226,13 @@ impl Demo {
     }
 
     /// Somebody looks the order up on KCP's partner site, which here are the sandbox's books.
-    async fn person_finds_it(&self, id: &PaymentId, order: &str) -> Result<Payment, Failure> {
-        let books = self.sandbox.books_of(order);
+    async fn person_finds_it(&self, payment: &Payment) -> Result<Payment, Failure> {
+        let at_kcp = payment.request.order.order_no.as_str();
+        let books = self.sandbox.books_of(at_kcp);
         let seen = books
             .transactions
             .first()
-            .ok_or_else(|| Failure::new(format!("{order} is not in the books")))?;
+            .ok_or_else(|| Failure::new(format!("{at_kcp} is not in the books")))?;
         let note = "seen on the partner site".into();
         let what = Resolution::Live {
             tno: seen.tno.parse()?,
@@ -223,9 +241,31 @@ impl Demo {
         };
         let (by, key) = ("demo".parse()?, None);
         self.engine
-            .resolve(id, ResolveAsk { what, by, key })
+            .resolve(&payment.id, ResolveAsk { what, by, key })
             .await?;
-        self.settled(id).await
+        self.settled(&payment.id).await
+    }
+
+    /// Another program of the same merchant's, say a web shop, sells past sugi. Says by which number.
+    async fn stranger_sells(&self, order: &str) -> Result<String, Failure> {
+        let shops = self.engine.shops();
+        let shop = shops.first().ok_or_else(|| Failure::new("no shop"))?;
+        let ask = Ask::of(order);
+        let order = Order::new(ask.order.parse()?, Money::won(ask.won)?);
+        let card = Card::new(CardNumber::parse(ask.card)?, Expiry::new(2030, 12)?);
+        let today = nhn_kcp::korean_date(Clock::real().now());
+        let sale = UnauthenticatedKeyIn::new(order, card, today)?;
+        let sold = shop.client.approve(sale).await;
+        let tno = sold
+            .map_err(|why| Failure::new(why.to_string()))?
+            .tno
+            .to_string();
+        let mut strangers = self
+            .strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        strangers.insert(tno.clone());
+        Ok(tno)
     }
 
     fn fault(&self, kind: FaultKind) -> Result<(), Failure> {
@@ -233,8 +273,12 @@ impl Demo {
     }
 
     fn say(&self, story: &str, payment: &Payment) {
+        self.tell(story, &view::sentence(payment));
+    }
+
+    fn tell(&self, story: &str, told: &str) {
         if !self.json {
-            print::data(&format!("{story}\n    {}", view::sentence(payment)));
+            print::data(&format!("{story}\n    {told}"));
         }
     }
 }
