@@ -282,6 +282,10 @@ impl Payment {
     }
 
     /// The cancel that has not ended: one that a person asked for, or the reversal, which has no name.
+    #[allow(
+        clippy::option_option,
+        reason = "a reversal is pending, and has no name"
+    )]
     fn pending(&self) -> Option<Option<&CancelId>> {
         match &self.state {
             State::Approved {

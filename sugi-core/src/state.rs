@@ -145,6 +145,10 @@ impl State {
         }
     }
 
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one table: what each event does to each state"
+    )]
     pub(crate) fn evolve(
         self,
         Times { asked, last, at }: Times,

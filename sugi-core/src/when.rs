@@ -55,6 +55,7 @@ impl TryFrom<String> for Boot {
 mod apart {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(super) fn serialize<S: Serializer>(up_us: &i64, to: S) -> Result<S::Ok, S::Error> {
         (up_us.div_euclid(1_000_000), up_us.rem_euclid(1_000_000)).serialize(to)
     }

@@ -585,6 +585,70 @@ fn a_final_state_takes_further_looks_and_reopens_for_what_they_show() {
     );
 }
 
+#[test]
+fn that_more_is_left_than_was_thought_takes_a_window_that_a_clock_has_measured() {
+    let cancelled = after([
+        Event::Approved(approval(1004)),
+        cancel(1004, None),
+        sent(1),
+        done(1),
+    ]);
+    let look = |asked_at| {
+        Event::Looked(Looked {
+            seen: Live::Found {
+                approval: approval(1004),
+                remaining: 1004,
+            },
+            source: inquiry(),
+            asked_at,
+        })
+    };
+    let quiet = policy().quiet;
+    let ask = |payment: &Payment, now| todo(payment, now, Hands::default(), &policy());
+    let inquire = Todo::Call(Call::Inquire {
+        tno: "26000000000001".parse().unwrap(),
+    });
+    let more = cancelled.evolve(at(20), look(at(20))).unwrap();
+    assert_eq!(more.cancelled_amount(), 1004, "not yet");
+    // The calendar is set past the window, and a second has passed.
+    let set = When {
+        at: at(21).after(quiet * 2).at,
+        ..at(21)
+    };
+    assert!(matches!(ask(&more, set), Todo::Wait(_)));
+    let early = more.clone().evolve(set, look(set)).unwrap();
+    assert!(matches!(ask(&early, set), Todo::Wait(_)));
+    let over = at(20).after(quiet);
+    assert_eq!(ask(&more, over), inquire);
+    let undone = Todo::Record(Event::CancelUndone { remaining: 1004 });
+    let again = more.clone().evolve(over, look(over)).unwrap();
+    assert_eq!(ask(&again, over), undone);
+    // A machine that was started anew cannot tell how long ago it was: it asks, and counts from there.
+    let anew = |second: i64| When {
+        at: at(1_000 + second).at,
+        clock: Some(Reading {
+            boot: Boot(2),
+            up_us: second * 1_000_000,
+            kcp_s: None,
+        }),
+    };
+    assert_eq!(ask(&more, anew(1)), inquire);
+    let counts = more.evolve(anew(1), look(anew(1))).unwrap();
+    assert!(matches!(ask(&counts, anew(2)), Todo::Wait(_)));
+    let over = anew(1).after(quiet);
+    assert_eq!(ask(&counts, over), inquire);
+    let again = counts.evolve(over, look(over)).unwrap();
+    assert_eq!(ask(&again, over), undone);
+    let undone = again
+        .evolve(over, Event::CancelUndone { remaining: 1004 })
+        .unwrap();
+    assert_eq!(
+        (undone.status(), undone.cancelled_amount()),
+        (Status::Approved, 0)
+    );
+    assert_eq!(ask(&undone, over), Todo::Rest);
+}
+
 /// Tries an event on a payment and leaves it as it is.
 trait Try {
     fn evolve_clone(&self, event: Event) -> Result<Payment, Illegal>;

@@ -16,6 +16,7 @@ use super::{
 
 /// What a walk allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "a setting is what it is")]
 pub(super) struct Setting {
     pub(super) several_nodes: bool,
     pub(super) order_lookup: bool,
@@ -207,6 +208,10 @@ impl World {
 
     /// An answer that comes when the payment may have moved on: what fits nothing any more is a late
     /// answer, as in the engine. Only what tells nothing new is dropped.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "it is heard once, and called where it is made"
+    )]
     pub(super) fn take_up(&mut self, event: Event) {
         let at = self.written_at();
         let known = |why: &Illegal| matches!(why, Illegal::Known { .. });
