@@ -324,6 +324,10 @@ impl Engine {
 }
 
 /// What came of writing a new payment.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is returned"
+)]
 enum Created {
     /// It is written.
     New(Book),
