@@ -80,11 +80,14 @@ pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, 
     fold_each(id, rows, None)
 }
 
-/// The same, and tells of each row that is news what it means.
+/// Takes each row that is a public event, with its meaning and the payment after it.
+type OnEvent<'a> = &'a mut dyn FnMut(&RawEntry, News, &Payment);
+
+/// The same, and hands on each row that is a public event.
 pub(crate) fn fold_each(
     id: &PaymentId,
     rows: Vec<RawEntry>,
-    mut each: Option<&mut dyn FnMut(&RawEntry, News, &Payment)>,
+    mut each: Option<OnEvent<'_>>,
 ) -> Result<Option<Book>, StoreError> {
     let mut book: Option<Book> = None;
     for row in rows {
