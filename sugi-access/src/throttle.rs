@@ -81,15 +81,11 @@ impl Access {
             change(&mut wrong);
             // Numbers and a time: nothing that JSON could refuse.
             let body = serde_json::to_string(&wrong).unwrap_or_default();
-            let written = match &kept {
-                Some(kept) => {
-                    let kind = DocumentKind::Throttle;
-                    store.replace_document(kind, kept, "", &body).await?
-                }
-                None => {
-                    let kind = DocumentKind::Throttle;
-                    store.add_document(kind, &key, "", &body).await?
-                }
+            let kind = DocumentKind::Throttle;
+            let written = if let Some(kept) = &kept {
+                store.replace_document(kind, kept, "", &body).await?
+            } else {
+                store.add_document(kind, &key, "", &body).await?
             };
             if written {
                 return Ok(());

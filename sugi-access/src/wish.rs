@@ -347,7 +347,8 @@ impl Access {
         if decision == Decision::Confirm && own {
             return Err(WishError::SamePerson);
         }
-        if !own && !(by.may(wish.what.role()) && wish.what.is_for(&by.shops)) {
+        let may = by.may(wish.what.role()) && wish.what.is_for(&by.shops);
+        if !own && !may {
             return Err(WishError::MayNot);
         }
         let (by, at) = (by.name.clone(), now);

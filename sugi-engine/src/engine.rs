@@ -76,6 +76,8 @@ impl Engine {
         // What never happens is told as never: who watches sees it begin.
         for shop in self.shops() {
             counts.foreign.entry(shop.id.clone()).or_default();
+            counts.late_answers.entry(shop.id.clone()).or_default();
+            counts.inquiries.entry(shop.id.clone()).or_default();
         }
         counts
     }

@@ -260,13 +260,13 @@ async fn back(pages: &Pages, mut visitor: Visitor, kept: Kept) -> Result<Respons
         Kind::KeyIn => keyin::opened_again(pages, &visitor, &form).await,
         Kind::Cancel => {
             payments::show::opened_again(pages, &visitor, &kept.page, |filled| {
-                filled.cancel = Some(&form)
+                filled.cancel = Some(&form);
             })
             .await
         }
         Kind::Close => {
             payments::show::opened_again(pages, &visitor, &kept.page, |filled| {
-                filled.close = Some(&form)
+                filled.close = Some(&form);
             })
             .await
         }

@@ -36,6 +36,7 @@ impl Happening {
 }
 
 /// What happened to a payment in this currency, in a sentence.
+#[allow(clippy::too_many_lines, reason = "one sentence per event")]
 pub(crate) fn tell(event: &Event, currency: Currency) -> String {
     let money = |units| match Amount::new(units) {
         Ok(amount) => Money { amount, currency }.to_string(),

@@ -8,7 +8,8 @@ use crate::house::{House, sale, sale_with};
 const IN_LETTERS: &str = "\u{1112}\u{1169}\u{11bc}\u{1100}\u{1175}\u{11af}\u{1103}\u{1169}\u{11bc}";
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes()
+        .fold(String::new(), |all, byte| all + &format!("%{byte:02X}"))
 }
 
 async fn found(house: &House, query: &str) -> Vec<String> {

@@ -44,7 +44,7 @@ pub(crate) async fn cancel(
     match notice.filter(|notice| notice.is_refusal()) {
         Some(refused) => {
             show::refused(&pages, &visitor, &page, refused, |filled| {
-                filled.cancel = Some(&form)
+                filled.cancel = Some(&form);
             })
             .await
         }

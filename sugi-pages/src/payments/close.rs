@@ -37,7 +37,7 @@ pub(crate) async fn close(
     match notice.filter(|notice| notice.is_refusal()) {
         Some(refused) => {
             show::refused(&pages, &visitor, &page, refused, |filled| {
-                filled.close = Some(&form)
+                filled.close = Some(&form);
             })
             .await
         }

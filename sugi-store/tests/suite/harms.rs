@@ -28,10 +28,7 @@ const TABLES: &[(&str, &str, &str)] = &[
 async fn full(house: &House) {
     let store = house.store();
     let first = draft(1, "A-1");
-    let opening = |key| Opening {
-        key: Some(key),
-        ..crate::opening()
-    };
+    let opening = |key| Opening { key: Some(key) };
     let book = store
         .create(first, Some(at(40)), opening(key("k-1", "r-1")))
         .await

@@ -227,11 +227,6 @@ fn declined() -> Event {
     })
 }
 
-/// How a first payment of an order begins.
-fn opening() -> Opening {
-    Opening { key: None }
-}
-
 fn key(key: &str, request: &str) -> Key {
     Key {
         scope: "cli".into(),

@@ -287,12 +287,9 @@ impl Stream {
         let mut room = vec![0; ROOM];
         let mut taken = 0;
         loop {
-            let (read, written, ended) = match self.unpack.step(&part[taken..], &mut room) {
-                Ok(step) => step,
-                Err(_) => {
-                    (self.is_over, self.is_broken) = (true, true);
-                    return Ok(taken);
-                }
+            let Ok((read, written, ended)) = self.unpack.step(&part[taken..], &mut room) else {
+                (self.is_over, self.is_broken) = (true, true);
+                return Ok(taken);
             };
             taken += read;
             self.came_out += written as u64;

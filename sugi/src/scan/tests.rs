@@ -288,7 +288,9 @@ fn what_was_encoded_whole_is_found() {
         let text = format!("{before} card {CARD}, and more after it");
         let packed = plain.encode(&text);
         let lines: Vec<_> = packed.as_bytes().chunks(16).collect();
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = text
+            .bytes()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         for coded in [
             packed.clone(),
             url.encode(&text),

@@ -104,7 +104,7 @@ pub(crate) async fn add(
     // Nobody has others told of what they may not see.
     let shops = match &wanted.shops {
         Shops::All => me.shops.clone(),
-        named => named.clone(),
+        Shops::Only(_) => wanted.shops.clone(),
     };
     if !shops.is_within(&me.shops) {
         return Err(Trouble::MayNot);
