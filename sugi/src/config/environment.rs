@@ -11,6 +11,7 @@ const KEYS: &[&str] = &[
     "listen",
     "tls",
     "behind_proxy",
+    "clock_was_ahead_until",
     "data",
     "disk_free_min_mb",
     "database",

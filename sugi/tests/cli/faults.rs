@@ -44,7 +44,7 @@ fn ledger_equals_books(desk: &Desk, service: &Service, key: &str) {
     let approved = service.list_of(key, "state=approved&limit=100");
     let approved = approved["payments"].as_array().unwrap().iter();
     let mut ledger: Vec<String> = approved
-        .map(|payment| payment["order_no"].as_str().unwrap().to_owned())
+        .map(|payment| payment["kcp_order_no"].as_str().unwrap().to_owned())
         .collect();
     let books = desk.sandbox.books().transactions.into_iter();
     let mut books: Vec<String> = books
