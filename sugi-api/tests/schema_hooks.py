@@ -20,6 +20,7 @@ BEYOND_SCHEMA_FIELDS = {
     "installment_months",  # 1 is none, and it must suit the amount
     "tax",  # must add up to the amount
     "outcome",  # must suit the tno
+    "remaining",  # stands without tno and outcome
     "url",  # https beyond this machine
 }
 

@@ -47,7 +47,8 @@ pub(crate) struct New {
     tno: Option<String>,
     /// Only of a payment whose cancellation or reversal does not end because inquiries fail: how much
     /// KCP's partner site shows to be left, in the currency's smallest unit; 0 when all is cancelled.
-    /// Taken in the person's name, once nothing that was sent can take effect any more.
+    /// Taken in the person's name, once nothing that was sent can take effect any more. Stands without
+    /// `tno` and `outcome`.
     #[schema(minimum = 0)]
     remaining: Option<u64>,
     /// Where it was seen: KCP's partner site, the buyer's card message, a settlement file.
