@@ -10,7 +10,7 @@ use std::{
 
 use jiff::SignedDuration;
 use sugi_engine::{Engine, clock::Clock};
-use sugi_store::{Deed, StoreError};
+use sugi_store::{AuditEntry, StoreError};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     passkey::{PasskeyError, PasskeySite},
     password::PasswordError,
     seal::Secret,
-    tries::Tries,
+    tries::LoginThrottle,
 };
 
 /// Passwords that are hashed at a time: each takes a core and 19 MiB for tens of milliseconds.
@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     pub(crate) rules: Rules,
     pub(crate) hashing: Semaphore,
     pub(crate) hashed: AtomicU64,
-    pub(crate) tries: Mutex<Tries>,
+    pub(crate) tries: Mutex<LoginThrottle>,
     /// Held by the one try to sign in that is being counted.
     pub(crate) counting: tokio::sync::Mutex<()>,
     auditor: Auditor,
@@ -184,23 +184,23 @@ impl Access {
         self.0.hashed.load(Ordering::Relaxed)
     }
 
-    /// Hands a deed to the audit, and waits only when too many are waiting already. It is written
+    /// Hands an audit entry to the audit, and waits only when too many are waiting already. It is written
     /// within moments; a process that is killed may take the last moments' with it.
-    pub async fn note(&self, deed: Deed) {
-        self.0.auditor.note(deed).await;
+    pub async fn note(&self, audit_entry: AuditEntry) {
+        self.0.auditor.note(audit_entry).await;
     }
 
-    /// Hands a deed to the audit if there is room, for whoever cannot wait.
-    pub fn note_now(&self, deed: Deed) {
-        self.0.auditor.note_now(deed);
+    /// Hands an audit entry to the audit if there is room, for whoever cannot wait.
+    pub fn note_now(&self, audit_entry: AuditEntry) {
+        self.0.auditor.note_now(audit_entry);
     }
 
-    /// Hands a deed to the audit and returns when it stands, or cannot be written.
+    /// Hands an audit entry to the audit and returns when it stands, or cannot be written.
     ///
     /// # Errors
     /// What the ledger says.
-    pub async fn write_down(&self, deed: Deed) -> Result<(), StoreError> {
-        self.0.auditor.write_down(deed).await
+    pub async fn write_down(&self, audit_entry: AuditEntry) -> Result<(), StoreError> {
+        self.0.auditor.write_down(audit_entry).await
     }
 
     /// Waits until everything that was noted stands.

@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use sugi_engine::Engine;
-use sugi_store::{Anchor, DEEDS_AT_ONCE, Deed, StoreError};
+use sugi_store::{AUDIT_ENTRIES_AT_ONCE, AuditCheckpoint, AuditEntry, StoreError};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -37,7 +37,7 @@ struct Patience {
     again: Duration,
 }
 
-const PATIENCE: Patience = Patience {
+const MAX_WAIT: Patience = Patience {
     pauses_ms: &[50, 100, 250, 500, 1_000, 3_000, 5_000, 10_000],
     again: Duration::from_secs(10),
 };
@@ -50,23 +50,23 @@ pub(crate) struct Auditor {
 
 #[derive(Debug)]
 enum Work {
-    Deed(Deed, Option<oneshot::Sender<Result<(), StoreError>>>),
+    AuditEntry(AuditEntry, Option<oneshot::Sender<Result<(), StoreError>>>),
     /// Says so when everything before it stands, or waits for a ledger that is away.
     Flush(oneshot::Sender<()>),
 }
 
 impl Auditor {
     pub(crate) fn start(engine: Engine) -> Self {
-        Self::with(engine, PATIENCE)
+        Self::with(engine, MAX_WAIT)
     }
 
-    fn with(engine: Engine, patience: Patience) -> Self {
+    fn with(engine: Engine, max_wait: Patience) -> Self {
         let (queue, work) = mpsc::channel(QUEUE);
         let gap = Arc::<Gap>::default();
         let writer = Writer {
             chain: Chain { engine, end: None },
             gap: Arc::clone(&gap),
-            patience,
+            max_wait,
             begun: Vec::new(),
             waiting: VecDeque::new(),
             again_at: Instant::now(),
@@ -75,14 +75,16 @@ impl Auditor {
         Self { queue, gap }
     }
 
-    pub(crate) async fn note(&self, deed: Deed) {
-        if let Err(mpsc::error::SendError(work)) = self.queue.send(Work::Deed(deed, None)).await {
+    pub(crate) async fn note(&self, audit_entry: AuditEntry) {
+        if let Err(mpsc::error::SendError(work)) =
+            self.queue.send(Work::AuditEntry(audit_entry, None)).await
+        {
             self.lost(work, "the audit's writer is gone");
         }
     }
 
-    pub(crate) fn note_now(&self, deed: Deed) {
-        match self.queue.try_send(Work::Deed(deed, None)) {
+    pub(crate) fn note_now(&self, audit_entry: AuditEntry) {
+        match self.queue.try_send(Work::AuditEntry(audit_entry, None)) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(work)) => self.lost(work, "the audit has no room"),
             Err(mpsc::error::TrySendError::Closed(work)) => {
@@ -92,14 +94,17 @@ impl Auditor {
     }
 
     fn lost(&self, work: Work, why: &str) {
-        if let Work::Deed(deed, _) = work {
-            self.gap.count(&deed, why);
+        if let Work::AuditEntry(audit_entry, _) = work {
+            self.gap.count(&audit_entry, why);
         }
     }
 
-    pub(crate) async fn write_down(&self, deed: Deed) -> Result<(), StoreError> {
+    pub(crate) async fn write_down(&self, audit_entry: AuditEntry) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.queue.send(Work::Deed(deed, Some(reply))).await;
+        let sent = self
+            .queue
+            .send(Work::AuditEntry(audit_entry, Some(reply)))
+            .await;
         let gone = || StoreError::Failed {
             why: "the audit's writer is gone".into(),
         };
@@ -128,9 +133,9 @@ struct Lost {
 
 impl Gap {
     /// Counts an entry that is only in the log.
-    fn count(&self, deed: &Deed, why: &str) {
-        tracing::error!(?deed, why, "not in the audit");
-        self.add(Lost::one(deed));
+    fn count(&self, audit_entry: &AuditEntry, why: &str) {
+        tracing::error!(?audit_entry, why, "not in the audit");
+        self.add(Lost::one(audit_entry));
     }
 
     fn add(&self, more: Lost) {
@@ -153,17 +158,17 @@ impl Gap {
 }
 
 impl Lost {
-    fn one(deed: &Deed) -> Self {
+    fn one(audit_entry: &AuditEntry) -> Self {
         Self {
             count: 1,
-            first: deed.at,
-            last: deed.at,
+            first: audit_entry.at,
+            last: audit_entry.at,
         }
     }
 
     /// The row that stands for them.
-    fn deed(self) -> Deed {
-        Deed {
+    fn audit_entry(self) -> AuditEntry {
+        AuditEntry {
             at: self.last,
             actor: SELF.into(),
             action: GAP.into(),
@@ -180,12 +185,12 @@ impl Lost {
 struct Writer {
     chain: Chain,
     gap: Arc<Gap>,
-    patience: Patience,
+    max_wait: Patience,
     /// A batch whose outcome may be open: it is tried again as it is, so that what was written after all
     /// is found.
-    begun: Vec<Deed>,
+    begun: Vec<AuditEntry>,
     /// What came after it.
-    waiting: VecDeque<Deed>,
+    waiting: VecDeque<AuditEntry>,
     again_at: Instant,
 }
 
@@ -201,7 +206,7 @@ enum Fate {
 impl Writer {
     /// The writer's life: it ends when nobody can do anything any more.
     async fn write_all(mut self, mut work: mpsc::Receiver<Work>) {
-        let mut batch = Vec::with_capacity(DEEDS_AT_ONCE);
+        let mut batch = Vec::with_capacity(AUDIT_ENTRIES_AT_ONCE);
         loop {
             let got = if self.is_behind() {
                 tokio::select! {
@@ -210,10 +215,10 @@ impl Writer {
                         self.catch_up().await;
                         continue;
                     }
-                    got = work.recv_many(&mut batch, DEEDS_AT_ONCE) => got,
+                    got = work.recv_many(&mut batch, AUDIT_ENTRIES_AT_ONCE) => got,
                 }
             } else {
-                work.recv_many(&mut batch, DEEDS_AT_ONCE).await
+                work.recv_many(&mut batch, AUDIT_ENTRIES_AT_ONCE).await
             };
             if got == 0 {
                 break;
@@ -226,8 +231,8 @@ impl Writer {
         }
         if self.is_behind() {
             self.catch_up().await;
-            for deed in self.begun.iter().chain(&self.waiting) {
-                self.gap.count(deed, "the process ends");
+            for audit_entry in self.begun.iter().chain(&self.waiting) {
+                self.gap.count(audit_entry, "the process ends");
             }
         }
     }
@@ -238,30 +243,30 @@ impl Writer {
 
     /// Writes a batch and answers it.
     async fn take(&mut self, batch: &mut Vec<Work>) {
-        let deeds: Vec<Deed> = batch
+        let audit_entries: Vec<AuditEntry> = batch
             .iter()
             .filter_map(|work| match work {
-                Work::Deed(deed, _) => Some(deed.clone()),
+                Work::AuditEntry(audit_entry, _) => Some(audit_entry.clone()),
                 Work::Flush(_) => None,
             })
             .collect();
         let mut fates = self
-            .write(&deeds, self.patience.pauses_ms)
+            .write(&audit_entries, self.max_wait.pauses_ms)
             .await
             .into_iter();
         let mut flushes = Vec::new();
         for work in batch.drain(..) {
             match work {
-                Work::Deed(deed, reply) => match (fates.next(), reply) {
+                Work::AuditEntry(audit_entry, reply) => match (fates.next(), reply) {
                     (Some(Fate::Written), Some(reply)) => drop(reply.send(Ok(()))),
                     (Some(Fate::Refused(why)), Some(reply)) => drop(reply.send(Err(why))),
                     (Some(Fate::Written | Fate::Refused(_)), None) => {}
                     // Who waited is told that it does not stand, so it must not stand later.
                     (Some(Fate::Away(why)), Some(reply)) => {
-                        self.gap.count(&deed, "the ledger is away");
+                        self.gap.count(&audit_entry, "the ledger is away");
                         drop(reply.send(Err(why)));
                     }
-                    (Some(Fate::Away(_)) | None, _) => self.begun.push(deed),
+                    (Some(Fate::Away(_)) | None, _) => self.begun.push(audit_entry),
                 },
                 Work::Flush(reply) => flushes.push(reply),
             }
@@ -269,7 +274,7 @@ impl Writer {
         if self.begun.is_empty() {
             self.tell_gap().await;
         }
-        self.again_at = Instant::now() + self.patience.again;
+        self.again_at = Instant::now() + self.max_wait.again;
         for reply in flushes {
             let _ = reply.send(());
         }
@@ -278,9 +283,11 @@ impl Writer {
     /// Keeps what comes while the ledger is away.
     fn keep(&mut self, work: Work) {
         match work {
-            Work::Deed(deed, None) if self.waiting.len() < KEPT => self.waiting.push_back(deed),
-            Work::Deed(deed, reply) => {
-                self.gap.count(&deed, "the ledger is away");
+            Work::AuditEntry(audit_entry, None) if self.waiting.len() < KEPT => {
+                self.waiting.push_back(audit_entry)
+            }
+            Work::AuditEntry(audit_entry, reply) => {
+                self.gap.count(&audit_entry, "the ledger is away");
                 let why = "the ledger is away";
                 let away = StoreError::Failed { why: why.into() };
                 drop(reply.map(|reply| reply.send(Err(away))));
@@ -293,7 +300,7 @@ impl Writer {
     async fn catch_up(&mut self) {
         loop {
             if self.begun.is_empty() {
-                let count = self.waiting.len().min(DEEDS_AT_ONCE);
+                let count = self.waiting.len().min(AUDIT_ENTRIES_AT_ONCE);
                 self.begun.extend(self.waiting.drain(..count));
             }
             if self.begun.is_empty() {
@@ -305,29 +312,32 @@ impl Writer {
             let left = begun.into_iter().zip(fates);
             self.begun = left
                 .filter(|(_, fate)| matches!(fate, Fate::Away(_)))
-                .map(|(deed, _)| deed)
+                .map(|(audit_entry, _)| audit_entry)
                 .collect();
             if !self.begun.is_empty() {
                 break;
             }
         }
-        self.again_at = Instant::now() + self.patience.again;
+        self.again_at = Instant::now() + self.max_wait.again;
     }
 
     /// Writes the row that says how many are missing, if some are.
     async fn tell_gap(&mut self) {
         if let Some(lost) = self.gap.take()
-            && self.chain.write(&[lost.deed()]).await.is_err()
+            && self.chain.write(&[lost.audit_entry()]).await.is_err()
         {
             self.gap.add(lost);
         }
     }
 
     /// Writes entries in their order; says what became of each.
-    async fn write(&mut self, deeds: &[Deed], pauses_ms: &[u64]) -> Vec<Fate> {
-        let mut fates = Vec::with_capacity(deeds.len());
+    async fn write(&mut self, audit_entries: &[AuditEntry], pauses_ms: &[u64]) -> Vec<Fate> {
+        let mut fates = Vec::with_capacity(audit_entries.len());
         let mut pauses = pauses_ms.iter();
-        while let Some(rest) = deeds.get(fates.len()..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = audit_entries
+            .get(fates.len()..)
+            .filter(|rest| !rest.is_empty())
+        {
             match self.some(rest).await {
                 Ok(count) => fates.extend((0..count).map(|_| Fate::Written)),
                 Err(Fate::Away(why)) => match pauses.next() {
@@ -348,7 +358,7 @@ impl Writer {
     }
 
     /// Writes all of them, or the first alone; says how many. An error is the first one's fate.
-    async fn some(&mut self, rest: &[Deed]) -> Result<usize, Fate> {
+    async fn some(&mut self, rest: &[AuditEntry]) -> Result<usize, Fate> {
         let why = match self.chain.write(rest).await {
             Ok(()) => return Ok(rest.len()),
             Err(why) => why,
@@ -364,9 +374,9 @@ impl Writer {
             return Ok(1);
         }
         // Is it this entry, or the ledger?
-        match self.chain.write(&[Lost::one(first).deed()]).await {
+        match self.chain.write(&[Lost::one(first).audit_entry()]).await {
             Ok(()) => {
-                tracing::error!(deed = ?first, %why, "not in the audit");
+                tracing::error!(audit_entry = ?first, %why, "not in the audit");
                 Err(Fate::Refused(why))
             }
             Err(_) => Err(Fate::Away(why)),
@@ -377,17 +387,17 @@ impl Writer {
 /// The end of the chain, as far as this node knows.
 struct Chain {
     engine: Engine,
-    end: Option<Anchor>,
+    end: Option<AuditCheckpoint>,
 }
 
 impl Chain {
     /// Writes a batch behind the end of the chain, wherever other nodes have moved it meanwhile.
-    async fn write(&mut self, deeds: &[Deed]) -> Result<(), StoreError> {
-        if deeds.is_empty() {
+    async fn write(&mut self, audit_entries: &[AuditEntry]) -> Result<(), StoreError> {
+        if audit_entries.is_empty() {
             return Ok(());
         }
         for _ in 0..TRIES {
-            if self.try_to_write(deeds).await? {
+            if self.try_to_write(audit_entries).await? {
                 return Ok(());
             }
         }
@@ -396,20 +406,20 @@ impl Chain {
 
     /// Whether the ledger can be read, and its chain ends where the last try found it.
     async fn stands_still(&self) -> bool {
-        let now = self.engine.store().audit_anchor().await;
+        let now = self.engine.store().audit_checkpoint().await;
         now.is_ok_and(|now| self.end == Some(now))
     }
 
     /// `false` when another node has moved the end of the chain.
-    async fn try_to_write(&mut self, deeds: &[Deed]) -> Result<bool, StoreError> {
+    async fn try_to_write(&mut self, audit_entries: &[AuditEntry]) -> Result<bool, StoreError> {
         let store = self.engine.store();
         let behind = match self.end {
             Some(end) => end,
-            None => store.audit_anchor().await?,
+            None => store.audit_checkpoint().await?,
         };
         // An error leaves it there: whatever was written after all is found behind it.
         self.end = Some(behind);
-        self.end = store.audit(behind, deeds).await?;
+        self.end = store.audit(behind, audit_entries).await?;
         Ok(self.end.is_some())
     }
 }
@@ -417,7 +427,7 @@ impl Chain {
 #[cfg(test)]
 mod tests {
     use sugi_engine::clock::Clock;
-    use sugi_store::{DeedFilter, Store};
+    use sugi_store::{AuditFilter, Store};
 
     use super::*;
 
@@ -426,8 +436,8 @@ mod tests {
         again: Duration::from_millis(1),
     };
 
-    fn deed(n: usize) -> Deed {
-        Deed {
+    fn audit_entry(n: usize) -> AuditEntry {
+        AuditEntry {
             at: Timestamp::from_second(1_800_000_000 + i64::try_from(n).unwrap()).unwrap(),
             actor: "operator:kim".into(),
             action: "look".into(),
@@ -446,25 +456,25 @@ mod tests {
         let auditor = Auditor::with(engine.clone(), AT_ONCE);
         hand.execute_batch("alter table audit rename to away")
             .unwrap();
-        let early = auditor.write_down(deed(0)).await;
+        let early = auditor.write_down(audit_entry(0)).await;
         assert!(early.is_err(), "it does not stand");
         // A batch that is under way waits besides what is kept.
-        auditor.note(deed(1)).await;
+        auditor.note(audit_entry(1)).await;
         auditor.flush().await;
-        for n in 0..KEPT + DEEDS_AT_ONCE + 10 {
-            auditor.note(deed(2 + n)).await;
+        for n in 0..KEPT + AUDIT_ENTRIES_AT_ONCE + 10 {
+            auditor.note(audit_entry(2 + n)).await;
         }
         auditor.flush().await;
         hand.execute_batch("alter table away rename to audit")
             .unwrap();
         let rows = loop {
-            auditor.note(deed(9_999)).await;
+            auditor.note(audit_entry(9_999)).await;
             auditor.flush().await;
-            let filter = DeedFilter {
+            let filter = AuditFilter {
                 actor: Some(SELF.into()),
-                ..DeedFilter::default()
+                ..AuditFilter::default()
             };
-            let rows = engine.store().deeds(&filter).await.unwrap();
+            let rows = engine.store().audit_entries(&filter).await.unwrap();
             if !rows.is_empty() {
                 break rows;
             }
@@ -473,7 +483,7 @@ mod tests {
         let end = store.verify_audit(None).await.unwrap();
         let told: i64 = rows
             .iter()
-            .map(|row| row.deed.outcome.split(' ').next().unwrap())
+            .map(|row| row.audit_entry.outcome.split(' ').next().unwrap())
             .map(|count| count.parse::<i64>().unwrap())
             .sum();
         assert!(told >= 11, "the one that was waited for, and ten: {rows:?}");

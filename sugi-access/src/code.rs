@@ -102,7 +102,7 @@ impl Access {
     /// Begins to set codes up for somebody.
     #[must_use]
     pub fn enrol(&self, name: &Actor) -> Enrolment {
-        let secret = Secret::from(clock::chance::<20>().to_vec()).to_base32();
+        let secret = Secret::from(clock::random_bytes::<20>().to_vec()).to_base32();
         let url = self.enrolment_url(name, &secret);
         Enrolment { secret, url }
     }
@@ -150,7 +150,7 @@ impl Access {
 
 /// `abcd-efgh-jkmn-pqrs`: 80 bits.
 fn recovery_code() -> String {
-    let letters: Vec<char> = clock::chance::<16>()
+    let letters: Vec<char> = clock::random_bytes::<16>()
         .iter()
         .map(|byte| LETTERS[usize::from(byte % 32)] as char)
         .collect();

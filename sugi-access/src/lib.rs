@@ -24,6 +24,7 @@
 //! ```
 
 mod access;
+mod approval_request;
 mod auditor;
 mod code;
 mod network;
@@ -38,19 +39,20 @@ mod session;
 mod sign_in;
 mod throttle;
 mod tries;
-mod wish;
 
 pub use access::{Access, AccessError, Origin, Rules, SecondPerson};
+pub use approval_request::{
+    ApprovalRequest, ApprovalRequestError, ApprovalRequestState, Asked, Decision, What,
+};
 pub use code::{Enrolment, RECOVERY_CODES};
 pub use network::{BadNetwork, Network};
 pub use operator::{Operator, Role};
 pub use operators::NewOperator;
 pub use passkey::{
-    NewPasskey, PASSKEY_ALGORITHMS, PASSKEY_NAME_CHARS_MAX, PASSKEY_PATIENCE, PASSKEYS_MAX,
-    Passkey, PasskeyError, PasskeyOffer, PasskeySite, ShownPasskey,
+    NewPasskey, PASSKEY_ALGORITHMS, PASSKEY_NAME_CHARS_MAX, PASSKEY_TIMEOUT, PASSKEYS_MAX, Passkey,
+    PasskeyError, PasskeyOffer, PasskeySite, ShownPasskey,
 };
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordError};
 pub use seal::Secret;
 pub use session::{Cookie, Session};
 pub use sign_in::{SignIn, SignInError};
-pub use wish::{Asked, Decision, What, Wish, WishError, WishState};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use nhn_kcp::pan::{self, Rule};
 use sugi_core::{Actor, Shops};
-use sugi_store::{Document, DocumentKind, Finding, StoreError};
+use sugi_store::{Document, DocumentKind, IntegrityViolation, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -272,7 +272,7 @@ pub(crate) fn read(document: &Document) -> Result<Operator, StoreError> {
         // The parser's words name a place in the text, never what stands there.
         let what = format!("it is no operator: {:?} error", why.classify());
         let place = format!("operator {}", document.key);
-        StoreError::from(Finding { place, what })
+        StoreError::from(IntegrityViolation { place, what })
     })
 }
 

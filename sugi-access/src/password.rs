@@ -15,7 +15,7 @@ pub const PASSWORD_CHARS_MIN: usize = 12;
 pub const PASSWORD_CHARS_MAX: usize = 128;
 /// The fewest different characters.
 const DIFFERENT_MIN: usize = 5;
-/// Passwords of at least twelve characters that are tried first, in small letters.
+/// Passwords of at least twelve characters that are tried first, in small emails.
 const COMMON: &str = include_str!("common-passwords.txt");
 
 /// What nobody's password hashes to: checked when there is nobody of the name, so that a wrong name
@@ -74,7 +74,7 @@ impl Access {
     /// The hash of a password.
     pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Hashed {
         self.heavy(move || {
-            let salt: [u8; 16] = clock::chance();
+            let salt: [u8; 16] = clock::random_bytes();
             let hash: Result<argon2::password_hash::phc::PasswordHash, _> =
                 Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
             // It fails for lengths that `check` has ruled out; an empty hash lets nobody in.

@@ -1,7 +1,7 @@
 //! Who bought is not kept for ever.
 
 use jiff::{SignedDuration, civil::Date};
-use sugi_store::{Deed, Store, StoreError};
+use sugi_store::{AuditEntry, Store, StoreError};
 
 use crate::Access;
 
@@ -15,22 +15,22 @@ impl Access {
     ///
     /// # Errors
     /// What the ledger says. What was taken away by then is gone; begun again it goes on from there.
-    pub async fn forget_buyers(&self, before: Date, by: &str) -> Result<u64, StoreError> {
-        self.forget_buyers_since(None, before, by).await
+    pub async fn erase_buyers(&self, before: Date, by: &str) -> Result<u64, StoreError> {
+        self.erase_buyers_since(None, before, by).await
     }
 
     /// The same for whoever does it every night: what was done before is not walked again, but for a year
     /// of it, in which something may have been in doubt.
     ///
     /// # Errors
-    /// As [`forget_buyers`](Self::forget_buyers).
-    pub async fn forget_more_buyers(&self, before: Date, by: &str) -> Result<u64, StoreError> {
-        let done = self.engine().store().buyers_forgotten().await?;
+    /// As [`erase_buyers`](Self::erase_buyers).
+    pub async fn erase_more_buyers(&self, before: Date, by: &str) -> Result<u64, StoreError> {
+        let done = self.engine().store().buyers_erased().await?;
         let since = done.map(|day| day.min(before).saturating_sub(BEHIND));
-        self.forget_buyers_since(since, before, by).await
+        self.erase_buyers_since(since, before, by).await
     }
 
-    async fn forget_buyers_since(
+    async fn erase_buyers_since(
         &self,
         since: Option<Date>,
         before: Date,
@@ -40,7 +40,7 @@ impl Access {
         if !store.keeps_buyers(since, before).await? {
             return Ok(0);
         }
-        let deed = |outcome: String| Deed {
+        let audit_entry = |outcome: String| AuditEntry {
             at: self.clock().now(),
             actor: by.to_owned(),
             action: "purge".into(),
@@ -48,9 +48,10 @@ impl Access {
             outcome,
             origin: "-".into(),
         };
-        self.write_down(deed("begun".into())).await?;
-        let taken = store.forget_buyers(since, before).await?;
-        self.write_down(deed(format!("{taken} payments"))).await?;
+        self.write_down(audit_entry("begun".into())).await?;
+        let taken = store.erase_buyers(since, before).await?;
+        self.write_down(audit_entry(format!("{taken} payments")))
+            .await?;
         Ok(taken)
     }
 }

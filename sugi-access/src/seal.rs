@@ -37,14 +37,14 @@ impl Secret {
     /// One that was drawn now, and that nobody else has.
     #[must_use]
     pub fn of_chance() -> Self {
-        Self(Zeroizing::new(clock::chance()))
+        Self(Zeroizing::new(clock::random_bytes()))
     }
 
     /// Seals a text for one purpose and one owner; nobody else's opens it. None if the text is longer than
     /// can be sealed.
     #[must_use]
     pub fn seal(&self, purpose: &str, owner: &str, text: &str) -> Option<String> {
-        let nonce = clock::chance::<NONCE_LEN>();
+        let nonce = clock::random_bytes::<NONCE_LEN>();
         let mut sealed = text.as_bytes().to_vec();
         let (key, about) = (self.key(purpose)?, Aad::from(owner));
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), about, &mut sealed)
@@ -68,9 +68,9 @@ impl Secret {
 
     /// A key of its own for each purpose.
     fn key(&self, purpose: &str) -> Option<LessSafeKey> {
-        let chance = Salt::new(HKDF_SHA256, &[]).extract(&*self.0);
+        let random_bytes = Salt::new(HKDF_SHA256, &[]).extract(&*self.0);
         let about = [purpose.as_bytes()];
-        let key = chance.expand(&about, &AES_256_GCM).ok()?;
+        let key = random_bytes.expand(&about, &AES_256_GCM).ok()?;
         Some(LessSafeKey::new(UnboundKey::from(key)))
     }
 }

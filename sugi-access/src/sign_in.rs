@@ -19,7 +19,7 @@ use crate::{
     password::PASSWORD_CHARS_MAX,
     session::Cookie,
     throttle::Wrong,
-    tries::Tries,
+    tries::LoginThrottle,
 };
 
 /// The most characters of a name that nobody has that are remembered.
@@ -217,7 +217,7 @@ impl Access {
         }
     }
 
-    pub(crate) fn tries(&self) -> MutexGuard<'_, Tries> {
+    pub(crate) fn tries(&self) -> MutexGuard<'_, LoginThrottle> {
         self.0.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -283,7 +283,7 @@ mod tests {
     #[tokio::test]
     async fn an_old_password_gets_nobody_in_while_it_is_changed() {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
         let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
         let access = Access::new(engine, clock, Rules::default());
         let (kim, old): (Actor, _) = ("kim".parse().unwrap(), "correct horse battery");

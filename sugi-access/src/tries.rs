@@ -36,7 +36,7 @@ pub(crate) fn wait_after(failures: u32, now: Timestamp) -> Option<Timestamp> {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Tries {
+pub(crate) struct LoginThrottle {
     addresses: HashMap<IpAddr, Count>,
     asked: HashMap<IpAddr, Count>,
     /// From where somebody has signed in, and when last.
@@ -50,7 +50,7 @@ struct Count {
     at: Timestamp,
 }
 
-impl Tries {
+impl LoginThrottle {
     /// Until when an address may not try any more.
     pub(crate) fn address_held(&self, address: IpAddr, now: Timestamp) -> Option<Timestamp> {
         let count = self.addresses.get(&network_of(address))?;
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_address_is_held_for_a_window() {
-        let mut tries = Tries::default();
+        let mut tries = LoginThrottle::default();
         let one: IpAddr = "2001:db8::1".parse().unwrap();
         let same_network: IpAddr = "2001:db8::2:1".parse().unwrap();
         for n in 0..30 {
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn from_where_people_sign_in_they_may_err_more_often() {
-        let mut tries = Tries::default();
+        let mut tries = LoginThrottle::default();
         let office: IpAddr = "192.0.2.7".parse().unwrap();
         tries.right_from(office, at(0));
         for n in 1..=300 {
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_is_bounded() {
-        let mut tries = Tries::default();
+        let mut tries = LoginThrottle::default();
         for n in 0..u32::try_from(MOST).unwrap() + 10 {
             tries.wrong_from(IpAddr::V4(n.into()), at(n.into()));
         }

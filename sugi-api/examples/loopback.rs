@@ -30,9 +30,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Gateway::sandbox(sandbox.url())?,
     );
     let client = client.timeouts(times).build()?;
-    let quiet = SignedDuration::from_secs(2);
+    let uncertainty_window = SignedDuration::from_secs(2);
     let policy = Policy {
-        quiet,
+        uncertainty_window,
         order_lookup: true,
         ..Policy::default()
     };

@@ -13,9 +13,9 @@ use axum::{
 };
 use http::{Method, StatusCode, Uri, header};
 use nhn_kcp::pan::{self, Rule};
-use sugi_store::Deed;
+use sugi_store::AuditEntry;
 
-use crate::{Api, Peer, problem::Code, strangers::Telling};
+use crate::{Api, ClientAddress, problem::Code, unauthenticated::Telling};
 
 /// Whoever has not said who they are.
 const NOBODY: &str = "-";
@@ -48,7 +48,7 @@ pub struct Audited(pub String);
 pub struct Did(pub String);
 
 /// An answer that shows nothing of anybody and changes nothing, whatever its address names: asking for it
-/// is no deed.
+/// is no audit entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Unaudited;
 
@@ -58,15 +58,15 @@ pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Ne
     request.extensions_mut().insert(who.clone());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("none", MatchedPath::as_str);
-    let peer = request.extensions().get::<Peer>();
+    let peer = request.extensions().get::<ClientAddress>();
     let mut open = Open {
-        deed: Some(Deed {
+        audit_entry: Some(AuditEntry {
             at: api.0.access.clock().now(),
             actor: String::new(),
             action: format!("{} {route}", request.method()),
             subject: subject(route, request.uri()),
             outcome: "hung up".into(),
-            origin: peer.map_or_else(|| "-".into(), |Peer(address)| address.to_string()),
+            origin: peer.map_or_else(|| "-".into(), |ClientAddress(address)| address.to_string()),
         }),
         is_look: request.method() == Method::GET,
         who,
@@ -74,22 +74,26 @@ pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Ne
     };
     let response = next.run(request).await;
     // The answer itself must not be held while it is written down.
-    if let Some(deed) = open
+    if let Some(audit_entry) = open
         .answered(&response)
-        .filter(|deed| is_told(&open.api, deed))
+        .filter(|audit_entry| is_told(&open.api, audit_entry))
     {
-        open.api.0.access.note(deed).await;
+        open.api.0.access.note(audit_entry).await;
     }
     response
 }
 
-/// Whether a deed is told by a row of its own. Of those that nobody in particular does only the first are;
+/// Whether an audit entry is told by a row of its own. Of those that nobody in particular does only the first are;
 /// when their window is over, one row tells how many there were besides.
-fn is_told(api: &Api, deed: &Deed) -> bool {
-    if deed.actor != NOBODY {
+fn is_told(api: &Api, audit_entry: &AuditEntry) -> bool {
+    if audit_entry.actor != NOBODY {
         return true;
     }
-    let (of, at) = match api.0.strangers.knock(&deed.origin, deed.at) {
+    let (of, at) = match api
+        .0
+        .unauthenticated
+        .sample(&audit_entry.origin, audit_entry.at)
+    {
         Telling::Itself => return true,
         Telling::Counted => return false,
         Telling::Later { of, at } => (of, at),
@@ -100,12 +104,12 @@ fn is_told(api: &Api, deed: &Deed) -> bool {
         runtime.spawn(async move {
             let clock = api.0.access.clock().clone();
             clock.sleep(at.duration_since(clock.now())).await;
-            let rest = Deed {
+            let rest = AuditEntry {
                 at: clock.now(),
                 actor: NOBODY.into(),
                 action: "knocked".into(),
                 subject: String::new(),
-                outcome: format!("and {} more", api.0.strangers.rest(&of)),
+                outcome: format!("and {} more", api.0.unauthenticated.rest(&of)),
                 origin: of,
             };
             api.0.access.note(rest).await;
@@ -133,7 +137,7 @@ fn subject(route: &str, uri: &Uri) -> String {
 /// A request that was not answered yet. Dropped so, its caller hung up: what was asked for may have
 /// happened all the same, so it is written down.
 struct Open {
-    deed: Option<Deed>,
+    audit_entry: Option<AuditEntry>,
     is_look: bool,
     who: Who,
     api: Api,
@@ -141,29 +145,29 @@ struct Open {
 
 impl Open {
     /// What is to be written down about an answer, if anything is.
-    fn answered(&mut self, response: &Response) -> Option<Deed> {
-        let mut deed = self.deed.take()?;
+    fn answered(&mut self, response: &Response) -> Option<AuditEntry> {
+        let mut audit_entry = self.audit_entry.take()?;
         let (status, seen) = (response.status(), response.extensions().get::<Audited>());
         let is_unaudited = response.extensions().get::<Unaudited>().is_some();
-        let shows_nothing = is_unaudited || seen.is_none() && deed.subject.is_empty();
-        let is_deed = !self.is_look && !is_unaudited;
-        if !is_deed && shows_nothing && !is_refusal(status) {
+        let shows_nothing = is_unaudited || seen.is_none() && audit_entry.subject.is_empty();
+        let is_audit_entry = !self.is_look && !is_unaudited;
+        if !is_audit_entry && shows_nothing && !is_refusal(status) {
             return None;
         }
-        deed.actor = self.who.name();
-        if let Some(Audited(what)) = seen.filter(|_| deed.subject.is_empty()) {
-            deed.subject.clone_from(what);
+        audit_entry.actor = self.who.name();
+        if let Some(Audited(what)) = seen.filter(|_| audit_entry.subject.is_empty()) {
+            audit_entry.subject.clone_from(what);
         }
         if let Some(made) = response
             .headers()
             .get(header::LOCATION)
-            .filter(|_| deed.subject.is_empty())
+            .filter(|_| audit_entry.subject.is_empty())
         {
             let made = made.to_str().unwrap_or_default();
             let last = made.rsplit('/').next().unwrap_or_default();
             let is_payment = last.parse::<sugi_core::PaymentId>().is_ok();
             if is_payment || last.parse::<sugi_core::WebhookId>().is_ok() {
-                deed.subject = last.into();
+                audit_entry.subject = last.into();
             }
         }
         let code = response.extensions().get::<Code>();
@@ -171,11 +175,11 @@ impl Open {
         let words = code
             .map(|code| code.as_str())
             .or(did.map(|Did(words)| &**words));
-        deed.outcome = match words {
+        audit_entry.outcome = match words {
             Some(words) => format!("{} {words}", status.as_str()),
             None => status.as_str().into(),
         };
-        Some(deed)
+        Some(audit_entry)
     }
 }
 
@@ -188,10 +192,10 @@ fn is_refusal(status: StatusCode) -> bool {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if let Some(mut deed) = self.deed.take() {
-            deed.actor = self.who.name();
-            if is_told(&self.api, &deed) {
-                self.api.0.access.note_now(deed);
+        if let Some(mut audit_entry) = self.audit_entry.take() {
+            audit_entry.actor = self.who.name();
+            if is_told(&self.api, &audit_entry) {
+                self.api.0.access.note_now(audit_entry);
             }
         }
     }

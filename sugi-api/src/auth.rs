@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::{
     Api, Standing, Who,
     keys::{ApiKey, Scope},
-    peer::Peer,
+    peer::ClientAddress,
     problem::{Code, Problem},
 };
 
@@ -33,7 +33,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Peer(from) = Peer::from_request_parts(parts, state).await?;
+        let ClientAddress(from) = ClientAddress::from_request_parts(parts, state).await?;
         let api = Api::from_ref(state);
         let mut given = parts.headers.get_all(AUTHORIZATION).iter();
         let (given, more) = (given.next(), given.next());

@@ -36,10 +36,10 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let patience = Api::from_ref(state).0.limits.body_read;
+        let max_wait = Api::from_ref(state).0.limits.body_read;
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
-        let bytes = read_body(body, &parts.headers, patience).await?;
+        let bytes = read_body(body, &parts.headers, max_wait).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -83,20 +83,20 @@ pub fn is_encoded(headers: &HeaderMap) -> bool {
 /// Reads the whole body into one buffer that never grows, so that wiping it wipes all of it.
 ///
 /// # Errors
-/// A problem when it has more than [`BODY_BYTES_MAX`], does not arrive within `patience`, or breaks off.
+/// A problem when it has more than [`BODY_BYTES_MAX`], does not arrive within `max_wait`, or breaks off.
 pub async fn read_body(
     body: axum::body::Body,
     headers: &HeaderMap,
-    patience: Duration,
+    max_wait: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    read_body_of(body, headers, patience, BODY_BYTES_MAX).await
+    read_body_of(body, headers, max_wait, BODY_BYTES_MAX).await
 }
 
 /// The same with at most so many bytes.
 pub(crate) async fn read_body_of(
     mut body: axum::body::Body,
     headers: &HeaderMap,
-    patience: Duration,
+    max_wait: Duration,
     most: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let too_large = || {
@@ -129,12 +129,12 @@ pub(crate) async fn read_body_of(
         }
         Ok(bytes)
     };
-    tokio::time::timeout(patience, reading)
+    tokio::time::timeout(max_wait, reading)
         .await
         .unwrap_or_else(|_| {
             let detail = format!(
                 "the body did not arrive within {} s",
-                patience.as_secs_f32()
+                max_wait.as_secs_f32()
             );
             let close = HeaderValue::from_static("close");
             Err(Problem::new(Code::SlowBody, detail).header(header::CONNECTION, close))

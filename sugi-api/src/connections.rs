@@ -17,7 +17,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     limits::Limits,
-    peer::Peer,
+    peer::ClientAddress,
     problem::{Code, Problem},
 };
 
@@ -32,7 +32,7 @@ pub(crate) enum Cap {
     /// An address has as many strangers as it may; the next is refused.
     Address,
     /// All strangers together are as many as they may be; one of the address with the most is cut.
-    Strangers,
+    UnauthenticatedSampler,
     /// All connections; the next is refused.
     All,
     /// Requests without a key or a session that are at work; the next is refused.
@@ -44,7 +44,7 @@ pub(crate) enum Cap {
 impl Cap {
     pub(crate) const EACH: [Self; 5] = [
         Self::Address,
-        Self::Strangers,
+        Self::UnauthenticatedSampler,
         Self::All,
         Self::Work,
         Self::Unread,
@@ -53,7 +53,7 @@ impl Cap {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Address => "address",
-            Self::Strangers => "strangers",
+            Self::UnauthenticatedSampler => "strangers",
             Self::All => "all",
             Self::Work => "work",
             Self::Unread => "unread",
@@ -69,7 +69,7 @@ pub(crate) struct Connections(Arc<Mutex<State>>);
 struct State {
     open: usize,
     /// Connections of strangers: by address, in the order in which they came, and how each is cut.
-    strangers: HashMap<IpAddr, BTreeMap<u64, Arc<Notify>>>,
+    unauthenticated: HashMap<IpAddr, BTreeMap<u64, Arc<Notify>>>,
     strangers_open: usize,
     next: u64,
     held: [Held; Cap::EACH.len()],
@@ -115,9 +115,9 @@ impl Connections {
         is_proxy: bool,
         limits: &Limits,
     ) -> Result<Place, Cap> {
-        let from = Peer(address.to_canonical()).counted_as();
+        let from = ClientAddress(address.to_canonical()).counted_as();
         let mut state = self.lock();
-        let of_address = state.strangers.get(&from).map_or(0, BTreeMap::len);
+        let of_address = state.unauthenticated.get(&from).map_or(0, BTreeMap::len);
         if !is_proxy && of_address >= limits.connections_per_address {
             state.holds(Cap::Address, address);
             return Err(Cap::Address);
@@ -127,16 +127,16 @@ impl Connections {
             state.holds(Cap::All, address);
             return Err(Cap::All);
         }
-        if is_full || !is_proxy && state.strangers_open >= limits.strangers() {
+        if is_full || !is_proxy && state.strangers_open >= limits.unauthenticated() {
             let of = state.cut_one();
-            state.holds(Cap::Strangers, of.unwrap_or(address));
+            state.holds(Cap::UnauthenticatedSampler, of.unwrap_or(address));
         }
         let (n, cut) = (state.next, Arc::<Notify>::default());
         state.next += 1;
         state.open += 1;
         if !is_proxy {
             state.strangers_open += 1;
-            let of_address = state.strangers.entry(from).or_default();
+            let of_address = state.unauthenticated.entry(from).or_default();
             of_address.insert(n, Arc::clone(&cut));
         }
         Ok(Place {
@@ -177,16 +177,16 @@ impl Connections {
 impl State {
     /// Cuts the oldest connection of the address that has the most of them; whose it was.
     fn cut_one(&mut self) -> Option<IpAddr> {
-        let most = self.strangers.iter().max_by_key(|(_, connections)| {
+        let most = self.unauthenticated.iter().max_by_key(|(_, connections)| {
             let oldest = connections.keys().next().copied();
             (connections.len(), Reverse(oldest))
         });
         let of = *most?.0;
-        let connections = self.strangers.get_mut(&of)?;
+        let connections = self.unauthenticated.get_mut(&of)?;
         let (_, cut) = connections.pop_first()?;
         cut.notify_one();
         if connections.is_empty() {
-            self.strangers.remove(&of);
+            self.unauthenticated.remove(&of);
         }
         self.strangers_open -= 1;
         Some(of)
@@ -194,14 +194,14 @@ impl State {
 
     /// Takes a connection out of the strangers'; nothing to do if it is none of theirs any more.
     fn forget(&mut self, from: IpAddr, n: u64) {
-        let Some(connections) = self.strangers.get_mut(&from) else {
+        let Some(connections) = self.unauthenticated.get_mut(&from) else {
             return;
         };
         if connections.remove(&n).is_some() {
             self.strangers_open -= 1;
         }
         if connections.is_empty() {
-            self.strangers.remove(&from);
+            self.unauthenticated.remove(&from);
         }
     }
 
@@ -214,9 +214,9 @@ impl State {
         }
         let since = held.times - held.logged_times;
         (held.logged, held.logged_times) = (Some(Instant::now()), held.times);
-        let (open, strangers) = (self.open, self.strangers_open);
+        let (open, unauthenticated) = (self.open, self.strangers_open);
         let cap = cap.as_str();
-        tracing::warn!(cap, %address, times = since, open, strangers, "a cap on connections holds");
+        tracing::warn!(cap, %address, times = since, open, unauthenticated, "a cap on connections holds");
     }
 }
 

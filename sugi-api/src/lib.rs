@@ -23,12 +23,12 @@ mod auth;
 mod body;
 mod connections;
 mod document;
-mod door;
 mod events;
 mod health;
 mod idempotency;
 mod keys;
 mod limits;
+mod listening;
 mod metrics;
 mod page;
 mod payments;
@@ -41,8 +41,8 @@ mod router;
 mod serve;
 mod shops;
 pub mod show;
-mod strangers;
 mod text;
+mod unauthenticated;
 mod unproved;
 mod velocity;
 mod webhooks;
@@ -59,11 +59,11 @@ pub use audit::{Audited, Did, Unaudited, Who};
 pub use body::{BODY_BYTES_MAX, is_encoded, read_body};
 pub use connections::Standing;
 pub use document::document;
-pub use door::{Door, Tls, TlsError};
 pub use events::event_json;
 pub use keys::{ApiKey, Keys, Scope};
 pub use limits::Limits;
-pub use peer::Peer;
+pub use listening::{Listener, Tls, TlsError};
+pub use peer::ClientAddress;
 pub use prefer::WAIT_SECS_MAX;
 pub use problem::{Code, Problem};
 pub use router::{nothing_here, router};
@@ -84,7 +84,7 @@ pub(crate) struct Inner {
     keys: RwLock<Arc<Keys>>,
     pub(crate) limits: Limits,
     pub(crate) metrics: metrics::Metrics,
-    pub(crate) strangers: strangers::Strangers,
+    pub(crate) unauthenticated: unauthenticated::UnauthenticatedSampler,
     pub(crate) request_ids: request::Ids,
     pub(crate) readiness: health::Last,
     pub(crate) connections: connections::Connections,
@@ -111,7 +111,7 @@ impl Api {
             keys,
             limits,
             metrics,
-            strangers: strangers::Strangers::default(),
+            unauthenticated: unauthenticated::UnauthenticatedSampler::default(),
             request_ids,
             readiness: health::Last::default(),
             connections: connections::Connections::default(),

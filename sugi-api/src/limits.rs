@@ -69,7 +69,7 @@ impl Limits {
     }
 
     /// How many connections may be of callers who have shown neither a key nor a session.
-    pub(crate) fn strangers(&self) -> usize {
+    pub(crate) fn unauthenticated(&self) -> usize {
         self.connections - self.connections / 4
     }
 }
@@ -91,7 +91,7 @@ mod tests {
             let most = limits.connections + limits.requests + OWN_DESCRIPTORS;
             assert!(most as u64 <= descriptors, "{descriptors}: {limits:?}");
             assert!(limits.connections_per_address * 4 <= limits.connections);
-            assert!(limits.strangers() < limits.connections);
+            assert!(limits.unauthenticated() < limits.connections);
         }
         assert_eq!(Limits::DEFAULT.within(u64::MAX), Limits::DEFAULT);
     }

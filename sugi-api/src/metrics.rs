@@ -138,14 +138,14 @@ pub(crate) async fn metrics(
 
 /// Who holds connections, and how often that was bounded.
 fn write_connections(text: &mut Text, connections: &Connections) {
-    let (open, strangers, held) = connections.counts();
+    let (open, unauthenticated, held) = connections.counts();
     text.family(
         Kind::Gauge,
         "sugi_connections",
         "Open connections, by whether a key or a session was shown on them.",
         [
-            ([("caller", "known")], open.saturating_sub(strangers)),
-            ([("caller", "stranger")], strangers),
+            ([("caller", "known")], open.saturating_sub(unauthenticated)),
+            ([("caller", "stranger")], unauthenticated),
         ],
     );
     text.family(

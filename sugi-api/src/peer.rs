@@ -19,13 +19,13 @@ use crate::{
 ///
 /// ```
 /// # use axum::{Router, routing::get};
-/// use sugi_api::Peer;
-/// let pages: Router = Router::new().route("/whoami", get(async |Peer(ip): Peer| ip.to_string()));
+/// use sugi_api::ClientAddress;
+/// let pages: Router = Router::new().route("/whoami", get(async |ClientAddress(ip): ClientAddress| ip.to_string()));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Peer(pub IpAddr);
+pub struct ClientAddress(pub IpAddr);
 
-impl Peer {
+impl ClientAddress {
     /// What counts as one caller for limits: an IPv4 address, or an IPv6 address's /64.
     #[must_use]
     pub fn counted_as(self) -> IpAddr {
@@ -61,7 +61,7 @@ fn address(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-impl<S: Sync> FromRequestParts<S> for Peer {
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -83,7 +83,7 @@ mod tests {
         for value in told {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
-        let Peer(ip) = Peer::of(socket.parse().unwrap(), &proxies, &headers);
+        let ClientAddress(ip) = ClientAddress::of(socket.parse().unwrap(), &proxies, &headers);
         ip.to_string()
     }
 

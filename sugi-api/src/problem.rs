@@ -135,7 +135,7 @@ codes! {
         "Ask again after Retry-After."
     ShopBusy "shop_busy" TOO_MANY_REQUESTS "The shop has as many payments under way as it may"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
-    TooFast "too_fast" TOO_MANY_REQUESTS "New payments come faster than people buy, or too many are declined"
+    VelocityLimited "velocity_limited" TOO_MANY_REQUESTS "New payments come faster than people buy, or too many are declined"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key; if it was no attack, have the shop's velocity limits raised."
     TooManyConnections "too_many_connections" TOO_MANY_REQUESTS "Too many connections"
         "Nothing was done. Close those that are not used, and ask again after Retry-After with the same Idempotency-Key."

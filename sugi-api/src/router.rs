@@ -42,7 +42,7 @@ fn webhooks() -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::secret::renew))
         .routes(routes!(webhooks::try_out::try_out))
         .routes(routes!(webhooks::deliveries::list))
-        .routes(routes!(webhooks::tell_again::tell_again))
+        .routes(routes!(webhooks::redeliver::redeliver))
 }
 
 /// What anybody may ask.

@@ -17,9 +17,9 @@ use tower::ServiceExt as _;
 use crate::{
     Network,
     connections::{Cap, Connections, Place},
-    door::{Door, Tls},
     limits::Limits,
-    peer::Peer,
+    listening::{Listener, Tls},
+    peer::ClientAddress,
     write_timeout::WriteTimeout,
 };
 
@@ -34,17 +34,17 @@ const BUFFER_BYTES: usize = 32 * 1024;
 ///
 /// Cutting a request does not cut the work on its payment: for that wait on the engine.
 pub async fn serve(
-    door: impl Into<Door>,
+    listening: impl Into<Listener>,
     router: Router,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> usize {
-    let Door {
+    let Listener {
         listener,
         tls,
         proxies,
         connections: counted,
-    } = door.into();
+    } = listening.into();
     let proxies: Arc<[Network]> = proxies.into();
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -156,7 +156,7 @@ async fn connection(
     } = caller;
     let service = service_fn(move |mut request: Request<Incoming>| {
         let router = router.clone();
-        let peer = Peer::of(socket, &proxies, request.headers());
+        let peer = ClientAddress::of(socket, &proxies, request.headers());
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(place.standing());
         async move {

@@ -13,7 +13,7 @@ use http::request::Parts;
 use zeroize::Zeroizing;
 
 use crate::{
-    Api, Peer, Standing,
+    Api, ClientAddress, Standing,
     body::{BODY_BYTES_MAX, read_body_of},
     connections::Cap,
     problem::{Code, Problem},
@@ -78,8 +78,8 @@ impl Api {
         let (place, most) = if standing.is_some_and(Standing::is_proved) {
             (WorkPlace(None), BODY_BYTES_MAX)
         } else {
-            let from = parts.extensions.get::<Peer>().copied();
-            let from = from.unwrap_or(Peer(IpAddr::from([0, 0, 0, 0])));
+            let from = parts.extensions.get::<ClientAddress>().copied();
+            let from = from.unwrap_or(ClientAddress(IpAddr::from([0, 0, 0, 0])));
             let place = self.0.unproved.take(from.counted_as()).ok_or_else(|| {
                 self.0.connections.holds(Cap::Work, from.0);
                 let detail = "too many requests without a key or a session are at work";

@@ -6,27 +6,29 @@ use jiff::{SignedDuration, civil::Date};
 use nhn_kcp::Tno;
 
 use crate::mutation::{Mutation, is_on};
-use crate::{Approval, Event, Live, Looked, Lost, Since, Source, State, Undo, VoidReason, When};
+use crate::{
+    Approval, CancelAttempt, Event, Inquired, Live, Lost, Since, Source, State, VoidReason, When,
+};
 
 /// What is known of a payment in doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Doubt {
     /// When the approval's intent was written: it was booked after this, if it was.
     pub sent_at: When,
-    /// When our own call had ended, at the latest: a request can live inside KCP for a quiet period
+    /// When our own call had ended, at the latest: a request can live inside KCP for a uncertainty window
     /// from here, and no longer.
     pub lost_at: Since,
-    /// What was lost, and what its wreck still showed.
+    /// What was lost, and what its truncated response still showed.
     pub lost: Lost,
     /// When something was last tried or learnt.
     pub since: When,
     /// How many looks have brought nothing.
-    pub looks: u32,
+    pub inquiries: u32,
     /// Per Korean day: when KCP was last asked for this order and did not know it.
     pub absent: BTreeMap<Date, When>,
-    /// When KCP was last asked for the number that the wreck showed and did not know it.
+    /// When KCP was last asked for the number that the truncated response showed and did not know it.
     pub number_absent: Option<When>,
-    /// KCP says that the number which the wreck showed belongs to another order: it was misread, and
+    /// KCP says that the number which the truncated response showed belongs to another order: it was misread, and
     /// tells nothing of this payment.
     pub number_foreign: bool,
     /// It was closed before, and its caller told so: it is not kept by itself any more.
@@ -43,7 +45,7 @@ impl Doubt {
             lost_at: at.into(),
             lost,
             since: at,
-            looks: 0,
+            inquiries: 0,
             absent: BTreeMap::new(),
             number_absent: None,
             number_foreign: false,
@@ -69,7 +71,7 @@ impl Doubt {
                 );
                 self.live = Some((approval, left, asked_at, source));
             }
-            // The one who was on the line, given up by others, tells what was left of the answer.
+            // The one who was in flight, given up by others, tells what was left of the answer.
             (Event::Lost(late), _) if differ(self.lost.tno.as_ref(), late.tno.as_ref()) => {
                 return None;
             }
@@ -94,13 +96,13 @@ impl Doubt {
             }
             // What is alive already is decided about; another number is for an inquiry of its own.
             (
-                Event::Looked(Looked {
+                Event::Inquired(Inquired {
                     seen: Live::Found { approval, .. },
                     ..
                 }),
                 Some(live),
             ) if live.0.tno != approval.tno => self.live = Some(live),
-            (Event::Looked(looked), live) => self.looked(looked, live, at),
+            (Event::Inquired(looked), live) => self.looked(looked, live, at),
             (Event::Kept, Some((approval, left, ..))) => {
                 return Some(State::standing(approval, Some(left)));
             }
@@ -109,7 +111,7 @@ impl Doubt {
                 return Some(State::Reversing {
                     sent_at,
                     approval,
-                    undo: Box::new(Undo::all(left, asked_at, at)),
+                    cancel_attempt: Box::new(CancelAttempt::all(left, asked_at, at)),
                 });
             }
             _ => return None,
@@ -119,7 +121,7 @@ impl Doubt {
 
     fn looked(
         &mut self,
-        looked: Looked,
+        looked: Inquired,
         live: Option<(Box<Approval>, u64, When, Source)>,
         at: When,
     ) {
@@ -137,25 +139,25 @@ impl Doubt {
             }
             (Live::Absent, Source::OrderLookup { day }) => {
                 self.absent.insert(day, looked.asked_at);
-                self.looks = self.looks.saturating_add(1);
+                self.inquiries = self.inquiries.saturating_add(1);
             }
             (Live::Absent, Source::Inquiry { tno }) if Some(&tno) == self.lost.tno.as_ref() => {
                 self.number_absent = Some(looked.asked_at);
-                self.looks = self.looks.saturating_add(1);
+                self.inquiries = self.inquiries.saturating_add(1);
             }
             (Live::Foreign { .. }, Source::Inquiry { tno })
                 if Some(&tno) == self.lost.tno.as_ref() =>
             {
                 self.number_foreign = true;
-                self.looks = self.looks.saturating_add(1);
+                self.inquiries = self.inquiries.saturating_add(1);
             }
             (Live::Absent | Live::Foreign { .. } | Live::Unclear { .. }, _) => {
-                self.looks = self.looks.saturating_add(1);
+                self.inquiries = self.inquiries.saturating_add(1);
             }
         }
     }
 
-    /// The number that the wreck showed, unless it is known to be another order's.
+    /// The number that the truncated response showed, unless it is known to be another order's.
     pub(crate) fn number(&self) -> Option<&Tno> {
         let foreign = self.number_foreign && !is_on(Mutation::ForeignNumberCounts);
         self.lost.tno.as_ref().filter(|_| !foreign)

@@ -6,7 +6,9 @@ use jiff::civil::Date;
 use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, TaxParts, Tno};
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, CancelId, Request, ResolutionId, SendNo, When, late::Answer, undo::Mode};
+use crate::{
+    Actor, CancelId, Request, ResolutionId, SendNo, When, cancel_attempt::Mode, late::Answer,
+};
 
 /// What can happen to a payment.
 ///
@@ -29,7 +31,7 @@ pub enum Event {
     /// It is proved that no money moved.
     Voided(VoidReason),
     /// Somebody looked at KCP's books.
-    Looked(Looked),
+    Inquired(Inquired),
     /// An approval found alive is kept: the sale stands.
     Kept,
     /// An approval found alive is to be undone: nobody was told that it stands.
@@ -166,7 +168,7 @@ pub enum Says {
 pub struct Lost {
     /// What went wrong, in our words, without anything of the card.
     pub why: String,
-    /// The transaction number, where the wreck of the answer still showed one.
+    /// The transaction number, where the truncated response of the answer still showed one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tno: Option<Tno>,
     /// The answer itself contradicted the request (another amount): never to be kept.
@@ -185,9 +187,9 @@ pub enum VoidReason {
         /// What failed, in our words.
         why: String,
     },
-    /// A look made after the quiet period showed no such approval.
+    /// A look made after the uncertainty window showed no such approval.
     Absent,
-    /// A person vouches for it, after the quiet period, with evidence from KCP's own pages.
+    /// A person vouches for it, after the uncertainty window, with evidence from KCP's own pages.
     Attested {
         /// Who.
         by: Actor,
@@ -201,7 +203,7 @@ pub enum VoidReason {
 
 /// A look at KCP's books, and who made it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Looked {
+pub struct Inquired {
     /// What was seen.
     pub seen: Live,
     /// Who or what prompted the look.
@@ -293,7 +295,7 @@ pub struct CancelOrder {
     pub tax: Option<TaxParts>,
 }
 
-impl Looked {
+impl Inquired {
     /// Whether it tells of this transaction: by what was found, or by what was asked about.
     #[must_use]
     pub fn is_about(&self, tno: &Tno) -> bool {
@@ -319,7 +321,7 @@ impl Event {
             Self::Declined(_) => "declined",
             Self::Lost(_) => "lost",
             Self::Voided(_) => "voided",
-            Self::Looked(_) => "looked",
+            Self::Inquired(_) => "inquired",
             Self::Kept => "kept",
             Self::ReverseDecided => "reverse_decided",
             Self::CancelAsked(_) => "cancel_asked",

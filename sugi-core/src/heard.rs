@@ -10,8 +10,8 @@ use nhn_kcp::{
 };
 
 use crate::{
-    Approval, Event, Live, Looked, Lost, Mode, Payment, Policy, Refusal, Says, SendNo, VoidReason,
-    When,
+    Approval, Event, Inquired, Live, Lost, Mode, Payment, Policy, Refusal, Says, SendNo,
+    VoidReason, When,
     todo::{Call, SKEW},
 };
 
@@ -123,7 +123,7 @@ pub fn look(
         Call::Inquire { tno } => Some(tno),
         _ => None,
     };
-    Event::Looked(Looked {
+    Event::Inquired(Inquired {
         seen: seen(payment, asked, &asked_at, policy, answer),
         source: call.source(),
         asked_at,
@@ -191,10 +191,10 @@ pub fn of_another(event: &Event, why: String) -> Option<Event> {
             tno: Some(approval.tno.clone()),
             contradicts: true,
         })),
-        Event::Looked(looked) if matches!(looked.seen, Live::Found { .. }) => {
+        Event::Inquired(looked) if matches!(looked.seen, Live::Found { .. }) => {
             let seen = Live::Foreign { why };
             let looked = looked.clone();
-            Some(Event::Looked(Looked { seen, ..looked }))
+            Some(Event::Inquired(Inquired { seen, ..looked }))
         }
         _ => None,
     }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::mutation::{Mutation, is_on};
 use crate::{
-    Approval, CancelId, Event, Illegal, Live, Looked, Lost, Payment, Refusal, Since, Source, State,
-    VoidReason, When,
+    Approval, CancelId, Event, Illegal, Inquired, Live, Lost, Payment, Refusal, Since, Source,
+    State, VoidReason, When,
 };
 
 /// The number of a send of a cancel, from 1, over all cancels of a payment.
@@ -180,7 +180,7 @@ impl Review {
     /// `ledger`: what is left according to the ledger, of a sale that stands and has no cancel pending.
     pub(crate) fn looked(
         mut self,
-        looked: &Looked,
+        looked: &Inquired,
         own: bool,
         ledger: Option<u64>,
         at: When,
@@ -341,7 +341,7 @@ impl Payment {
 
     /// Takes what a look tells beyond the state: it answers an inquiry that is owed, or shows a second
     /// transaction of this payment.
-    pub(crate) fn looked(&mut self, looked: &Looked, at: When) {
+    pub(crate) fn looked(&mut self, looked: &Inquired, at: When) {
         let known = self.approval().map(|approval| approval.tno.clone());
         if let Live::Found {
             approval,

@@ -18,6 +18,7 @@
 #[cfg(test)]
 extern crate self as sugi_core;
 
+mod cancel_attempt;
 mod doubt;
 mod event;
 #[cfg(test)]
@@ -26,32 +27,31 @@ pub mod heard;
 mod id;
 mod late;
 mod mutation;
-mod news;
 pub mod order_number;
 mod payment;
 mod policy;
+mod public_event;
 mod recheck;
 mod request;
 mod shops;
 mod standing;
 mod state;
 pub mod todo;
-mod undo;
 mod when;
 
+pub use cancel_attempt::{CancelAttempt, Mode, Step};
 pub use doubt::Doubt;
 pub use event::{
-    Approval, CancelOrder, Event, Live, Looked, Lost, Refusal, Says, Source, VoidReason,
+    Approval, CancelOrder, Event, Inquired, Live, Lost, Refusal, Says, Source, VoidReason,
 };
 pub use id::{Actor, BadName, CancelId, PaymentId, ResolutionId, ShopId, WebhookId};
 pub use late::{Answer, Heard, Review, Send, SendNo};
-pub use news::{Glance, News};
 pub use payment::{Illegal, Payment};
 pub use policy::Policy;
+pub use public_event::{PublicEvent, PublicSnapshot};
 pub use recheck::Recheck;
 pub use request::{Kind, Request};
 pub use shops::Shops;
 pub use standing::Cancelled;
 pub use state::{State, Status};
-pub use undo::{Mode, Step, Undo};
 pub use when::{Boot, Reading, Since, When};

@@ -10,7 +10,7 @@ use nhn_kcp::{Invalid, OrderNo};
 /// What marks are made of. No digits, which could make a card number of the merchant's digits before
 /// them, and no vowels, which could make words.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-/// How many letters a mark has: 20¹² is 52 bits of chance for each attempt at one order.
+/// How many emails a mark has: 20¹² is 52 bits of chance for each attempt at one order.
 const LENGTH: usize = 12;
 /// Stands between the merchant's number and the mark. KCP takes it in every order number.
 const SEPARATOR: char = '-';
@@ -30,7 +30,7 @@ const MOST: usize = 40;
 /// ```
 ///
 /// # Errors
-/// None that is known: an order number that was cut is one as well, and letters are always taken.
+/// None that is known: an order number that was cut is one as well, and emails are always taken.
 pub fn marked(order_no: &OrderNo, chance: [u8; 16]) -> Result<OrderNo, Invalid> {
     let keep = order_no.as_str().len().min(MOST - 1 - LENGTH);
     // An order number is ASCII, so any byte is a place to cut.

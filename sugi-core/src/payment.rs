@@ -144,7 +144,7 @@ impl Payment {
                 let owed = Recheck::owed(&event, when);
                 let undone = matches!(event, Event::CancelUndone { .. });
                 let looked = match &event {
-                    Event::Looked(looked) => Some(looked.clone()),
+                    Event::Inquired(looked) => Some(looked.clone()),
                     _ => None,
                 };
                 self.state = self.state.evolve(times, event)?;
@@ -196,7 +196,7 @@ impl Payment {
         other.then_some(approval.amount.get())
     }
 
-    /// How much of it was given back, in the currency's smallest unit.
+    /// How much of it was refunded, in the currency's smallest unit.
     #[must_use]
     pub fn cancelled_amount(&self) -> u64 {
         match &self.state {
@@ -211,7 +211,7 @@ impl Payment {
     }
     /// What is left of each part of a standing sale whose amount was split for tax; `None` for any other.
     ///
-    /// Once somebody has given back past us, nobody tells which part they took. Then it is the most that
+    /// Once somebody has refunded past us, nobody tells which part they took. Then it is the most that
     /// can be left of each, and adds up to more than what is left of the sale. (If they did so while the
     /// answer to a cancel of ours was lost, and took as much, they can be taken for us. KCP, which keeps
     /// the parts itself, refuses what is wrong for that.)

@@ -13,7 +13,7 @@ pub struct Policy {
     pub call_life: SignedDuration,
     /// The longest that a request can live inside KCP after it was sent. Only a look made after it
     /// can prove that something did *not* happen.
-    pub quiet: SignedDuration,
+    pub uncertainty_window: SignedDuration,
     /// Whether this shop's contract answers an inquiry by order number. KCP does not document it,
     /// so it is off unless the merchant has tried it. Payments that KCP knows by the merchant's bare
     /// number are never looked up by it: see
@@ -25,7 +25,7 @@ pub struct Policy {
     /// How far this machine's calendar may be from KCP's before nothing is concluded from times of day.
     pub clock_tolerance: SignedDuration,
     /// Pauses between tries: the n-th is taken after n tries, the last for all later ones.
-    pub ladder: Vec<SignedDuration>,
+    pub backoff: Vec<SignedDuration>,
 }
 
 impl Default for Policy {
@@ -34,11 +34,11 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             call_life: SignedDuration::from_secs(40),
-            quiet: SignedDuration::from_secs(300),
+            uncertainty_window: SignedDuration::from_secs(300),
             order_lookup: false,
             keep_if_waiting: true,
             clock_tolerance: SignedDuration::from_mins(5),
-            ladder: [0, 1, 3, 10, 30, 120, 600, 3600]
+            backoff: [0, 1, 3, 10, 30, 120, 600, 3600]
                 .map(SignedDuration::from_secs)
                 .into(),
         }
@@ -62,16 +62,16 @@ impl Policy {
     /// ```
     #[must_use]
     pub fn pause(&self, tries: u32) -> SignedDuration {
-        let last = self.ladder.len().saturating_sub(1);
-        self.ladder
+        let last = self.backoff.len().saturating_sub(1);
+        self.backoff
             .get(usize::try_from(tries).map_or(last, |tries| tries.min(last)))
             .copied()
             .unwrap_or(SignedDuration::from_secs(60))
     }
 
-    /// Whether so many tries have used the whole ladder up.
+    /// Whether so many tries have used the whole backoff schedule up.
     #[must_use]
     pub(crate) fn is_used_up(&self, tries: u32) -> bool {
-        usize::try_from(tries).is_ok_and(|tries| tries > self.ladder.len())
+        usize::try_from(tries).is_ok_and(|tries| tries > self.backoff.len())
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use crate::{
-    Event, Live, Looked, Payment, Policy, Source, State, When,
+    Event, Inquired, Live, Payment, Policy, Source, State, When,
     todo::{Call, SKEW, Todo, korean_day},
 };
 
@@ -42,7 +42,7 @@ impl Recheck {
     }
 
     /// Takes a look. One that failed is tried again, like every other, a few times.
-    pub(crate) fn looked(&mut self, looked: &Looked, at: When) {
+    pub(crate) fn looked(&mut self, looked: &Inquired, at: When) {
         let Source::OrderLookup { day } = looked.source else {
             return;
         };
@@ -65,7 +65,7 @@ impl Recheck {
         let Some(day) = days.into_iter().find(|day| !self.answered.contains(day)) else {
             return Todo::Rest;
         };
-        let window = self.declined.then(policy.quiet, now);
+        let window = self.declined.then(policy.uncertainty_window, now);
         let at = window.max(self.since.then(policy.pause(self.tries), now));
         if now.at < at {
             return Todo::Wait(at);

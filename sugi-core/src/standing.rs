@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use nhn_kcp::TaxParts;
 
 use crate::{
-    Actor, Approval, CancelId, CancelOrder, Event, Illegal, Live, Looked, Refusal, State, Step,
-    Undo, When,
+    Actor, Approval, CancelAttempt, CancelId, CancelOrder, Event, Illegal, Inquired, Live, Refusal,
+    State, Step, When,
 };
 
 /// A cancel that took effect.
@@ -28,12 +28,12 @@ pub(crate) struct Standing {
     pub(crate) approval: Box<Approval>,
     pub(crate) remaining: u64,
     pub(crate) cancels: Vec<Cancelled>,
-    pub(crate) pending: Option<Box<(CancelOrder, Undo)>>,
+    pub(crate) pending: Option<Box<(CancelOrder, CancelAttempt)>>,
     pub(crate) refused: Option<Box<(CancelOrder, Option<Refusal>)>>,
 }
 
 impl Standing {
-    fn given_back(&mut self, whose: Option<CancelOrder>, amount: u64, at: Timestamp) {
+    fn refunded(&mut self, whose: Option<CancelOrder>, amount: u64, at: Timestamp) {
         if amount == 0 {
             return;
         }
@@ -87,33 +87,33 @@ impl State {
                         remaining: sale.remaining,
                     });
                 }
-                let undo = Undo::asked(&order, sale.remaining, when);
+                let cancel_attempt = CancelAttempt::asked(&order, sale.remaining, when);
                 sale.refused = None;
-                sale.pending = Some(Box::new((order, undo)));
+                sale.pending = Some(Box::new((order, cancel_attempt)));
             }
             (Event::CancelAsked(_), Some(_)) => return Err(Illegal::CancelPending),
             // Somebody gave money back past us, and a look shows it.
             (
-                Event::Looked(Looked {
+                Event::Inquired(Inquired {
                     seen: Live::Found { remaining, .. },
                     ..
                 }),
                 None,
             ) if remaining < sale.remaining => {
-                sale.given_back(None, sale.remaining - remaining, at);
+                sale.refunded(None, sale.remaining - remaining, at);
             }
-            // It was looked at again, and nothing more was given back.
-            (Event::Looked(_), None) => {}
+            // It was looked at again, and nothing more was refunded.
+            (Event::Inquired(_), None) => {}
             (Event::CancelDone { remaining, .. }, Some(pending)) if remaining < sale.remaining => {
-                let (order, undo) = *pending;
-                let past_us = (sale.remaining - remaining).saturating_sub(undo.amount);
-                sale.given_back(None, past_us, at);
-                sale.given_back(Some(order), sale.remaining - remaining, at);
+                let (order, cancel_attempt) = *pending;
+                let past_us = (sale.remaining - remaining).saturating_sub(cancel_attempt.amount);
+                sale.refunded(None, past_us, at);
+                sale.refunded(Some(order), sale.remaining - remaining, at);
             }
             (Event::CancelFailed { refusal, remaining }, Some(pending))
                 if remaining <= sale.remaining =>
             {
-                sale.given_back(None, sale.remaining - remaining, at);
+                sale.refunded(None, sale.remaining - remaining, at);
                 sale.refused = Some(Box::new((pending.0, refusal)));
             }
             (Event::CancelRefused { refusal, says, .. }, Some(mut pending))

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::mutation::{Mutation, is_on};
 use crate::{
-    Approval, CancelOrder, Event, Illegal, Live, Looked, Lost, Refusal, Source, Step, Undo,
-    VoidReason, When,
+    Approval, CancelAttempt, CancelOrder, Event, Illegal, Inquired, Live, Lost, Refusal, Source,
+    Step, VoidReason, When,
     doubt::Doubt,
     standing::{Cancelled, Standing},
 };
@@ -20,7 +20,7 @@ pub enum State {
         /// Since when.
         sent_at: When,
     },
-    /// The sale stands, whole or in part, or all of it was given back.
+    /// The sale stands, whole or in part, or all of it was refunded.
     Approved {
         /// What KCP said.
         approval: Box<Approval>,
@@ -29,7 +29,7 @@ pub enum State {
         /// The cancels that took effect, in their order.
         cancels: Vec<Cancelled>,
         /// The cancel that has not ended, if there is one.
-        pending: Option<Box<(CancelOrder, Undo)>>,
+        pending: Option<Box<(CancelOrder, CancelAttempt)>>,
         /// How the last asked cancel failed, if it did.
         refused: Option<Box<(CancelOrder, Option<Refusal>)>>,
     },
@@ -44,7 +44,7 @@ pub enum State {
         /// What is being undone.
         approval: Box<Approval>,
         /// How far that is.
-        undo: Box<Undo>,
+        cancel_attempt: Box<CancelAttempt>,
     },
     /// It was approved and undone; nothing is left of it.
     Reversed {
@@ -173,7 +173,7 @@ impl State {
 
             // What a person states without an inquiry counts for a cancel that is held up, and for
             // nothing else.
-            (state, Event::Looked(looked))
+            (state, Event::Inquired(looked))
                 if matches!(looked.source, Source::Statement { .. }) && !state.is_held_up() =>
             {
                 return Err(illegal);
@@ -198,7 +198,7 @@ impl State {
             }
             (
                 Self::Void(_) | Self::Declined(_),
-                Event::Looked(Looked {
+                Event::Inquired(Inquired {
                     seen:
                         Live::Found {
                             approval,
@@ -209,10 +209,10 @@ impl State {
                 }),
             ) => Self::reopened(asked, at, (approval, remaining, asked_at, source)),
             // A final state was looked at again and holds.
-            (state @ (Self::Void(_) | Self::Declined(_)), Event::Looked(_)) => state,
+            (state @ (Self::Void(_) | Self::Declined(_)), Event::Inquired(_)) => state,
             // Nothing was to be left, and something is: it is reversed again. A look that was asked
             // before the reversal ended shows what was left before it.
-            (Self::Reversed { approval: known }, Event::Looked(looked)) => match looked.seen {
+            (Self::Reversed { approval: known }, Event::Inquired(looked)) => match looked.seen {
                 Live::Found {
                     approval,
                     remaining,
@@ -236,7 +236,7 @@ impl State {
             // A look at another transaction tells nothing of this one.
             (
                 state @ (Self::Approved { .. } | Self::Reversing { .. }),
-                Event::Looked(ref looked),
+                Event::Inquired(ref looked),
             ) if state
                 .approval()
                 .is_some_and(|known| !looked.is_about(&known.tno)) =>
@@ -248,7 +248,7 @@ impl State {
                 Self::Reversing {
                     sent_at,
                     approval,
-                    mut undo,
+                    mut cancel_attempt,
                 },
                 event,
             ) => match event {
@@ -258,11 +258,13 @@ impl State {
                 }
                 // KCP, asked since, does not know the number that it gave us: back to looking for the
                 // right one. What may have been cancelled meanwhile must never be kept.
-                Event::Looked(Looked {
+                Event::Inquired(Inquired {
                     seen: Live::Absent,
                     asked_at,
                     ..
-                }) if undo.step == Step::Unsure && asked_at.is_since(&undo.since) => {
+                }) if cancel_attempt.step == Step::Unsure
+                    && asked_at.is_since(&cancel_attempt.since) =>
+                {
                     let why = "KCP does not know the number that it gave".into();
                     let lost = Lost {
                         why,
@@ -272,11 +274,11 @@ impl State {
                     Self::InDoubt(Box::new(Doubt::new(sent_at, lost, at)))
                 }
                 event => {
-                    undo.evolve(at, event).ok_or(illegal)?;
+                    cancel_attempt.evolve(at, event).ok_or(illegal)?;
                     Self::Reversing {
                         sent_at,
                         approval,
-                        undo,
+                        cancel_attempt,
                     }
                 }
             },
@@ -307,17 +309,17 @@ impl State {
 
     /// Whether a cancel or a reversal of it has not ended, and cannot by itself for the time being.
     fn is_held_up(&self) -> bool {
-        self.undo().is_some_and(Undo::is_held_up)
+        self.cancel_attempt().is_some_and(CancelAttempt::is_held_up)
     }
 
     /// The cancel or the reversal that has not ended.
-    pub(crate) fn undo(&self) -> Option<&Undo> {
+    pub(crate) fn cancel_attempt(&self) -> Option<&CancelAttempt> {
         match self {
             Self::Approved {
                 pending: Some(pending),
                 ..
             } => Some(&pending.1),
-            Self::Reversing { undo, .. } => Some(undo),
+            Self::Reversing { cancel_attempt, .. } => Some(cancel_attempt),
             _ => None,
         }
     }

@@ -7,13 +7,13 @@ use nhn_kcp::{OrderNo, Tno};
 use crate::mutation::{Mutation, is_on};
 use crate::{
     Event, Lost, Mode, Payment, Policy, Review, SendNo, Source, State, Step, VoidReason, When,
-    doubt::Doubt, undo::Next, when::in_future,
+    cancel_attempt::Next, doubt::Doubt, when::in_future,
 };
 
 /// What the asking process holds, which no journal can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Hands {
-    /// Nobody else can be on the line with KCP for this payment: this process has the ledger to
+pub struct ProcessContext {
+    /// Nobody else can be in flight with KCP for this payment: this process has the ledger to
     /// itself, and no other task of it works on this payment.
     pub alone: bool,
     /// Somebody still waits for the outcome of the sale.
@@ -23,7 +23,7 @@ pub struct Hands {
     pub watched: SignedDuration,
 }
 
-impl Hands {
+impl ProcessContext {
     /// Until when a call that began `since` may still be heard by whoever made it; `None` when nobody
     /// can be left to hear it.
     pub(crate) fn until_given_up(
@@ -96,15 +96,20 @@ impl Call {
 
 /// What must happen next to `payment` at `now`.
 #[must_use]
-pub fn todo(payment: &Payment, now: impl Into<When>, hands: Hands, policy: &Policy) -> Todo {
+pub fn todo(
+    payment: &Payment,
+    now: impl Into<When>,
+    process_context: ProcessContext,
+    policy: &Policy,
+) -> Todo {
     let now = &now.into();
-    let todo = of_state(payment, now, hands, policy);
+    let todo = of_state(payment, now, process_context, policy);
     let due = |review: &Review| {
         let next = review.since.then(policy.pause(review.tries), now);
         // Where no clock can tell how long it was, asking lets one count from there.
         match &review.more {
             Some((first, ..)) if first.measured_to(now).is_some() => {
-                next.max(in_future(now, first.left(policy.quiet, now)))
+                next.max(in_future(now, first.left(policy.uncertainty_window, now)))
             }
             _ => next,
         }
@@ -112,7 +117,9 @@ pub fn todo(payment: &Payment, now: impl Into<When>, hands: Hands, policy: &Poli
     if todo == Todo::Rest
         && let Some(remaining) = payment.reviews.iter().find_map(|review| {
             let (first, newest, left) = review.more.as_ref()?;
-            first.is_over(policy.quiet, newest).then_some(*left)
+            first
+                .is_over(policy.uncertainty_window, newest)
+                .then_some(*left)
         })
     {
         return Todo::Record(Event::CancelUndone { remaining });
@@ -132,24 +139,35 @@ pub fn todo(payment: &Payment, now: impl Into<When>, hands: Hands, policy: &Poli
     }
 }
 
-fn of_state(payment: &Payment, now: &When, hands: Hands, policy: &Policy) -> Todo {
+fn of_state(
+    payment: &Payment,
+    now: &When,
+    process_context: ProcessContext,
+    policy: &Policy,
+) -> Todo {
     let (newest, send) = (payment.newest_send(), payment.next_send());
     match &payment.state {
-        State::Requested => once_nobody_else(&payment.asked, now, hands, policy, || {
+        State::Requested => once_nobody_else(&payment.asked, now, process_context, policy, || {
             Event::Voided(VoidReason::CardGone)
         }),
-        State::Approving { sent_at } => once_nobody_else(sent_at, now, hands, policy, || {
-            let why = "nobody is left who could hear the answer".into();
-            Event::Lost(Lost {
-                why,
-                tno: None,
-                contradicts: false,
+        State::Approving { sent_at } => {
+            once_nobody_else(sent_at, now, process_context, policy, || {
+                let why = "nobody is left who could hear the answer".into();
+                Event::Lost(Lost {
+                    why,
+                    tno: None,
+                    contradicts: false,
+                })
             })
-        }),
-        State::InDoubt(doubt) => in_doubt(payment, doubt, now, hands, policy),
-        State::Reversing { approval, undo, .. } => act(
+        }
+        State::InDoubt(doubt) => in_doubt(payment, doubt, now, process_context, policy),
+        State::Reversing {
+            approval,
+            cancel_attempt,
+            ..
+        } => act(
             send,
-            undo.next(approval.amount.get(), newest, now, hands, policy),
+            cancel_attempt.next(approval.amount.get(), newest, now, process_context, policy),
             &approval.tno,
             None,
         ),
@@ -158,10 +176,10 @@ fn of_state(payment: &Payment, now: &When, hands: Hands, policy: &Policy) -> Tod
             pending: Some(pending),
             ..
         } => {
-            let (order, undo) = &**pending;
+            let (order, cancel_attempt) = &**pending;
             act(
                 send,
-                undo.next(approval.amount.get(), newest, now, hands, policy),
+                cancel_attempt.next(approval.amount.get(), newest, now, process_context, policy),
                 &approval.tno,
                 Some(&order.reason),
             )
@@ -174,14 +192,14 @@ fn of_state(payment: &Payment, now: &When, hands: Hands, policy: &Policy) -> Tod
     }
 }
 
-/// The moment from which the payment's time runs that others must let pass: see [`Hands::watched`].
+/// The moment from which the payment's time runs that others must let pass: see [`ProcessContext::watched`].
 #[must_use]
 pub fn waits_since(payment: &Payment) -> Option<When> {
     match &payment.state {
         State::Requested => Some(payment.asked),
         State::Approving { sent_at } => Some(*sent_at),
         State::InDoubt(doubt) => Some(doubt.lost_at.when),
-        State::Reversing { undo, .. } => Some(undo.since),
+        State::Reversing { cancel_attempt, .. } => Some(cancel_attempt.since),
         State::Approved { pending, .. } => pending.as_ref().map(|pending| pending.1.since),
         State::Declined(_) | State::Reversed { .. } | State::Void(_) => None,
     }
@@ -191,11 +209,11 @@ pub fn waits_since(payment: &Payment) -> Option<When> {
 fn once_nobody_else(
     since: &When,
     now: &When,
-    hands: Hands,
+    process_context: ProcessContext,
     policy: &Policy,
     event: impl FnOnce() -> Event,
 ) -> Todo {
-    match hands.until_given_up(since, now, policy) {
+    match process_context.until_given_up(since, now, policy) {
         Some(until) if !is_on(Mutation::GivenUpWhileAwaited) => Todo::Wait(until),
         _ => Todo::Record(event()),
     }
@@ -215,7 +233,13 @@ fn act(send: SendNo, next: Next, tno: &Tno, reason: Option<&nhn_kcp::CancelReaso
     }
 }
 
-fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: &Policy) -> Todo {
+fn in_doubt(
+    payment: &Payment,
+    doubt: &Doubt,
+    now: &When,
+    process_context: ProcessContext,
+    policy: &Policy,
+) -> Todo {
     if let Some((approval, remaining, _, source)) = &doubt.live {
         let fits = approval.amount == payment.request.order.money.amount;
         // It is not what was asked for, so nothing of it is undone on our own account: what it is says a
@@ -226,7 +250,7 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: 
         let whole = fits && *remaining == approval.amount.get();
         // Whose caller was told that nothing was charged has moved on: only a person keeps that.
         let wanted = matches!(source, Source::Person { keep: true, .. })
-            || (hands.waiting && policy.keep_if_waiting && !doubt.reopened);
+            || (process_context.waiting && policy.keep_if_waiting && !doubt.reopened);
         let keep = whole && wanted && !doubt.lost.contradicts;
         return Todo::Record(if keep {
             Event::Kept
@@ -237,7 +261,7 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: 
     let window = if is_on(Mutation::AbsenceProvedEarly) {
         SignedDuration::ZERO
     } else {
-        policy.quiet
+        policy.uncertainty_window
     };
     let late_enough = |asked_at: &When| doubt.lost_at.is_over(window, asked_at);
     let denied = doubt.number_denied(window);
@@ -248,12 +272,12 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: 
     // Where a number and the order can both be asked for, they take turns.
     let by_number = doubt
         .number()
-        .filter(|_| !by_order || doubt.looks.is_multiple_of(2));
+        .filter(|_| !by_order || doubt.inquiries.is_multiple_of(2));
     if !by_order && (by_number.is_none() || denied) {
         return Todo::Rest;
     }
-    // The look that can prove absence is made the moment it can, not a rung of the ladder later.
-    let next_look = doubt.since.then(policy.pause(doubt.looks), now);
+    // The look that can prove absence is made the moment it can, not a rung of the backoff schedule later.
+    let next_look = doubt.since.then(policy.pause(doubt.inquiries), now);
     let at = if late_enough(&doubt.since) {
         next_look
     } else {
@@ -261,7 +285,7 @@ fn in_doubt(payment: &Payment, doubt: &Doubt, now: &When, hands: Hands, policy: 
     };
     match by_number {
         _ if now.at < at => Todo::Wait(at),
-        // Never cancelled on the strength of a number read off a wreck: look whose it is first.
+        // Never cancelled on the strength of a number read off a truncated response: look whose it is first.
         Some(tno) => Todo::Call(Call::Inquire { tno: tno.clone() }),
         None => look_up(payment, doubt, policy),
     }
@@ -323,7 +347,7 @@ pub(crate) const SKEW: SignedDuration = SignedDuration::from_hours(1);
 /// The Korean days on which KCP can have booked it: two near midnight, by whichever clock.
 fn days(doubt: &Doubt, policy: &Policy) -> impl Iterator<Item = Date> + use<> {
     let first = korean_day(doubt.sent_at.at - SKEW);
-    let last = korean_day(doubt.lost_at.when.at + policy.quiet + SKEW);
+    let last = korean_day(doubt.lost_at.when.at + policy.uncertainty_window + SKEW);
     std::iter::successors(Some(first), |day| day.tomorrow().ok())
         .take_while(move |day| *day <= last)
         .take(DAYS_MOST + 1)
@@ -356,17 +380,22 @@ fn look_up(payment: &Payment, doubt: &Doubt, policy: &Policy) -> Todo {
 pub fn may_attest_remaining(
     payment: &Payment,
     now: impl Into<When>,
-    hands: Hands,
+    process_context: ProcessContext,
     policy: &Policy,
 ) -> Result<(), Option<Timestamp>> {
     let now = &now.into();
-    let undo = payment.state.undo().ok_or(None)?;
-    if undo.step == Step::Sent || undo.seen.is_some() || undo.blind == 0 {
+    let cancel_attempt = payment.state.cancel_attempt().ok_or(None)?;
+    if cancel_attempt.step == Step::Sent
+        || cancel_attempt.seen.is_some()
+        || cancel_attempt.blind == 0
+    {
         return Err(None);
     }
     // This process may have watched it for so long itself: what it waits for began before that.
-    let life = policy.call_life + policy.quiet;
-    let left = undo.settles_in(now, policy).min(life - hands.watched);
+    let life = policy.call_life + policy.uncertainty_window;
+    let left = cancel_attempt
+        .settles_in(now, policy)
+        .min(life - process_context.watched);
     if left.is_positive() {
         return Err(Some(in_future(now, left)));
     }
@@ -382,7 +411,7 @@ pub fn may_attest_remaining(
 pub fn may_attest_absence(
     payment: &Payment,
     now: impl Into<When>,
-    hands: Hands,
+    process_context: ProcessContext,
     policy: &Policy,
 ) -> Result<(), Option<Timestamp>> {
     let now = &now.into();
@@ -392,11 +421,11 @@ pub fn may_attest_absence(
     let window = if is_on(Mutation::AbsenceAttestedEarly) {
         SignedDuration::ZERO
     } else {
-        policy.quiet
+        policy.uncertainty_window
     };
     let denied = doubt.number_denied(window);
     let left = doubt.lost_at.left(window, now);
-    let left = left.min(window - hands.watched);
+    let left = left.min(window - process_context.watched);
     match () {
         () if doubt.live.is_some() => Err(None),
         () if left.is_positive() => Err(Some(in_future(now, left))),

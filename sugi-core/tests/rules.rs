@@ -5,9 +5,9 @@
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Amount, Money, Order, OrderNo, TaxParts, TaxSplit};
 use sugi_core::{
-    Approval, Boot, CancelOrder, Event, Illegal, Kind, Live, Looked, Lost, Mode, Payment, Policy,
+    Approval, Boot, CancelOrder, Event, Illegal, Inquired, Kind, Live, Lost, Mode, Payment, Policy,
     Reading, Refusal, Request, Says, SendNo, Source, Status, VoidReason, When,
-    todo::{self, Call, Hands, Todo, todo},
+    todo::{self, Call, ProcessContext, Todo, todo},
 };
 
 fn at(second: i64) -> When {
@@ -72,7 +72,7 @@ fn found(won: u64, remaining: u64) -> Event {
         approval: approval(won),
         remaining,
     };
-    Event::Looked(Looked {
+    Event::Inquired(Inquired {
         seen,
         source: inquiry(),
         asked_at: at(2),
@@ -92,7 +92,7 @@ fn policy() -> Policy {
     }
 }
 
-const WAITING: Hands = Hands {
+const WAITING: ProcessContext = ProcessContext {
     alone: true,
     waiting: true,
     watched: SignedDuration::ZERO,
@@ -115,9 +115,9 @@ fn a_late_approval_opens_what_was_closed() {
             .unwrap();
         assert_eq!(payment.status(), Status::InDoubt);
         // Its caller was told that nothing was charged, so it is not kept even where one waits.
-        for hands in [Hands::default(), WAITING] {
+        for process_context in [ProcessContext::default(), WAITING] {
             assert_eq!(
-                todo(&payment, at(9), hands, &policy()),
+                todo(&payment, at(9), process_context, &policy()),
                 Todo::Record(Event::ReverseDecided)
             );
         }
@@ -137,8 +137,8 @@ fn another_amount_is_never_reversed_on_our_own_account() {
     for (won, remaining) in [(1005, 1005), (1003, 1003), (1005, 1), (1005, 1004)] {
         let payment = after([lost(), found(won, remaining)]);
         for waiting in [true, false] {
-            let hands = Hands { waiting, ..WAITING };
-            let next = todo(&payment, at(9_999_999), hands, &policy());
+            let process_context = ProcessContext { waiting, ..WAITING };
+            let next = todo(&payment, at(9_999_999), process_context, &policy());
             assert_eq!(next, Todo::Rest, "{won} {remaining}");
         }
         let approval = approval(won);
@@ -154,7 +154,7 @@ fn another_amount_is_never_reversed_on_our_own_account() {
                 id: None,
             };
             let (seen, asked_at) = (seen.clone(), at(10));
-            let said = Event::Looked(Looked {
+            let said = Event::Inquired(Inquired {
                 seen,
                 source,
                 asked_at,
@@ -164,7 +164,7 @@ fn another_amount_is_never_reversed_on_our_own_account() {
             assert_eq!(next, Todo::Record(Event::ReverseDecided), "never kept");
         }
     }
-    // Of what somebody has given back there is nothing left to undo.
+    // Of what somebody has refunded there is nothing left to undo.
     let payment = after([lost(), found(1005, 0)]);
     let next = todo(&payment, at(9), WAITING, &policy());
     assert_eq!(next, Todo::Record(Event::ReverseDecided));
@@ -216,7 +216,7 @@ fn only_the_whole_of_what_was_asked_is_kept() {
             todo(&payment, at(9), WAITING, &policy()),
             Todo::Record(expected)
         );
-        let nobody_waits = Hands {
+        let nobody_waits = ProcessContext {
             waiting: false,
             ..WAITING
         };
@@ -230,14 +230,14 @@ fn only_the_whole_of_what_was_asked_is_kept() {
 #[test]
 fn absence_is_proved_for_both_days_that_the_quiet_period_touches() {
     let mut payment = after([lost()]);
-    let quiet_over = at(2).after(policy().quiet);
+    let quiet_over = at(2).after(policy().uncertainty_window);
     let mut asked = Vec::new();
     let mut now = quiet_over;
     loop {
         match todo(&payment, now, WAITING, &policy()) {
             Todo::Call(call @ Call::LookUp { day, .. }) => {
                 asked.push(day.to_string());
-                let event = Event::Looked(Looked {
+                let event = Event::Inquired(Inquired {
                     seen: Live::Absent,
                     source: call.source(),
                     asked_at: now,
@@ -253,13 +253,13 @@ fn absence_is_proved_for_both_days_that_the_quiet_period_touches() {
 
 #[test]
 fn a_look_before_the_quiet_period_is_over_proves_nothing() {
-    let early = at(2).after(policy().quiet - SignedDuration::from_secs(1));
+    let early = at(2).after(policy().uncertainty_window - SignedDuration::from_secs(1));
     let mut payment = after([lost()]);
     for day in ["2026-11-23", "2026-11-24"] {
         let source = Source::OrderLookup {
             day: day.parse().unwrap(),
         };
-        let event = Event::Looked(Looked {
+        let event = Event::Inquired(Inquired {
             seen: Live::Absent,
             source,
             asked_at: early,
@@ -461,13 +461,13 @@ fn an_answer_to_another_send_ends_nothing_and_opens_an_inquiry() {
     // The second ends with its own answer, and the inquiry is still owed.
     let ended = late.evolve(at(10), refused(2)).unwrap();
     assert_eq!(
-        todo(&ended, at(10), Hands::default(), &policy()),
+        todo(&ended, at(10), ProcessContext::default(), &policy()),
         Todo::Call(Call::Inquire {
             tno: "26000000000001".parse().unwrap()
         })
     );
     // It shows that the first took effect, and whose that money is.
-    let seen = Event::Looked(Looked {
+    let seen = Event::Inquired(Inquired {
         seen: Live::Found {
             approval: approval(1004),
             remaining: 0,
@@ -478,7 +478,7 @@ fn an_answer_to_another_send_ends_nothing_and_opens_an_inquiry() {
     let corrected = ended.evolve(at(12), seen).unwrap();
     assert_eq!(corrected.cancelled_amount(), 1004);
     assert_eq!(
-        todo(&corrected, at(12), Hands::default(), &policy()),
+        todo(&corrected, at(12), ProcessContext::default(), &policy()),
         Todo::Rest
     );
 }
@@ -499,11 +499,14 @@ fn a_second_number_of_one_payment_is_evidence_and_asked_about_until_it_is_gone()
     let mut now = at(9);
     for left in [1004, 1004, 0] {
         let inquire = Todo::Call(Call::Inquire { tno: tno.clone() });
-        if let Todo::Wait(until) = todo(&payment, now, Hands::default(), &policy()) {
+        if let Todo::Wait(until) = todo(&payment, now, ProcessContext::default(), &policy()) {
             now = now.after(until.duration_since(now.at));
         }
-        assert_eq!(todo(&payment, now, Hands::default(), &policy()), inquire);
-        let seen = Event::Looked(Looked {
+        assert_eq!(
+            todo(&payment, now, ProcessContext::default(), &policy()),
+            inquire
+        );
+        let seen = Event::Inquired(Inquired {
             seen: Live::Found {
                 approval: Box::new(Approval::bare(tno.clone(), Amount::new(1004).unwrap())),
                 remaining: left,
@@ -514,7 +517,10 @@ fn a_second_number_of_one_payment_is_evidence_and_asked_about_until_it_is_gone()
         payment = payment.evolve(now, seen).unwrap();
         assert_eq!(payment.cancelled_amount(), 0, "ours stands");
     }
-    assert_eq!(todo(&payment, now, Hands::default(), &policy()), Todo::Rest);
+    assert_eq!(
+        todo(&payment, now, ProcessContext::default(), &policy()),
+        Todo::Rest
+    );
 }
 
 #[test]
@@ -525,11 +531,12 @@ fn a_doubt_whose_number_is_another_orders_can_be_closed() {
         contradicts: false,
     });
     let by_person = Policy::default();
-    let quiet_over = at(2).after(by_person.quiet);
+    let quiet_over = at(2).after(by_person.uncertainty_window);
     let doubt = after([lost]);
-    let refused = todo::may_attest_absence(&doubt, quiet_over, Hands::default(), &by_person);
+    let refused =
+        todo::may_attest_absence(&doubt, quiet_over, ProcessContext::default(), &by_person);
     assert_eq!(refused, Err(None), "KCP gave a number");
-    let foreign = Event::Looked(Looked {
+    let foreign = Event::Inquired(Inquired {
         seen: Live::Foreign {
             why: "another order".into(),
         },
@@ -545,7 +552,7 @@ fn a_doubt_whose_number_is_another_orders_can_be_closed() {
         "the number is not asked about any more"
     );
     assert_eq!(
-        todo::may_attest_absence(&doubt, quiet_over, Hands::default(), &by_person),
+        todo::may_attest_absence(&doubt, quiet_over, ProcessContext::default(), &by_person),
         Ok(())
     );
 }
@@ -561,7 +568,7 @@ fn a_final_state_takes_further_looks_and_reopens_for_what_they_show() {
     ]);
     assert_eq!(reversed.status(), Status::Reversed);
     let look = |left, asked_at| {
-        Event::Looked(Looked {
+        Event::Inquired(Inquired {
             seen: Live::Found {
                 approval: approval(1004),
                 remaining: left,
@@ -594,7 +601,7 @@ fn that_more_is_left_than_was_thought_takes_a_window_that_a_clock_has_measured()
         done(1),
     ]);
     let look = |asked_at| {
-        Event::Looked(Looked {
+        Event::Inquired(Inquired {
             seen: Live::Found {
                 approval: approval(1004),
                 remaining: 1004,
@@ -603,8 +610,8 @@ fn that_more_is_left_than_was_thought_takes_a_window_that_a_clock_has_measured()
             asked_at,
         })
     };
-    let quiet = policy().quiet;
-    let ask = |payment: &Payment, now| todo(payment, now, Hands::default(), &policy());
+    let uncertainty_window = policy().uncertainty_window;
+    let ask = |payment: &Payment, now| todo(payment, now, ProcessContext::default(), &policy());
     let inquire = Todo::Call(Call::Inquire {
         tno: "26000000000001".parse().unwrap(),
     });
@@ -612,13 +619,13 @@ fn that_more_is_left_than_was_thought_takes_a_window_that_a_clock_has_measured()
     assert_eq!(more.cancelled_amount(), 1004, "not yet");
     // The calendar is set past the window, and a second has passed.
     let set = When {
-        at: at(21).after(quiet * 2).at,
+        at: at(21).after(uncertainty_window * 2).at,
         ..at(21)
     };
     assert!(matches!(ask(&more, set), Todo::Wait(_)));
     let early = more.clone().evolve(set, look(set)).unwrap();
     assert!(matches!(ask(&early, set), Todo::Wait(_)));
-    let over = at(20).after(quiet);
+    let over = at(20).after(uncertainty_window);
     assert_eq!(ask(&more, over), inquire);
     let undone = Todo::Record(Event::CancelUndone { remaining: 1004 });
     let again = more.clone().evolve(over, look(over)).unwrap();
@@ -635,7 +642,7 @@ fn that_more_is_left_than_was_thought_takes_a_window_that_a_clock_has_measured()
     assert_eq!(ask(&more, anew(1)), inquire);
     let counts = more.evolve(anew(1), look(anew(1))).unwrap();
     assert!(matches!(ask(&counts, anew(2)), Todo::Wait(_)));
-    let over = anew(1).after(quiet);
+    let over = anew(1).after(uncertainty_window);
     assert_eq!(ask(&counts, over), inquire);
     let again = counts.evolve(over, look(over)).unwrap();
     assert_eq!(ask(&again, over), undone);

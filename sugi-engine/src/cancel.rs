@@ -4,7 +4,7 @@ use nhn_kcp::{Amount, CancelReason, Invalid, TaxParts};
 use sugi_core::{
     Actor, CancelId, CancelOrder, Event, Illegal, Payment, PaymentId, ShopId, State, Status,
 };
-use sugi_store::{Draft, StoreError};
+use sugi_store::{PendingAppend, StoreError};
 
 use crate::{
     clock,
@@ -91,12 +91,12 @@ pub enum CancelError {
         /// What is left of each part, at most.
         left: TaxParts,
     },
-    /// With it more would have been given back than may be.
-    #[error("with {given_back} that was given back already it is more than {most}")]
+    /// With it more would have been refunded than may be.
+    #[error("with {refunded} that was given back already it is more than {most}")]
     Above {
-        /// What was given back of the payment already.
-        given_back: u64,
-        /// The most that may have been given back afterwards.
+        /// What was refunded of the payment already.
+        refunded: u64,
+        /// The most that may have been refunded afterwards.
         most: u64,
     },
     /// Another cancel of it has not ended.
@@ -120,7 +120,7 @@ impl Engine {
         self.cancel_up_to(id, ask, u64::MAX).await
     }
 
-    /// The same, unless more than `most` of the payment would have been given back then, by whoever and
+    /// The same, unless more than `most` of the payment would have been refunded then, by whoever and
     /// in however many parts. Of cancels that are asked for at once each counts the others.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Engine {
         loop {
             // The payment first: one that is read after the keys could already show what this key asked
             // for in between, and refuse it for that.
-            let book = self
+            let payment_snapshot = self
                 .0
                 .store
                 .load(id)
@@ -146,14 +146,13 @@ impl Engine {
             if key.is_some() && self.asked_before(id, &cancel_id, &ask).await? {
                 return Ok(cancel_id);
             }
-            let shop = self
-                .0
-                .shop_of(&book.payment)
-                .ok_or_else(|| CancelError::UnknownShop(book.payment.request.shop.clone()))?;
-            let (amount, tax) = cancellable(&book.payment, &ask, &shop)?;
-            let given_back = book.payment.cancelled_amount();
-            if given_back.saturating_add(amount.get()) > most {
-                return Err(CancelError::Above { given_back, most });
+            let shop = self.0.shop_of(&payment_snapshot.payment).ok_or_else(|| {
+                CancelError::UnknownShop(payment_snapshot.payment.request.shop.clone())
+            })?;
+            let (amount, tax) = cancellable(&payment_snapshot.payment, &ask, &shop)?;
+            let refunded = payment_snapshot.payment.cancelled_amount();
+            if refunded.saturating_add(amount.get()) > most {
+                return Err(CancelError::Above { refunded, most });
             }
             let (reason, by) = (ask.reason.clone(), ask.by.clone());
             let all = ask.amount.is_none();
@@ -166,15 +165,17 @@ impl Engine {
                 tax,
             };
             let now = self.0.when(&shop);
-            let draft =
-                Draft::of(book, now, Event::CancelAsked(order)).map_err(|why| match why {
-                    Illegal::TooMuch { asked, remaining } => {
-                        CancelError::TooMuch { asked, remaining }
-                    }
-                    Illegal::CancelPending => CancelError::Pending,
-                    why => failed(&why).into(),
-                })?;
-            let written = match self.0.write(draft, now, &shop.policy).await {
+            let pending_append = PendingAppend::of(
+                payment_snapshot,
+                now,
+                Event::CancelAsked(order),
+            )
+            .map_err(|why| match why {
+                Illegal::TooMuch { asked, remaining } => CancelError::TooMuch { asked, remaining },
+                Illegal::CancelPending => CancelError::Pending,
+                why => failed(&why).into(),
+            })?;
+            let written = match self.0.write(pending_append, now, &shop.policy).await {
                 // Written or not? The name is ours alone, so reading tells.
                 Err(StoreError::Unknown { .. }) => self.asked_before(id, &cancel_id, &ask).await?,
                 written => written?.is_some(),

@@ -30,7 +30,7 @@ pub struct Clock {
 #[derive(Debug, Clone)]
 enum Kind {
     Real(Start),
-    ByHand(Arc<ByHand>),
+    ManualTime(Arc<ManualTime>),
 }
 
 /// Both clocks of the machine at one moment, and which boot of it counts.
@@ -42,7 +42,7 @@ struct Start {
 }
 
 #[derive(Debug)]
-struct ByHand {
+struct ManualTime {
     start: Start,
     /// How far both clocks were moved, in microseconds.
     moved_us: AtomicI64,
@@ -69,10 +69,10 @@ impl Clock {
 
     /// Clocks that stand still until they are moved.
     #[must_use]
-    pub fn by_hand(start: Timestamp) -> Self {
-        let hand = ByHand {
+    pub fn manual(start: Timestamp) -> Self {
+        let hand = ManualTime {
             start: Start {
-                boot: Boot(u64::from_le_bytes(chance()) >> 16),
+                boot: Boot(u64::from_le_bytes(random_bytes()) >> 16),
                 calendar: start,
                 up: SignedDuration::from_hours(1),
             },
@@ -81,7 +81,7 @@ impl Clock {
             moved: Notify::new(),
         };
         Self {
-            kind: Kind::ByHand(Arc::new(hand)),
+            kind: Kind::ManualTime(Arc::new(hand)),
         }
     }
 
@@ -90,7 +90,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let now = match &self.kind {
             Kind::Real(_) => Timestamp::now(),
-            Kind::ByHand(hand) => {
+            Kind::ManualTime(hand) => {
                 let moved = hand.moved_us.load(Ordering::SeqCst);
                 let us = moved.saturating_add(hand.set_us.load(Ordering::SeqCst));
                 later(hand.start.calendar, SignedDuration::from_micros(us))
@@ -105,7 +105,7 @@ impl Clock {
     pub fn up(&self) -> SignedDuration {
         match &self.kind {
             Kind::Real(_) => uptime(),
-            Kind::ByHand(hand) => {
+            Kind::ManualTime(hand) => {
                 hand.start.up + SignedDuration::from_micros(hand.moved_us.load(Ordering::SeqCst))
             }
         }
@@ -149,8 +149,8 @@ impl Clock {
         self.by_hand_move(by, |hand| &hand.set_us);
     }
 
-    fn by_hand_move(&self, by: SignedDuration, which: impl Fn(&ByHand) -> &AtomicI64) {
-        if let Kind::ByHand(hand) = &self.kind {
+    fn by_hand_move(&self, by: SignedDuration, which: impl Fn(&ManualTime) -> &AtomicI64) {
+        if let Kind::ManualTime(hand) = &self.kind {
             let us = i64::try_from(by.as_micros()).unwrap_or(0);
             which(hand).fetch_add(us, Ordering::SeqCst);
             hand.moved.notify_waiters();
@@ -160,7 +160,7 @@ impl Clock {
     fn start(&self) -> Start {
         match &self.kind {
             Kind::Real(start) => *start,
-            Kind::ByHand(hand) => hand.start,
+            Kind::ManualTime(hand) => hand.start,
         }
     }
 
@@ -179,7 +179,7 @@ impl Clock {
     async fn sleep_while(&self, left: impl Fn() -> SignedDuration) {
         loop {
             let moved = match &self.kind {
-                Kind::ByHand(hand) => Some(hand.moved.notified()),
+                Kind::ManualTime(hand) => Some(hand.moved.notified()),
                 Kind::Real(_) => None,
             };
             let left = left();
@@ -228,7 +228,7 @@ fn this_boot() -> Boot {
             let name = format!("{} {}", kernel.trim(), space.display());
             bytes[..6].copy_from_slice(&Sha256::digest(name)[..6]);
         }
-        Err(_) => bytes[..6].copy_from_slice(&chance::<6>()),
+        Err(_) => bytes[..6].copy_from_slice(&random_bytes::<6>()),
     }
     Boot(u64::from_le_bytes(bytes))
 }
@@ -266,7 +266,7 @@ pub fn new_api_key() -> String {
 #[must_use]
 pub fn new_secret() -> String {
     let mut text = String::with_capacity(64);
-    for byte in chance::<32>() {
+    for byte in random_bytes::<32>() {
         let _ = write!(text, "{byte:02x}");
     }
     text
@@ -274,7 +274,7 @@ pub fn new_secret() -> String {
 
 /// Chance that cannot be foreseen.
 #[must_use]
-pub fn chance<const BYTES: usize>() -> [u8; BYTES] {
+pub fn random_bytes<const BYTES: usize>() -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
     if getrandom::fill(&mut bytes).is_err() {
         // A machine without chance must not hand out secrets that can be guessed.
@@ -283,10 +283,10 @@ pub fn chance<const BYTES: usize>() -> [u8; BYTES] {
     bytes
 }
 
-/// A new wish's name: sorts by time.
+/// A new approval request's name: sorts by time.
 #[must_use]
-pub fn new_wish_id() -> String {
-    format!("wish_{}", uuid::Uuid::now_v7().simple())
+pub fn new_approval_request_id() -> String {
+    format!("apr_{}", uuid::Uuid::now_v7().simple())
 }
 
 fn named<T: std::str::FromStr>(prefix: &str) -> T {
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn setting_the_calendar_takes_no_time() {
         let start = Timestamp::from_second(1_800_000_000).unwrap();
-        let clock = Clock::by_hand(start);
+        let clock = Clock::manual(start);
         let (before, up) = (clock.when(None), clock.up());
         clock.set_calendar(hours(14));
         assert_eq!(clock.now(), start + hours(14));
@@ -333,7 +333,7 @@ mod tests {
     fn two_clocks_of_one_machine_measure_together() {
         let (a, b) = (Clock::real().when(None), Clock::real().when(None));
         assert!(a.measured_to(&b).is_some());
-        let other = Clock::by_hand(Timestamp::UNIX_EPOCH).when(None);
+        let other = Clock::manual(Timestamp::UNIX_EPOCH).when(None);
         assert_eq!(a.measured_to(&other), None);
     }
 }

@@ -9,11 +9,11 @@ use jiff::{
 };
 use nhn_kcp::{Card, HolderProof};
 use sugi_core::{
-    Event, Illegal, Live, Looked, Payment, PaymentId, Policy, Shops, Source, Status, VoidReason,
+    Event, Illegal, Inquired, Live, Payment, PaymentId, Policy, Shops, Source, Status, VoidReason,
     When, heard,
-    todo::{Call, Hands, Todo, todo},
+    todo::{Call, ProcessContext, Todo, todo},
 };
-use sugi_store::{Book, Draft, Filter, StoreError};
+use sugi_store::{Filter, PaymentSnapshot, PendingAppend, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
@@ -23,16 +23,16 @@ use crate::{
     shop::Shop,
     trace,
     velocity::Who,
-    work::{Place, Work},
+    work::{Slot, Work},
 };
 
 /// The card of a sale, from the request until its approval is sent.
-pub(crate) struct Held {
+pub(crate) struct PendingCard {
     pub(crate) card: Card,
     pub(crate) proof: Option<HolderProof>,
     /// Whom its answer counts for.
     pub(crate) who: Who,
-    /// Its room on the line.
+    /// Its room in flight.
     pub(crate) _permit: OwnedSemaphorePermit,
     /// Its part of a trace, until KCP's answer is written down.
     pub(crate) span: tracing::Span,
@@ -49,7 +49,7 @@ const LEDGER_PAUSE_MOST: Duration = Duration::from_secs(15);
 
 /// When the engine has to look at a payment again, as anybody would see it who holds nothing.
 pub(crate) fn due_at(payment: &Payment, now: When, policy: &Policy) -> Option<Timestamp> {
-    match todo(payment, now, Hands::default(), policy) {
+    match todo(payment, now, ProcessContext::default(), policy) {
         Todo::Rest => None,
         Todo::Wait(until) => Some(until),
         Todo::Record(_) | Todo::Call(_) => Some(now.at),
@@ -61,36 +61,46 @@ impl Inner {
     /// works on it.
     pub(crate) async fn drive(
         self: Arc<Self>,
-        place: Place,
-        mut book: Book,
+        slot: Slot,
+        mut payment_snapshot: PaymentSnapshot,
         mut shop: Arc<Shop>,
-        mut first: Option<Held>,
+        mut first: Option<PendingCard>,
     ) {
-        let work = Arc::clone(&place.work);
-        let found = book.payment.seq;
+        let work = Arc::clone(&slot.work);
+        let found = payment_snapshot.payment.seq;
         // An approval's intent was written with the request, so the first call is made without asking.
-        if let Some(held) = first.take() {
+        if let Some(pending_card) = first.take() {
             work.calls(true);
-            let span = held.span.clone();
-            book = self.first(book, held, &shop).instrument(span).await;
+            let span = pending_card.span.clone();
+            payment_snapshot = self
+                .first(payment_snapshot, pending_card, &shop)
+                .instrument(span)
+                .await;
             work.calls(false);
         }
         loop {
-            place.show.send_replace(Arc::new(book.payment.clone()));
+            slot.show
+                .send_replace(Arc::new(payment_snapshot.payment.clone()));
             // A shop that was read anew counts from here on; one that is gone, once it is back.
-            match self.shop(&book.payment.request.shop) {
+            match self.shop(&payment_snapshot.payment.request.shop) {
                 Some(now) => shop = now,
                 None => break,
             }
-            let hands = Hands {
+            let process_context = ProcessContext {
                 alone: self.sole,
                 waiting: work.is_awaited(),
-                watched: self.watched(&book.payment),
+                watched: self.watched(&payment_snapshot.payment),
             };
             let now = self.when(&shop);
-            match todo(&book.payment, now, hands, &shop.policy) {
+            match todo(
+                &payment_snapshot.payment,
+                now,
+                process_context,
+                &shop.policy,
+            ) {
                 todo @ (Todo::Rest | Todo::Wait(_)) if self.is_for_later(&todo, &work) => {
-                    self.found_nothing_to_do(&book, found, &shop).await;
+                    self.found_nothing_to_do(&payment_snapshot, found, &shop)
+                        .await;
                     break;
                 }
                 // What is left stands in the ledger, for the next process.
@@ -98,32 +108,38 @@ impl Inner {
                 Todo::Rest => break,
                 Todo::Wait(until) => tokio::select! {
                     () = self.clock.sleep(until.duration_since(now.at)) => {}
-                    () = work.poked.notified() => book = self.reload(book).await,
+                    () = work.worker_notified.notified() => payment_snapshot = self.reload(payment_snapshot).await,
                 },
                 Todo::Record(event) => {
-                    book = match self.beside_the_order(&book.payment, event).await {
-                        Ok(event) => either(self.append(book, event, &shop).await),
+                    payment_snapshot = match self
+                        .beside_the_order(&payment_snapshot.payment, event)
+                        .await
+                    {
+                        Ok(event) => either(self.append(payment_snapshot, event, &shop).await),
                         Err(why) => {
-                            tracing::error!(payment = %book.payment.id, %why, "cannot read");
+                            tracing::error!(payment = %payment_snapshot.payment.id, %why, "cannot read");
                             tokio::time::sleep(LEDGER_PAUSE).await;
-                            self.reload(book).await
+                            self.reload(payment_snapshot).await
                         }
                     };
                 }
                 Todo::Call(call) => {
                     work.calls(true);
                     let span = trace::work("settle", &shop.id);
-                    span.record("payment", book.payment.id.as_str());
-                    book = self.call(book, call, &shop).instrument(span.clone()).await;
-                    span.record("outcome", book.payment.status().as_str());
+                    span.record("payment", payment_snapshot.payment.id.as_str());
+                    payment_snapshot = self
+                        .call(payment_snapshot, call, &shop)
+                        .instrument(span.clone())
+                        .await;
+                    span.record("outcome", payment_snapshot.payment.status().as_str());
                     work.calls(false);
                 }
             }
         }
-        let id = book.payment.id.clone();
-        drop(place);
+        let id = payment_snapshot.payment.id.clone();
+        drop(slot);
         // Somebody wrote while this worker was on its way out.
-        if poked(&work).await {
+        if worker_notified(&work).await {
             self.work_on(&id).await;
         }
     }
@@ -135,8 +151,13 @@ impl Inner {
     }
 
     /// A payment that was taken up without anything having been written would be due for ever.
-    async fn found_nothing_to_do(&self, book: &Book, found: u32, shop: &Shop) {
-        let payment = &book.payment;
+    async fn found_nothing_to_do(
+        &self,
+        payment_snapshot: &PaymentSnapshot,
+        found: u32,
+        shop: &Shop,
+    ) {
+        let payment = &payment_snapshot.payment;
         if payment.seq != found {
             return;
         }
@@ -189,9 +210,14 @@ impl Inner {
     }
 
     /// Sends the approval and writes down what was heard.
-    async fn first(&self, book: Book, held: Held, shop: &Shop) -> Book {
-        let (span, who) = (held.span.clone(), held.who.clone());
-        let event = self.approve(&book, shop, held).await;
+    async fn first(
+        &self,
+        payment_snapshot: PaymentSnapshot,
+        pending_card: PendingCard,
+        shop: &Shop,
+    ) -> PaymentSnapshot {
+        let (span, who) = (pending_card.span.clone(), pending_card.who.clone());
+        let event = self.approve(&payment_snapshot, shop, pending_card).await;
         let now = self.clock.steady();
         if shop.gate.heard(&event, now) {
             tracing::error!(shop = %shop.id, "too many answers are lost: no new sales for a while");
@@ -200,20 +226,33 @@ impl Inner {
             tracing::error!(shop = %shop.id, "too many sales are declined: somebody may be trying out cards");
         }
         trace::ended(&span, &event);
-        self.take_up(book, event, shop).await
+        self.record_answer(payment_snapshot, event, shop).await
     }
 
     /// Makes one call, its intent first. Only the one whose intent was written sends.
-    async fn call(&self, book: Book, call: Call, shop: &Shop) -> Book {
+    async fn call(
+        &self,
+        payment_snapshot: PaymentSnapshot,
+        call: Call,
+        shop: &Shop,
+    ) -> PaymentSnapshot {
         let call = match call {
             Call::Inquire { .. } | Call::LookUp { .. } => {
                 let asked_at = self.when(shop);
-                let mut event = kcp::look(&call, &book.payment, shop, &self.clock, asked_at).await;
-                if let Event::Looked(looked) = &mut event {
+                let mut event = kcp::look(
+                    &call,
+                    &payment_snapshot.payment,
+                    shop,
+                    &self.clock,
+                    asked_at,
+                )
+                .await;
+                if let Event::Inquired(looked) = &mut event {
                     self.count_inquiry(&looked.seen, shop);
-                    self.doubt_the_lookup(looked, &book.payment.id, shop).await;
+                    self.doubt_the_lookup(looked, &payment_snapshot.payment.id, shop)
+                        .await;
                 }
-                return self.take_up(book, event, shop).await;
+                return self.record_answer(payment_snapshot, event, shop).await;
             }
             Call::Cancel {
                 send,
@@ -229,15 +268,15 @@ impl Inner {
         };
         let (send, mode) = (call.send, call.mode);
         let intent = Event::CancelSent { send, mode };
-        let book = match self.append(book, intent, shop).await {
-            Ok(book) => book,
-            Err(book) => return book,
+        let payment_snapshot = match self.append(payment_snapshot, intent, shop).await {
+            Ok(payment_snapshot) => payment_snapshot,
+            Err(payment_snapshot) => return payment_snapshot,
         };
-        let event = match self.may_still_send(&book.payment, shop) {
-            Ok(()) => kcp::cancel(&book.payment, call, shop, &self.clock).await,
+        let event = match self.may_still_send(&payment_snapshot.payment, shop) {
+            Ok(()) => kcp::cancel(&payment_snapshot.payment, call, shop, &self.clock).await,
             Err(why) => Event::CancelNotSent { send, why },
         };
-        self.take_up(book, event, shop).await
+        self.record_answer(payment_snapshot, event, shop).await
     }
 
     /// Inquiries are what settles everything else, so a shop whose inquiries tell nothing is an alarm.
@@ -251,7 +290,7 @@ impl Inner {
     /// "Not found" by order number says something about a day only if the same question about the same
     /// day finds an order that is known to be of that day. KCP does not document the look-up: a contract
     /// without it may deny everything, and a contract that has it may keep some days and not others.
-    async fn doubt_the_lookup(&self, looked: &mut Looked, payment: &PaymentId, shop: &Shop) {
+    async fn doubt_the_lookup(&self, looked: &mut Inquired, payment: &PaymentId, shop: &Shop) {
         let Source::OrderLookup { day } = looked.source else {
             return;
         };
@@ -284,25 +323,32 @@ impl Inner {
             return false;
         };
         for known in page.payments.iter().filter(|known| known.id != *but) {
-            let Ok(Some(book)) = self.store.load(&known.id).await else {
+            let Ok(Some(payment_snapshot)) = self.store.load(&known.id).await else {
                 continue;
             };
             // KCP itself has said on which day it was.
-            let approval = book.payment.approval();
+            let approval = payment_snapshot.payment.approval();
             if approval
                 .and_then(|known| known.app_time)
                 .map(nhn_kcp::KcpTime::date)
                 == Some(day)
             {
-                return kcp::finds(&book.payment, day, shop, &self.clock).await;
+                return kcp::finds(&payment_snapshot.payment, day, shop, &self.clock).await;
             }
         }
         false
     }
 
-    async fn approve(&self, book: &Book, shop: &Shop, held: Held) -> Event {
-        match self.may_still_send(&book.payment, shop) {
-            Ok(()) => kcp::approve(&book.payment, shop, held, &self.clock).await,
+    async fn approve(
+        &self,
+        payment_snapshot: &PaymentSnapshot,
+        shop: &Shop,
+        pending_card: PendingCard,
+    ) -> Event {
+        match self.may_still_send(&payment_snapshot.payment, shop) {
+            Ok(()) => {
+                kcp::approve(&payment_snapshot.payment, shop, pending_card, &self.clock).await
+            }
             Err(why) => Event::Voided(VoidReason::NotSent { why }),
         }
     }
@@ -325,23 +371,28 @@ impl Inner {
     /// Writes what follows from what is known. If it was not written by us (somebody else was quicker,
     /// or the ledger cannot be written, or its answer was lost), the payment comes back as an error, as
     /// the ledger has it now, and the loop asks again.
-    async fn append(&self, book: Book, event: Event, shop: &Shop) -> Result<Book, Book> {
+    async fn append(
+        &self,
+        payment_snapshot: PaymentSnapshot,
+        event: Event,
+        shop: &Shop,
+    ) -> Result<PaymentSnapshot, PaymentSnapshot> {
         let now = self.when(shop);
-        let draft = match Draft::of(book.clone(), now, event) {
-            Ok(draft) => draft,
+        let pending_append = match PendingAppend::of(payment_snapshot.clone(), now, event) {
+            Ok(pending_append) => pending_append,
             Err(why) => {
-                tracing::error!(payment = %book.payment.id, %why, "the core asked for what it refuses");
+                tracing::error!(payment = %payment_snapshot.payment.id, %why, "the core asked for what it refuses");
                 tokio::time::sleep(LEDGER_PAUSE).await;
-                return Err(self.reload(book).await);
+                return Err(self.reload(payment_snapshot).await);
             }
         };
-        match self.write(draft, now, &shop.policy).await {
-            Ok(Some(book)) => Ok(book),
-            Ok(None) => Err(self.reload(book).await),
+        match self.write(pending_append, now, &shop.policy).await {
+            Ok(Some(payment_snapshot)) => Ok(payment_snapshot),
+            Ok(None) => Err(self.reload(payment_snapshot).await),
             Err(why) => {
-                tracing::error!(payment = %book.payment.id, %why, "cannot write; nothing is sent");
+                tracing::error!(payment = %payment_snapshot.payment.id, %why, "cannot write; nothing is sent");
                 tokio::time::sleep(LEDGER_PAUSE).await;
-                Err(self.reload(book).await)
+                Err(self.reload(payment_snapshot).await)
             }
         }
     }
@@ -355,45 +406,50 @@ impl Inner {
     ///
     /// A transaction that is another payment's is taken for nothing: the payment stays in doubt, with
     /// what was heard as evidence, and an alarm.
-    pub(crate) async fn take_up(&self, mut book: Book, mut event: Event, shop: &Shop) -> Book {
+    pub(crate) async fn record_answer(
+        &self,
+        mut payment_snapshot: PaymentSnapshot,
+        mut event: Event,
+        shop: &Shop,
+    ) -> PaymentSnapshot {
         let mut pause = LEDGER_PAUSE;
         loop {
             let now = self.when(shop);
-            let draft = match fitting(&book, now, &event) {
-                Ok(draft) => draft,
-                Err(Illegal::Known { .. }) => return book,
+            let pending_append = match fitting(&payment_snapshot, now, &event) {
+                Ok(pending_append) => pending_append,
+                Err(Illegal::Known { .. }) => return payment_snapshot,
                 Err(why) => {
                     // A look, or a loss, that comes when it can tell nothing new.
-                    let (payment, heard) = (&book.payment.id, event.name());
+                    let (payment, heard) = (&payment_snapshot.payment.id, event.name());
                     tracing::info!(%payment, heard, %why, "tells nothing new");
-                    return book;
+                    return payment_snapshot;
                 }
             };
-            let late = draft.after().late.len() > book.payment.late.len();
-            match self.write(draft, now, &shop.policy).await {
-                Ok(Some(book)) => {
+            let late = pending_append.after().late.len() > payment_snapshot.payment.late.len();
+            match self.write(pending_append, now, &shop.policy).await {
+                Ok(Some(payment_snapshot)) => {
                     if late {
                         self.tally.late(&shop.id);
                     }
-                    return book;
+                    return payment_snapshot;
                 }
                 Ok(None) => {}
                 Err(why @ StoreError::Foreign { .. }) => {
-                    self.is_foreign(&book.payment.id, shop, &why);
+                    self.is_foreign(&payment_snapshot.payment.id, shop, &why);
                     match heard::of_another(&event, why.to_string()) {
                         Some(evidence) => event = evidence,
-                        None => return book,
+                        None => return payment_snapshot,
                     }
                     continue;
                 }
                 Err(why) => {
-                    let payment = &book.payment.id;
+                    let payment = &payment_snapshot.payment.id;
                     tracing::error!(%payment, heard = event.name(), tno = kcp::tno_of(&event), %why, "cannot write yet");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LEDGER_PAUSE_MOST);
                 }
             }
-            book = self.reload(book).await;
+            payment_snapshot = self.reload(payment_snapshot).await;
         }
     }
 
@@ -405,43 +461,47 @@ impl Inner {
     }
 
     /// The payment as the ledger has it now; as it was, if the ledger cannot be read.
-    async fn reload(&self, book: Book) -> Book {
-        match self.store.load(&book.payment.id).await {
+    async fn reload(&self, payment_snapshot: PaymentSnapshot) -> PaymentSnapshot {
+        match self.store.load(&payment_snapshot.payment.id).await {
             Ok(Some(newer)) => newer,
-            Ok(None) => book,
+            Ok(None) => payment_snapshot,
             Err(why) => {
-                tracing::error!(payment = %book.payment.id, %why, "cannot read");
+                tracing::error!(payment = %payment_snapshot.payment.id, %why, "cannot read");
                 tokio::time::sleep(LEDGER_PAUSE).await;
-                book
+                payment_snapshot
             }
         }
     }
 }
 
 /// What was heard as it is written down: as it is where it fits, as a late answer where it does not.
-fn fitting(book: &Book, now: When, event: &Event) -> Result<Draft, Illegal> {
-    let draft = Draft::of(book.clone(), now, event.clone());
-    match (draft, event.clone().as_late()) {
+fn fitting(
+    payment_snapshot: &PaymentSnapshot,
+    now: When,
+    event: &Event,
+) -> Result<PendingAppend, Illegal> {
+    let pending_append = PendingAppend::of(payment_snapshot.clone(), now, event.clone());
+    match (pending_append, event.clone().as_late()) {
         (Err(Illegal::Order { .. }), Some(late)) => {
-            let (payment, heard) = (&book.payment.id, event.name());
-            let draft = Draft::of(book.clone(), now, late)?;
-            tracing::error!(%payment, heard, tno = kcp::tno_of(event), status = book.payment.status().as_str(),
+            let (payment, heard) = (&payment_snapshot.payment.id, event.name());
+            let pending_append = PendingAppend::of(payment_snapshot.clone(), now, late)?;
+            tracing::error!(%payment, heard, tno = kcp::tno_of(event), status = payment_snapshot.payment.status().as_str(),
                 "an answer fits nothing that is pending: written down as evidence, and KCP is asked");
-            Ok(draft)
+            Ok(pending_append)
         }
-        (draft, _) => draft,
+        (pending_append, _) => pending_append,
     }
 }
 
 /// The payment, whoever wrote last.
-fn either(written: Result<Book, Book>) -> Book {
-    written.unwrap_or_else(|book| book)
+fn either(written: Result<PaymentSnapshot, PaymentSnapshot>) -> PaymentSnapshot {
+    written.unwrap_or_else(|payment_snapshot| payment_snapshot)
 }
 
-async fn poked(work: &crate::work::Work) -> bool {
+async fn worker_notified(work: &crate::work::Work) -> bool {
     tokio::select! {
         biased;
-        () = work.poked.notified() => true,
+        () = work.worker_notified.notified() => true,
         () = std::future::ready(()) => false,
     }
 }

@@ -12,9 +12,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use sugi_core::{
     Payment, PaymentId, Policy, Request, ShopId, Status, When,
-    todo::{Hands, Todo, todo, waits_since},
+    todo::{ProcessContext, Todo, todo, waits_since},
 };
-use sugi_store::{Book, Draft, Filter, Store, StoreError};
+use sugi_store::{Filter, PaymentSnapshot, PendingAppend, Store, StoreError};
 
 use crate::{
     clock::{self, Clock},
@@ -22,7 +22,7 @@ use crate::{
     shop::Shop,
     stuck::Stuck,
     tally::{Change, Counts, Tally},
-    work::Bench,
+    work::InFlight,
 };
 
 /// The engine. Cheap to clone; all clones are one engine.
@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     /// No other process works on this ledger.
     pub(crate) sole: bool,
-    pub(crate) bench: Arc<Bench>,
+    pub(crate) in_flight_registry: Arc<InFlight>,
     pub(crate) tally: Tally,
     shops: RwLock<HashMap<ShopId, Arc<Shop>>>,
     /// Since when, by the machine's uptime, this process has seen payments wait for something to be over.
@@ -55,7 +55,7 @@ impl Engine {
             clock,
             sole,
             shops,
-            bench: Arc::default(),
+            in_flight_registry: Arc::default(),
             tally: Tally::default(),
             watched: Mutex::default(),
             reconsider: AtomicBool::new(true),
@@ -101,7 +101,7 @@ impl Engine {
     pub fn set_shops(&self, shops: impl IntoIterator<Item = Shop>) {
         let mut known = self.0.shops.write().unwrap_or_else(PoisonError::into_inner);
         let kept = |mut shop: Shop| {
-            // What is on the line, a brake that holds, and what was counted stay as they are.
+            // What is in flight, a circuit breaker that holds, and what was counted stay as they are.
             if let Some(before) = known.get(&shop.id) {
                 before.gate.take_limits_of(&shop.gate);
                 shop.gate = Arc::clone(&before.gate);
@@ -115,53 +115,67 @@ impl Engine {
         *known = by_id(shops);
         drop(known);
         self.0.reconsider.store(true, Ordering::SeqCst);
-        self.0.bench.poke_all();
+        self.0.in_flight_registry.poke_all();
     }
 
-    /// Waits, at most `patience`, until a payment rests or `enough` holds, and returns it as it is then.
+    /// Waits, at most `max_wait`, until a payment rests or `enough` holds, and returns it as it is then.
     ///
     /// # Errors
     /// What the ledger says.
     pub async fn watch(
         &self,
         id: &PaymentId,
-        patience: Duration,
+        max_wait: Duration,
         enough: impl Fn(&Payment) -> bool,
     ) -> Result<Option<Payment>, StoreError> {
-        if let Some(work) = self.0.bench.of(id) {
+        if let Some(work) = self.0.in_flight_registry.of(id) {
             let mut seen = work.watch();
-            let _ = tokio::time::timeout(patience, seen.wait_for(|payment| enough(payment))).await;
+            let _ = tokio::time::timeout(max_wait, seen.wait_for(|payment| enough(payment))).await;
         }
-        Ok(self.0.store.load(id).await?.map(|book| book.payment))
+        Ok(self
+            .0
+            .store
+            .load(id)
+            .await?
+            .map(|payment_snapshot| payment_snapshot.payment))
     }
 
     /// Writes down everything that follows from what the journal tells, without calling KCP: what
-    /// was on the line when a process ended is in doubt from here on.
+    /// was in flight when a process ended is in doubt from here on.
     ///
     /// # Errors
     /// What the ledger says.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         for id in self.0.store.due(Timestamp::MAX, u32::MAX).await? {
-            // A worker of this process may be on the line for it.
-            if self.0.bench.of(&id).is_some() {
+            // A worker of this process may be in flight for it.
+            if self.0.in_flight_registry.of(&id).is_some() {
                 continue;
             }
-            while let Some(book) = self.0.store.load(&id).await? {
-                let Some(shop) = self.0.shop_of(&book.payment) else {
+            while let Some(payment_snapshot) = self.0.store.load(&id).await? {
+                let Some(shop) = self.0.shop_of(&payment_snapshot.payment) else {
                     break;
                 };
                 let now = self.0.when(&shop);
-                let hands = Hands {
+                let process_context = ProcessContext {
                     alone: self.0.sole,
-                    watched: self.0.watched(&book.payment),
-                    ..Hands::default()
+                    watched: self.0.watched(&payment_snapshot.payment),
+                    ..ProcessContext::default()
                 };
-                let Todo::Record(event) = todo(&book.payment, now, hands, &shop.policy) else {
+                let Todo::Record(event) = todo(
+                    &payment_snapshot.payment,
+                    now,
+                    process_context,
+                    &shop.policy,
+                ) else {
                     break;
                 };
-                let event = self.0.beside_the_order(&book.payment, event).await?;
-                let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
-                self.0.write(draft, now, &shop.policy).await?;
+                let event = self
+                    .0
+                    .beside_the_order(&payment_snapshot.payment, event)
+                    .await?;
+                let pending_append =
+                    PendingAppend::of(payment_snapshot, now, event).map_err(|why| failed(&why))?;
+                self.0.write(pending_append, now, &shop.policy).await?;
             }
         }
         Ok(())
@@ -197,17 +211,17 @@ impl Engine {
         Ok(open.len())
     }
 
-    /// Waits, at most `patience`, until no payment is worked on. Returns how many still are.
-    pub async fn settle(&self, patience: Duration) -> usize {
+    /// Waits, at most `max_wait`, until no payment is worked on. Returns how many still are.
+    pub async fn settle(&self, max_wait: Duration) -> usize {
         let pause = Duration::from_millis(5);
-        let tries = patience.as_millis() / pause.as_millis();
+        let tries = max_wait.as_millis() / pause.as_millis();
         for _ in 0..tries {
-            if self.0.bench.len() == 0 {
+            if self.0.in_flight_registry.len() == 0 {
                 break;
             }
             tokio::time::sleep(pause).await;
         }
-        self.0.bench.len()
+        self.0.in_flight_registry.len()
     }
 
     /// Takes up what is due until it is told to end: after a crash of this node or of another one,
@@ -232,7 +246,10 @@ impl Engine {
                 tracing::error!(%why, "cannot read what is due");
                 Vec::new()
             });
-            for id in due.into_iter().filter(|id| self.0.bench.of(id).is_none()) {
+            for id in due
+                .into_iter()
+                .filter(|id| self.0.in_flight_registry.of(id).is_none())
+            {
                 let now = self.0.clock.steady();
                 if stuck.may_try(&id, now) {
                     let taken_up = self.0.work_on(&id).await;
@@ -248,18 +265,18 @@ impl Engine {
         }
     }
 
-    /// Ends: takes no more sales, begins no more calls, and waits, at most `patience`, until those
-    /// on the line have ended. Returns how many have not.
-    pub async fn stop(&self, patience: Duration) -> usize {
+    /// Ends: takes no more sales, begins no more calls, and waits, at most `max_wait`, until those
+    /// in flight have ended. Returns how many have not.
+    pub async fn stop(&self, max_wait: Duration) -> usize {
         self.0.stopping.store(true, Ordering::SeqCst);
         let pause = Duration::from_millis(5);
-        for _ in 0..patience.as_millis() / pause.as_millis() {
-            if self.0.on_the_line() == 0 {
+        for _ in 0..max_wait.as_millis() / pause.as_millis() {
+            if self.0.in_flight() == 0 {
                 break;
             }
             tokio::time::sleep(pause).await;
         }
-        self.0.on_the_line()
+        self.0.in_flight()
     }
 
     pub(crate) fn shop(&self, id: &ShopId) -> Option<Arc<Shop>> {
@@ -326,19 +343,22 @@ impl Inner {
     /// first, nothing was written. Once it stands it is counted.
     pub(crate) async fn write(
         &self,
-        draft: Draft,
+        pending_append: PendingAppend,
         now: When,
         policy: &Policy,
-    ) -> Result<Option<Book>, StoreError> {
-        let (due, change) = (due_at(draft.after(), now, policy), Change::of(&draft));
-        let written = self.store.append(draft, due).await?;
+    ) -> Result<Option<PaymentSnapshot>, StoreError> {
+        let (due, change) = (
+            due_at(pending_append.after(), now, policy),
+            Change::of(&pending_append),
+        );
+        let written = self.store.append(pending_append, due).await?;
         if written.is_some() {
             self.tally.add(change);
         }
         Ok(written)
     }
 
-    /// Sees to it that somebody works on a payment: pokes the worker, or becomes it. Whether that
+    /// Sees to it that somebody works on a payment: notifies the worker, or becomes it. Whether that
     /// could be done.
     pub(crate) fn work_on<'a>(
         self: &'a Arc<Self>,
@@ -346,11 +366,11 @@ impl Inner {
     ) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
         Box::pin(async move {
             loop {
-                if self.bench.poke(id) {
+                if self.in_flight_registry.notify_worker(id) {
                     return true;
                 }
                 match self.store.load(id).await {
-                    Ok(Some(book)) => match self.begin_work(book) {
+                    Ok(Some(payment_snapshot)) => match self.begin_work(payment_snapshot) {
                         // Somebody became its worker meanwhile, with a ledger that may be older than ours.
                         Begun::Taken => {}
                         begun => return begun == Begun::Yes,
@@ -375,27 +395,30 @@ impl Inner {
         Ok(leases.into_iter().map(|lease| lease.payment).collect())
     }
 
-    /// How many calls that move money are on the line, or about to be: sales from their admission on.
-    fn on_the_line(&self) -> usize {
+    /// How many calls that move money are in flight, or about to be: sales from their admission on.
+    fn in_flight(&self) -> usize {
         let shops = self.shops.read().unwrap_or_else(PoisonError::into_inner);
         let sales: usize = shops.values().map(|shop| shop.gate.in_use()).sum();
-        sales + self.bench.on_the_line()
+        sales + self.in_flight_registry.in_flight()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    fn begin_work(self: &Arc<Self>, book: Book) -> Begun {
-        let Some(shop) = self.shop_of(&book.payment) else {
-            let (id, request) = (&book.payment.id, &book.payment.request);
+    fn begin_work(self: &Arc<Self>, payment_snapshot: PaymentSnapshot) -> Begun {
+        let Some(shop) = self.shop_of(&payment_snapshot.payment) else {
+            let (id, request) = (
+                &payment_snapshot.payment.id,
+                &payment_snapshot.payment.request,
+            );
             let (shop, site_cd) = (&request.shop, &request.site_cd);
             tracing::error!(payment = %id, %shop, %site_cd, "no shop of its site code is configured");
             return Begun::No;
         };
-        match self.bench.take(&book.payment) {
-            Some(place) => {
-                tokio::spawn(Arc::clone(self).drive(place, book, shop, None));
+        match self.in_flight_registry.take(&payment_snapshot.payment) {
+            Some(slot) => {
+                tokio::spawn(Arc::clone(self).drive(slot, payment_snapshot, shop, None));
                 Begun::Yes
             }
             None => Begun::Taken,

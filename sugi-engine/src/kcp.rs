@@ -9,7 +9,7 @@ use sugi_core::{Event, Live, Mode, Payment, SendNo, VoidReason, When, heard, tod
 
 use tracing::Instrument as _;
 
-use crate::{clock::Clock, drive::Held, shop::Shop, trace};
+use crate::{clock::Clock, drive::PendingCard, shop::Shop, trace};
 
 /// What KCP's books say of a reversal.
 const REVERSAL: &str = "승인 결과 미확인 자동취소";
@@ -50,17 +50,22 @@ pub(crate) fn check_expiry(card: &Card, now: Timestamp) -> Result<(), Invalid> {
 }
 
 /// Sends an approval. The card is gone when this returns.
-pub(crate) async fn approve(payment: &Payment, shop: &Shop, held: Held, clock: &Clock) -> Event {
+pub(crate) async fn approve(
+    payment: &Payment,
+    shop: &Shop,
+    pending_card: PendingCard,
+    clock: &Clock,
+) -> Event {
     let order: Order = payment.request.order.clone();
     let today = korean_date(clock.now());
     let span = trace::call("approve", &shop.id);
     let line = Line::to(shop, clock);
-    let answer = match held.proof {
-        Some(proof) => match AuthenticatedKeyIn::new(order, held.card, proof, today) {
+    let answer = match pending_card.proof {
+        Some(proof) => match AuthenticatedKeyIn::new(order, pending_card.card, proof, today) {
             Ok(request) => line.client.approve(request).instrument(span.clone()).await,
             Err(why) => return not_sent(&why),
         },
-        None => match UnauthenticatedKeyIn::new(order, held.card, today) {
+        None => match UnauthenticatedKeyIn::new(order, pending_card.card, today) {
             Ok(request) => line.client.approve(request).instrument(span.clone()).await,
             Err(why) => return not_sent(&why),
         },

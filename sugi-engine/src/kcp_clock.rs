@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_difference_follows_the_calendar_and_grows_old() {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let (clock, kcp) = (Clock::by_hand(at), KcpClock::default());
+        let (clock, kcp) = (Clock::manual(at), KcpClock::default());
         let secs = SignedDuration::from_secs;
         assert_eq!(kcp.ahead(&clock), None);
         kcp.note(clock.up(), &clock, at + secs(3));

@@ -5,8 +5,8 @@
 //! [`todo`](sugi_core::todo::todo), append the intent, call KCP, append what was heard, again.
 //! That work belongs to the engine and not to whoever asked: they may hang up at any time.
 
-mod brake;
 mod cancel;
+mod circuit_breaker;
 pub mod clock;
 mod currencies;
 mod drive;
@@ -24,14 +24,14 @@ mod trace;
 mod velocity;
 mod work;
 
-pub use brake::BrakeRule;
 pub use cancel::{CancelAsk, CancelError};
+pub use circuit_breaker::CircuitBreakerRule;
 pub use currencies::{BadCurrencies, Currencies};
 pub use engine::Engine;
 pub use kcp_clock::{Calendar, KcpClock};
 pub use merchant::Merchant;
 pub use resolve::{Resolution, ResolveAsk, ResolveError, Resolved};
-pub use sale::{Outcome, PayError, Sale, Ticket};
+pub use sale::{Outcome, PayError, PaymentHandle, Sale};
 pub use shop::{Contract, Limits, OrderNumbers, Shop};
 pub use tally::{Counts, Inquiries, Moved};
 pub use trace::TRACES;

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use nhn_kcp::Tno;
 use sugi_core::{
-    Actor, Event, Live, Looked, Payment, PaymentId, ResolutionId, ShopId, Source, Status,
+    Actor, Event, Inquired, Live, Payment, PaymentId, ResolutionId, ShopId, Source, Status,
     VoidReason,
-    todo::{ClockDoubt, Hands, clock_doubt, may_attest_absence, may_attest_remaining},
+    todo::{ClockDoubt, ProcessContext, clock_doubt, may_attest_absence, may_attest_remaining},
 };
-use sugi_store::{Book, Draft, StoreError};
+use sugi_store::{PaymentSnapshot, PendingAppend, StoreError};
 
 use crate::{
     engine::{Engine, Inner, failed},
@@ -27,7 +27,7 @@ pub enum Resolution {
         /// Whether the sale is to stand rather than be reversed.
         keep: bool,
     },
-    /// They looked after the quiet period, and KCP's partner site does not have it.
+    /// They looked after the uncertainty window, and KCP's partner site does not have it.
     Absent {
         /// Where they looked.
         note: String,
@@ -125,22 +125,22 @@ impl Engine {
         loop {
             // The payment first: one that is read after the keys could already show what this key told in
             // between, and refuse it for that.
-            let book = self.book(id).await?;
+            let payment_snapshot = self.payment_snapshot(id).await?;
             let before = self.told_before(id, name.as_ref(), &ask.what).await?;
             if before {
-                let payment = self.book(id).await?.payment;
+                let payment = self.payment_snapshot(id).await?.payment;
                 return Ok(Resolved { payment, before });
             }
-            let shop = self
-                .0
-                .shop_of(&book.payment)
-                .ok_or_else(|| ResolveError::UnknownShop(book.payment.request.shop.clone()))?;
+            let shop = self.0.shop_of(&payment_snapshot.payment).ok_or_else(|| {
+                ResolveError::UnknownShop(payment_snapshot.payment.request.shop.clone())
+            })?;
             let event = self
-                .evidence(&book.payment, &ask, name.as_ref(), &shop)
+                .evidence(&payment_snapshot.payment, &ask, name.as_ref(), &shop)
                 .await?;
             let now = self.0.when(&shop);
-            let draft = Draft::of(book, now, event).map_err(|why| failed(&why))?;
-            let written = match self.0.write(draft, now, &shop.policy).await {
+            let pending_append =
+                PendingAppend::of(payment_snapshot, now, event).map_err(|why| failed(&why))?;
+            let written = match self.0.write(pending_append, now, &shop.policy).await {
                 Err(why @ StoreError::Foreign { .. }) => {
                     self.0.is_foreign(id, &shop, &why);
                     return Err(ResolveError::NotConfirmed(why.to_string()));
@@ -149,11 +149,11 @@ impl Engine {
                 Err(StoreError::Unknown { .. })
                     if self.told_before(id, name.as_ref(), &ask.what).await? =>
                 {
-                    Some(self.book(id).await?)
+                    Some(self.payment_snapshot(id).await?)
                 }
                 written => written?,
             };
-            if let Some(Book { payment, .. }) = written {
+            if let Some(PaymentSnapshot { payment, .. }) = written {
                 self.0.work_on(id).await;
                 return Ok(Resolved { payment, before });
             }
@@ -176,9 +176,9 @@ impl Engine {
         clock_doubt(payment, &self.shop(&payment.request.shop)?.policy)
     }
 
-    async fn book(&self, id: &PaymentId) -> Result<Book, ResolveError> {
-        let book = self.0.store.load(id).await?;
-        book.ok_or_else(|| ResolveError::UnknownPayment(id.clone()))
+    async fn payment_snapshot(&self, id: &PaymentId) -> Result<PaymentSnapshot, ResolveError> {
+        let payment_snapshot = self.0.store.load(id).await?;
+        payment_snapshot.ok_or_else(|| ResolveError::UnknownPayment(id.clone()))
     }
 
     /// Whether this key has told this already: the journal is the memory of keys.
@@ -193,7 +193,7 @@ impl Engine {
         }
         for entry in self.0.store.journal(id).await? {
             let (told, by_name) = match entry.event {
-                Event::Looked(Looked {
+                Event::Inquired(Inquired {
                     seen: Live::Found { approval, .. },
                     source: Source::Person { note, keep, id, .. },
                     ..
@@ -201,7 +201,7 @@ impl Engine {
                     let tno = approval.tno;
                     (Resolution::Live { tno, note, keep }, id)
                 }
-                Event::Looked(Looked {
+                Event::Inquired(Inquired {
                     seen: Live::Found { remaining, .. },
                     source: Source::Statement { note, id, .. },
                     ..
@@ -256,7 +256,7 @@ impl Engine {
                             keep: *keep,
                             id: name.cloned(),
                         };
-                        Ok(Event::Looked(Looked {
+                        Ok(Event::Inquired(Inquired {
                             seen,
                             source,
                             asked_at,
@@ -269,8 +269,8 @@ impl Engine {
                 }
             }
             Resolution::Remaining { amount, note } => {
-                let (now, hands) = (self.0.when(shop), self.0.watching(payment));
-                may_attest_remaining(payment, now, hands, &shop.policy).map_err(
+                let (now, process_context) = (self.0.when(shop), self.0.watching(payment));
+                may_attest_remaining(payment, now, process_context, &shop.policy).map_err(
                     |until| match until {
                         Some(at) => ResolveError::TooEarly(at),
                         None => ResolveError::NotHeldUp,
@@ -285,7 +285,7 @@ impl Engine {
                     let stated = *amount;
                     return Err(ResolveError::TooMuch { stated, most });
                 }
-                Ok(Event::Looked(Looked {
+                Ok(Event::Inquired(Inquired {
                     seen: Live::Found {
                         approval: Box::new(approval.clone()),
                         remaining: *amount,
@@ -327,10 +327,10 @@ impl Inner {
     }
 
     /// What this process has seen of a payment that others may be at work on.
-    fn watching(&self, payment: &Payment) -> Hands {
-        Hands {
+    fn watching(&self, payment: &Payment) -> ProcessContext {
+        ProcessContext {
             watched: self.watched(payment),
-            ..Hands::default()
+            ..ProcessContext::default()
         }
     }
 }

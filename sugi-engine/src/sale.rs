@@ -8,20 +8,20 @@ use sha2::{Digest, Sha256};
 use sugi_core::{
     Actor, Event, Kind, Payment, PaymentId, Request, ShopId, State, Status, order_number,
 };
-use sugi_store::{Book, CreateError, Draft, Key, Opening, StoreError};
+use sugi_store::{CreateError, CreationClaims, Key, PaymentSnapshot, PendingAppend, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument as _;
 
 use crate::{
     clock,
     currencies::Currencies,
-    drive::{Held, due_at},
+    drive::{PendingCard, due_at},
     engine::{Engine, Inner, failed},
     kcp,
     shop::{OrderNumbers, Shop},
     tally::Change,
     trace,
-    velocity::{Counted, LimitBy, TooFast, Who},
+    velocity::{Counted, LimitBy, VelocityLimited, Who},
     work::Work,
 };
 
@@ -47,14 +47,14 @@ pub struct Sale {
 #[derive(Debug)]
 pub enum Outcome {
     /// It is being made.
-    Begun(Ticket),
+    Begun(PaymentHandle),
     /// This key made a payment before; this is it, as it stands.
     Replayed(Box<Payment>),
 }
 
 /// A sale that is being made. Dropping it changes nothing but that nobody waits any more.
 #[derive(Debug)]
-pub struct Ticket {
+pub struct PaymentHandle {
     seen: watch::Receiver<Arc<Payment>>,
     work: Arc<Work>,
 }
@@ -98,12 +98,12 @@ pub enum PayError {
         /// What it made.
         payment: PaymentId,
     },
-    /// As many sales of the shop are on the line as may be.
+    /// As many sales of the shop are in flight as may be.
     #[error("shop {0} has as many sales on the line as may be; try again in a moment")]
     Busy(ShopId),
-    /// Too many answers of KCP were lost just now: see [`BrakeRule`](crate::BrakeRule).
+    /// Too many answers of KCP were lost just now: see [`CircuitBreakerRule`](crate::CircuitBreakerRule).
     #[error("KCP loses answers for shop {shop}; no new sale before {until}")]
-    Brake {
+    CircuitBreaker {
         /// The shop.
         shop: ShopId,
         /// When to ask again.
@@ -112,7 +112,7 @@ pub enum PayError {
     /// Sales come faster than people buy, or too many are declined: see
     /// [`VelocityRule`](crate::VelocityRule). How far over the limit is told to nobody.
     #[error("too many sales {by} in a short time; no new one before {until}")]
-    TooFast {
+    VelocityLimited {
         /// By what the limit counts.
         by: LimitBy,
         /// When to ask again.
@@ -175,7 +175,7 @@ impl Engine {
                 {
                     return Ok(before);
                 }
-                if let PayError::TooFast { by, .. } = refused {
+                if let PayError::VelocityLimited { by, .. } = refused {
                     shop.gate.refused(by);
                 }
                 return Err(refused);
@@ -183,8 +183,8 @@ impl Engine {
         };
         let span = trace::work("pay", &shop.id);
         let created = self.create(&shop, request, key);
-        let book = match created.instrument(span.clone()).await {
-            Ok(Created::New(book)) => book,
+        let payment_snapshot = match created.instrument(span.clone()).await {
+            Ok(Created::New(payment_snapshot)) => payment_snapshot,
             other => {
                 shop.gate.hand_back(&counted);
                 return match other? {
@@ -195,26 +195,26 @@ impl Engine {
                 };
             }
         };
-        let place = self
+        let slot = self
             .0
-            .bench
-            .take(&book.payment)
+            .in_flight_registry
+            .take(&payment_snapshot.payment)
             .ok_or_else(|| failed(&"a new payment has a worker"))?;
-        span.record("payment", book.payment.id.as_str());
-        place.work.calls(true);
-        let ticket = Ticket {
-            seen: place.work.watch(),
-            work: Arc::clone(&place.work),
+        span.record("payment", payment_snapshot.payment.id.as_str());
+        slot.work.calls(true);
+        let payment_handle = PaymentHandle {
+            seen: slot.work.watch(),
+            work: Arc::clone(&slot.work),
         };
-        let held = Held {
+        let pending_card = PendingCard {
             card: sale.card,
             proof: sale.proof,
             who: counted.who,
             _permit: permit,
             span,
         };
-        tokio::spawn(Arc::clone(&self.0).drive(place, book, shop, Some(held)));
-        Ok(Outcome::Begun(ticket))
+        tokio::spawn(Arc::clone(&self.0).drive(slot, payment_snapshot, shop, Some(pending_card)));
+        Ok(Outcome::Begun(payment_handle))
     }
 
     /// Writes a new payment, under a number of its own at KCP.
@@ -225,23 +225,26 @@ impl Engine {
         key: Option<Key>,
     ) -> Result<Created, PayError> {
         let Inner { store, tally, .. } = &*self.0;
-        let (id, salt) = (clock::new_payment_id(), clock::chance());
+        let (id, salt) = (clock::new_payment_id(), clock::random_bytes());
         let order_no = request.order_no.clone();
         request.order.order_no = match shop.contract.order_numbers {
-            OrderNumbers::Marked => order_number::marked(&order_no, clock::chance())?,
+            OrderNumbers::Marked => order_number::marked(&order_no, clock::random_bytes())?,
             OrderNumbers::Bare => order_no.clone(),
         };
         // The intent goes with the request: what is asked for is sent at once or never.
         let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
         let now = self.0.when(shop);
-        let draft = Draft::begin(id.clone(), now, &salt, events);
-        let draft = draft.map_err(|why| failed(&why))?;
-        let due = due_at(draft.after(), now, &shop.policy);
-        let change = Change::of(&draft);
-        match store.create(draft, due, Opening { key }).await {
-            Ok(book) => {
+        let pending_append = PendingAppend::begin(id.clone(), now, &salt, events);
+        let pending_append = pending_append.map_err(|why| failed(&why))?;
+        let due = due_at(pending_append.after(), now, &shop.policy);
+        let change = Change::of(&pending_append);
+        match store
+            .create(pending_append, due, CreationClaims { key })
+            .await
+        {
+            Ok(payment_snapshot) => {
                 tally.add(change);
-                Ok(Created::New(book))
+                Ok(Created::New(payment_snapshot))
             }
             Err(CreateError::KeyUsed {
                 payment,
@@ -252,9 +255,9 @@ impl Engine {
             }
             // Written or not? The name is ours alone, so reading tells.
             Err(CreateError::Store(why @ StoreError::Unknown { .. })) => {
-                let book = store.load(&id).await?.ok_or(why)?;
+                let payment_snapshot = store.load(&id).await?.ok_or(why)?;
                 tally.add(change);
-                Ok(Created::New(book))
+                Ok(Created::New(payment_snapshot))
             }
             Err(CreateError::Store(why)) => Err(why.into()),
         }
@@ -273,9 +276,9 @@ impl Engine {
             .enter()
             .ok_or_else(|| PayError::Busy(shop.id.clone()))?;
         let counted = shop.gate.count(who, now);
-        let counted = counted.map_err(|TooFast { by, until }| {
+        let counted = counted.map_err(|VelocityLimited { by, until }| {
             let until = self.0.clock.calendar_of(until);
-            PayError::TooFast { by, until }
+            PayError::VelocityLimited { by, until }
         })?;
         match shop.gate.pass(now) {
             Ok(()) => Ok((permit, counted)),
@@ -283,7 +286,7 @@ impl Engine {
                 shop.gate.uncount(&counted);
                 let shop = shop.id.clone();
                 let until = self.0.clock.calendar_of(until);
-                Err(PayError::Brake { shop, until })
+                Err(PayError::CircuitBreaker { shop, until })
             }
         }
     }
@@ -308,18 +311,18 @@ impl Engine {
         if !same_request {
             return Err(PayError::KeyReused { payment });
         }
-        let book = self
+        let payment_snapshot = self
             .0
             .store
             .load(&payment)
             .await?
             .ok_or_else(|| failed(&"the key's payment is gone"))?;
         // Whose buyer was taken away after years cannot be compared any more; it is the same payment.
-        let kept = &book.payment.request.order.buyer;
+        let kept = &payment_snapshot.payment.request.order.buyer;
         if kept != buyer && *kept != Buyer::default() {
             return Err(PayError::KeyReused { payment });
         }
-        Ok(Outcome::Replayed(Box::new(book.payment)))
+        Ok(Outcome::Replayed(Box::new(payment_snapshot.payment)))
     }
 }
 
@@ -330,12 +333,12 @@ impl Engine {
 )]
 enum Created {
     /// It is written.
-    New(Book),
+    New(PaymentSnapshot),
     /// Its key made this payment before, of the same request or of another.
     Before(PaymentId, bool),
 }
 
-impl Ticket {
+impl PaymentHandle {
     /// The payment's name.
     #[must_use]
     pub fn id(&self) -> PaymentId {
@@ -343,14 +346,14 @@ impl Ticket {
     }
 
     /// Waits for the first word: approved, declined, void or in doubt.
-    pub async fn first_word(&self) -> Arc<Payment> {
+    pub async fn first_result(&self) -> Arc<Payment> {
         self.until(|payment| !matches!(payment.state, State::Requested | State::Approving { .. }))
             .await
     }
 
-    /// Waits, at most `patience`, for a word that stands: not in doubt, and not on its way. While
+    /// Waits, at most `max_wait`, for a word that stands: not in doubt, and not on its way. While
     /// somebody waits so, an approval that is found alive is kept, if the shop's policy says so.
-    pub async fn last_word(&self, patience: Duration) -> Arc<Payment> {
+    pub async fn final_outcome(&self, max_wait: Duration) -> Arc<Payment> {
         let _patience = self.work.wait();
         let stands = |payment: &Payment| {
             use Status::{Approving, InDoubt, Requested, Reversing};
@@ -359,7 +362,7 @@ impl Ticket {
                 Requested | Approving | InDoubt | Reversing
             )
         };
-        let last = tokio::time::timeout(patience, self.until(stands)).await;
+        let last = tokio::time::timeout(max_wait, self.until(stands)).await;
         last.unwrap_or_else(|_| Arc::clone(&self.seen.borrow()))
     }
 

@@ -11,12 +11,12 @@ use sugi_core::{Event, Kind, Policy, ShopId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    brake::{Brake, BrakeRule},
+    circuit_breaker::{CircuitBreaker, CircuitBreakerRule},
     currencies::Currencies,
     kcp_clock::KcpClock,
     merchant::Merchant,
     sale::PayError,
-    velocity::{Counted, LimitBy, TooFast, Velocity, VelocityNow, VelocityRule, Who},
+    velocity::{Counted, LimitBy, Velocity, VelocityLimited, VelocityNow, VelocityRule, Who},
 };
 
 /// A shop that payments can be taken for.
@@ -41,14 +41,14 @@ pub struct Shop {
     pub kcp_clock: Arc<KcpClock>,
 }
 
-/// What a shop's new sales have to pass: room on the line, a pace that people have, and a brake that
+/// What a shop's new sales have to pass: room in flight, a pace that people have, and a circuit breaker that
 /// does not hold.
 #[derive(Debug)]
 pub(crate) struct Gate {
     size: usize,
     calls: Arc<Semaphore>,
-    rule: BrakeRule,
-    brake: Mutex<Brake>,
+    rule: CircuitBreakerRule,
+    circuit_breaker: Mutex<CircuitBreaker>,
     velocity: Mutex<Velocity>,
 }
 
@@ -61,13 +61,13 @@ impl Gate {
         Self {
             size,
             calls,
-            rule: limits.brake.clone(),
-            brake: Mutex::default(),
+            rule: limits.circuit_breaker.clone(),
+            circuit_breaker: Mutex::default(),
             velocity: Mutex::new(Velocity::new(limits.velocity.clone())),
         }
     }
 
-    /// Room on the line, until it is dropped; `None` when there is none.
+    /// Room in flight, until it is dropped; `None` when there is none.
     pub(crate) fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.calls).try_acquire_owned().ok()
     }
@@ -85,16 +85,16 @@ impl Gate {
 
     /// A sale that was let through did not go out after all.
     pub(crate) fn hand_back(&self, counted: &Counted) {
-        self.brake().hand_back();
+        self.circuit_breaker().hand_back();
         self.velocity().hand_back(counted);
     }
 
     /// Counts a sale, unless it comes too fast.
-    pub(crate) fn count(&self, who: Who, now: Timestamp) -> Result<Counted, TooFast> {
+    pub(crate) fn count(&self, who: Who, now: Timestamp) -> Result<Counted, VelocityLimited> {
         self.velocity().admit(who, now)
     }
 
-    /// The brake refused a sale that was counted.
+    /// The circuit breaker refused a sale that was counted.
     pub(crate) fn uncount(&self, counted: &Counted) {
         self.velocity().hand_back(counted);
     }
@@ -113,25 +113,27 @@ impl Gate {
         }
     }
 
-    /// Whether the brake lets a sale through; otherwise when to ask again.
+    /// Whether the circuit breaker lets a sale through; otherwise when to ask again.
     pub(crate) fn pass(&self, now: Timestamp) -> Result<(), Timestamp> {
-        self.brake().pass(now, &self.rule)
+        self.circuit_breaker().pass(now, &self.rule)
     }
 
-    /// Tells the brake how an approval ended.
+    /// Tells the circuit breaker how an approval ended.
     pub(crate) fn heard(&self, event: &Event, now: Timestamp) -> bool {
         match event {
-            Event::Lost(_) => self.brake().lost(now, &self.rule),
+            Event::Lost(_) => self.circuit_breaker().lost(now, &self.rule),
             Event::Approved(_) | Event::Declined(_) => {
-                self.brake().answered();
+                self.circuit_breaker().answered();
                 false
             }
             _ => false,
         }
     }
 
-    fn brake(&self) -> MutexGuard<'_, Brake> {
-        self.brake.lock().unwrap_or_else(PoisonError::into_inner)
+    fn circuit_breaker(&self) -> MutexGuard<'_, CircuitBreaker> {
+        self.circuit_breaker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn velocity(&self) -> MutexGuard<'_, Velocity> {
@@ -142,10 +144,10 @@ impl Gate {
 /// How much a shop may do at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Approvals on the line; more are refused, to be asked again in a moment.
+    /// Approvals in flight; more are refused, to be asked again in a moment.
     pub calls_at_once: usize,
     /// When lost answers stop new sales.
-    pub brake: BrakeRule,
+    pub circuit_breaker: CircuitBreakerRule,
     /// How fast new sales may come, and how many may be declined.
     pub velocity: VelocityRule,
 }
@@ -155,7 +157,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             calls_at_once: 1_024,
-            brake: BrakeRule::default(),
+            circuit_breaker: CircuitBreakerRule::default(),
             velocity: VelocityRule::default(),
         }
     }

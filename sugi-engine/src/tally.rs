@@ -10,7 +10,7 @@ use std::{
 
 use nhn_kcp::Currency;
 use sugi_core::{Payment, ShopId, State, Status};
-use sugi_store::Draft;
+use sugi_store::PendingAppend;
 
 /// What was counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Inquiries {
 pub enum Moved {
     /// By sales that stand.
     Approved,
-    /// By what was given back of them.
+    /// By what was refunded of them.
     Cancelled,
     /// There and back, by approvals that nobody was told of.
     Reversed,
@@ -81,8 +81,8 @@ pub(crate) struct Change {
 
 impl Change {
     /// `None` where nothing changes that is counted.
-    pub(crate) fn of(draft: &Draft) -> Option<Self> {
-        let (before, after) = (draft.before(), draft.after());
+    pub(crate) fn of(pending_append: &PendingAppend) -> Option<Self> {
+        let (before, after) = (pending_append.before(), pending_append.after());
         let status = Some(after.status()).filter(|now| Some(*now) != before.map(|was| was.0));
         let money = moved(before, after);
         if status.is_none() && money.is_empty() {
@@ -98,7 +98,7 @@ impl Change {
     }
 }
 
-/// What money moved between where a payment stood, with so much given back, and now.
+/// What money moved between where a payment stood, with so much refunded, and now.
 fn moved(before: Option<(Status, u64)>, after: &Payment) -> Vec<(Moved, u64)> {
     use Status::{Approved, Cancelled, PartiallyCancelled, Reversed};
     let stood = before.filter(|was| matches!(was.0, Approved | PartiallyCancelled | Cancelled));
@@ -109,10 +109,10 @@ fn moved(before: Option<(Status, u64)>, after: &Payment) -> Vec<(Moved, u64)> {
             } else {
                 0
             };
-            let given_back = after
+            let refunded = after
                 .cancelled_amount()
                 .saturating_sub(stood.map_or(0, |was| was.1));
-            [(Moved::Approved, new), (Moved::Cancelled, given_back)]
+            [(Moved::Approved, new), (Moved::Cancelled, refunded)]
         }
         State::Reversed { approval } if before.is_none_or(|was| was.0 != Reversed) => [
             (Moved::Reversed, approval.amount.get()),

@@ -26,7 +26,7 @@ pub(crate) fn call(call: &'static str, shop: &ShopId) -> Span {
 /// Says what came of it.
 pub(crate) fn ended(span: &Span, event: &Event) {
     let outcome = match event {
-        Event::Looked(looked) => seen(&looked.seen),
+        Event::Inquired(looked) => seen(&looked.seen),
         event => event.name(),
     };
     span.record("outcome", outcome);

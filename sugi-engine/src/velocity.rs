@@ -196,7 +196,7 @@ pub(crate) struct Counted {
 
 /// A sale that comes too fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooFast {
+pub(crate) struct VelocityLimited {
     pub(crate) by: LimitBy,
     pub(crate) until: Timestamp,
 }
@@ -242,7 +242,7 @@ impl Velocity {
 
     /// Lets a new sale through and counts it, or says which limit it is over: of several the one that
     /// holds longest, so that whoever comes back then is not refused by another.
-    pub(crate) fn admit(&mut self, who: Who, now: Timestamp) -> Result<Counted, TooFast> {
+    pub(crate) fn admit(&mut self, who: Who, now: Timestamp) -> Result<Counted, VelocityLimited> {
         let slot = self.slot(now);
         let over = self.tallies.of(&who).into_iter().filter_map(|(by, tally)| {
             let until = self.over(by, tally?, slot)?;
@@ -250,7 +250,7 @@ impl Velocity {
         });
         if let Some((until, by)) = over.max() {
             let until = self.begin(until);
-            return Err(TooFast { by, until });
+            return Err(VelocityLimited { by, until });
         }
         self.tallies.add(&who, slot, |counts| &mut counts.sales);
         Ok(Counted { who, slot })

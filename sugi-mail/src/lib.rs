@@ -1,4 +1,4 @@
-//! Mail that sugi sends: a sales slip to a buyer, the audit's anchor to whoever keeps it.
+//! Mail that sugi sends: a sales slip to a buyer, the audit's checkpoint to whoever keeps it.
 //!
 //! One letter at a time to one server, over TLS unless that server is this machine, within limits. A
 //! letter is sent once: whether it went out is told as well as it is known, and trying again is for
@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! use sugi_mail::{Letter, Mailer, Server};
+//! use sugi_mail::{EmailMessage, Mailer, Server};
 //! let mut server = Server::new("smtp.example.com", "가게 <shop@example.com>");
 //! server.login = Some(("shop".into(), "…".to_owned().into()));
 //! let mailer = Mailer::new(server)?;
@@ -30,8 +30,8 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 /// How long the server may take for each step.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How long all of a letter may take.
+const MAX_WAIT: Duration = Duration::from_secs(15);
+/// How long all of an email may take.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(45);
 /// Letters on their way at a time.
 const AT_ONCE: usize = 4;
@@ -88,7 +88,7 @@ impl Server {
 
 /// A letter.
 #[derive(Debug, Clone)]
-pub struct Letter {
+pub struct EmailMessage {
     /// To which address.
     pub to: String,
     /// What it is about.
@@ -101,7 +101,7 @@ pub struct Letter {
     pub id: Option<String>,
 }
 
-impl Letter {
+impl EmailMessage {
     /// A letter of plain text.
     #[must_use]
     pub fn text(
@@ -146,7 +146,7 @@ pub enum SendError {
     /// The address is none. Nothing was sent.
     #[error("this is not a mail address")]
     Address,
-    /// Too many letters are on their way. Nothing was sent.
+    /// Too many emails are on their way. Nothing was sent.
     #[error("too many letters are on their way; try again in a moment")]
     Busy,
     /// The letter did not go out.
@@ -157,7 +157,7 @@ pub enum SendError {
     Unknown(String),
 }
 
-/// Sends letters. Cheap to clone; all clones are one.
+/// Sends emails. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
 pub struct Mailer(Arc<Inner>);
 
@@ -204,7 +204,7 @@ impl Mailer {
             .port(port.unwrap_or(usual))
             .tls(tls)
             .hello_name(ClientId::Domain(from.email.domain().to_owned()))
-            .timeout(Some(PATIENCE));
+            .timeout(Some(MAX_WAIT));
         if let Some((user, password)) = login {
             transport = transport.credentials(Credentials::new(user, password.to_string()));
         }
@@ -215,19 +215,19 @@ impl Mailer {
         })))
     }
 
-    /// Sends a letter, once.
+    /// Sends an email, once.
     ///
     /// # Errors
     /// [`SendError`], which says whether it may have gone out.
-    pub async fn send(&self, letter: Letter) -> Result<(), SendError> {
-        let to = letter.to.trim().to_owned();
-        // A server's words mostly quote whom a letter is to, and words end up in logs.
+    pub async fn send(&self, email_message: EmailMessage) -> Result<(), SendError> {
+        let to = email_message.to.trim().to_owned();
+        // A server's words mostly quote whom an email is to, and words end up in logs.
         let words = |why: &dyn std::error::Error| words(why).replace(&to, "…");
-        let message = self.message(letter)?;
+        let message = self.message(email_message)?;
         let _room = self.0.room.try_acquire().map_err(|_| SendError::Busy)?;
         let too_long = || "it took too long".to_owned();
         // A connection of its own first: what keeps that from coming about (nobody there, a certificate
-        // that is not believed, a wrong password) is told apart from what ends in the middle of a letter.
+        // that is not believed, a wrong password) is told apart from what ends in the middle of an email.
         let reach = tokio::time::timeout(PATIENCE_IN_ALL, self.0.transport.test_connection()).await;
         match reach {
             Ok(Ok(true)) => {}
@@ -247,14 +247,18 @@ impl Mailer {
         }
     }
 
-    fn message(&self, letter: Letter) -> Result<Message, SendError> {
+    fn message(&self, email_message: EmailMessage) -> Result<Message, SendError> {
         // An address and nothing else: no name, no second one, no line that begins another header.
-        let to: Address = letter.to.trim().parse().map_err(|_| SendError::Address)?;
+        let to: Address = email_message
+            .to
+            .trim()
+            .parse()
+            .map_err(|_| SendError::Address)?;
         let message = Message::builder()
             .from(self.0.from.clone())
             .to(Mailbox::new(None, to))
-            .subject(letter.subject.replace(char::is_control, " "));
-        let id = letter.id.map(|id| {
+            .subject(email_message.subject.replace(char::is_control, " "));
+        let id = email_message.id.map(|id| {
             let id: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
             format!("<{id}@{}>", self.0.from.email.domain())
         });
@@ -262,9 +266,11 @@ impl Mailer {
             Some(id) => message.message_id(Some(id)),
             None => message,
         };
-        let message = match letter.html {
-            Some(html) => message.multipart(MultiPart::alternative_plain_html(letter.text, html)),
-            None => message.singlepart(SinglePart::plain(letter.text)),
+        let message = match email_message.html {
+            Some(html) => {
+                message.multipart(MultiPart::alternative_plain_html(email_message.text, html))
+            }
+            None => message.singlepart(SinglePart::plain(email_message.text)),
         };
         message.map_err(|why| SendError::NotSent(why.to_string()))
     }

@@ -12,12 +12,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::Form,
     lang::{fill, words},
+    layout::{Layout, Part, html},
     passkeys::own::Section,
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    trouble::ErrorPage,
     words::role,
     write,
 };
@@ -72,7 +72,7 @@ words! {
 #[derive(Template)]
 #[template(path = "account.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static AccountWords,
     problem: Option<&'static str>,
     facts: Vec<(&'static str, String)>,
@@ -94,7 +94,7 @@ struct SessionRow {
 #[derive(Template)]
 #[template(path = "codes.html")]
 struct CodesPage {
-    shell: Shell,
+    layout: Layout,
     w: &'static AccountWords,
     problem: Option<&'static str>,
     /// They are required: what else would do, if anything.
@@ -109,33 +109,33 @@ struct CodesPage {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
-    page(&pages, &visitor, None).await
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
+    page(&pages, &current_operator, None).await
 }
 
 async fn page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     problem: Option<&'static str>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let (lang, w, me) = (
-        visitor.lang,
-        AccountWords::of(visitor.lang),
-        visitor.operator(),
+        current_operator.lang,
+        AccountWords::of(current_operator.lang),
+        current_operator.operator(),
     );
-    let shell = Shell::around(pages, visitor, Part::Account, w.title).await?;
+    let layout = Layout::around(pages, current_operator, Part::Account, w.title).await?;
     let roles: Vec<&str> = me.roles.iter().map(|one| role(lang, *one)).collect();
     let or = |text: String, other: &str| if text.is_empty() { other.into() } else { text };
     let limit = me.amount_max.map(|most| write::money(lang, most, "KRW"));
     let facts = vec![
         (w.roles, or(roles.join(", "), w.look_only)),
-        (w.shops, me.shops.in_words(shell.t.all, shell.t.none)),
+        (w.shops, me.shops.in_words(layout.t.all, layout.t.none)),
         (w.limit, limit.unwrap_or_else(|| w.no_limit.into())),
     ];
     let sessions = pages.access().sessions(me).await?;
     let sessions = sessions.into_iter().map(|session| SessionRow {
-        this: session.id == visitor.session.id,
+        this: session.id == current_operator.session.id,
         seen: fill(w.seen, &[&write::time(session.seen_at)]),
         id: session.id,
         agent: session.agent,
@@ -143,7 +143,7 @@ async fn page(
     });
     let left = me.recovery_codes_left().to_string();
     Ok(html(&Page {
-        shell,
+        layout,
         w,
         problem,
         facts,
@@ -154,38 +154,41 @@ async fn page(
         },
         has_codes: me.has_codes(),
         can_set_codes: pages.access().rules().secret.is_some(),
-        passkeys: Section::of(pages, visitor),
+        passkeys: Section::of(pages, current_operator),
         sessions: sessions.collect(),
     }))
 }
 
 pub(crate) async fn password(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
-    let (w, me) = (AccountWords::of(visitor.lang), visitor.operator());
+) -> Result<Response, ErrorPage> {
+    let (w, me) = (
+        AccountWords::of(current_operator.lang),
+        current_operator.operator(),
+    );
     let new = form.secret("new");
     if *new != *form.secret("again") {
-        return refused(&pages, &visitor, w.e_again).await;
+        return refused(&pages, &current_operator, w.e_again).await;
     }
     let (old, code) = (form.secret("old"), form.get("code"));
-    if let Some(problem) = shown_again(&pages, &visitor, old, code).await? {
-        return refused(&pages, &visitor, problem).await;
+    if let Some(problem) = shown_again(&pages, &current_operator, old, code).await? {
+        return refused(&pages, &current_operator, problem).await;
     }
     match pages.access().set_password(&me.name, new).await {
         Ok(()) => Ok(Redirect::to("/sign-in").into_response()),
-        Err(why) => refused(&pages, &visitor, said(&why, w)?).await,
+        Err(why) => refused(&pages, &current_operator, said(&why, w)?).await,
     }
 }
 
 /// The page, with what was not done.
 pub(crate) async fn refused(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     problem: &'static str,
-) -> Result<Response, Trouble> {
-    let mut response = page(pages, visitor, Some(problem)).await?;
+) -> Result<Response, ErrorPage> {
+    let mut response = page(pages, current_operator, Some(problem)).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
 }
@@ -194,17 +197,17 @@ pub(crate) async fn refused(
 /// the way, if anything is.
 pub(crate) async fn shown_again(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     password: Zeroizing<String>,
     code: &str,
-) -> Result<Option<&'static str>, Trouble> {
-    let w = AccountWords::of(visitor.lang);
+) -> Result<Option<&'static str>, ErrorPage> {
+    let w = AccountWords::of(current_operator.lang);
     let ask = SignIn {
-        name: visitor.operator().name.to_string(),
+        name: current_operator.operator().name.to_string(),
         password,
         code: code.into(),
     };
-    match pages.access().show(ask, &visitor.from).await {
+    match pages.access().show(ask, &current_operator.from).await {
         Ok(_) => Ok(None),
         Err(SignInError::Store(why)) => Err(why.into()),
         Err(SignInError::Held(_)) => Ok(Some(w.e_held)),
@@ -215,37 +218,46 @@ pub(crate) async fn shown_again(
 
 pub(crate) async fn codes(
     State(pages): State<Pages>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
-    let enrolment = pages.access().enrol(&visitor.operator().name);
-    codes_page(&pages, &visitor, &enrolment.secret, None, Vec::new()).await
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
+    let enrolment = pages.access().enrol(&current_operator.operator().name);
+    codes_page(
+        &pages,
+        &current_operator,
+        &enrolment.secret,
+        None,
+        Vec::new(),
+    )
+    .await
 }
 
 pub(crate) async fn set_codes(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
-    let w = AccountWords::of(visitor.lang);
+) -> Result<Response, ErrorPage> {
+    let w = AccountWords::of(current_operator.lang);
     let secret = form.get("secret").to_owned();
     let code = form.digits("code");
-    let name = &visitor.operator().name;
+    let name = &current_operator.operator().name;
     let (password, present) = (form.secret("password"), form.get("present"));
-    let problem = shown_again(&pages, &visitor, password, present).await?;
+    let problem = shown_again(&pages, &current_operator, password, present).await?;
     if problem.is_some() {
-        let mut response = codes_page(&pages, &visitor, &secret, problem, Vec::new()).await?;
+        let mut response =
+            codes_page(&pages, &current_operator, &secret, problem, Vec::new()).await?;
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(response);
     }
     match pages.access().set_codes(name, &secret, &code).await {
-        Ok(paper) => codes_page(&pages, &visitor, "", None, paper).await,
+        Ok(paper) => codes_page(&pages, &current_operator, "", None, paper).await,
         Err(AccessError::Store(why)) => Err(why.into()),
         Err(why) => {
             let problem = Some(match why {
                 AccessError::NoSecret => w.no_secret,
                 _ => w.e_code,
             });
-            let mut response = codes_page(&pages, &visitor, &secret, problem, Vec::new()).await?;
+            let mut response =
+                codes_page(&pages, &current_operator, &secret, problem, Vec::new()).await?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }
@@ -254,27 +266,28 @@ pub(crate) async fn set_codes(
 
 async fn codes_page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     secret: &str,
     problem: Option<&'static str>,
     paper: Vec<String>,
-) -> Result<Response, Trouble> {
-    let w = AccountWords::of(visitor.lang);
-    let shell = Shell::around(pages, visitor, Part::Account, w.codes).await?;
+) -> Result<Response, ErrorPage> {
+    let w = AccountWords::of(current_operator.lang);
+    let layout = Layout::around(pages, current_operator, Part::Account, w.codes).await?;
     let url = pages
         .access()
-        .enrolment_url(&visitor.operator().name, secret);
+        .enrolment_url(&current_operator.operator().name, secret);
     let rules = pages.access().rules();
-    let has_other = visitor.operator().has_codes() || visitor.session.with_passkey;
+    let has_other =
+        current_operator.operator().has_codes() || current_operator.session.with_passkey;
     let other = rules.passkeys.as_ref().map_or("", |_| w.or_passkey);
     let needed = rules.code_required && !has_other && paper.is_empty();
     Ok(html(&CodesPage {
-        shell,
+        layout,
         w,
         problem,
         needed: needed.then_some(other),
         can_set: rules.secret.is_some(),
-        has_codes: visitor.operator().has_codes(),
+        has_codes: current_operator.operator().has_codes(),
         picture: picture(&url),
         secret: secret.into(),
         paper,
@@ -283,19 +296,19 @@ async fn codes_page(
 
 pub(crate) async fn end_session(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(id): Path<String>,
-) -> Result<Redirect, Trouble> {
-    let name = &visitor.operator().name;
+) -> Result<Redirect, ErrorPage> {
+    let name = &current_operator.operator().name;
     if pages.access().end_session(name, &id).await? {
         Ok(Redirect::to("/account"))
     } else {
-        Err(Trouble::NotFound)
+        Err(ErrorPage::NotFound)
     }
 }
 
 /// Why a change of somebody was not made, in words; the ledger's troubles are not among them.
-pub(crate) fn said(why: &AccessError, w: &AccountWords) -> Result<&'static str, Trouble> {
+pub(crate) fn said(why: &AccessError, w: &AccountWords) -> Result<&'static str, ErrorPage> {
     match why {
         AccessError::Password(PasswordError::Length) => Ok(w.e_length),
         AccessError::Password(PasswordError::Guessable) => Ok(w.e_guessable),
@@ -308,7 +321,7 @@ pub(crate) fn said(why: &AccessError, w: &AccountWords) -> Result<&'static str, 
         | AccessError::Unknown(_)
         | AccessError::LastAdministrator
         | AccessError::Passkey(_)
-        | AccessError::Busy => Err(Trouble::NotFound),
+        | AccessError::Busy => Err(ErrorPage::NotFound),
     }
 }
 

@@ -11,7 +11,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use sha2::{Digest as _, Sha256};
 use sugi_api::Unaudited;
 
-use crate::trouble::Trouble;
+use crate::trouble::ErrorPage;
 
 /// The style, as browsers get it.
 fn style() -> &'static str {
@@ -54,11 +54,11 @@ pub(crate) fn script_path() -> &'static str {
 }
 
 /// Serves them. What has this name never changes, so browsers keep it for good.
-pub(crate) async fn get(Path(name): Path<String>) -> Result<Response, Trouble> {
+pub(crate) async fn get(Path(name): Path<String>) -> Result<Response, ErrorPage> {
     let (kind, text) = match format!("/assets/{name}") {
         path if path == style_path() => ("text/css; charset=utf-8", style()),
         path if path == script_path() => ("text/javascript; charset=utf-8", script()),
-        _ => return Err(Trouble::NotFound),
+        _ => return Err(ErrorPage::NotFound),
     };
     let headers = [
         (CONTENT_TYPE, kind),

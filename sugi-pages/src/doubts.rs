@@ -6,10 +6,10 @@ use sugi_store::Summary;
 
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     lang::{Lang, fill, words},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part, html},
+    trouble::ErrorPage,
     write,
 };
 
@@ -36,7 +36,7 @@ words! {
 #[derive(Template)]
 #[template(path = "doubts.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static DoubtsWords,
     rows: Vec<Row>,
 }
@@ -55,17 +55,17 @@ struct Row {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
-    let lang = visitor.lang;
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
+    let lang = current_operator.lang;
     let w = DoubtsWords::of(lang);
-    let shell = Shell::around(&pages, &visitor, Part::Doubts, w.title).await?;
+    let layout = Layout::around(&pages, &current_operator, Part::Doubts, w.title).await?;
     let mut doubts = pages.access().engine().store().doubts(MOST).await?;
-    doubts.retain(|doubt| visitor.operator().may_use(&doubt.shop));
+    doubts.retain(|doubt| current_operator.operator().may_use(&doubt.shop));
     let now = pages.access().clock().now();
     let row = |doubt| Row::of(lang, w, doubt, now);
     let rows = doubts.into_iter().map(row).collect();
-    Ok(html(&Page { shell, w, rows }))
+    Ok(html(&Page { layout, w, rows }))
 }
 
 impl Row {

@@ -17,12 +17,12 @@ use nhn_kcp::{
 use sugi_api::{Code, WorkPlace};
 use zeroize::Zeroizing;
 
-use crate::{Pages, trouble::Trouble};
+use crate::{Pages, trouble::ErrorPage};
 
 /// The most fields of a form.
 const FIELDS_MAX: usize = 200;
 /// How long a form may take to arrive.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const MAX_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The fields of a form, in their order: each as it was sent, and in its one form where that is another.
 pub(crate) struct Form {
@@ -51,24 +51,24 @@ impl FromRequest<Pages> for Form {
         let kind = parts.headers.get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("application/x-www-form-urlencoded") {
-            return Err(Trouble::BadForm.into());
+            return Err(ErrorPage::BadForm.into());
         }
         if sugi_api::is_encoded(&parts.headers) {
-            return Err(Trouble::BadForm.into());
+            return Err(ErrorPage::BadForm.into());
         }
-        let read = pages.api().read_body_of_anybody(&parts, body, PATIENCE);
+        let read = pages.api().read_body_of_anybody(&parts, body, MAX_WAIT);
         let (bytes, place) = read.await.map_err(|why| {
             Response::from(match why.code() {
-                Code::Overloaded => Trouble::Busy,
-                Code::BodyTooLarge => Trouble::TooLarge,
-                _ => Trouble::BadForm,
+                Code::Overloaded => ErrorPage::Busy,
+                Code::BodyTooLarge => ErrorPage::TooLarge,
+                _ => ErrorPage::BadForm,
             })
         })?;
-        let form = Self::parse(&bytes).ok_or_else(|| Response::from(Trouble::BadForm))?;
+        let form = Self::parse(&bytes).ok_or_else(|| Response::from(ErrorPage::BadForm))?;
         // As they were sent: the one form of a text leaves out some of what nobody sees.
         let is_bad = |field: &Field| holds_control(&field.name) || holds_control(&field.sent);
         if form.fields.iter().any(is_bad) {
-            return Err(Trouble::BadSign.into());
+            return Err(ErrorPage::BadSign.into());
         }
         Ok(Self {
             _place: Some(place),
@@ -187,9 +187,9 @@ impl Form {
     /// they mean, spaces and dashes left out. Anything else stays and is refused by whoever parses.
     pub(crate) fn digits(&self, name: &str) -> Zeroizing<String> {
         let mut digits = Zeroizing::new(String::with_capacity(self.get(name).len()));
-        for letter in self.get(name).chars().map(narrow) {
-            if !matches!(letter, ' ' | '\u{a0}' | '\u{3000}' | '-' | '–' | '—') {
-                digits.push(letter);
+        for email_message in self.get(name).chars().map(narrow) {
+            if !matches!(email_message, ' ' | '\u{a0}' | '\u{3000}' | '-' | '–' | '—') {
+                digits.push(email_message);
             }
         }
         digits
@@ -199,8 +199,9 @@ impl Form {
 /// Whether a text holds what nobody types: a control character other than the ends of lines and tabs. One
 /// database cannot keep a NUL, and no page can show the others.
 pub(crate) fn holds_control(text: &str) -> bool {
-    text.chars()
-        .any(|letter| letter.is_control() && !matches!(letter, '\t' | '\n' | '\r'))
+    text.chars().any(|email_message| {
+        email_message.is_control() && !matches!(email_message, '\t' | '\n' | '\r')
+    })
 }
 
 /// What stands in a field for an amount is none.
@@ -223,10 +224,11 @@ fn grouped(text: &str) -> Result<u64, NoAmount> {
 }
 
 /// A full-width letter, as Korean keyboards write them, as the small one that it means.
-fn narrow(letter: char) -> char {
-    match letter {
+fn narrow(email_message: char) -> char {
+    match email_message {
         '！'..='～' => {
-            char::from_u32(u32::from(letter) - u32::from('！') + u32::from('!')).unwrap_or(letter)
+            char::from_u32(u32::from(email_message) - u32::from('！') + u32::from('!'))
+                .unwrap_or(email_message)
         }
         '￦' => '₩',
         other => other,

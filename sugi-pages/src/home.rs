@@ -3,10 +3,10 @@
 use axum::response::Redirect;
 use sugi_access::Role;
 
-use crate::visitor::Visitor;
+use crate::current_operator::CurrentOperator;
 
-pub(crate) async fn home(visitor: Visitor) -> Redirect {
-    if visitor.operator().may(Role::KeyIn) {
+pub(crate) async fn home(current_operator: CurrentOperator) -> Redirect {
+    if current_operator.operator().may(Role::KeyIn) {
         Redirect::to("/keyin")
     } else {
         Redirect::to("/payments")

@@ -19,12 +19,12 @@ use sugi_api::Audited;
 
 use crate::{
     Pages,
+    current_operator::{self, CurrentOperator, SESSION_COOKIE, SignedOut, cookie, wants_json},
     form::Form,
     keyin,
     lang::Lang,
     payments, sign_in,
-    trouble::Trouble,
-    visitor::{self, SESSION_COOKIE, SignedOut, Visitor, cookie, wants_json},
+    trouble::ErrorPage,
 };
 
 /// For how long: a sign-in page may stand open through a break, and not for another day.
@@ -157,7 +157,7 @@ impl Keeper {
 /// What somebody sent from a page of theirs. When their session is over nothing is done, and the page to sign in
 /// at keeps what they typed.
 pub(crate) struct Sent {
-    pub(crate) visitor: Visitor,
+    pub(crate) current_operator: CurrentOperator,
     pub(crate) form: Form,
 }
 
@@ -166,11 +166,14 @@ impl FromRequest<Pages> for Sent {
 
     async fn from_request(request: Request, pages: &Pages) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        match Visitor::from_request_parts(&mut parts, pages).await {
-            Ok(visitor) => {
+        match CurrentOperator::from_request_parts(&mut parts, pages).await {
+            Ok(current_operator) => {
                 let request = Request::from_parts(parts, body);
                 let form = Form::from_request(request, pages).await?;
-                Ok(Self { visitor, form })
+                Ok(Self {
+                    current_operator,
+                    form,
+                })
             }
             Err(away) => {
                 let had_session = cookie(&parts.headers, SESSION_COOKIE).is_some();
@@ -205,13 +208,13 @@ fn sign_in_page(pages: &Pages, parts: &Parts, address: &str, form: &Form) -> Res
 /// `POST /kept`: the same for whoever signed in with a passkey, which is a script's matter.
 pub(crate) async fn again(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let now = pages.access().clock().now();
-    let name = visitor.operator().name.as_str();
+    let name = current_operator.operator().name.as_str();
     match pages.0.keeper.open(name, form.get(FIELD), now) {
-        Some(kept) => back(&pages, visitor, kept).await,
+        Some(kept) => back(&pages, current_operator, kept).await,
         None => Ok(Redirect::to("/").into_response()),
     }
 }
@@ -223,7 +226,7 @@ pub(crate) async fn after_sign_in(
     parts: &Parts,
     session: &Cookie,
     sealed: &str,
-) -> Result<Option<Response>, Trouble> {
+) -> Result<Option<Response>, ErrorPage> {
     if sealed.is_empty() {
         return Ok(None);
     }
@@ -235,37 +238,41 @@ pub(crate) async fn after_sign_in(
     let Some(kept) = pages.0.keeper.open(name.as_str(), sealed, now) else {
         return Ok(None);
     };
-    let visitor = Visitor {
+    let current_operator = CurrentOperator {
         lang: Lang::of(&parts.headers),
-        from: visitor::origin(parts),
+        from: current_operator::origin(parts),
         path: kept.page.clone(),
         alarmed: parts.extensions.get().cloned().unwrap_or_default(),
         session,
     };
-    if visitor.needs_codes(pages) {
+    if current_operator.needs_codes(pages) {
         return Ok(None);
     }
     // They are signed in, whatever became of the page.
-    Ok(back(pages, visitor, kept).await.ok())
+    Ok(back(pages, current_operator, kept).await.ok())
 }
 
 /// The page with everything in it but the card.
-async fn back(pages: &Pages, mut visitor: Visitor, kept: Kept) -> Result<Response, Trouble> {
-    if !visitor.operator().may(kept.kind.role()) {
+async fn back(
+    pages: &Pages,
+    mut current_operator: CurrentOperator,
+    kept: Kept,
+) -> Result<Response, ErrorPage> {
+    if !current_operator.operator().may(kept.kind.role()) {
         return Ok(Redirect::to("/").into_response());
     }
-    visitor.path.clone_from(&kept.page);
+    current_operator.path.clone_from(&kept.page);
     let form = Form::of(kept.fields);
     let mut shown = match kept.kind {
-        Kind::KeyIn => keyin::opened_again(pages, &visitor, &form).await,
+        Kind::KeyIn => keyin::opened_again(pages, &current_operator, &form).await,
         Kind::Cancel => {
-            payments::show::opened_again(pages, &visitor, &kept.page, |filled| {
+            payments::show::opened_again(pages, &current_operator, &kept.page, |filled| {
                 filled.cancel = Some(&form);
             })
             .await
         }
         Kind::Close => {
-            payments::show::opened_again(pages, &visitor, &kept.page, |filled| {
+            payments::show::opened_again(pages, &current_operator, &kept.page, |filled| {
                 filled.close = Some(&form);
             })
             .await

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use crate::visitor::cookie;
+use crate::current_operator::cookie;
 
 /// A language of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

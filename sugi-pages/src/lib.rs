@@ -15,7 +15,9 @@
 //! ```
 
 mod account;
+mod approval_requests;
 mod assets;
+mod current_operator;
 mod day;
 mod doubts;
 mod form;
@@ -23,6 +25,7 @@ mod home;
 mod kept;
 mod keyin;
 mod lang;
+mod layout;
 mod live;
 mod ours;
 mod passkeys;
@@ -31,11 +34,8 @@ mod router;
 mod say;
 mod seen;
 mod settings;
-mod shell;
 mod sign_in;
 mod trouble;
-mod visitor;
-mod wishes;
 mod words;
 mod write;
 

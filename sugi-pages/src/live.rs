@@ -29,7 +29,7 @@ use sugi_store::{Filter, StoreError};
 
 use crate::{
     Pages,
-    visitor::{SESSION_COOKIE, Visitor, cookie},
+    current_operator::{CurrentOperator, SESSION_COOKIE, cookie},
 };
 
 /// How often the ledger is asked.
@@ -48,7 +48,7 @@ const WARNING: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Streams(Arc<Mutex<HashMap<String, usize>>>);
 
-/// A place among them, given back when it is dropped.
+/// A place among them, refunded when it is dropped.
 struct Place {
     streams: Streams,
     name: String,
@@ -89,7 +89,7 @@ pub(crate) async fn live(
         shown: of.seen.parse().ok(),
         seen: None,
         lasts: Said::Staying,
-        looks: 0,
+        inquiries: 0,
         _place: place,
     };
     // Looked at before the browser hears anything: whatever happens once the stream is open is told.
@@ -106,7 +106,7 @@ pub(crate) async fn live(
 }
 
 /// `POST /stay`: somebody types, or says that they are there. The session was used by asking.
-pub(crate) async fn stay(_: Visitor) -> Response {
+pub(crate) async fn stay(_: CurrentOperator) -> Response {
     (Extension(Unaudited), StatusCode::NO_CONTENT).into_response()
 }
 
@@ -150,7 +150,7 @@ struct Watch {
     seen: Option<Vec<String>>,
     /// What was said last of how long the session lasts.
     lasts: Said,
-    looks: u32,
+    inquiries: u32,
     _place: Place,
 }
 
@@ -172,11 +172,11 @@ impl Watch {
 
     /// Waits for something to say; `None` when the stream has been open long enough.
     async fn next(&mut self) -> Option<Said> {
-        while self.looks < LOOKS {
-            if self.looks > 0 {
+        while self.inquiries < LOOKS {
+            if self.inquiries > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            self.looks += 1;
+            self.inquiries += 1;
             let session = match self.pages.access().session_unused(&self.cookie).await {
                 Ok(Some(session)) => session,
                 Ok(None) => return Some(Said::Over),
@@ -204,7 +204,7 @@ impl Watch {
         None
     }
 
-    /// What an open page shows, in short: the doubts, the wishes, and its payment or the newest one.
+    /// What an open page shows, in short: the doubts, the approval requests, and its payment or the newest one.
     async fn look(&self, session: &Session) -> Result<Vec<String>, StoreError> {
         let access = self.pages.access();
         let store = access.engine().store();
@@ -212,8 +212,11 @@ impl Watch {
         for doubt in store.doubts(DOUBTS).await? {
             told.push(doubt.id.to_string());
         }
-        for wish in access.open_wishes().await? {
-            told.push(format!("{} {:?}", wish.id, wish.state));
+        for approval_request in access.open_approval_requests().await? {
+            told.push(format!(
+                "{} {:?}",
+                approval_request.id, approval_request.state
+            ));
         }
         if let Some(id) = &self.payment {
             let book = store.load(id).await?;

@@ -51,7 +51,9 @@ fn is_name(part: &str) -> bool {
         return false;
     };
     !matches!(&*name, "" | "." | "..")
-        && !name.contains(|letter: char| letter.is_control() || matches!(letter, '/' | '\\'))
+        && !name.contains(|email_message: char| {
+            email_message.is_control() || matches!(email_message, '/' | '\\')
+        })
 }
 
 fn is_query(query: &str) -> bool {

@@ -12,8 +12,9 @@ use sugi_access::Role;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
 use crate::{
-    Pages, account, assets, day, doubts, form::holds_control, home, kept, keyin, live, passkeys,
-    payments, seen, settings, sign_in, trouble, trouble::Trouble, visitor, wishes,
+    Pages, account, approval_requests, assets, current_operator, day, doubts, form::holds_control,
+    home, kept, keyin, live, passkeys, payments, seen, settings, sign_in, trouble,
+    trouble::ErrorPage,
 };
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
@@ -98,8 +99,8 @@ routes! {
     Gate::Operator => "/payments/{id}/receipt" get(payments::receipt::show);
     Gate::Role(Role::KeyIn) => "/payments/{id}/mail" post(payments::mail::send);
     Gate::Operator => "/doubts" get(doubts::show);
-    Gate::Operator => "/wishes" get(wishes::show);
-    Gate::Operator => "/wishes/{id}" post(wishes::decide);
+    Gate::Operator => "/approvals" get(approval_requests::show);
+    Gate::Operator => "/approvals/{id}" post(approval_requests::decide);
     Gate::Operator => "/day" [nobody] get(day::show);
     Gate::Role(Role::Close) => "/day/export" post(day::export::export);
     Gate::Role(Role::Close) => "/day/export/{name}" get(day::running::show);
@@ -144,10 +145,10 @@ pub(crate) fn router(pages: &Pages) -> Router {
 
 /// What lies around every page.
 fn around(table: Router<Pages>, pages: &Pages) -> Router {
-    let other_site = |_: tower_http::csrf::ProtectionError| Response::from(Trouble::OtherSite);
+    let other_site = |_: tower_http::csrf::ProtectionError| Response::from(ErrorPage::OtherSite);
     let broken = |_: Box<dyn std::any::Any + Send>| {
         tracing::error!("a page panicked");
-        Response::from(Trouble::Broken)
+        Response::from(ErrorPage::Broken)
     };
     table
         // Who asks from another site's page is not listened to, whatever cookie the browser adds.
@@ -165,10 +166,10 @@ fn around(table: Router<Pages>, pages: &Pages) -> Router {
 /// An address that nobody has: said as a page to who reads pages, as a problem to a program.
 async fn elsewhere(uri: Uri, headers: HeaderMap) -> Response {
     let is_api = uri.path() == "/v1" || uri.path().starts_with("/v1/");
-    let mut response = if is_api || visitor::asks_json(&headers) {
+    let mut response = if is_api || current_operator::asks_json(&headers) {
         sugi_api::nothing_here()
     } else {
-        Trouble::Nowhere.into()
+        ErrorPage::Nowhere.into()
     };
     response.extensions_mut().insert(sugi_api::Unaudited);
     response
@@ -176,7 +177,7 @@ async fn elsewhere(uri: Uri, headers: HeaderMap) -> Response {
 
 /// An address that takes something else than what was sent.
 fn other_method(allowed: &'static str) -> Response {
-    let mut response = Response::from(Trouble::Method);
+    let mut response = Response::from(ErrorPage::Method);
     let allowed = HeaderValue::from_static(allowed);
     response.headers_mut().insert(header::ALLOW, allowed);
     response
@@ -188,7 +189,7 @@ async fn no_control(request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or_default();
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     if pairs.any(|(name, text)| holds_control(&name) || holds_control(&text)) {
-        return Trouble::BadSign.into();
+        return ErrorPage::BadSign.into();
     }
     next.run(request).await
 }

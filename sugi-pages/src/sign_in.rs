@@ -14,14 +14,14 @@ use sugi_core::Actor;
 
 use crate::{
     Pages, assets,
+    current_operator::{self, CurrentOperator, SESSION_COOKIE},
     form::Form,
     kept,
     lang::{LANG_COOKIE, Lang, fill, words},
+    layout::html,
     ours,
     passkeys::PasskeyWords,
-    shell::html,
-    trouble::Trouble,
-    visitor::{self, SESSION_COOKIE, Visitor},
+    trouble::ErrorPage,
     words::Common,
     write,
 };
@@ -99,7 +99,7 @@ pub(crate) async fn show(
     State(pages): State<Pages>,
     headers: HeaderMap,
     query: Result<Query<Next>, QueryRejection>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let lang = Lang::of(&headers);
     let query = query.map(|Query(query)| query).unwrap_or_default();
     let mut page = Page::new(&pages, lang, &query.next);
@@ -122,7 +122,7 @@ pub(crate) async fn enter(
     State(pages): State<Pages>,
     parts: Parts,
     form: Form,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let lang = Lang::of(&parts.headers);
     let ask = SignIn {
         name: form.get("name").into(),
@@ -137,7 +137,11 @@ pub(crate) async fn enter(
         Ok(name) => pages.access().operator(&name).await?.map(|_| name),
         Err(_) => None,
     };
-    match pages.access().sign_in(ask, &visitor::origin(&parts)).await {
+    match pages
+        .access()
+        .sign_in(ask, &current_operator::origin(&parts))
+        .await
+    {
         Ok(cookie) => {
             // Who it is stands in the audit once it is proved; before, somebody has tried a name.
             if let (Some(who), Some(known)) = (parts.extensions.get::<sugi_api::Who>(), known) {
@@ -156,7 +160,7 @@ pub(crate) async fn enter(
         }
         Err(why) => {
             let status = match &why {
-                SignInError::Store(_) => return Err(Trouble::Ledger),
+                SignInError::Store(_) => return Err(ErrorPage::Ledger),
                 SignInError::Held(_) => StatusCode::TOO_MANY_REQUESTS,
                 SignInError::Sealed => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::UNAUTHORIZED,
@@ -178,12 +182,12 @@ pub(crate) async fn enter(
 
 pub(crate) async fn leave(
     State(pages): State<Pages>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
-    let name = &visitor.operator().name;
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
+    let name = &current_operator.operator().name;
     pages
         .access()
-        .end_session(name, &visitor.session.id)
+        .end_session(name, &current_operator.session.id)
         .await?;
     let gone = HeaderValue::from_static(
         "__Host-sugi=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",

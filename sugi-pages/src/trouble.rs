@@ -12,15 +12,15 @@ use sugi_store::StoreError;
 
 use crate::{
     Pages,
+    current_operator::{CurrentOperator, asks_json},
     lang::{Lang, words},
-    shell::{Part, Shell, html},
-    visitor::{Visitor, asks_json},
+    layout::{Layout, Part, html},
     words::Common,
 };
 
 /// Why there is no page. It becomes one in [`dress`], which knows the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum ErrorPage {
     /// The role is missing.
     MayNot,
     /// There is nothing at this address, or nothing for this operator.
@@ -81,7 +81,7 @@ words! {
 #[derive(Template)]
 #[template(path = "trouble_inside.html")]
 struct Inside {
-    shell: Shell,
+    layout: Layout,
     next: &'static str,
 }
 
@@ -95,7 +95,7 @@ struct Page {
     next: &'static str,
 }
 
-impl Trouble {
+impl ErrorPage {
     fn status(self) -> StatusCode {
         match self {
             Self::MayNot | Self::OtherSite => StatusCode::FORBIDDEN,
@@ -129,18 +129,18 @@ impl Trouble {
 
     /// It as a page: with the ways to go around it, if whoever asked is signed in and the ledger can be read.
     /// With it, who was shown orders in doubt.
-    async fn page(self, pages: &Pages, asked: &Parts) -> (String, Option<Visitor>) {
+    async fn page(self, pages: &Pages, asked: &Parts) -> (String, Option<CurrentOperator>) {
         let lang = Lang::of(&asked.headers);
         let (title, next) = self.words(lang);
         // From another site's page nobody is told who is signed in here.
         if self != Self::OtherSite
-            && let Some(visitor) = Visitor::anywhere(asked, pages).await
-            && let Ok(shell) = Shell::around(pages, &visitor, Part::Nowhere, title).await
-            && let Ok(page) = (Inside { shell, next }).render()
+            && let Some(current_operator) = CurrentOperator::anywhere(asked, pages).await
+            && let Ok(layout) = Layout::around(pages, &current_operator, Part::Nowhere, title).await
+            && let Ok(page) = (Inside { layout, next }).render()
         {
             return (
                 page,
-                Some(visitor).filter(|visitor| visitor.alarmed.is_set()),
+                Some(current_operator).filter(|current_operator| current_operator.alarmed.is_set()),
             );
         }
         let page = Page {
@@ -170,21 +170,21 @@ impl Trouble {
     }
 }
 
-impl From<Trouble> for Response {
-    fn from(trouble: Trouble) -> Self {
+impl From<ErrorPage> for Response {
+    fn from(trouble: ErrorPage) -> Self {
         let mut response = trouble.status().into_response();
         response.extensions_mut().insert(trouble);
         response
     }
 }
 
-impl axum::response::IntoResponse for Trouble {
+impl axum::response::IntoResponse for ErrorPage {
     fn into_response(self) -> Response {
         self.into()
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for ErrorPage {
     fn from(why: StoreError) -> Self {
         tracing::error!(%why, "the ledger failed a page");
         Self::Ledger
@@ -194,13 +194,13 @@ impl From<StoreError> for Trouble {
 #[derive(Template)]
 #[template(path = "said.html")]
 struct SaidPage<'a> {
-    shell: Shell,
+    layout: Layout,
     why: &'a str,
 }
 
 /// A page that says why something was not done, with everything around it.
-pub(crate) fn said(shell: Shell, why: &str) -> Response {
-    html(&SaidPage { shell, why })
+pub(crate) fn said(layout: Layout, why: &str) -> Response {
+    html(&SaidPage { layout, why })
 }
 
 /// Makes pages of troubles, in the language of whoever asked.
@@ -210,9 +210,9 @@ pub(crate) async fn dress(State(pages): State<Pages>, request: Request, next: Ne
     let response = next.run(request).await;
     let accept = asked.headers.get(header::ACCEPT);
     let is_stream = accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream");
-    let trouble = response.extensions().get::<Trouble>().copied();
+    let trouble = response.extensions().get::<ErrorPage>().copied();
     let reads_pages = !is_stream && !asks_json(&asked.headers);
-    let strange = || Trouble::in_place_of(&response).filter(|_| reads_pages);
+    let strange = || ErrorPage::in_place_of(&response).filter(|_| reads_pages);
     let Some(trouble) = trouble.or_else(strange) else {
         return response;
     };
@@ -220,9 +220,9 @@ pub(crate) async fn dress(State(pages): State<Pages>, request: Request, next: Ne
     // Whatever else it says, of what is allowed or what is told to the audit, stays.
     let (mut head, _) = response.into_parts();
     // The alarm around it names orders, and so this was a look at them.
-    if let Some(visitor) = alarmed {
+    if let Some(current_operator) = alarmed {
         if let Some(who) = asked.extensions.get::<sugi_api::Who>() {
-            who.is(&format!("operator:{}", visitor.operator().name));
+            who.is(&format!("operator:{}", current_operator.operator().name));
         }
         head.extensions.remove::<Unaudited>();
         if head.extensions.get::<Audited>().is_none() {

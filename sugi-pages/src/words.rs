@@ -13,7 +13,7 @@ words! {
         keyin "카드 결제" "Key in"
         payments "결제 내역" "Payments"
         doubts "확인 필요" "In doubt"
-        wishes "동료 확인 대기" "To confirm"
+        approval_requests "동료 확인 대기" "To confirm"
         day "일별 집계" "The day"
         settings "설정" "Settings"
         sign_out "로그아웃" "Sign out"

@@ -3,7 +3,7 @@
 //! A payment's journal tells what happened to it. This tells who signed in, looked, asked and was
 //! refused. Rows are numbered without a gap and each is hashed over the one before, so a row cannot
 //! be changed, cut out, put in or moved without the next one telling. Cut off at the end, a chain
-//! looks whole; that is what an [`Anchor`] that was printed or mailed is for.
+//! looks whole; that is what an [`AuditCheckpoint`] that was printed or mailed is for.
 
 use std::{
     borrow::Cow,
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     chain::Hash,
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql::access,
     store::{Engine, Store},
     value::{Cells, Value},
@@ -22,7 +22,7 @@ use crate::{
 
 /// Something that somebody did, or was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deed {
+pub struct AuditEntry {
     /// When.
     pub at: Timestamp,
     /// Who: `operator:kim`, `key:back end`, or nobody (`-`).
@@ -43,7 +43,7 @@ pub struct Row {
     /// Its number, from 1.
     pub seq: i64,
     /// What it tells.
-    pub deed: Deed,
+    pub audit_entry: AuditEntry,
     /// The hash of this row over the one before.
     pub hash: Hash,
 }
@@ -51,7 +51,7 @@ pub struct Row {
 /// Where the chain stands: who has kept one knows later that nothing before it was changed or cut
 /// off. It is written `number:hash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Anchor {
+pub struct AuditCheckpoint {
     /// The number of the last row; 0 before the first.
     pub seq: i64,
     /// Its hash.
@@ -60,7 +60,7 @@ pub struct Anchor {
 
 /// Which rows of the audit to list. Everything that is set must hold.
 #[derive(Debug, Clone, Default)]
-pub struct DeedFilter {
+pub struct AuditFilter {
     /// Of this actor.
     pub actor: Option<String>,
     /// About this.
@@ -70,9 +70,9 @@ pub struct DeedFilter {
 }
 
 /// How many rows are written at a time.
-pub const DEEDS_AT_ONCE: usize = 64;
+pub const AUDIT_ENTRIES_AT_ONCE: usize = 64;
 /// How many rows a page holds.
-pub const DEEDS_PAGE: usize = 100;
+pub const AUDIT_ENTRIES_PAGE: usize = 100;
 /// How many rows are walked at a time.
 const STRETCH: i64 = 1_000;
 
@@ -81,38 +81,38 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn audit_anchor(&self) -> Result<Anchor, StoreError> {
+    pub async fn audit_checkpoint(&self) -> Result<AuditCheckpoint, StoreError> {
         let found = self.engine.rows(access::AUDIT_END, Vec::new()).await?;
-        found.first().map_or(Ok(Anchor::START), |row| {
+        found.first().map_or(Ok(AuditCheckpoint::START), |row| {
             let hash = Hash::from_hex(&row.text(1)?);
             let seq = row.int(0)?;
-            let hash = hash.ok_or_else(|| finding(seq, "its hash is no hash"))?;
-            Ok(Anchor { seq, hash })
+            let hash = hash.ok_or_else(|| violation(seq, "its hash is no hash"))?;
+            Ok(AuditCheckpoint { seq, hash })
         })
     }
 
-    /// Writes what was done behind an anchor, all of it or nothing; at most [`DEEDS_AT_ONCE`]. The
-    /// new anchor, or `None` when somebody else wrote there first: read the anchor again.
+    /// Writes what was done behind a checkpoint, all of it or nothing; at most [`AUDIT_ENTRIES_AT_ONCE`]. The
+    /// new checkpoint, or `None` when somebody else wrote there first: read the checkpoint again.
     ///
     /// # Errors
     /// What the database says; only after [`StoreError::Unknown`] may something have been written.
     pub async fn audit(
         &self,
-        behind: Anchor,
-        deeds: &[Deed],
-    ) -> Result<Option<Anchor>, StoreError> {
+        behind: AuditCheckpoint,
+        audit_entries: &[AuditEntry],
+    ) -> Result<Option<AuditCheckpoint>, StoreError> {
         let mut end = behind;
-        let mut values: Vec<Value<'static>> = Vec::with_capacity(deeds.len() * 8);
-        let mut marks = Vec::with_capacity(deeds.len());
-        for deed in deeds.iter().take(DEEDS_AT_ONCE) {
-            let deed = &deed.storable();
-            end = end.then(deed);
+        let mut values: Vec<Value<'static>> = Vec::with_capacity(audit_entries.len() * 8);
+        let mut marks = Vec::with_capacity(audit_entries.len());
+        for audit_entry in audit_entries.iter().take(AUDIT_ENTRIES_AT_ONCE) {
+            let audit_entry = &audit_entry.storable();
+            end = end.then(audit_entry);
             let at = values.len();
             let numbers: Vec<_> = (at + 1..=at + 8).map(|n| format!("${n}")).collect();
             marks.push(format!("({})", numbers.join(", ")));
             values.push(end.seq.into());
-            values.push(deed.at.as_microsecond().into());
-            for text in deed.texts() {
+            values.push(audit_entry.at.as_microsecond().into());
+            for text in audit_entry.texts() {
                 values.push(text.to_owned().into());
             }
             values.push(end.hash.to_hex().into());
@@ -125,7 +125,7 @@ impl Store {
             Ok(_) => Ok(Some(end)),
             // A number that is taken fails the whole statement. Whether it was that is seen from
             // where the chain stands now: our own rows, if they were written after all, or others'.
-            Err(why) => match self.audit_anchor().await? {
+            Err(why) => match self.audit_checkpoint().await? {
                 now if now == end => Ok(Some(end)),
                 now if now != behind => Ok(None),
                 _ => Err(why),
@@ -137,7 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn deeds(&self, filter: &DeedFilter) -> Result<Vec<Row>, StoreError> {
+    pub async fn audit_entries(&self, filter: &AuditFilter) -> Result<Vec<Row>, StoreError> {
         let mut values: Vec<Value<'static>> = vec![filter.before.unwrap_or(i64::MAX).into()];
         let mut wheres = String::new();
         for (column, text) in [("actor", &filter.actor), ("subject", &filter.subject)] {
@@ -146,27 +146,30 @@ impl Store {
                 let _ = write!(wheres, " and {column} = ${}", values.len());
             }
         }
-        let sql = access::DEEDS
+        let sql = access::AUDIT_ENTRIES
             .replace("{and}", &wheres)
-            .replace("{limit}", &DEEDS_PAGE.to_string());
+            .replace("{limit}", &AUDIT_ENTRIES_PAGE.to_string());
         let found = self.engine.rows(sql, values).await?;
         found.iter().map(Row::read).collect()
     }
 
-    /// Walks the whole audit; returns where it ends. With an anchor that was kept, also whether the
+    /// Walks the whole audit; returns where it ends. With a checkpoint that was kept, also whether the
     /// chain still runs through it.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`] with the first finding.
-    pub async fn verify_audit(&self, kept: Option<Anchor>) -> Result<Anchor, StoreError> {
+    pub async fn verify_audit(
+        &self,
+        kept: Option<AuditCheckpoint>,
+    ) -> Result<AuditCheckpoint, StoreError> {
         let end = walk(&self.engine, kept).await?;
         if let Some(kept) = kept.filter(|kept| kept.seq > end.seq) {
             let what = format!("it was cut off: the chain ends at row {}", end.seq);
-            return Err(finding(kept.seq, what).into());
+            return Err(violation(kept.seq, what).into());
         }
         let below = self.engine.rows(access::AUDIT_BELOW, Vec::new()).await?;
         if let Some(row) = below.first() {
-            return Err(finding(row.int(0)?, "rows are numbered from 1").into());
+            return Err(violation(row.int(0)?, "rows are numbered from 1").into());
         }
         match self
             .engine
@@ -176,15 +179,18 @@ impl Store {
         {
             Some(row) => {
                 let what = format!("{} that it tells of is gone from the ledger", row.text(1)?);
-                Err(finding(row.int(0)?, what).into())
+                Err(violation(row.int(0)?, what).into())
             }
             None => Ok(end),
         }
     }
 }
 
-async fn walk(engine: &Engine, kept: Option<Anchor>) -> Result<Anchor, StoreError> {
-    let mut end = Anchor::START;
+async fn walk(
+    engine: &Engine,
+    kept: Option<AuditCheckpoint>,
+) -> Result<AuditCheckpoint, StoreError> {
+    let mut end = AuditCheckpoint::START;
     loop {
         let values = vec![end.seq.into(), STRETCH.into()];
         let stretch = engine.rows(access::AUDIT_WALK, values).await?;
@@ -192,68 +198,71 @@ async fn walk(engine: &Engine, kept: Option<Anchor>) -> Result<Anchor, StoreErro
             return Ok(end);
         }
         for row in &stretch {
-            let place = finding(end.seq + 1, "").place;
+            let place = violation(end.seq + 1, "").place;
             let row = Row::read(row).map_err(|why| why.at(&place))?;
             if row.seq != end.seq + 1 {
-                return Err(finding(end.seq + 1, "it is missing").into());
+                return Err(violation(end.seq + 1, "it is missing").into());
             }
-            end = end.then(&row.deed);
+            end = end.then(&row.audit_entry);
             if row.hash != end.hash {
                 let what = "its hash does not fit it and the row before";
-                return Err(finding(row.seq, what).into());
+                return Err(violation(row.seq, what).into());
             }
             if kept.is_some_and(|kept| kept.seq == end.seq && kept.hash != end.hash) {
-                return Err(finding(row.seq, "it is not the row that was anchored").into());
+                return Err(violation(row.seq, "it is not the row that was anchored").into());
             }
         }
     }
 }
 
-fn finding(seq: i64, what: impl Into<String>) -> Finding {
-    Finding {
+fn violation(seq: i64, what: impl Into<String>) -> IntegrityViolation {
+    IntegrityViolation {
         place: format!("audit row {seq}"),
         what: what.into(),
     }
 }
 
-impl Anchor {
+impl AuditCheckpoint {
     /// Before the first row.
     pub const START: Self = Self {
         seq: 0,
         hash: Hash::START,
     };
 
-    fn then(self, deed: &Deed) -> Self {
+    fn then(self, audit_entry: &AuditEntry) -> Self {
         let seq = self.seq + 1;
         Self {
             seq,
-            hash: self.hash.next_deed(seq, deed.at, deed.texts()),
+            hash: self
+                .hash
+                .next_audit_entry(seq, audit_entry.at, audit_entry.texts()),
         }
     }
 }
 
-impl fmt::Display for Anchor {
+impl fmt::Display for AuditCheckpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, self.hash.to_hex())
     }
 }
 
-impl std::str::FromStr for Anchor {
+impl std::str::FromStr for AuditCheckpoint {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let anchor = text.split_once(':').and_then(|(seq, hash)| {
+        let checkpoint = text.split_once(':').and_then(|(seq, hash)| {
             let seq = seq.parse().ok().filter(|seq| *seq >= 0)?;
             Some(Self {
                 seq,
                 hash: Hash::from_hex(hash)?,
             })
         });
-        anchor
-            .ok_or_else(|| "an anchor is a row's number, a colon and 64 hexadecimal digits".into())
+        checkpoint.ok_or_else(|| {
+            "a checkpoint is a row's number, a colon and 64 hexadecimal digits".into()
+        })
     }
 }
 
-impl Deed {
+impl AuditEntry {
     /// With nothing in it that a database refuses: PostgreSQL keeps no NUL, and one row with one would take
     /// all that are written with it along.
     fn storable(&self) -> Cow<'_, Self> {
@@ -290,15 +299,15 @@ impl Row {
         let hash = Hash::from_hex(&row.text(7)?);
         Ok(Self {
             seq,
-            deed: Deed {
-                at: at.map_err(|_| finding(seq, "its time is no time"))?,
+            audit_entry: AuditEntry {
+                at: at.map_err(|_| violation(seq, "its time is no time"))?,
                 actor: row.text(2)?,
                 action: row.text(3)?,
                 subject: row.text(4)?,
                 outcome: row.text(5)?,
                 origin: row.text(6)?,
             },
-            hash: hash.ok_or_else(|| finding(seq, "its hash is no hash"))?,
+            hash: hash.ok_or_else(|| violation(seq, "its hash is no hash"))?,
         })
     }
 }

@@ -45,7 +45,7 @@ impl Hash {
 
     /// The hash of the audit row that follows.
     #[must_use]
-    pub(crate) fn next_deed(self, seq: i64, at: Timestamp, texts: [&str; 5]) -> Self {
+    pub(crate) fn next_audit_entry(self, seq: i64, at: Timestamp, texts: [&str; 5]) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(seq.to_be_bytes());

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use crate::{
     document::Kind,
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     feed::{Event, signed},
-    sql::{access, news as sql},
+    sql::{access, public_event as sql},
     store::Store,
     value::Cells,
 };
@@ -226,9 +226,9 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn forget_delivered(&self, webhook: &str, until: u64) -> Result<usize, StoreError> {
+    pub async fn delete_delivered(&self, webhook: &str, until: u64) -> Result<usize, StoreError> {
         let values = vec![webhook.to_owned().into(), signed(until).into()];
-        Ok(self.engine.run(sql::FORGET_DELIVERED, values).await?.len())
+        Ok(self.engine.run(sql::DELETE_DELIVERED, values).await?.len())
     }
 
     /// Takes a webhook away, and with it whatever it was still to be told.
@@ -240,7 +240,7 @@ impl Store {
         let kind = Kind::Webhook.as_str().to_owned().into();
         let statements = vec![
             (access::REMOVE_DOCUMENT.into(), vec![kind, id()]),
-            (sql::FORGET_DELIVERIES.into(), vec![id()]),
+            (sql::DELETE_DELIVERIES.into(), vec![id()]),
         ];
         self.change(Kind::Webhook, webhook, None, statements)
             .await
@@ -252,7 +252,7 @@ impl Delivery {
     fn read(row: &Cells) -> Result<Self, StoreError> {
         let n = row.int(0)?;
         let bad = |what: &str| {
-            StoreError::from(Finding {
+            StoreError::from(IntegrityViolation {
                 place: format!("delivery of event {n}"),
                 what: what.into(),
             })

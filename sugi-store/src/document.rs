@@ -1,4 +1,4 @@
-//! What people set up: operators, sessions, wishes, challenges, webhooks. Each is one text that is replaced whole.
+//! What people set up: operators, sessions, approval requests, challenges, webhooks. Each is one text that is replaced whole.
 //!
 //! Races are decided as in the journal, by a number: a change names the version that it read, and
 //! of two that read the same one, the second is told so.
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     chain::Hash,
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql::access,
     store::Store,
     value::{Cells, Value},
@@ -23,9 +23,9 @@ pub enum Kind {
     /// A session, by the hash of its cookie; its owner is the operator.
     Session,
     /// Something that waits for a second person; its owner is the state that it is in.
-    Wish,
-    /// A day whose audit anchor was mailed, by its date; of several nodes one does it.
-    Anchor,
+    ApprovalRequest,
+    /// A day whose audit checkpoint was mailed, by its date; of several nodes one does it.
+    AuditCheckpoint,
     /// Something for a passkey to sign, good once; its owner is what it was given out for.
     Challenge,
     /// Wrong tries to sign in with a name, by some bits of its hash.
@@ -42,8 +42,8 @@ impl Kind {
     /// do what. The others come and go by themselves.
     pub(crate) fn is_chained(self) -> bool {
         match self {
-            Self::Operator | Self::Wish | Self::Webhook => true,
-            Self::Session | Self::Anchor | Self::Challenge | Self::Throttle => false,
+            Self::Operator | Self::ApprovalRequest | Self::Webhook => true,
+            Self::Session | Self::AuditCheckpoint | Self::Challenge | Self::Throttle => false,
         }
     }
 
@@ -51,8 +51,8 @@ impl Kind {
         let all = [
             Self::Operator,
             Self::Session,
-            Self::Wish,
-            Self::Anchor,
+            Self::ApprovalRequest,
+            Self::AuditCheckpoint,
             Self::Challenge,
             Self::Throttle,
             Self::Webhook,
@@ -64,8 +64,8 @@ impl Kind {
         match self {
             Self::Operator => "operator",
             Self::Session => "session",
-            Self::Wish => "wish",
-            Self::Anchor => "anchor",
+            Self::ApprovalRequest => "approval_request",
+            Self::AuditCheckpoint => "checkpoint",
             Self::Challenge => "challenge",
             Self::Throttle => "throttle",
             Self::Webhook => "webhook",
@@ -226,7 +226,7 @@ impl Store {
             return Ok((0, Hash::START));
         };
         let n = row.int(0)?;
-        let hash = Hash::from_hex(&row.text(1)?).ok_or_else(|| Finding {
+        let hash = Hash::from_hex(&row.text(1)?).ok_or_else(|| IntegrityViolation {
             place: format!("document_change row {n}"),
             what: "its hash is no hash".into(),
         })?;

@@ -52,13 +52,13 @@ pub enum StoreError {
     },
     /// What is stored is not what sugi writes: somebody else's hand, or a newer version's.
     #[error("the ledger does not read as it should: {0}")]
-    Inconsistent(#[from] Finding),
+    Inconsistent(#[from] IntegrityViolation),
 }
 
 /// The first thing found wrong in a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
-pub struct Finding {
+pub struct IntegrityViolation {
     /// Which row, in words that find it again.
     pub place: String,
     /// What is wrong with it.
@@ -80,16 +80,18 @@ impl StoreError {
     /// The same finding, once it is known in which row it is.
     pub(crate) fn at(self, place: &str) -> Self {
         match self {
-            Self::Inconsistent(Finding { what, .. }) => Self::Inconsistent(Finding {
-                place: place.into(),
-                what,
-            }),
+            Self::Inconsistent(IntegrityViolation { what, .. }) => {
+                Self::Inconsistent(IntegrityViolation {
+                    place: place.into(),
+                    what,
+                })
+            }
             other => other,
         }
     }
 }
 
-impl Finding {
+impl IntegrityViolation {
     pub(crate) fn in_row(payment: &str, seq: i64, what: impl Into<String>) -> Self {
         Self {
             place: format!("journal row ({payment}, {seq})"),

@@ -7,11 +7,11 @@
 //! nodes that number at once, one is refused by the number itself and reads again.
 
 use jiff::Timestamp;
-use sugi_core::{News, PaymentId, ShopId};
+use sugi_core::{PaymentId, PublicEvent, ShopId};
 
 use crate::{
-    error::{Finding, StoreError},
-    sql::{check::STRAY_DELIVERIES, news as sql},
+    error::{IntegrityViolation, StoreError},
+    sql::{check::STRAY_DELIVERIES, public_event as sql},
     store::{Engine, Store},
     value::{Cells, Value},
 };
@@ -28,7 +28,7 @@ pub struct Event {
     /// Which row of its journal it is.
     pub seq: u32,
     /// What it means.
-    pub news: News,
+    pub public_event: PublicEvent,
     /// The payment's shop.
     pub shop: ShopId,
 }
@@ -39,7 +39,7 @@ pub const EVENTS_MOST: u32 = 200;
 impl Store {
     /// Waits until this process has written news. What other nodes write is not heard of here: look from
     /// time to time as well.
-    pub async fn news_written(&self) {
+    pub async fn public_events_written(&self) {
         self.written.notified().await;
     }
 
@@ -118,12 +118,12 @@ impl Store {
 /// That every event is of a row that is there, and that no number is missing.
 pub(crate) async fn verify(engine: &Engine) -> Result<(), StoreError> {
     if let Some(row) = engine.rows(sql::STRAY_EVENTS, Vec::new()).await?.first() {
-        return Err(finding(row.int(0)?, "the journal row that it tells of is not there").into());
+        return Err(violation(row.int(0)?, "the journal row that it tells of is not there").into());
     }
     let counted = engine.rows(sql::COUNT_EVENTS, Vec::new()).await?;
     match counted.first() {
         Some(row) if (row.int(0)?, row.int(1)?) != (row.int(2)?, 1) => {
-            return Err(finding(row.int(2)?, "not all numbers up to it are there").into());
+            return Err(violation(row.int(2)?, "not all numbers up to it are there").into());
         }
         _ => {}
     }
@@ -131,14 +131,14 @@ pub(crate) async fn verify(engine: &Engine) -> Result<(), StoreError> {
         Some(row) => {
             let place = format!("delivery of event {} to {}", row.int(1)?, row.text(0)?);
             let what = "nothing that happens to a delivery makes it so".into();
-            Err(Finding { place, what }.into())
+            Err(IntegrityViolation { place, what }.into())
         }
         None => Ok(()),
     }
 }
 
-fn finding(n: i64, what: &str) -> Finding {
-    Finding {
+fn violation(n: i64, what: &str) -> IntegrityViolation {
+    IntegrityViolation {
         place: format!("event {n}"),
         what: what.into(),
     }
@@ -213,14 +213,14 @@ impl Event {
     /// Number, time, payment, row, news and shop.
     pub(crate) fn read(row: &Cells) -> Result<Self, StoreError> {
         let n = row.int(0)?;
-        let bad = |what: &str| StoreError::from(finding(n, what));
-        let (news, shop) = (row.text(4)?, row.text(5)?);
+        let bad = |what: &str| StoreError::from(violation(n, what));
+        let (public_event, shop) = (row.text(4)?, row.text(5)?);
         Ok(Self {
             n: u64::try_from(n).map_err(|_| bad("its number is negative"))?,
             at: row.maybe_time(1)?.ok_or_else(|| bad("it has no time"))?,
             payment: row.id(2)?,
             seq: u32::try_from(row.int(3)?).map_err(|_| bad("its row is no row"))?,
-            news: news.parse().map_err(|()| bad("it is no news"))?,
+            public_event: public_event.parse().map_err(|()| bad("it is no news"))?,
             shop: shop.parse().map_err(|_| bad("its shop is no shop"))?,
         })
     }

@@ -3,10 +3,10 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    book::{Book, Draft},
     error::{CreateError, StoreError},
+    payment_snapshot::{PaymentSnapshot, PendingAppend},
     record::{self, Row},
-    store::Opening,
+    store::CreationClaims,
 };
 
 /// Commits take at most this many writes at once.
@@ -17,24 +17,24 @@ pub(crate) const QUEUE: usize = 8_192;
 /// A write and the one who waits for it.
 pub(crate) struct Job {
     pub(crate) write: Box<Write>,
-    reply: oneshot::Sender<Result<(Verdict, Book), StoreError>>,
+    reply: oneshot::Sender<Result<(WriteOutcome, PaymentSnapshot), StoreError>>,
 }
 
 /// What is to be written.
 pub(crate) struct Write {
-    pub(crate) draft: Draft,
+    pub(crate) pending_append: PendingAppend,
     pub(crate) row: Row,
     /// Only for a new payment.
-    pub(crate) opening: Option<Opening>,
+    pub(crate) creation_claims: Option<CreationClaims>,
 }
 
 /// What became of a write whose transaction was committed.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum WriteOutcome {
     /// It is in the journal.
     Written,
     /// Somebody else wrote this payment's next row first.
-    Beaten,
+    Conflict,
     /// The new payment must not be.
     Refused(CreateError),
     /// The payment would take what is another's: [`StoreError::Foreign`].
@@ -42,11 +42,11 @@ pub(crate) enum Verdict {
 }
 
 impl Job {
-    pub(crate) fn answer(self, verdict: Result<Verdict, StoreError>) {
+    pub(crate) fn answer(self, write_outcome: Result<WriteOutcome, StoreError>) {
         // Whoever asked may have hung up; what was written stays written.
-        let _ = self
-            .reply
-            .send(verdict.map(|verdict| (verdict, self.write.draft.written())));
+        let _ = self.reply.send(
+            write_outcome.map(|write_outcome| (write_outcome, self.write.pending_append.written())),
+        );
     }
 }
 
@@ -54,8 +54,8 @@ impl Write {
     /// What an order's count of living payments gains by a payment that exists: one, where it comes back
     /// to life, and one less where it dies.
     pub(crate) fn lives_more(&self) -> Option<i64> {
-        let lives = record::is_live(self.draft.after().status());
-        match (self.draft.was_live(), lives) {
+        let lives = record::is_live(self.pending_append.after().status());
+        match (self.pending_append.was_live(), lives) {
             (false, true) => Some(1),
             (true, false) => Some(-1),
             _ => None,
@@ -69,7 +69,7 @@ pub(crate) async fn ask<T>(
     queue: &mpsc::Sender<T>,
     write: Write,
     wrap: impl FnOnce(Job) -> T,
-) -> Result<(Verdict, Book), StoreError> {
+) -> Result<(WriteOutcome, PaymentSnapshot), StoreError> {
     let (reply, answer) = oneshot::channel();
     let write = Box::new(write);
     send(queue, wrap(Job { write, reply }))?;

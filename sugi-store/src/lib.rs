@@ -21,7 +21,6 @@
 
 mod aside;
 mod audit;
-mod book;
 mod chain;
 mod delivery;
 mod document;
@@ -32,6 +31,7 @@ mod lease;
 mod list;
 mod lock;
 mod migrations;
+mod payment_snapshot;
 mod postgres;
 mod record;
 mod report;
@@ -48,17 +48,20 @@ mod verify;
 mod writer;
 
 pub use aside::Salt;
-pub use audit::{Anchor, DEEDS_AT_ONCE, DEEDS_PAGE, Deed, DeedFilter, Row as AuditRow};
-pub use book::{Book, Draft, Entry};
+pub use audit::{
+    AUDIT_ENTRIES_AT_ONCE, AUDIT_ENTRIES_PAGE, AuditCheckpoint, AuditEntry, AuditFilter,
+    Row as AuditRow,
+};
 pub use chain::Hash;
 pub use delivery::{DELIVERIES_MOST, Delivery, DeliveryState, Due, UNDELIVERED_MOST, Undelivered};
 pub use document::{DOCUMENTS_MOST, Document, Kind as DocumentKind};
-pub use error::{CreateError, Finding, StoreError, broke_off};
+pub use error::{CreateError, IntegrityViolation, StoreError, broke_off};
 pub use feed::{EVENTS_MOST, Event};
 pub use lease::Lease;
 pub use list::{Filter, Page, Summary, Text};
+pub use payment_snapshot::{Entry, PaymentSnapshot, PendingAppend};
 pub use report::{GROUPS_MOST, Group};
-pub use store::{Key, Opening, Store};
+pub use store::{CreationClaims, Key, Store};
 pub use tally::Tally;
 pub use unsettled::Unsettled;
 pub use verify::{NOT_COVERED, NotCovered};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sugi_core::{PaymentId, ShopId, Shops, Status};
 
 use crate::{
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql,
     value::{Cells, Value},
 };
@@ -154,7 +154,8 @@ impl Summary {
     /// A row of [`LIST`](crate::sql::LIST) or [`DOUBTS`](crate::sql::DOUBTS).
     pub(crate) fn read(row: &Cells) -> Result<Self, StoreError> {
         let id = row.id(0)?;
-        let bad = |what: String| StoreError::from(Finding::in_projection(id.as_str(), what));
+        let bad =
+            |what: String| StoreError::from(IntegrityViolation::in_projection(id.as_str(), what));
         let amount = |at| {
             row.int(at)
                 .map(|amount| u64::try_from(amount).unwrap_or_default())

@@ -12,7 +12,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 use tokio_postgres::Client;
 
-use crate::error::{Finding, StoreError};
+use crate::error::{IntegrityViolation, StoreError};
 
 /// Each step is run once, in its own transaction, and never changed after a release.
 const STEPS: &[(&str, &str)] = &[
@@ -82,7 +82,7 @@ fn missing(
             "schema step {done} is newer than this program knows ({}); use a newer sugi",
             STEPS.len()
         );
-        return Err(Finding {
+        return Err(IntegrityViolation {
             place: "migration".into(),
             what,
         }

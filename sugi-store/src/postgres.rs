@@ -17,10 +17,10 @@ use tokio::sync::{Semaphore, mpsc, watch};
 pub(crate) use self::link::{Link, words};
 use self::{link::Role, target::Target};
 use crate::{
-    book::Book,
     error::StoreError,
-    job::{self, Job, Verdict, Write},
+    job::{self, Job, Write, WriteOutcome},
     migrations,
+    payment_snapshot::PaymentSnapshot,
     tally::{Counter, Tally},
     value::{Cells, Value},
     writer::{self as state, Report, WriterState},
@@ -89,7 +89,10 @@ impl Postgres {
         &self.writer
     }
 
-    pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
+    pub(crate) async fn write(
+        &self,
+        write: Write,
+    ) -> Result<(WriteOutcome, PaymentSnapshot), StoreError> {
         job::ask(&self.queue, write, |job| job).await
     }
 

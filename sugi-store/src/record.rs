@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use sugi_core::{Event, Glance, News, Payment, PaymentId, Reading, State, Status, When};
+use sugi_core::{
+    Event, Payment, PaymentId, PublicEvent, PublicSnapshot, Reading, State, Status, When,
+};
 
 use crate::{
     aside,
-    book::Book,
     chain::Hash,
-    error::{CreateError, Finding, StoreError},
+    error::{CreateError, IntegrityViolation, StoreError},
+    payment_snapshot::PaymentSnapshot,
     store::Key,
     value::{Cells, Value},
 };
@@ -76,24 +78,32 @@ impl RawEntry {
 }
 
 /// Folds rows that were read, and checks the chain on the way: what comes out of here is believed.
-pub(crate) fn fold(id: &PaymentId, rows: Vec<RawEntry>) -> Result<Option<Book>, StoreError> {
+pub(crate) fn fold(
+    id: &PaymentId,
+    rows: Vec<RawEntry>,
+) -> Result<Option<PaymentSnapshot>, StoreError> {
     fold_each(id, rows, None)
 }
 
 /// Takes each row that is a public event, with its meaning and the payment after it.
-type OnEvent<'a> = &'a mut dyn FnMut(&RawEntry, News, &Payment);
+type OnEvent<'a> = &'a mut dyn FnMut(&RawEntry, PublicEvent, &Payment);
 
 /// The same, and hands on each row that is a public event.
 pub(crate) fn fold_each(
     id: &PaymentId,
     rows: Vec<RawEntry>,
     mut each: Option<OnEvent<'_>>,
-) -> Result<Option<Book>, StoreError> {
-    let mut book: Option<Book> = None;
+) -> Result<Option<PaymentSnapshot>, StoreError> {
+    let mut payment_snapshot: Option<PaymentSnapshot> = None;
     for row in rows {
-        let bad = |what: String| Finding::in_row(id.as_str(), row.seq, what);
-        let before = book.as_ref().map_or(Hash::START, |book| book.head);
-        let seq = book.as_ref().map_or(0, |book| book.payment.seq) + 1;
+        let bad = |what: String| IntegrityViolation::in_row(id.as_str(), row.seq, what);
+        let before = payment_snapshot
+            .as_ref()
+            .map_or(Hash::START, |payment_snapshot| payment_snapshot.head);
+        let seq = payment_snapshot
+            .as_ref()
+            .map_or(0, |payment_snapshot| payment_snapshot.payment.seq)
+            + 1;
         if row.seq != i64::from(seq) {
             return Err(bad(format!("row {seq} is missing")).into());
         }
@@ -108,21 +118,22 @@ pub(crate) fn fold_each(
             clock: row.clock().map_err(bad)?,
         };
         let event = row.event().map_err(bad)?;
-        let glance = book.as_ref().filter(|_| each.is_some());
-        let glance = glance.map(|book| Glance::at(&book.payment));
-        let payment = match book {
+        let public_snapshot = payment_snapshot.as_ref().filter(|_| each.is_some());
+        let public_snapshot =
+            public_snapshot.map(|payment_snapshot| PublicSnapshot::at(&payment_snapshot.payment));
+        let payment = match payment_snapshot {
             None => Payment::begin(id.clone(), when, event),
-            Some(book) => book.payment.evolve(when, event),
+            Some(payment_snapshot) => payment_snapshot.payment.evolve(when, event),
         };
         let payment = payment.map_err(|why| bad(why.to_string()))?;
-        if let (Some(each), Some(before)) = (&mut each, &glance)
-            && let Some(news) = News::between(before, &payment)
+        if let (Some(each), Some(before)) = (&mut each, &public_snapshot)
+            && let Some(public_event) = PublicEvent::between(before, &payment)
         {
-            each(&row, news, &payment);
+            each(&row, public_event, &payment);
         }
-        book = Some(Book { payment, head });
+        payment_snapshot = Some(PaymentSnapshot { payment, head });
     }
-    Ok(book)
+    Ok(payment_snapshot)
 }
 
 /// Whether an order with such a payment must not be paid again.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sugi_core::{ShopId, Shops, Status};
 
 use crate::{
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql,
     store::Store,
     value::{Cells, Value},
@@ -31,7 +31,7 @@ pub struct Group {
     pub count: u64,
     /// What was asked for, in the currency's smallest unit.
     pub amount: u64,
-    /// How much of it was given back.
+    /// How much of it was refunded.
     pub cancelled: u64,
 }
 
@@ -78,7 +78,7 @@ impl Group {
             shop: row.text(0)?,
             by: row.text(1)?,
             issuer: row.maybe_text(2)?,
-            status: status.parse().map_err(|()| Finding {
+            status: status.parse().map_err(|()| IntegrityViolation {
                 place: "a report".into(),
                 what: format!("unknown status {status}"),
             })?,

@@ -4,7 +4,7 @@ use jiff::{Timestamp, civil::Date, tz};
 
 use crate::{
     aside,
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql,
     store::{Engine, Store},
     value::Value,
@@ -27,7 +27,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn buyers_forgotten(&self) -> Result<Option<Date>, StoreError> {
+    pub async fn buyers_erased(&self) -> Result<Option<Date>, StoreError> {
         newest(&self.engine, sql::access::AUDIT_NEWEST_DONE).await
     }
 
@@ -53,11 +53,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Failed`] when the audit does not tell of it yet (a buyer that is gone and that
     /// nobody owns up to is what [`verify`](Self::verify) names); what the database says.
-    pub async fn forget_buyers(
-        &self,
-        since: Option<Date>,
-        before: Date,
-    ) -> Result<u64, StoreError> {
+    pub async fn erase_buyers(&self, since: Option<Date>, before: Date) -> Result<u64, StoreError> {
         if forgotten(&self.engine).await? < Some(before) {
             let why = "the audit does not tell of it; write that down first".into();
             return Err(StoreError::Failed { why });
@@ -90,7 +86,7 @@ async fn newest(engine: &Engine, sql: &'static str) -> Result<Option<Date>, Stor
         return Ok(None);
     };
     let day = subject.strip_prefix(SUBJECT).unwrap_or_default();
-    let day = day.parse().map_err(|_| Finding {
+    let day = day.parse().map_err(|_| IntegrityViolation {
         place: "audit".into(),
         what: format!("`{SUBJECT}` is not followed by a day"),
     })?;
@@ -151,8 +147,8 @@ fn statements(found: Vec<Kept>) -> Vec<(String, Vec<Value<'static>>)> {
         };
         (0..found.len()).map(row).collect::<Vec<_>>().join(", ")
     };
-    let journal = sql::FORGET_ASIDE.replace("{rows}", &marks(2));
-    let projection = sql::FORGET_BUYER.replace("{rows}", &marks(1));
+    let journal = sql::ERASE_PERSONAL_DATA.replace("{rows}", &marks(2));
+    let projection = sql::ERASE_BUYER.replace("{rows}", &marks(1));
     let ids = found.iter().map(|kept| kept.id.clone().into()).collect();
     let gone = found
         .into_iter()

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode};
 
 use crate::{
-    error::{Finding, StoreError, broke_off},
+    error::{IntegrityViolation, StoreError, broke_off},
     postgres::{Link, words},
     sqlite,
     value::{Cells, Value},
@@ -46,7 +46,7 @@ impl Snapshot {
                 if is_broken {
                     let place = "the database".into();
                     let what = words(&why);
-                    return Finding { place, what }.into();
+                    return IntegrityViolation { place, what }.into();
                 }
                 why.into()
             }),
@@ -57,7 +57,7 @@ impl Snapshot {
 /// A file that SQLite cannot make sense of is a finding, not a failure.
 fn broken(why: rusqlite::Error) -> StoreError {
     match why.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Finding {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => IntegrityViolation {
             place: "the database's file".into(),
             what: why.to_string(),
         }

@@ -5,7 +5,7 @@
 
 pub(crate) mod access;
 pub(crate) mod check;
-pub(crate) mod news;
+pub(crate) mod public_event;
 
 /// A row of the journal. Nothing happens if its number is taken: somebody else was quicker.
 pub(crate) const APPEND: &str = "\
@@ -83,13 +83,13 @@ order by p.created_at, p.id limit $4";
 
 /// The projection of payments without their buyers, if they are settled still; `{rows}` is as many as
 /// there are. It comes first: from here on nobody else can reopen them.
-pub(crate) const FORGET_BUYER: &str = "\
+pub(crate) const ERASE_BUYER: &str = "\
 update payment set buyer_name = null, buyer_phone = null
 where id in ({rows}) and status not in ('requested', 'approving', 'in_doubt', 'reversing')";
 
 /// Leaves the digests of what stands aside in its place, where the projection has let go of it; `{rows}`
 /// is payments and digests.
-pub(crate) const FORGET_ASIDE: &str = "\
+pub(crate) const ERASE_PERSONAL_DATA: &str = "\
 with gone (payment, digest) as (values {rows})
 update journal set aside = gone.digest from gone
 where journal.payment = gone.payment and journal.seq = 1 and exists (select 1 from payment as p
@@ -239,17 +239,17 @@ pub(crate) const READS: &[&str] = &[
     check::CHANGE_WALK,
     check::CHANGES_BELOW,
     check::DOCUMENT_WALK,
-    news::OUTBOX,
-    news::LAST_EVENT,
-    news::EVENTS,
-    news::EVENT,
-    news::STRAY_EVENTS,
-    news::COUNT_EVENTS,
-    news::DUE_DELIVERIES,
-    news::DELIVERIES,
-    news::OPEN_DELIVERIES,
-    news::WAITING,
-    news::GIVEN_UP,
+    public_event::OUTBOX,
+    public_event::LAST_EVENT,
+    public_event::EVENTS,
+    public_event::EVENT,
+    public_event::STRAY_EVENTS,
+    public_event::COUNT_EVENTS,
+    public_event::DUE_DELIVERIES,
+    public_event::DELIVERIES,
+    public_event::OPEN_DELIVERIES,
+    public_event::WAITING,
+    public_event::GIVEN_UP,
 ];
 
 /// All statements that write one thing. Like those that read they are prepared when the store
@@ -268,12 +268,12 @@ pub(crate) const WRITES: &[&str] = &[
     access::ADD_DOCUMENT,
     access::REPLACE_DOCUMENT,
     access::REMOVE_DOCUMENT,
-    news::POST,
-    news::TAKE_DELIVERY,
-    news::END_DELIVERY,
-    news::ASK_AGAIN,
-    news::FORGET_DELIVERED,
-    news::FORGET_DELIVERIES,
+    public_event::POST,
+    public_event::TAKE_DELIVERY,
+    public_event::END_DELIVERY,
+    public_event::ASK_AGAIN,
+    public_event::DELETE_DELIVERED,
+    public_event::DELETE_DELIVERIES,
 ];
 
 /// Changes nothing, but PostgreSQL has to commit it like anything else.
@@ -337,7 +337,7 @@ insert into idempotency (scope, key, request, payment)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
 on conflict (scope, key) do nothing returning scope, key, payment";
 
-    /// [`super::news::POST`].
+    /// [`super::public_event::POST`].
     pub(crate) const POST: &str = "\
 insert into outbox (at, payment, seq, news, shop)
 select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[])";

@@ -17,11 +17,12 @@ use self::{
     writer::{Statement, Work, Writer},
 };
 use crate::{
-    book::Book,
     error::StoreError,
-    job::{self, Verdict, Write},
+    job::{self, Write, WriteOutcome},
     lock::Lock,
-    migrations, sql,
+    migrations,
+    payment_snapshot::PaymentSnapshot,
+    sql,
     tally::{Counter, Tally},
     value::{Cells, Value},
     writer::{self as state, Report, WriterState},
@@ -110,7 +111,10 @@ impl Sqlite {
         &self.state
     }
 
-    pub(crate) async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
+    pub(crate) async fn write(
+        &self,
+        write: Write,
+    ) -> Result<(WriteOutcome, PaymentSnapshot), StoreError> {
         job::ask(self.writer()?.queue()?, write, Work::Job).await
     }
 

@@ -11,10 +11,10 @@ use sugi_core::{Payment, PaymentId};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    book::{Book, Draft, Entry},
-    error::{CreateError, Finding, StoreError},
-    job::{Verdict, Write},
+    error::{CreateError, IntegrityViolation, StoreError},
+    job::{Write, WriteOutcome},
     list::{Filter, Page, Summary, Text},
+    payment_snapshot::{Entry, PaymentSnapshot, PendingAppend},
     postgres::Postgres,
     record::{self, RawEntry, Row},
     snapshot::Snapshot,
@@ -84,7 +84,7 @@ impl Engine {
         }
     }
 
-    async fn write(&self, write: Write) -> Result<(Verdict, Book), StoreError> {
+    async fn write(&self, write: Write) -> Result<(WriteOutcome, PaymentSnapshot), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write(write).await,
             Self::Postgres(postgres) => postgres.write(write).await,
@@ -117,7 +117,7 @@ fn only_to_read() -> StoreError {
 
 /// What makes a payment happen once.
 #[derive(Debug, Clone, Default)]
-pub struct Opening {
+pub struct CreationClaims {
     /// The caller's idempotency key, if it gave one.
     pub key: Option<Key>,
 }
@@ -267,25 +267,25 @@ impl Store {
     /// [`CreateError`]; then nothing was written, except after [`StoreError::Unknown`].
     pub async fn create(
         &self,
-        draft: Draft,
+        pending_append: PendingAppend,
         due_at: Option<Timestamp>,
-        opening: Opening,
-    ) -> Result<Book, CreateError> {
-        let row = Row::of(draft.after(), draft.head(), due_at);
+        creation_claims: CreationClaims,
+    ) -> Result<PaymentSnapshot, CreateError> {
+        let row = Row::of(pending_append.after(), pending_append.head(), due_at);
         let id = row.id.clone();
         match self
             .engine
             .write(Write {
-                draft,
+                pending_append,
                 row,
-                opening: Some(opening),
+                creation_claims: Some(creation_claims),
             })
             .await?
         {
-            (Verdict::Written, book) => Ok(book),
-            (Verdict::Refused(why), _) => Err(why),
-            (Verdict::Foreign(why), _) => Err(why.into()),
-            (Verdict::Beaten, _) => Err(StoreError::Failed {
+            (WriteOutcome::Written, payment_snapshot) => Ok(payment_snapshot),
+            (WriteOutcome::Refused(why), _) => Err(why),
+            (WriteOutcome::Foreign(why), _) => Err(why.into()),
+            (WriteOutcome::Conflict, _) => Err(StoreError::Failed {
                 why: format!("{id} exists already"),
             }
             .into()),
@@ -299,34 +299,34 @@ impl Store {
     /// database says; only after [`StoreError::Unknown`] may something have been written.
     pub async fn append(
         &self,
-        draft: Draft,
+        pending_append: PendingAppend,
         due_at: Option<Timestamp>,
-    ) -> Result<Option<Book>, StoreError> {
-        let row = Row::of(draft.after(), draft.head(), due_at);
-        let is_news = draft.news().next().is_some();
-        let (verdict, book) = self
+    ) -> Result<Option<PaymentSnapshot>, StoreError> {
+        let row = Row::of(pending_append.after(), pending_append.head(), due_at);
+        let is_public_event = pending_append.public_event().next().is_some();
+        let (write_outcome, payment_snapshot) = self
             .engine
             .write(Write {
-                draft,
+                pending_append,
                 row,
-                opening: None,
+                creation_claims: None,
             })
             .await?;
-        if let Verdict::Foreign(why) = verdict {
+        if let WriteOutcome::Foreign(why) = write_outcome {
             return Err(why);
         }
-        let written = matches!(verdict, Verdict::Written);
-        if written && is_news {
+        let written = matches!(write_outcome, WriteOutcome::Written);
+        if written && is_public_event {
             self.written.notify_one();
         }
-        Ok(written.then_some(book))
+        Ok(written.then_some(payment_snapshot))
     }
 
     /// A payment, folded from its journal; the chain is checked on the way.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`] when the journal was tampered with.
-    pub async fn load(&self, id: &PaymentId) -> Result<Option<Book>, StoreError> {
+    pub async fn load(&self, id: &PaymentId) -> Result<Option<PaymentSnapshot>, StoreError> {
         record::fold(id, self.raw_journal(id).await?)
     }
 
@@ -337,7 +337,7 @@ impl Store {
     pub async fn load_at(&self, id: &PaymentId, seq: u32) -> Result<Option<Payment>, StoreError> {
         let mut rows = self.raw_journal(id).await?;
         rows.truncate(usize::try_from(seq).unwrap_or(usize::MAX));
-        Ok(record::fold(id, rows)?.map(|book| book.payment))
+        Ok(record::fold(id, rows)?.map(|payment_snapshot| payment_snapshot.payment))
     }
 
     /// A payment's journal, row by row, checked as [`load`](Self::load) checks it.
@@ -347,7 +347,8 @@ impl Store {
     pub async fn journal(&self, id: &PaymentId) -> Result<Vec<Entry>, StoreError> {
         let rows = self.raw_journal(id).await?;
         let entries = rows.iter().map(Entry::read).collect::<Result<Vec<_>, _>>();
-        let entries = entries.map_err(|(seq, what)| Finding::in_row(id.as_str(), seq, what))?;
+        let entries =
+            entries.map_err(|(seq, what)| IntegrityViolation::in_row(id.as_str(), seq, what))?;
         record::fold(id, rows)?;
         Ok(entries)
     }
@@ -495,8 +496,8 @@ impl Store {
     }
 }
 
-impl From<Finding> for CreateError {
-    fn from(finding: Finding) -> Self {
-        Self::Store(finding.into())
+impl From<IntegrityViolation> for CreateError {
+    fn from(violation: IntegrityViolation) -> Self {
+        Self::Store(violation.into())
     }
 }

@@ -8,7 +8,7 @@ use nhn_kcp::Currency;
 use sugi_core::{ShopId, Status};
 
 use crate::{
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql,
     store::Store,
     value::Cells,
@@ -36,7 +36,8 @@ impl Unsettled {
     pub const MOST: u32 = 100_000;
 
     fn read(row: &Cells) -> Result<Self, StoreError> {
-        let bad = |what: String| StoreError::from(Finding::in_projection("a count", what));
+        let bad =
+            |what: String| StoreError::from(IntegrityViolation::in_projection("a count", what));
         let (shop, status, currency) = (row.text(0)?, row.text(1)?, row.text(2)?);
         let number = |at| row.int(at).map(|n| u64::try_from(n).unwrap_or_default());
         Ok(Self {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use sugi_core::{BadName, PaymentId};
 
-use crate::error::{Finding, StoreError};
+use crate::error::{IntegrityViolation, StoreError};
 
 /// A parameter, or a cell that was read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,8 +100,9 @@ impl Cells {
     /// The name of a payment in a column.
     pub(crate) fn id(&self, at: usize) -> Result<PaymentId, StoreError> {
         let text = self.text(at)?;
-        text.parse()
-            .map_err(|why: BadName| Finding::in_projection(&text, why.to_string()).into())
+        text.parse().map_err(|why: BadName| {
+            IntegrityViolation::in_projection(&text, why.to_string()).into()
+        })
     }
 
     /// The time in a column, if there is one.
@@ -118,7 +119,7 @@ fn unlike(wanted: &str, at: usize, found: Option<&Value>) -> StoreError {
         Some(Value::Text(_)) => "a text",
         Some(Value::Integer(_)) => "a number",
     };
-    Finding {
+    IntegrityViolation {
         place: "an answer of the database".into(),
         what: format!("column {at}: {found} where {wanted} belongs"),
     }

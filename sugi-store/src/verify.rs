@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use self::events::{Bag, Told};
 use crate::{
     aside,
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     feed,
     record::{self, RawEntry, Row},
     retention, sql,
@@ -67,12 +67,12 @@ pub const NOT_COVERED: &[NotCovered] = &[
     NotCovered {
         table: "document of sessions",
         columns: &[],
-        what: "sessions, challenges of passkeys, wrong tries to sign in, and the days on which an anchor was mailed",
+        what: "sessions, challenges of passkeys, wrong tries to sign in, and the days on which a checkpoint was mailed",
     },
     NotCovered {
         table: "audit",
         columns: &["row"],
-        what: "audit rows cut off at the end, without an anchor that was kept",
+        what: "audit rows cut off at the end, without a checkpoint that was kept",
     },
     NotCovered {
         table: "ending",
@@ -93,7 +93,7 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
     let counted = payments(engine, &mut |one| told.add(one)).await?;
     if let Some(orphan) = engine.rows(sql::ORPHANS, Vec::new()).await?.first() {
         let what = "no payment row belongs to it";
-        return Err(Finding::in_row(&orphan.text(0)?, orphan.int(1)?, what).into());
+        return Err(IntegrityViolation::in_row(&orphan.text(0)?, orphan.int(1)?, what).into());
     }
     claims::walk(engine).await?;
     feed::verify(engine).await?;
@@ -107,19 +107,19 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
 /// That the ledger does not end before what a file beside it says.
 async fn ending(engine: &Engine, said: Option<i64>) -> Result<(), StoreError> {
     let rows = engine.rows(sql::check::ENDING, Vec::new()).await?;
-    let finding = |what: String| {
+    let violation = |what: String| {
         let place = "ending".into();
-        StoreError::from(Finding { place, what })
+        StoreError::from(IntegrityViolation { place, what })
     };
     let [row] = &rows[..] else {
-        return Err(finding("it is one row".into()));
+        return Err(violation("it is one row".into()));
     };
     let (one, commits) = (row.int(0)?, row.int(1)?);
     if one != 1 || commits < 0 {
-        return Err(finding("its row is not ours".into()));
+        return Err(violation("its row is not ours".into()));
     }
     match said {
-        Some(said) if said > commits => Err(finding(format!(
+        Some(said) if said > commits => Err(violation(format!(
             "the ledger is cut off: it ends after {commits} commits, and sugi.end beside it says {said}; was \
              its log, sugi.db-wal, left out of this copy?"
         ))),
@@ -128,7 +128,7 @@ async fn ending(engine: &Engine, said: Option<i64>) -> Result<(), StoreError> {
 }
 
 /// Names what differs between the journals and what others were told.
-async fn wrong_event(engine: &Engine) -> Result<Finding, StoreError> {
+async fn wrong_event(engine: &Engine) -> Result<IntegrityViolation, StoreError> {
     let there = events::digests(engine).await?;
     let (mut told, mut missing) = (HashSet::new(), None);
     payments(engine, &mut |one| {
@@ -139,7 +139,7 @@ async fn wrong_event(engine: &Engine) -> Result<Finding, StoreError> {
     })
     .await?;
     match missing {
-        Some(place) => Ok(Finding {
+        Some(place) => Ok(IntegrityViolation {
             place,
             what: "the event that it makes is not in the outbox and not among the events".into(),
         }),
@@ -182,13 +182,13 @@ fn check(
         return Ok(0);
     };
     let id = first.id(0)?;
-    let place = Finding::in_projection(id.as_str(), "").place;
+    let place = IntegrityViolation::in_projection(id.as_str(), "").place;
     let kept = Row::read(first).map_err(|why| why.at(&place))?;
     if first.is_null(Row::WIDTH) {
-        return Err(Finding::in_projection(id.as_str(), "it has no journal").into());
+        return Err(IntegrityViolation::in_projection(id.as_str(), "it has no journal").into());
     }
     let journal = (1..).zip(rows).map(|(n, row)| {
-        let place = Finding::in_row(id.as_str(), n, "").place;
+        let place = IntegrityViolation::in_row(id.as_str(), n, "").place;
         RawEntry::read(row, Row::WIDTH).map_err(|why| why.at(&place))
     });
     let journal = journal.collect::<Result<Vec<_>, _>>()?;
@@ -196,25 +196,28 @@ fn check(
     let owned_up = |row: &RawEntry| forgotten.is_some_and(|day| row.at < day.as_microsecond());
     if let Some(row) = journal.iter().find(|row| is_gone(row) && !owned_up(row)) {
         let what = "its buyer was taken away, and no audit row tells of it";
-        return Err(Finding::in_row(id.as_str(), row.seq, what).into());
+        return Err(IntegrityViolation::in_row(id.as_str(), row.seq, what).into());
     }
-    let mut each = |row: &RawEntry, news: sugi_core::News, payment: &sugi_core::Payment| {
-        tell(&Told {
-            at: row.at,
-            payment: id.as_str(),
-            seq: row.seq,
-            news: news.as_str(),
-            shop: payment.request.shop.as_str(),
-        });
-    };
-    if let Some(book) = record::fold_each(&id, journal, Some(&mut each))? {
+    let mut each =
+        |row: &RawEntry, public_event: sugi_core::PublicEvent, payment: &sugi_core::Payment| {
+            tell(&Told {
+                at: row.at,
+                payment: id.as_str(),
+                seq: row.seq,
+                public_event: public_event.as_str(),
+                shop: payment.request.shop.as_str(),
+            });
+        };
+    if let Some(payment_snapshot) = record::fold_each(&id, journal, Some(&mut each))? {
         // When the engine looks next is its own affair, not something the journal tells.
         let told = Row {
             due_at: kept.due_at,
-            ..Row::of(&book.payment, book.head, None)
+            ..Row::of(&payment_snapshot.payment, payment_snapshot.head, None)
         };
         if kept != told {
-            return Err(Finding::in_projection(id.as_str(), difference(&kept, &told)).into());
+            return Err(
+                IntegrityViolation::in_projection(id.as_str(), difference(&kept, &told)).into(),
+            );
         }
     }
     Ok(rows.len() as u64)

@@ -17,16 +17,16 @@
 //! ```
 
 mod address;
+mod dispatcher;
 mod line;
-mod postman;
 mod sign;
 mod targets;
 mod webhook;
 mod webhooks;
 
 pub use address::{Address, BadAddress};
+pub use dispatcher::{BACKOFF, Render};
 pub use line::{Answer, BROKE, BadAuthority, Line, NOT_REACHED, SLOW};
-pub use postman::{LADDER, Render};
 pub use sign::{SigningSecret, signature};
 pub use targets::Targets;
 pub use webhook::{NewWebhook, Webhook};

@@ -21,7 +21,7 @@ use crate::{Address, Targets, targets::Connector};
 /// How long a connection may take.
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(5);
 /// How long the other side may take to answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+const MAX_WAIT: Duration = Duration::from_secs(15);
 /// How long an answer's body is read, which nobody wants.
 const PATIENCE_TO_READ: Duration = Duration::from_secs(1);
 /// Nobody was there, or nobody who could be believed; what follows says why.
@@ -149,7 +149,7 @@ impl Line {
         let Ok(request) = request else {
             return Answer::None("its address cannot be asked".into());
         };
-        match tokio::time::timeout(PATIENCE, self.client.request(request)).await {
+        match tokio::time::timeout(MAX_WAIT, self.client.request(request)).await {
             Ok(Ok(answer)) => {
                 let status = answer.status().as_u16();
                 // Whatever it says is read and dropped, so that the connection can be used again; one that

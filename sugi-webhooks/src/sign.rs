@@ -21,7 +21,7 @@ impl SigningSecret {
     /// A new one.
     #[must_use]
     pub fn new() -> Self {
-        let key = Zeroizing::new(clock::chance::<32>());
+        let key = Zeroizing::new(clock::random_bytes::<32>());
         Self(Zeroizing::new(format!(
             "{PREFIX}{}",
             BASE64_STANDARD.encode(*key)

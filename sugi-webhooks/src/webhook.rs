@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sugi_core::{Actor, News, Shops, WebhookId};
+use sugi_core::{Actor, PublicEvent, Shops, WebhookId};
 use sugi_store::Event;
 
 use crate::Address;
@@ -20,7 +20,7 @@ pub struct Webhook {
     pub url: Address,
     /// Of which news; empty means all.
     #[serde(with = "words")]
-    pub news: BTreeSet<News>,
+    pub public_event: BTreeSet<PublicEvent>,
     /// Of payments of which shops.
     pub shops: Shops,
     /// Who set it up.
@@ -44,7 +44,7 @@ pub struct NewWebhook {
     /// Where it is to be told.
     pub url: Address,
     /// Of which news; empty means all.
-    pub news: BTreeSet<News>,
+    pub public_event: BTreeSet<PublicEvent>,
     /// Of payments of which shops.
     pub shops: Shops,
     /// Who sets it up.
@@ -58,7 +58,7 @@ impl NewWebhook {
         Self {
             key: None,
             url,
-            news: BTreeSet::new(),
+            public_event: BTreeSet::new(),
             shops: Shops::All,
             by,
         }
@@ -69,7 +69,7 @@ impl Webhook {
     /// Whether it is told of an event.
     #[must_use]
     pub fn wants(&self, event: &Event) -> bool {
-        (self.news.is_empty() || self.news.contains(&event.news))
+        (self.public_event.is_empty() || self.public_event.contains(&event.public_event))
             && self.shops.contains(&event.shop)
     }
 
@@ -81,7 +81,7 @@ impl Webhook {
 
     /// Whether it is the one that was asked for.
     pub(crate) fn is_as_asked(&self, new: &NewWebhook) -> bool {
-        (&self.url, &self.news, &self.shops) == (&new.url, &new.news, &new.shops)
+        (&self.url, &self.public_event, &self.shops) == (&new.url, &new.public_event, &new.shops)
     }
 }
 
@@ -89,22 +89,25 @@ impl Webhook {
 mod words {
     use serde::{Deserializer, Serializer, de::Error as _};
 
-    use super::{BTreeSet, Deserialize as _, News, Serialize as _};
+    use super::{BTreeSet, Deserialize as _, PublicEvent, Serialize as _};
 
     pub(super) fn serialize<S: Serializer>(
-        news: &BTreeSet<News>,
+        public_event: &BTreeSet<PublicEvent>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let words: Vec<_> = news.iter().map(|news| news.as_str()).collect();
+        let words: Vec<_> = public_event
+            .iter()
+            .map(|public_event| public_event.as_str())
+            .collect();
         words.serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<BTreeSet<News>, D::Error> {
+    ) -> Result<BTreeSet<PublicEvent>, D::Error> {
         let words = Vec::<String>::deserialize(deserializer)?;
-        let news = words.iter().map(|word| word.parse());
-        let news: Result<_, ()> = news.collect();
-        news.map_err(|()| D::Error::custom("not news"))
+        let public_event = words.iter().map(|word| word.parse());
+        let public_event: Result<_, ()> = public_event.collect();
+        public_event.map_err(|()| D::Error::custom("not news"))
     }
 }

@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 use sugi_access::{Access, Secret};
 use sugi_core::WebhookId;
 use sugi_engine::clock;
-use sugi_store::{Document, DocumentKind, Event, Finding, Store, StoreError};
+use sugi_store::{Document, DocumentKind, Event, IntegrityViolation, Store, StoreError};
 use tokio::sync::Notify;
 
-use crate::{BadAddress, Line, NewWebhook, SigningSecret, Webhook, postman::Tally};
+use crate::{BadAddress, Line, NewWebhook, SigningSecret, Webhook, dispatcher::Tally};
 
 /// How many there can be: every event is looked at for each.
 pub const WEBHOOKS_MOST: usize = 32;
@@ -147,7 +147,7 @@ impl Webhooks {
             before: Vec::new(),
             renewed_by: None,
             url: new.url.clone(),
-            news: new.news.clone(),
+            public_event: new.public_event.clone(),
             shops: new.shops.clone(),
             by: new.by.clone(),
             created_at: self.now(),
@@ -232,7 +232,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// What the ledger says.
-    pub async fn tell_again(&self, webhook: &Webhook, event: &Event) -> Result<(), StoreError> {
+    pub async fn redeliver(&self, webhook: &Webhook, event: &Event) -> Result<(), StoreError> {
         let (store, now) = (self.store(), self.now());
         let asked = store.deliver_again(webhook.id.as_str(), event.n, now);
         asked.await?;
@@ -284,7 +284,7 @@ pub(crate) fn digits_of(scope: &str, key: &str) -> String {
 
 fn read(document: &Document) -> Result<Webhook, StoreError> {
     serde_json::from_str(&document.body).map_err(|_| {
-        Finding {
+        IntegrityViolation {
             place: format!("webhook {}", document.key),
             what: "it is not one that this program writes".into(),
         }

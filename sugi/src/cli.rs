@@ -1,9 +1,9 @@
 //! The command line: data on stdout, talk on stderr, exit 0 when it went as asked.
 
 mod audit;
+pub(crate) mod audit_entry;
 mod bench;
 mod cancel;
-pub(crate) mod deed;
 mod demo;
 mod init;
 mod key;
@@ -62,7 +62,7 @@ enum Command {
     Verify(verify::Args),
     /// Take away who bought what, once it was kept for long enough; payments and proofs stay
     Purge(purge::Args),
-    /// List who did what, or print the anchor to keep
+    /// List who did what, or print the checkpoint to keep
     Audit(audit::Args),
     /// Measure the service beside a bare pass-through on this machine
     Bench(bench::Args),

@@ -29,7 +29,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sugi_access::{PasskeySite, Rules};
-use sugi_api::{ApiKey, Door, Limits, Tls};
+use sugi_api::{ApiKey, Limits, Listener, Tls};
 use sugi_core::{Actor, ShopId};
 use sugi_engine::{Shop, clock::Clock};
 use sugi_mail::Mailer;
@@ -80,7 +80,7 @@ pub(crate) struct Config {
     /// How long what is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retention: Option<RetentionConfig>,
-    /// What slips and anchors are mailed by.
+    /// What slips and checkpoints are mailed by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mail: Option<MailConfig>,
     /// Whom the service believes when it tells others.
@@ -139,7 +139,7 @@ impl Config {
         }
     }
 
-    /// What mails, and to whom the day's anchor goes.
+    /// What mails, and to whom the day's checkpoint goes.
     pub(crate) fn mail(&self) -> Result<Option<(Mailer, Vec<String>)>, Failure> {
         let Some(mail) = &self.mail else {
             return Ok(None);
@@ -147,7 +147,7 @@ impl Config {
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         let mailer = mail.mailer(&self.home, credentials.as_deref());
         let mailer = mailer.map_err(|why| Failure::new(why).code(2))?;
-        Ok(Some((mailer, mail.anchor_to.clone())))
+        Ok(Some((mailer, mail.checkpoint_to.clone())))
     }
 
     /// What webhooks are told by.
@@ -268,7 +268,7 @@ impl Config {
     }
 
     /// Where the service listens. Cards never cross a network in the clear.
-    pub(crate) async fn door(&self) -> Result<Door, Failure> {
+    pub(crate) async fn listening(&self) -> Result<Listener, Failure> {
         if self.tls.is_none() && !self.listen.ip().is_loopback() && self.behind_proxy.is_none() {
             let what = format!(
                 "listen = \"{}\" would let cards cross a network in plain HTTP",
@@ -291,11 +291,11 @@ impl Config {
         let listener = TcpListener::bind(self.listen).await.map_err(|why| {
             Failure::new(format!("{}: {why}", self.listen)).hint("listen names another address")
         })?;
-        let door = match tls {
-            Some(tls) => Door::with_tls(listener, tls),
+        let listening = match tls {
+            Some(tls) => Listener::with_tls(listener, tls),
             None => listener.into(),
         };
-        Ok(door.behind(self.behind_proxy.networks()))
+        Ok(listening.behind(self.behind_proxy.networks()))
     }
 
     /// The ledger, for writing.
@@ -449,7 +449,7 @@ mod tests {
         let config = parse(
             FILE,
             &[
-                ("SUGI_SHOP__MAIN__SECONDS__QUIET", "7"),
+                ("SUGI_SHOP__MAIN__SECONDS__UNCERTAINTY_WINDOW", "7"),
                 ("SUGI_SHOP__MAIN__VELOCITY__SALES_PER_BIN", "8"),
                 ("SUGI_CONFIG", "x"),
             ],
@@ -459,7 +459,7 @@ mod tests {
         assert_eq!(config.ledger(), Path::new("/etc/sugi/ledger"));
         assert_eq!(shop.cert, Path::new("/etc/sugi/splCert.pem"));
         assert_eq!(shop.velocity.sales_per_bin, 8);
-        assert!((shop.seconds.quiet - 7.0).abs() < f64::EPSILON);
+        assert!((shop.seconds.uncertainty_window - 7.0).abs() < f64::EPSILON);
     }
 
     #[test]

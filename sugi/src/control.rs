@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sugi_access::Access;
 use sugi_core::Actor;
-use sugi_store::Deed;
+use sugi_store::AuditEntry;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
@@ -26,7 +26,7 @@ const FILE: &str = "control.sock";
 /// The longest line.
 const BYTES_MAX: u64 = 4_096;
 /// How long either end waits for the other.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// What can be asked for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Control {
             loop {
                 match self.listener.accept().await {
                     Ok((stream, _)) => {
-                        let answered = tokio::time::timeout(PATIENCE, answer(access, stream));
+                        let answered = tokio::time::timeout(MAX_WAIT, answer(access, stream));
                         if !matches!(answered.await, Ok(Ok(()))) {
                             tracing::warn!("a request at the control socket was not answered");
                         }
@@ -136,7 +136,7 @@ async fn unlock(access: &Access, name: &Actor, uid: u32) -> Answer {
         Ok(operator) => operator,
         Err(why) => return Answer::Refused(why.to_string()),
     };
-    let deed = Deed {
+    let audit_entry = AuditEntry {
         at: access.clock().now(),
         actor: format!("cli:{}", unix_user::name_of(uid)),
         action: "user unlock".into(),
@@ -144,7 +144,7 @@ async fn unlock(access: &Access, name: &Actor, uid: u32) -> Answer {
         outcome: "done".into(),
         origin: "cli".into(),
     };
-    match access.write_down(deed).await {
+    match access.write_down(audit_entry).await {
         Ok(()) => Answer::Done(user::as_json(&operator)),
         Err(why) => Answer::Refused(format!("it is done, but it is not in the audit: {why}")),
     }
@@ -163,7 +163,7 @@ pub(crate) async fn ask(folder: &Path, ask: &Ask) -> Option<Result<serde_json::V
         Failure::new(format!("the running service did not answer: {why}"))
             .hint("look into its log, and at `sugi user show` for what became of it")
     };
-    let answer = match tokio::time::timeout(PATIENCE, asking).await {
+    let answer = match tokio::time::timeout(MAX_WAIT, asking).await {
         Ok(Ok(text)) => text,
         Ok(Err(why)) => return Some(Err(failed(&why))),
         Err(why) => return Some(Err(failed(&why))),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sugi_access::{Access, Rules};
 use sugi_core::PaymentId;
 use sugi_engine::{Engine, clock::Clock};
-use sugi_store::{Book, Store, StoreError};
+use sugi_store::{PaymentSnapshot, Store, StoreError};
 
 use crate::{cli::Failure, config::Config};
 
@@ -74,7 +74,7 @@ impl Place {
         Ok(config.database.is_none().then(|| config.ledger()))
     }
 
-    /// The engine, with the ledger to itself. What a process that ended left on the line is in doubt
+    /// The engine, with the ledger to itself. What a process that ended left in flight is in doubt
     /// from here on, and all work that was under way is taken up again.
     pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
         let config = self.config()?;
@@ -155,7 +155,7 @@ impl Place {
         dir.filter(|dir| !dir.join("sugi.toml").exists())
     }
 
-    /// The ledger, for reading. If no service runs on it, what a process that ended left on the line
+    /// The ledger, for reading. If no service runs on it, what a process that ended left in flight
     /// is written down as in doubt first.
     pub(crate) async fn ledger(&self) -> Result<Ledger, Failure> {
         if let Some(dir) = self.ledger_alone() {
@@ -216,7 +216,7 @@ impl Ledger {
 }
 
 /// A payment by its name.
-pub(crate) async fn payment(store: &Store, id: &PaymentId) -> Result<Book, Failure> {
+pub(crate) async fn payment(store: &Store, id: &PaymentId) -> Result<PaymentSnapshot, Failure> {
     let none = || {
         Failure::new(format!("there is no payment {id}")).hint("`sugi list` shows what there is")
     };

@@ -1,7 +1,7 @@
 //! `sugi`: key-in card payments for NHN KCP merchants that never lose track of money.
 
-mod anchor;
 mod card_input;
+mod checkpoint;
 mod cli;
 mod config;
 mod control;

@@ -64,7 +64,7 @@ async fn night(access: &Access, days: u32) -> Timestamp {
         tracing::error!("no buyer is taken away while this machine's clock differs from KCP's");
         return now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
     }
-    match access.forget_more_buyers(before, "sugi").await {
+    match access.erase_more_buyers(before, "sugi").await {
         Ok(taken) => {
             if taken > 0 {
                 tracing::info!(
@@ -88,7 +88,7 @@ mod tests {
     use sugi_access::Rules;
     use sugi_core::{Event, Kind, PaymentId, Refusal, Request};
     use sugi_engine::{Engine, clock::Clock};
-    use sugi_store::{Deed, DeedFilter, Draft, Opening, Store};
+    use sugi_store::{AuditEntry, AuditFilter, CreationClaims, PendingAppend, Store};
 
     use super::*;
 
@@ -116,24 +116,27 @@ mod tests {
         };
         let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
         let now = access.clock().now();
-        let draft = Draft::begin(id.clone(), now, &[0; 16], events).unwrap();
-        let opening = Opening::default();
+        let pending_append = PendingAppend::begin(id.clone(), now, &[0; 16], events).unwrap();
+        let creation_claims = CreationClaims::default();
         let store = access.engine().store();
-        let book = store.create(draft, None, opening).await.unwrap();
-        let end = Draft::of(book, now, Event::Declined(refusal)).unwrap();
+        let payment_snapshot = store
+            .create(pending_append, None, creation_claims)
+            .await
+            .unwrap();
+        let end = PendingAppend::of(payment_snapshot, now, Event::Declined(refusal)).unwrap();
         store.append(end, None).await.unwrap().unwrap();
         id
     }
 
     async fn has_buyer(access: &Access, id: &PaymentId) -> bool {
-        let book = access.engine().store().load(id).await.unwrap().unwrap();
-        book.payment.request.order.buyer.name.is_some()
+        let payment_snapshot = access.engine().store().load(id).await.unwrap().unwrap();
+        payment_snapshot.payment.request.order.buyer.name.is_some()
     }
 
     #[tokio::test]
     async fn night_after_night_the_oldest_buyers_go_and_the_audit_tells_of_it() {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::by_hand("2026-11-26T00:00:00Z".parse().unwrap());
+        let clock = Clock::manual("2026-11-26T00:00:00Z".parse().unwrap());
         let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
         let access = Access::new(engine, clock.clone(), Rules::default());
         let first = declined(&access, 1).await;
@@ -156,7 +159,7 @@ mod tests {
         let third = declined(&access, 3).await;
         let of_all = Store::buyers_before(date(2027, 12, 1));
         access
-            .write_down(Deed {
+            .write_down(AuditEntry {
                 at: clock.now(),
                 actor: "sugi".into(),
                 action: "purge".into(),
@@ -170,12 +173,12 @@ mod tests {
         night(&access, 2).await;
         assert!(!has_buyer(&access, &third).await, "it was never finished");
         access.engine().store().verify().await.unwrap();
-        let all = DeedFilter::default();
-        let told = access.engine().store().deeds(&all).await.unwrap();
+        let all = AuditFilter::default();
+        let told = access.engine().store().audit_entries(&all).await.unwrap();
         let told: Vec<_> = told
             .iter()
             .rev()
-            .map(|row| format!("{} {}", row.deed.subject, row.deed.outcome))
+            .map(|row| format!("{} {}", row.audit_entry.subject, row.audit_entry.outcome))
             .collect();
         assert_eq!(
             told,

@@ -24,7 +24,7 @@ use self::{
 pub(crate) struct Canaries(Option<AhoCorasick>);
 
 impl Canaries {
-    /// Each text as it is, and as two bytes a letter.
+    /// Each text as it is, and as two bytes an email.
     ///
     /// # Errors
     /// When one is longer than what is seen at a time, or they are too many.
@@ -47,7 +47,7 @@ impl Canaries {
 
 /// Something that should not be there.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Finding {
+pub(crate) struct IntegrityViolation {
     /// The file, and what is in it if it is an archive; or the table and the row.
     pub(crate) place: String,
     /// Where in it, in bytes.
@@ -61,7 +61,7 @@ pub(crate) struct Finding {
 /// The search: bytes come in pieces, and what lies across two of them is found as well.
 pub(crate) struct Search {
     canaries: Canaries,
-    findings: Vec<Finding>,
+    violations: Vec<IntegrityViolation>,
     /// Files, what was packed in them, and texts.
     looked_through: u64,
     bytes: u64,
@@ -69,7 +69,7 @@ pub(crate) struct Search {
     /// How many findings there were before this place.
     before: usize,
     /// What was found in streams that lie in this place.
-    within: Vec<Finding>,
+    within: Vec<IntegrityViolation>,
     pages: Pages,
     /// The end of what came before, which the next piece is looked at together with.
     kept: Vec<u8>,
@@ -81,12 +81,12 @@ pub(crate) struct Search {
 
 /// The longest thing that is looked for, with what has to stand around it.
 const OVERLAP: usize = nhn_kcp::pan::SPAN;
-/// The longest canary: of two bytes a letter it has to be shorter than the overlap.
+/// The longest canary: of two bytes an email it has to be shorter than the overlap.
 const CANARY_MAX: usize = 128;
 
 /// What a search came to.
 pub(crate) struct Outcome {
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) violations: Vec<IntegrityViolation>,
     /// How many files, things packed in them, and texts were looked through.
     pub(crate) looked_through: u64,
     /// How many bytes that was, unpacked.
@@ -97,7 +97,7 @@ impl Search {
     pub(crate) fn new(canaries: Canaries) -> Self {
         Self {
             canaries,
-            findings: Vec::new(),
+            violations: Vec::new(),
             looked_through: 0,
             bytes: 0,
             place: String::new(),
@@ -125,14 +125,14 @@ impl Search {
 
     pub(crate) fn outcome(self) -> Outcome {
         Outcome {
-            findings: self.findings,
+            violations: self.violations,
             looked_through: self.looked_through,
             bytes: self.bytes,
         }
     }
 
     fn found(&mut self, offset: u64, kind: Kind, masked: String) {
-        self.findings.push(Finding {
+        self.violations.push(IntegrityViolation {
             place: self.place.clone(),
             offset,
             kind: kind.as_str(),
@@ -175,12 +175,12 @@ impl Search {
         other.end();
         self.looked_through += other.looked_through;
         self.bytes += other.bytes;
-        self.within.append(&mut other.findings);
+        self.within.append(&mut other.violations);
     }
 
     fn begin(&mut self, place: &str) {
         place.clone_into(&mut self.place);
-        self.before = self.findings.len();
+        self.before = self.violations.len();
         self.pages = Pages::default();
         self.looked_through += 1;
         self.kept.clear();
@@ -212,11 +212,11 @@ impl Search {
     fn end(&mut self) {
         self.look(true);
         // A value that stands by itself in a page was found twice.
-        let mut here = self.findings.split_off(self.before);
+        let mut here = self.violations.split_off(self.before);
         here.sort_by(|one, other| (one.offset, one.kind).cmp(&(other.offset, other.kind)));
         here.dedup_by(|one, other| (one.offset, one.kind) == (other.offset, other.kind));
-        self.findings.append(&mut here);
-        self.findings.append(&mut self.within);
+        self.violations.append(&mut here);
+        self.violations.append(&mut self.within);
     }
 }
 

@@ -44,7 +44,7 @@ impl Access {
                 store.remove_document(DocumentKind::Challenge, key).await?;
             }
         }
-        let challenge = encoded(&clock::chance::<32>());
+        let challenge = encoded(&clock::random_bytes::<32>());
         store
             .add_document(
                 DocumentKind::Challenge,

@@ -1,7 +1,7 @@
 //! Signing in with a passkey: no name, no password, no code.
 
 use jiff::Timestamp;
-use sugi_store::{Deed, DocumentKind, StoreError};
+use sugi_store::{AuditEntry, DocumentKind, StoreError};
 
 use super::{
     Passkey, PasskeyError, decoded, id_of,
@@ -186,7 +186,7 @@ impl Access {
             let kept = self.operator(&known.name).await?;
             let kept = kept.as_ref().and_then(|kept| kept.passkey(&proved.id));
             let before = kept.map_or(0, |kept| kept.count);
-            self.note(Deed {
+            self.note(AuditEntry {
                 at: now,
                 actor: format!("operator:{}", known.name),
                 action: "passkey".into(),
@@ -226,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn what_happens_meanwhile_on_another_node_counts() {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
         let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
         let access = Access::new(engine, clock, Rules::default());
         let (now, from) = (access.clock().now(), Origin::default());

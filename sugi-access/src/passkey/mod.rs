@@ -29,7 +29,7 @@ pub const PASSKEYS_MAX: usize = 10;
 /// The most characters of a passkey's name.
 pub const PASSKEY_NAME_CHARS_MAX: usize = 64;
 /// How long a challenge waits, and so how long somebody may take.
-pub const PASSKEY_PATIENCE: jiff::SignedDuration = challenge::LIFE;
+pub const PASSKEY_TIMEOUT: jiff::SignedDuration = challenge::LIFE;
 
 /// Where an installation's passkeys are good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Access {
     /// [`PasskeyError`], or what the ledger says.
     pub async fn begin_passkey(&self, session: &Session) -> Result<PasskeyOffer, AccessError> {
         self.passkey_site()?;
-        let fresh = encoded(&clock::chance::<32>());
+        let fresh = encoded(&clock::random_bytes::<32>());
         let operator = self
             .change_operator(&session.operator.name, |operator| {
                 room(operator)?;

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use sugi_access::Access;
-use sugi_store::{AuditRow, Deed, DeedFilter};
+use sugi_store::{AuditEntry, AuditFilter, AuditRow};
 
-use crate::{House, together};
+use crate::{TestApp, together};
 
 on_each_engine!(
     hundreds_of_deeds_from_everywhere_are_one_whole_chain,
@@ -16,9 +16,9 @@ on_each_engine!(
     no_text_is_one_that_the_ledger_refuses,
 );
 
-fn deed(house: &House, actor: &str, n: usize) -> Deed {
-    Deed {
-        at: house.clock.now(),
+fn audit_entry(test_app: &TestApp, actor: &str, n: usize) -> AuditEntry {
+    AuditEntry {
+        at: test_app.clock.now(),
         actor: format!("operator:{actor}"),
         action: "GET /payments/{id}".into(),
         subject: n.to_string(),
@@ -33,11 +33,16 @@ async fn all(access: &Access) -> Vec<AuditRow> {
     // More pages than there can be.
     for _ in 0..100 {
         let before = rows.last().map(|row| row.seq);
-        let filter = DeedFilter {
+        let filter = AuditFilter {
             before,
-            ..DeedFilter::default()
+            ..AuditFilter::default()
         };
-        let page = access.engine().store().deeds(&filter).await.unwrap();
+        let page = access
+            .engine()
+            .store()
+            .audit_entries(&filter)
+            .await
+            .unwrap();
         if page.is_empty() {
             break;
         }
@@ -47,25 +52,25 @@ async fn all(access: &Access) -> Vec<AuditRow> {
     rows
 }
 
-async fn hundreds_of_deeds_from_everywhere_are_one_whole_chain(house: House) {
+async fn hundreds_of_deeds_from_everywhere_are_one_whole_chain(test_app: TestApp) {
     const TASKS: usize = 8;
     const EACH: usize = 75;
-    let other = house.another_access().await;
+    let other = test_app.another_access().await;
     let tasks = (0..TASKS).map(|task| {
         let access = if task % 2 == 0 {
-            house.access.clone()
+            test_app.access.clone()
         } else {
             other.clone()
         };
-        let deeds: Vec<_> = (0..EACH)
-            .map(|n| deed(&house, &format!("task {task}"), n))
+        let audit_entries: Vec<_> = (0..EACH)
+            .map(|n| audit_entry(&test_app, &format!("task {task}"), n))
             .collect();
         tokio::spawn(async move {
-            for (n, deed) in deeds.into_iter().enumerate() {
+            for (n, audit_entry) in audit_entries.into_iter().enumerate() {
                 match n % 3 {
-                    0 => access.note_now(deed),
-                    1 => access.note(deed).await,
-                    _ => access.write_down(deed).await.unwrap(),
+                    0 => access.note_now(audit_entry),
+                    1 => access.note(audit_entry).await,
+                    _ => access.write_down(audit_entry).await.unwrap(),
                 }
             }
         })
@@ -73,11 +78,11 @@ async fn hundreds_of_deeds_from_everywhere_are_one_whole_chain(house: House) {
     for task in together(tasks).await {
         task.unwrap();
     }
-    house.access.flush().await;
+    test_app.access.flush().await;
     other.flush().await;
-    let rows = all(&house.access).await;
+    let rows = all(&test_app.access).await;
     assert_eq!(rows.len(), TASKS * EACH);
-    let end = house
+    let end = test_app
         .access
         .engine()
         .store()
@@ -87,9 +92,9 @@ async fn hundreds_of_deeds_from_everywhere_are_one_whole_chain(house: House) {
     assert_eq!(end.seq, i64::try_from(TASKS * EACH).unwrap());
     let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for row in &rows {
-        of.entry(&row.deed.actor)
+        of.entry(&row.audit_entry.actor)
             .or_default()
-            .push(&row.deed.subject);
+            .push(&row.audit_entry.subject);
     }
     let in_order: Vec<_> = (0..EACH).map(|n| n.to_string()).collect();
     assert_eq!(of.len(), TASKS);
@@ -98,44 +103,44 @@ async fn hundreds_of_deeds_from_everywhere_are_one_whole_chain(house: House) {
     }
 }
 
-async fn what_was_written_down_stands(house: House) {
-    let written = deed(&house, "kim", 1);
-    house.access.write_down(written.clone()).await.unwrap();
-    let rows = all(&house.access).await;
+async fn what_was_written_down_stands(test_app: TestApp) {
+    let written = audit_entry(&test_app, "kim", 1);
+    test_app.access.write_down(written.clone()).await.unwrap();
+    let rows = all(&test_app.access).await;
     assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].deed, written);
+    assert_eq!(rows[0].audit_entry, written);
 }
 
-async fn what_was_noted_stands_after_a_flush(house: House) {
+async fn what_was_noted_stands_after_a_flush(test_app: TestApp) {
     for n in 0..300 {
-        house.access.note_now(deed(&house, "kim", n));
+        test_app.access.note_now(audit_entry(&test_app, "kim", n));
     }
-    house.access.flush().await;
-    assert_eq!(all(&house.access).await.len(), 300);
-    house.access.flush().await;
+    test_app.access.flush().await;
+    assert_eq!(all(&test_app.access).await.len(), 300);
+    test_app.access.flush().await;
 }
 
-async fn a_ledger_that_is_away_for_a_moment_is_waited_for(house: House) {
-    house
+async fn a_ledger_that_is_away_for_a_moment_is_waited_for(test_app: TestApp) {
+    test_app
         .access
-        .write_down(deed(&house, "kim", 1))
+        .write_down(audit_entry(&test_app, "kim", 1))
         .await
         .unwrap();
-    house.harm("alter table audit rename to gone");
-    let mut waits = Box::pin(house.access.write_down(deed(&house, "kim", 2)));
+    test_app.harm("alter table audit rename to gone");
+    let mut waits = Box::pin(test_app.access.write_down(audit_entry(&test_app, "kim", 2)));
     let early = tokio::time::timeout(Duration::from_millis(300), &mut waits).await;
     assert!(early.is_err(), "given up at once: {early:?}");
-    house.access.note(deed(&house, "kim", 3)).await;
-    house.harm("alter table gone rename to audit");
+    test_app.access.note(audit_entry(&test_app, "kim", 3)).await;
+    test_app.harm("alter table gone rename to audit");
     waits.await.unwrap();
-    house.access.flush().await;
-    let subjects: Vec<_> = all(&house.access)
+    test_app.access.flush().await;
+    let subjects: Vec<_> = all(&test_app.access)
         .await
         .into_iter()
-        .map(|row| row.deed.subject)
+        .map(|row| row.audit_entry.subject)
         .collect();
     assert_eq!(subjects, ["1", "2", "3"]);
-    house
+    test_app
         .access
         .engine()
         .store()
@@ -147,49 +152,53 @@ async fn a_ledger_that_is_away_for_a_moment_is_waited_for(house: House) {
 /// Makes the ledger refuse every entry about this.
 const REFUSED: &str = "refused";
 
-async fn what_the_ledger_refuses_takes_nothing_else_with_it(house: House) {
-    house.harm_each(
+async fn what_the_ledger_refuses_takes_nothing_else_with_it(test_app: TestApp) {
+    test_app.harm_each(
         &format!(
             "create trigger no before insert on audit when new.subject = '{REFUSED}' \
              begin select raise(abort, 'no'); end"
         ),
         &format!("alter table audit add constraint no check (subject <> '{REFUSED}')"),
     );
-    let bad = Deed {
+    let bad = AuditEntry {
         subject: REFUSED.into(),
-        ..deed(&house, "kim", 0)
+        ..audit_entry(&test_app, "kim", 0)
     };
     for n in 0..40 {
-        house.access.note_now(deed(&house, "kim", n));
+        test_app.access.note_now(audit_entry(&test_app, "kim", n));
         if n % 20 == 10 {
-            house.access.note_now(bad.clone());
+            test_app.access.note_now(bad.clone());
         }
     }
-    assert!(house.access.write_down(bad).await.is_err());
-    house.access.flush().await;
-    let rows = all(&house.access).await;
-    let of = |actor: &str| rows.iter().filter(|row| row.deed.actor == actor).count();
+    assert!(test_app.access.write_down(bad).await.is_err());
+    test_app.access.flush().await;
+    let rows = all(&test_app.access).await;
+    let of = |actor: &str| {
+        rows.iter()
+            .filter(|row| row.audit_entry.actor == actor)
+            .count()
+    };
     assert_eq!((of("operator:kim"), of("sugi")), (40, 3), "{rows:#?}");
     // Each where the one that is missing would stand.
-    let place = rows.iter().position(|row| row.deed.actor == "sugi");
+    let place = rows.iter().position(|row| row.audit_entry.actor == "sugi");
     assert_eq!(place, Some(11));
     assert!(
-        rows[11].deed.outcome.starts_with("1 not written"),
+        rows[11].audit_entry.outcome.starts_with("1 not written"),
         "{:?}",
         rows[11]
     );
-    let store = house.access.engine().store();
+    let store = test_app.access.engine().store();
     store.verify_audit(None).await.unwrap();
 }
 
-async fn no_text_is_one_that_the_ledger_refuses(house: House) {
-    let nul = Deed {
+async fn no_text_is_one_that_the_ledger_refuses(test_app: TestApp) {
+    let nul = AuditEntry {
         outcome: "422 a\u{0}b".into(),
-        ..deed(&house, "kim", 1)
+        ..audit_entry(&test_app, "kim", 1)
     };
-    house.access.write_down(nul).await.unwrap();
-    let rows = all(&house.access).await;
-    assert_eq!(rows[0].deed.outcome, "422 a\u{fffd}b");
-    let store = house.access.engine().store();
+    test_app.access.write_down(nul).await.unwrap();
+    let rows = all(&test_app.access).await;
+    assert_eq!(rows[0].audit_entry.outcome, "422 a\u{fffd}b");
+    let store = test_app.access.engine().store();
     store.verify_audit(None).await.unwrap();
 }

@@ -4,7 +4,7 @@ use sugi_access::{Access, AccessError, Cookie, Origin, PasskeyError, SignInError
 use sugi_store::DocumentKind;
 
 use crate::{
-    House, authenticator::Authenticator, minutes, passkeys::with_passkeys, seconds, together,
+    TestApp, authenticator::Authenticator, minutes, passkeys::with_passkeys, seconds, together,
 };
 
 on_each_engine!(
@@ -14,18 +14,18 @@ on_each_engine!(
     of_two_that_show_one_count_at_once_one_gets_in,
 );
 
-async fn a_challenge_is_good_once_on_all_nodes(house: House) {
-    let house = with_passkeys(house);
-    let mut passkey = house.add_with_passkey("kim").await;
-    let other = house.another_access().await;
+async fn a_challenge_is_good_once_on_all_nodes(test_app: TestApp) {
+    let test_app = with_passkeys(test_app);
+    let mut passkey = test_app.add_with_passkey("kim").await;
+    let other = test_app.another_access().await;
     let from = Origin::default();
-    let challenge = house
+    let challenge = test_app
         .access
         .challenge_to_sign_in(&Origin::default())
         .await
         .unwrap();
     let shown = passkey.show(&challenge);
-    let nodes = [&house.access, &other];
+    let nodes = [&test_app.access, &other];
     let tries = (0..8).map(|n| nodes[n % 2].sign_in_with_passkey(&shown, &from));
     let outcomes = together(tries).await;
     let of = |outcome: fn(&Result<Cookie, SignInError>) -> bool| {
@@ -40,7 +40,7 @@ async fn a_challenge_is_good_once_on_all_nodes(house: House) {
         .unwrap();
     let shown = passkey.show(&challenge);
     assert!(
-        house
+        test_app
             .access
             .sign_in_with_passkey(&shown, &from)
             .await
@@ -48,12 +48,14 @@ async fn a_challenge_is_good_once_on_all_nodes(house: House) {
     );
 }
 
-async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_for(house: House) {
-    let house = with_passkeys(house);
-    let mut passkey = house.add_with_passkey("kim").await;
-    house.add("lee", &[]).await;
-    let (kim, lee) = (house.session("kim").await, house.session("lee").await);
-    let (access, from) = (&house.access, Origin::default());
+async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_for(
+    test_app: TestApp,
+) {
+    let test_app = with_passkeys(test_app);
+    let mut passkey = test_app.add_with_passkey("kim").await;
+    test_app.add("lee", &[]).await;
+    let (kim, lee) = (test_app.session("kim").await, test_app.session("lee").await);
+    let (access, from) = (&test_app.access, Origin::default());
     let is_stale =
         |outcome: Result<Cookie, SignInError>| matches!(outcome, Err(SignInError::Stale));
     for (after, good) in [(299, true), (300, false)] {
@@ -62,7 +64,7 @@ async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_fo
             .await
             .unwrap();
         let offer = access.begin_passkey(&kim).await.unwrap();
-        house.pass(seconds(after));
+        test_app.pass(seconds(after));
         let shown = passkey.show(&challenge);
         let outcome = access.sign_in_with_passkey(&shown, &from).await;
         assert_eq!(outcome.is_ok(), good);
@@ -94,23 +96,23 @@ async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_fo
         assert!(is_stale(access.sign_in_with_passkey(&shown, &from).await));
     }
     // Asking for too much is no wrong try: whoever holds the passkey still gets in.
-    assert!(house.show(&mut passkey).await.is_ok());
+    assert!(test_app.show(&mut passkey).await.is_ok());
 }
 
-async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(house: House) {
-    let house = with_passkeys(house);
-    let mut passkey = house.add_with_passkey("kim").await;
-    let (access, from) = (&house.access, Origin::default());
+async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(test_app: TestApp) {
+    let test_app = with_passkeys(test_app);
+    let mut passkey = test_app.add_with_passkey("kim").await;
+    let (access, from) = (&test_app.access, Origin::default());
     let first = access
         .challenge_to_sign_in(&Origin::default())
         .await
         .unwrap();
-    house.pass(seconds(1));
+    test_app.pass(seconds(1));
     let last = access
         .challenge_to_sign_in(&Origin::default())
         .await
         .unwrap();
-    house.pass(seconds(1));
+    test_app.pass(seconds(1));
     for _ in 0..499 {
         access
             .challenge_to_sign_in(&Origin::default())
@@ -128,7 +130,7 @@ async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(house: House) {
         .await;
     assert!(outcome.is_ok());
     // What waited too long goes with the next that is asked for.
-    house.pass(minutes(5));
+    test_app.pass(minutes(5));
     access
         .challenge_to_sign_in(&Origin::default())
         .await
@@ -137,13 +139,13 @@ async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(house: House) {
     assert_eq!(kept.await.unwrap().len(), 1);
 }
 
-async fn of_two_that_show_one_count_at_once_one_gets_in(house: House) {
-    let house = with_passkeys(house);
-    let mut passkey = house.add_with_passkey("kim").await;
-    let (other, from) = (house.another_access().await, Origin::default());
+async fn of_two_that_show_one_count_at_once_one_gets_in(test_app: TestApp) {
+    let test_app = with_passkeys(test_app);
+    let mut passkey = test_app.add_with_passkey("kim").await;
+    let (other, from) = (test_app.another_access().await, Origin::default());
     let mut shown = Vec::new();
     for _ in 0..2 {
-        let challenge = house
+        let challenge = test_app
             .access
             .challenge_to_sign_in(&Origin::default())
             .await
@@ -151,7 +153,7 @@ async fn of_two_that_show_one_count_at_once_one_gets_in(house: House) {
         passkey.count = 4;
         shown.push(passkey.show(&challenge));
     }
-    let nodes: [&Access; 2] = [&house.access, &other];
+    let nodes: [&Access; 2] = [&test_app.access, &other];
     let tries = nodes.iter().zip(&shown);
     let tries = tries.map(|(node, shown)| node.sign_in_with_passkey(shown, &from));
     let outcomes = together(tries).await;

@@ -8,7 +8,7 @@ use sugi_access::{
 };
 use totp_rs::{Builder, Secret};
 
-use crate::{House, PASSWORD, actor, seconds, secret, together};
+use crate::{PASSWORD, TestApp, actor, seconds, secret, together};
 
 on_each_engine!(
     codes_are_kept_once_one_was_typed_in,
@@ -22,65 +22,65 @@ on_each_engine!(
 );
 
 /// The code of this moment.
-fn code(house: &House, secret: &str) -> String {
+fn code(test_app: &TestApp, secret: &str) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
-    let now = u64::try_from(house.clock.now().as_second()).unwrap();
+    let now = u64::try_from(test_app.clock.now().as_second()).unwrap();
     totp.generate(now).to_string()
 }
 
 /// Adds an operator with codes; returns the secret and the recovery codes. The code that was typed
 /// in is a step back.
-async fn with_codes(house: &House, name: &str) -> (String, Vec<String>) {
-    house.add(name, &[Role::KeyIn]).await;
-    set_codes(house, name).await
+async fn with_codes(test_app: &TestApp, name: &str) -> (String, Vec<String>) {
+    test_app.add(name, &[Role::KeyIn]).await;
+    set_codes(test_app, name).await
 }
 
-async fn set_codes(house: &House, name: &str) -> (String, Vec<String>) {
+async fn set_codes(test_app: &TestApp, name: &str) -> (String, Vec<String>) {
     let name = actor(name);
-    let Enrolment { secret, .. } = house.access.enrol(&name);
-    let typed = code(house, &secret);
-    let paper = house.access.set_codes(&name, &secret, &typed).await;
-    house.pass(seconds(30));
+    let Enrolment { secret, .. } = test_app.access.enrol(&name);
+    let typed = code(test_app, &secret);
+    let paper = test_app.access.set_codes(&name, &secret, &typed).await;
+    test_app.pass(seconds(30));
     (secret, paper.unwrap())
 }
 
-async fn codes_are_kept_once_one_was_typed_in(house: House) {
-    house.add("김 대리", &[Role::KeyIn]).await;
+async fn codes_are_kept_once_one_was_typed_in(test_app: TestApp) {
+    test_app.add("김 대리", &[Role::KeyIn]).await;
     let name = actor("김 대리");
-    let Enrolment { secret, url } = house.access.enrol(&name);
+    let Enrolment { secret, url } = test_app.access.enrol(&name);
     assert!(
         url.starts_with("otpauth://totp/sugi:%EA%B9%80%20") && url.contains(&secret),
         "{url}"
     );
-    let right = code(&house, &secret);
+    let right = code(&test_app, &secret);
     let wrong = if right == "000000" {
         "000001"
     } else {
         "000000"
     };
-    let refused = house.access.set_codes(&name, &secret, wrong).await;
+    let refused = test_app.access.set_codes(&name, &secret, wrong).await;
     assert!(matches!(refused, Err(AccessError::Code)));
-    assert!(!house.operator("김 대리").await.has_codes());
-    assert!(house.enter("김 대리", PASSWORD).await.is_ok());
-    let paper = house
+    assert!(!test_app.operator("김 대리").await.has_codes());
+    assert!(test_app.enter("김 대리", PASSWORD).await.is_ok());
+    let paper = test_app
         .access
         .set_codes(&name, &secret, &right)
         .await
         .unwrap();
     let different: BTreeSet<_> = paper.iter().collect();
     assert_eq!(different.len(), RECOVERY_CODES);
-    assert!(house.operator("김 대리").await.has_codes());
-    let again = house.enter_with("김 대리", &right).await;
+    assert!(test_app.operator("김 대리").await.has_codes());
+    let again = test_app.enter_with("김 대리", &right).await;
     assert!(matches!(again, Err(SignInError::Wrong)), "it was used up");
     // Neither the secret nor the paper is in anything that is printed, nor the paper in the ledger.
     let printed = format!(
         "{:?} {:?}",
-        house.operator("김 대리").await,
-        house.access.enrol(&name)
+        test_app.operator("김 대리").await,
+        test_app.access.enrol(&name)
     );
     assert!(!printed.contains(&secret) && !printed.contains("otpauth"));
-    let store = house.access.engine().store();
+    let store = test_app.access.engine().store();
     let kept = store.documents(sugi_store::DocumentKind::Operator).await;
     let kept = format!("{kept:?}");
     assert!(
@@ -90,12 +90,12 @@ async fn codes_are_kept_once_one_was_typed_in(house: House) {
     );
 }
 
-async fn a_code_is_asked_for_only_after_a_right_password(house: House) {
-    let (secret, _) = with_codes(&house, "kim").await;
-    let right = code(&house, &secret);
+async fn a_code_is_asked_for_only_after_a_right_password(test_app: TestApp) {
+    let (secret, _) = with_codes(&test_app, "kim").await;
+    let right = code(&test_app, &secret);
     let ask = async |password: &str, code: &str| {
         let ask = SignIn::new("kim", password).with_code(code);
-        house.access.sign_in(ask, &Origin::default()).await
+        test_app.access.sign_in(ask, &Origin::default()).await
     };
     let wrong = ask("not the password", "").await;
     assert!(matches!(wrong, Err(SignInError::Wrong)));
@@ -105,37 +105,37 @@ async fn a_code_is_asked_for_only_after_a_right_password(house: House) {
         let needed = ask(PASSWORD, code).await;
         assert!(matches!(needed, Err(SignInError::CodeNeeded)));
     }
-    let kim = house.operator("kim").await;
-    assert!(house.access.sessions(&kim).await.unwrap().is_empty());
+    let kim = test_app.operator("kim").await;
+    assert!(test_app.access.sessions(&kim).await.unwrap().is_empty());
     let cookie = ask(PASSWORD, &right).await.unwrap();
     assert!(
-        house.is_in(&cookie).await,
+        test_app.is_in(&cookie).await,
         "a wrong password used no code up"
     );
 }
 
-async fn a_wrong_code_counts_like_a_wrong_password(house: House) {
-    let (secret, _) = with_codes(&house, "kim").await;
-    let right = code(&house, &secret);
+async fn a_wrong_code_counts_like_a_wrong_password(test_app: TestApp) {
+    let (secret, _) = with_codes(&test_app, "kim").await;
+    let right = code(&test_app, &secret);
     for n in 0..5 {
         // Being asked for a code is no wrong try.
-        let needed = house.enter("kim", PASSWORD).await;
+        let needed = test_app.enter("kim", PASSWORD).await;
         assert!(matches!(needed, Err(SignInError::CodeNeeded)), "{n}");
-        let wrong = house.enter_with("kim", "abcd-efgh-jkmn-pqrs").await;
+        let wrong = test_app.enter_with("kim", "abcd-efgh-jkmn-pqrs").await;
         assert!(matches!(wrong, Err(SignInError::Wrong)), "{n}");
     }
     for code in ["", right.as_str()] {
-        let held = house.enter_with("kim", code).await;
+        let held = test_app.enter_with("kim", code).await;
         assert!(matches!(held, Err(SignInError::Held(_))), "{held:?}");
     }
-    house.pass(seconds(60));
-    let cookie = house.enter_with("kim", &code(&house, &secret)).await;
+    test_app.pass(seconds(60));
+    let cookie = test_app.enter_with("kim", &code(&test_app, &secret)).await;
     assert!(cookie.is_ok());
 }
 
 /// Shows one code many times at once, to two nodes; says how many were let in.
-async fn at_once(house: &House, other: &Access, code: &str) -> usize {
-    let tries = [&house.access, other].map(|access| async move {
+async fn at_once(test_app: &TestApp, other: &Access, code: &str) -> usize {
+    let tries = [&test_app.access, other].map(|access| async move {
         let tries = (0..4).map(|_| {
             let ask = SignIn::new("kim", PASSWORD).with_code(code);
             async move { access.sign_in(ask, &Origin::default()).await }
@@ -146,59 +146,62 @@ async fn at_once(house: &House, other: &Access, code: &str) -> usize {
     outcomes.iter().filter(|outcome| outcome.is_ok()).count()
 }
 
-async fn a_code_is_good_once_even_when_two_show_it_at_once(house: House) {
-    let (secret, _) = with_codes(&house, "kim").await;
-    let other = house.another_access().await;
+async fn a_code_is_good_once_even_when_two_show_it_at_once(test_app: TestApp) {
+    let (secret, _) = with_codes(&test_app, "kim").await;
+    let other = test_app.another_access().await;
     for n in 0..5 {
         assert_eq!(
-            at_once(&house, &other, &code(&house, &secret)).await,
+            at_once(&test_app, &other, &code(&test_app, &secret)).await,
             1,
             "{n}"
         );
-        house.pass(seconds(15 * 60));
+        test_app.pass(seconds(15 * 60));
     }
-    let last = code(&house, &secret);
-    house.enter_with("kim", &last).await.unwrap();
-    house.pass(seconds(30));
-    let late = house.enter_with("kim", &last).await;
+    let last = code(&test_app, &secret);
+    test_app.enter_with("kim", &last).await.unwrap();
+    test_app.pass(seconds(30));
+    let late = test_app.enter_with("kim", &last).await;
     assert!(late.is_err(), "a step later it would still be good");
 }
 
-async fn recovery_codes_are_good_once_each(house: House) {
-    let (_, paper) = with_codes(&house, "kim").await;
-    let other = house.another_access().await;
+async fn recovery_codes_are_good_once_each(test_app: TestApp) {
+    let (_, paper) = with_codes(&test_app, "kim").await;
+    let other = test_app.another_access().await;
     for (used, code) in paper.iter().enumerate() {
-        let kim = house.operator("kim").await;
+        let kim = test_app.operator("kim").await;
         assert_eq!(kim.recovery_codes_left(), RECOVERY_CODES - used);
         // As it is typed from paper.
         let typed = code.to_uppercase().replace('-', " ");
-        assert_eq!(at_once(&house, &other, &typed).await, 1, "{used}");
-        house.pass(seconds(15 * 60));
+        assert_eq!(at_once(&test_app, &other, &typed).await, 1, "{used}");
+        test_app.pass(seconds(15 * 60));
     }
-    let kim = house.operator("kim").await;
+    let kim = test_app.operator("kim").await;
     assert_eq!(kim.recovery_codes_left(), 0);
     assert!(kim.has_codes());
 }
 
-async fn codes_can_be_taken_away(house: House) {
-    let (secret, paper) = with_codes(&house, "kim").await;
-    house.change("kim", Operator::forget_codes).await.unwrap();
-    assert!(house.enter("kim", PASSWORD).await.is_ok());
-    let (anew, new_paper) = set_codes(&house, "kim").await;
+async fn codes_can_be_taken_away(test_app: TestApp) {
+    let (secret, paper) = with_codes(&test_app, "kim").await;
+    test_app
+        .change("kim", Operator::forget_codes)
+        .await
+        .unwrap();
+    assert!(test_app.enter("kim", PASSWORD).await.is_ok());
+    let (anew, new_paper) = set_codes(&test_app, "kim").await;
     assert_ne!(secret, anew);
-    let old = house.enter_with("kim", &paper[0]).await;
+    let old = test_app.enter_with("kim", &paper[0]).await;
     assert!(matches!(old, Err(SignInError::Wrong)));
-    assert!(house.enter_with("kim", &new_paper[0]).await.is_ok());
+    assert!(test_app.enter_with("kim", &new_paper[0]).await.is_ok());
 }
 
-async fn a_copy_of_the_ledger_makes_no_codes(house: House) {
-    let (phone, _) = with_codes(&house, "kim").await;
-    let store = house.access.engine().store();
+async fn a_copy_of_the_ledger_makes_no_codes(test_app: TestApp) {
+    let (phone, _) = with_codes(&test_app, "kim").await;
+    let store = test_app.access.engine().store();
     let kept = store.documents(sugi_store::DocumentKind::Operator).await;
     let kept = format!("{kept:?}");
     assert!(kept.contains("sealed") && !kept.contains(&phone));
     // What is sealed for one opens nothing for another.
-    let (other, _) = with_codes(&house, "lee").await;
+    let (other, _) = with_codes(&test_app, "lee").await;
     let sealed = async |name: &str| {
         let kept = store.document(sugi_store::DocumentKind::Operator, name);
         let body = kept.await.unwrap().unwrap().body;
@@ -206,45 +209,52 @@ async fn a_copy_of_the_ledger_makes_no_codes(house: House) {
         operator["codes"]["sealed"].as_str().unwrap().to_owned()
     };
     let (of_kim, of_lee) = (sealed("kim").await, sealed("lee").await);
-    house.harm(&format!(
+    test_app.harm(&format!(
         "update document set body = replace(body, '{of_kim}', '{of_lee}') where kind = 'operator' and key = 'kim'"
     ));
-    house.pass(seconds(30));
-    let outcome = house.enter_with("kim", &code(&house, &other)).await;
+    test_app.pass(seconds(30));
+    let outcome = test_app.enter_with("kim", &code(&test_app, &other)).await;
     assert!(matches!(outcome, Err(SignInError::Sealed)), "{outcome:?}");
 }
 
-async fn codes_need_the_secret_that_they_were_sealed_with(house: House) {
-    let (phone, paper) = with_codes(&house, "kim").await;
+async fn codes_need_the_secret_that_they_were_sealed_with(test_app: TestApp) {
+    let (phone, paper) = with_codes(&test_app, "kim").await;
     for (n, ours) in [None, Some(secret("2"))].into_iter().enumerate() {
         let rules = Rules {
             secret: ours,
             ..Rules::default()
         };
-        let other = house.another_access().await;
-        let other = Access::new(other.engine().clone(), house.clock.clone(), rules);
+        let other = test_app.another_access().await;
+        let other = Access::new(other.engine().clone(), test_app.clock.clone(), rules);
         let enter = async |password: &str, code: &str| {
             let ask = SignIn::new("kim", password).with_code(code);
             other.sign_in(ask, &Origin::default()).await
         };
         // Told to whoever knows the password, and no wrong try.
         for _ in 0..6 {
-            let outcome = enter(PASSWORD, &code(&house, &phone)).await;
+            let outcome = enter(PASSWORD, &code(&test_app, &phone)).await;
             assert!(matches!(outcome, Err(SignInError::Sealed)), "{outcome:?}");
         }
-        let wrong = enter("not the password", &code(&house, &phone)).await;
+        let wrong = enter("not the password", &code(&test_app, &phone)).await;
         assert!(matches!(wrong, Err(SignInError::Wrong)));
         assert!(enter(PASSWORD, &paper[n]).await.is_ok());
     }
-    house.pass(seconds(30));
-    assert!(house.enter_with("kim", &code(&house, &phone)).await.is_ok());
+    test_app.pass(seconds(30));
+    assert!(
+        test_app
+            .enter_with("kim", &code(&test_app, &phone))
+            .await
+            .is_ok()
+    );
     let name = actor("kim");
     let none = Access::new(
-        house.access.engine().clone(),
-        house.clock.clone(),
+        test_app.access.engine().clone(),
+        test_app.clock.clone(),
         Rules::default(),
     );
     let Enrolment { secret, .. } = none.enrol(&name);
-    let refused = none.set_codes(&name, &secret, &code(&house, &secret)).await;
+    let refused = none
+        .set_codes(&name, &secret, &code(&test_app, &secret))
+        .await;
     assert!(matches!(refused, Err(AccessError::NoSecret)));
 }

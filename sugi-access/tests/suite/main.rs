@@ -8,18 +8,19 @@ macro_rules! on_each_engine {
         mod sqlite {
             $(#[tokio::test]
             async fn $name() {
-                super::$name(crate::House::sqlite()).await;
+                super::$name(crate::TestApp::sqlite()).await;
             })*
         }
         mod postgres {
             $(#[tokio::test]
             async fn $name() {
-                super::$name(crate::House::postgres().await).await;
+                super::$name(crate::TestApp::postgres().await).await;
             })*
         }
     };
 }
 
+mod approval_requests;
 mod audit;
 mod authenticator;
 mod challenges;
@@ -28,7 +29,6 @@ mod operators;
 mod passkeys;
 mod session;
 mod sign_in;
-mod wishes;
 
 use jiff::{SignedDuration, Timestamp};
 use sugi_access::{
@@ -44,7 +44,7 @@ use zeroize::Zeroizing;
 const PASSWORD: &str = "correct horse battery";
 
 /// An installation of its own.
-struct House {
+struct TestApp {
     place: Place,
     clock: Clock,
     access: Access,
@@ -56,7 +56,7 @@ enum Place {
     Database(pg_for_tests::Database),
 }
 
-impl House {
+impl TestApp {
     fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
@@ -70,7 +70,7 @@ impl House {
     }
 
     fn of(place: Place, store: Store) -> Self {
-        let clock = Clock::by_hand(Timestamp::from_second(1_800_000_000).unwrap());
+        let clock = Clock::manual(Timestamp::from_second(1_800_000_000).unwrap());
         let engine = Engine::new(store, [], clock.clone());
         let access = Access::new(engine, clock.clone(), rules());
         Self {

@@ -4,7 +4,7 @@ use nhn_kcp::Currency;
 use sugi_access::{AccessError, NewOperator, Operator, PasswordError, Role};
 use sugi_core::{Actor, ShopId, Shops};
 
-use crate::{House, PASSWORD, actor, together};
+use crate::{PASSWORD, TestApp, actor, together};
 
 on_each_engine!(
     a_name_is_given_once,
@@ -19,7 +19,7 @@ on_each_engine!(
 );
 
 /// Takes the role away, or the person.
-async fn resign(house: &House, name: &str, whole: bool) -> Result<Operator, AccessError> {
+async fn resign(test_app: &TestApp, name: &str, whole: bool) -> Result<Operator, AccessError> {
     let change = |operator: &mut Operator| {
         if whole {
             operator.active = false;
@@ -27,50 +27,50 @@ async fn resign(house: &House, name: &str, whole: bool) -> Result<Operator, Acce
             operator.roles.remove(&Role::Administer);
         }
     };
-    house.change(name, change).await
+    test_app.change(name, change).await
 }
 
-async fn a_name_is_given_once(house: House) {
-    house.add("kim", &[Role::KeyIn]).await;
+async fn a_name_is_given_once(test_app: TestApp) {
+    test_app.add("kim", &[Role::KeyIn]).await;
     let ask = |roles| NewOperator::new(actor("kim"), roles, PASSWORD);
-    let taken = house.access.add_operator(ask([Role::Administer])).await;
+    let taken = test_app.access.add_operator(ask([Role::Administer])).await;
     assert!(matches!(taken, Err(AccessError::NameTaken(name)) if name == actor("kim")));
-    assert!(!house.operator("kim").await.may(Role::Administer));
+    assert!(!test_app.operator("kim").await.may(Role::Administer));
     let both = together(["lee", "lee"].map(|name| {
         let new = NewOperator::new(actor(name), [], PASSWORD);
-        house.access.add_operator(new)
+        test_app.access.add_operator(new)
     }));
     assert_eq!(both.await.iter().filter(|one| one.is_ok()).count(), 1);
-    let names = house.access.operators().await.unwrap();
+    let names = test_app.access.operators().await.unwrap();
     let names: Vec<_> = names.iter().map(|one| one.name.to_string()).collect();
     assert_eq!(names, ["kim", "lee"]);
 }
 
-async fn an_easy_password_is_refused_wherever_it_is_set(house: House) {
-    house.add("kim", &[Role::KeyIn]).await;
+async fn an_easy_password_is_refused_wherever_it_is_set(test_app: TestApp) {
+    test_app.add("kim", &[Role::KeyIn]).await;
     for (password, why) in [
         ("short", PasswordError::Length),
         ("kimkimkimkim1", PasswordError::Guessable),
         ("Password1234", PasswordError::Common),
     ] {
         let add = NewOperator::new(actor("lee"), [], password);
-        let add = house.access.add_operator(add).await;
+        let add = test_app.access.add_operator(add).await;
         assert!(matches!(add, Err(AccessError::Password(found)) if found == why));
-        let set = house.set_password("kim", password).await;
+        let set = test_app.set_password("kim", password).await;
         assert!(matches!(set, Err(AccessError::Password(found)) if found == why));
     }
-    assert!(house.enter("kim", PASSWORD).await.is_ok());
-    let nobody = house.set_password("nobody", PASSWORD).await;
+    assert!(test_app.enter("kim", PASSWORD).await.is_ok());
+    let nobody = test_app.set_password("nobody", PASSWORD).await;
     assert!(matches!(nobody, Err(AccessError::Unknown(name)) if name == "nobody"));
 }
 
-async fn what_is_changed_at_once_is_all_changed(house: House) {
-    house.add("kim", &[Role::KeyIn]).await;
+async fn what_is_changed_at_once_is_all_changed(test_app: TestApp) {
+    test_app.add("kim", &[Role::KeyIn]).await;
     let none = |kim: &mut Operator| {
         kim.shops = Shops::none();
         Ok::<_, AccessError>(())
     };
-    house
+    test_app
         .access
         .change_operator(&actor("kim"), none)
         .await
@@ -80,7 +80,7 @@ async fn what_is_changed_at_once_is_all_changed(house: House) {
         .collect();
     let name = actor("kim");
     let changes = shops.iter().map(|shop| {
-        house.access.change_operator(&name, |kim| {
+        test_app.access.change_operator(&name, |kim| {
             let named = kim.shops.named().into_iter().flatten().cloned();
             kim.shops = named.chain([shop.clone()]).collect();
             Ok::<_, AccessError>(())
@@ -90,93 +90,99 @@ async fn what_is_changed_at_once_is_all_changed(house: House) {
         outcome.unwrap();
     }
     assert_eq!(
-        house.operator("kim").await.shops,
+        test_app.operator("kim").await.shops,
         shops.into_iter().collect()
     );
     // A change that changes its mind changes nothing.
-    let refused = house.access.change_operator(&name, |kim| {
+    let refused = test_app.access.change_operator(&name, |kim| {
         kim.shops = Shops::All;
         Err(AccessError::Code)
     });
     assert!(matches!(refused.await, Err(AccessError::Code)));
-    assert_eq!(house.operator("kim").await.shops.named().unwrap().len(), 10);
+    assert_eq!(
+        test_app.operator("kim").await.shops.named().unwrap().len(),
+        10
+    );
 }
 
-async fn the_last_administrator_stays(house: House) {
-    house.add("kim", &[Role::Administer]).await;
-    house.add("lee", &[Role::KeyIn]).await;
+async fn the_last_administrator_stays(test_app: TestApp) {
+    test_app.add("kim", &[Role::Administer]).await;
+    test_app.add("lee", &[Role::KeyIn]).await;
     for whole in [false, true] {
-        let refused = resign(&house, "kim", whole).await;
+        let refused = resign(&test_app, "kim", whole).await;
         assert!(matches!(refused, Err(AccessError::LastAdministrator)));
-        assert!(house.operator("kim").await.may(Role::Administer));
-        resign(&house, "lee", false).await.unwrap();
+        assert!(test_app.operator("kim").await.may(Role::Administer));
+        resign(&test_app, "lee", false).await.unwrap();
     }
-    house.add("park", &[Role::Administer]).await;
-    resign(&house, "kim", true).await.unwrap();
-    let refused = resign(&house, "park", false).await;
+    test_app.add("park", &[Role::Administer]).await;
+    resign(&test_app, "kim", true).await.unwrap();
+    let refused = resign(&test_app, "park", false).await;
     assert!(
         matches!(refused, Err(AccessError::LastAdministrator)),
         "kim does not count any more"
     );
 }
 
-async fn somebody_can_always_administer_all_shops(house: House) {
-    house.add("kim", &[Role::Administer]).await;
-    house.add("lee", &[Role::Administer]).await;
+async fn somebody_can_always_administer_all_shops(test_app: TestApp) {
+    test_app.add("kim", &[Role::Administer]).await;
+    test_app.add("lee", &[Role::Administer]).await;
     let narrow = async |name: &str| {
         let change = |one: &mut Operator| {
             one.shops = ["main".parse().unwrap()].into();
             Ok::<_, AccessError>(())
         };
-        house.access.change_operator(&actor(name), change).await
+        test_app.access.change_operator(&actor(name), change).await
     };
     narrow("lee").await.unwrap();
     let refused = narrow("kim").await;
     assert!(matches!(refused, Err(AccessError::LastAdministrator)));
-    assert_eq!(house.operator("kim").await.shops, Shops::All);
+    assert_eq!(test_app.operator("kim").await.shops, Shops::All);
     // Who is for some shops may administer them, and is not the one who is left.
-    let (kim, lee) = (house.operator("kim").await, house.operator("lee").await);
+    let (kim, lee) = (
+        test_app.operator("kim").await,
+        test_app.operator("lee").await,
+    );
     assert!(lee.may_administer(&lee.shops) && !lee.may_administer(&kim.shops));
     assert!(kim.may_administer(&lee.shops) && lee.may_administer(&Shops::none()));
-    let gone = resign(&house, "kim", false).await;
+    let gone = resign(&test_app, "kim", false).await;
     assert!(matches!(gone, Err(AccessError::LastAdministrator)));
 }
 
-async fn taking_the_last_shop_away_gives_no_shop(house: House) {
+async fn taking_the_last_shop_away_gives_no_shop(test_app: TestApp) {
     let mut new = NewOperator::new(actor("kim"), [Role::KeyIn], PASSWORD);
     new.shops = ["main".parse().unwrap()].into();
-    house.access.add_operator(new).await.unwrap();
+    test_app.access.add_operator(new).await.unwrap();
     let change = |kim: &mut Operator| {
         let rest = kim.shops.named().into_iter().flatten().skip(1).cloned();
         kim.shops = rest.collect();
         Ok::<_, AccessError>(())
     };
-    house
+    test_app
         .access
         .change_operator(&actor("kim"), change)
         .await
         .unwrap();
-    let kim = house.operator("kim").await;
+    let kim = test_app.operator("kim").await;
     for shop in ["main", "other"] {
         assert!(!kim.may_use(&shop.parse().unwrap()), "{shop}");
     }
     assert!(kim.shops.is_none());
 }
 
-async fn of_the_last_two_administrators_that_go_at_once_one_stays(house: House) {
+async fn of_the_last_two_administrators_that_go_at_once_one_stays(test_app: TestApp) {
     for n in 0..5 {
         let names = [format!("a{n}"), format!("b{n}")];
         for name in &names {
-            house.add(name, &[Role::Administer]).await;
+            test_app.add(name, &[Role::Administer]).await;
         }
         if n > 0 {
             // Those who stayed the last time go.
             for gone in [format!("a{}", n - 1), format!("b{}", n - 1)] {
-                let _ = resign(&house, &gone, true).await;
+                let _ = resign(&test_app, &gone, true).await;
             }
         }
-        let outcomes = together(names.iter().map(|name| resign(&house, name, n % 2 == 0))).await;
-        let all = house.access.operators().await.unwrap();
+        let outcomes = together(names.iter().map(|name| resign(&test_app, name, n % 2 == 0))).await;
+        let all = test_app.access.operators().await.unwrap();
         let left = all.iter().filter(|one| one.may(Role::Administer)).count();
         let gone = outcomes.iter().filter(|one| one.is_ok()).count();
         assert!(left >= 1, "{outcomes:?}");
@@ -184,12 +190,12 @@ async fn of_the_last_two_administrators_that_go_at_once_one_stays(house: House) 
     }
 }
 
-async fn a_role_a_shop_and_a_limit_hold(house: House) {
+async fn a_role_a_shop_and_a_limit_hold(test_app: TestApp) {
     let mut new = NewOperator::new(actor("kim"), [Role::KeyIn], PASSWORD);
     new.shops = ["main".parse().unwrap()].into();
     new.amount_max = Some(50_000);
-    let kim = house.access.add_operator(new).await.unwrap();
-    let kept = house.operator("kim").await;
+    let kim = test_app.access.add_operator(new).await.unwrap();
+    let kept = test_app.operator("kim").await;
     for kim in [kim, kept] {
         assert!(kim.may(Role::KeyIn) && !kim.may(Role::Cancel));
         assert!(kim.may_use(&"main".parse().unwrap()) && !kim.may_use(&"other".parse().unwrap()));
@@ -200,21 +206,26 @@ async fn a_role_a_shop_and_a_limit_hold(house: House) {
             "a limit in won says nothing of dollars"
         );
     }
-    let lee = house.add("lee", &[]).await;
+    let lee = test_app.add("lee", &[]).await;
     assert!(lee.may_use(&"other".parse().unwrap()) && lee.may_move(u64::MAX, Currency::Usd));
-    assert_eq!(house.access.rules(), &crate::rules());
+    assert_eq!(test_app.access.rules(), &crate::rules());
 }
 
-async fn what_does_not_read_is_named_and_not_shown(house: House) {
-    house.add("kim", &[Role::KeyIn]).await;
-    house.harm(
+async fn what_does_not_read_is_named_and_not_shown(test_app: TestApp) {
+    test_app.add("kim", &[Role::KeyIn]).await;
+    test_app.harm(
         "update document set body = replace(body, '\"active\":true', '\"active\":\"secret\"')",
     );
     let name: Actor = actor("kim");
-    let why = house.access.operator(&name).await.unwrap_err().to_string();
+    let why = test_app
+        .access
+        .operator(&name)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         why.contains("operator kim") && !why.contains("secret"),
         "{why}"
     );
-    assert!(house.enter("kim", PASSWORD).await.is_err());
+    assert!(test_app.enter("kim", PASSWORD).await.is_err());
 }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use sugi_core::News;
+use sugi_core::PublicEvent;
 use sugi_store::Event;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -73,8 +73,12 @@ pub(crate) async fn list(
     query: Result<Query, Problem>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Read)?;
-    let Asked { after, news, limit } = asked(query?)?;
-    let wanted = |event: &Event| wants(&caller.key, &news, event);
+    let Asked {
+        after,
+        public_event,
+        limit,
+    } = asked(query?)?;
+    let wanted = |event: &Event| wants(&caller.key, &public_event, event);
     let end = Instant::now() + prefer.wait().unwrap_or_default();
     let (mut next, mut found) = (after, Vec::new());
     let more = loop {
@@ -100,7 +104,7 @@ pub(crate) async fn list(
 /// What is asked for.
 struct Asked {
     after: u64,
-    news: BTreeSet<News>,
+    public_event: BTreeSet<PublicEvent>,
     limit: usize,
 }
 
@@ -113,17 +117,19 @@ fn asked(mut query: Query) -> Result<Asked, Problem> {
     let limit = limit.filter(|limit| (1..=PAGE_MAX).contains(limit));
     let types = query.all("type");
     query.end()?;
-    let news = types.iter().map(|word| word.parse());
-    let news = news.collect::<Result<_, ()>>();
+    let public_event = types.iter().map(|word| word.parse());
+    let public_event = public_event.collect::<Result<_, ()>>();
     Ok(Asked {
         after,
-        news: news.map_err(|()| bad("type", "must be a type of event; see /docs"))?,
+        public_event: public_event
+            .map_err(|()| bad("type", "must be a type of event; see /docs"))?,
         limit: limit.ok_or_else(|| bad("limit", rule))?,
     })
 }
 
-fn wants(key: &ApiKey, news: &BTreeSet<News>, event: &Event) -> bool {
-    key.may_use(&event.shop) && (news.is_empty() || news.contains(&event.news))
+fn wants(key: &ApiKey, public_event: &BTreeSet<PublicEvent>, event: &Event) -> bool {
+    key.may_use(&event.shop)
+        && (public_event.is_empty() || public_event.contains(&event.public_event))
 }
 
 /// Looks through the events behind `next` and moves it on. Whether there is more.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use sugi_core::{News, Payment};
+use sugi_core::{Payment, PublicEvent};
 use sugi_store::Event;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -38,14 +38,14 @@ pub(crate) struct View {
 
 /// A kind of event.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TypeWord(pub(crate) News);
+pub(crate) struct TypeWord(pub(crate) PublicEvent);
 
 impl View {
     pub(crate) fn of(event: &Event, payment: &Payment) -> Self {
         Self {
             id: id(event.n),
             number: event.n,
-            kind: TypeWord(event.news),
+            kind: TypeWord(event.public_event),
             created_at: event.at,
             payment: PaymentView::of(payment),
         }
@@ -80,7 +80,7 @@ impl PartialSchema for TypeWord {
         let what = "What became of the payment: its state, or a cancellation that did not happen.";
         let words = ObjectBuilder::new()
             .schema_type(Type::String)
-            .enum_values(Some(News::ALL.map(News::as_str)))
+            .enum_values(Some(PublicEvent::ALL.map(PublicEvent::as_str)))
             .description(Some(what));
         RefOr::T(Schema::Object(words.build()))
     }

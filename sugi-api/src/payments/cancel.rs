@@ -30,7 +30,7 @@ use crate::{
 use super::{Id, find, tax::NewTax, view::View, wait_until, with_location};
 
 /// The longest wait for a caller that did not say how long: more than a call to KCP can last.
-const PATIENCE: Duration = Duration::from_secs(45);
+const MAX_WAIT: Duration = Duration::from_secs(45);
 
 /// A cancellation to be carried out.
 #[derive(Deserialize, ToSchema)]
@@ -56,11 +56,11 @@ pub(crate) struct New {
 
 /// Cancel a payment, in whole or in part
 ///
-/// Answers with the payment: 201 when the money was given back, 202 when that is still on its way
+/// Answers with the payment: 201 when the money was refunded, 202 when that is still on its way
 /// (it goes on by itself; get the payment from its address), 409 when it did not happen. Never more
-/// is given back than what is left. One cancellation of a payment runs at a time.
+/// is refunded than what is left. One cancellation of a payment runs at a time.
 ///
-/// A part of a payment with `tax` says how it divides; of no part more is given back than what is left
+/// A part of a payment with `tax` says how it divides; of no part more is refunded than what is left
 /// of it. KCP documents these fields for its older module, not for key-in: have it confirm them for
 /// your contract, and try it, before you rely on it.
 ///
@@ -166,7 +166,7 @@ async fn end_of(
         // Not asked for yet, as far as the worker knows; or over, and another was asked for since.
         None => newest,
     };
-    wait_until(api, payment, wait.unwrap_or(PATIENCE), enough).await
+    wait_until(api, payment, wait.unwrap_or(MAX_WAIT), enough).await
 }
 
 fn has_tried(payment: &Payment) -> bool {

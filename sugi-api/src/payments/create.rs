@@ -143,7 +143,7 @@ pub(crate) struct NewProof {
 /// waits so, an approval whose answer was lost and that is found alive can be kept. A caller that
 /// hangs up changes nothing else.
 ///
-/// Past a velocity limit of the shop the answer is 429 `too_fast`, with the limit's name and
+/// Past a velocity limit of the shop the answer is 429 `velocity_limited`, with the limit's name and
 /// `Retry-After`; nothing is sent. Asking again with a key that made a payment is never refused so.
 ///
 /// The same `Idempotency-Key` with the same body never makes a second payment: the answer is the
@@ -191,10 +191,10 @@ pub(crate) async fn create(
     };
     let outcome = detached(paying).await?;
     let response = match outcome {
-        Outcome::Begun(ticket) => {
+        Outcome::Begun(payment_handle) => {
             let payment = match prefer.wait() {
-                Some(patience) => ticket.last_word(patience).await,
-                None => ticket.first_word().await,
+                Some(max_wait) => payment_handle.final_outcome(max_wait).await,
+                None => payment_handle.first_result().await,
             };
             respond(&payment)?
         }
@@ -222,12 +222,12 @@ fn respond(payment: &Payment) -> Result<Response, Problem> {
 async fn wait_again(
     api: &Api,
     payment: Payment,
-    patience: Option<Duration>,
+    max_wait: Option<Duration>,
 ) -> Result<Payment, Problem> {
-    let Some(patience) = patience.filter(|_| !is_decided(payment.status())) else {
+    let Some(max_wait) = max_wait.filter(|_| !is_decided(payment.status())) else {
         return Ok(payment);
     };
-    wait_until(api, payment, patience, |payment, _| {
+    wait_until(api, payment, max_wait, |payment, _| {
         is_decided(payment.status())
     })
     .await
@@ -326,8 +326,10 @@ fn refused(why: PayError, now: jiff::Timestamp) -> Problem {
             .field("Idempotency-Key")
             .payment(&payment),
         PayError::Busy(_) => Problem::new(Code::ShopBusy, said).retry_after(1),
-        PayError::Brake { until, .. } => Problem::new(Code::KcpUnsteady, said).retry_at(until, now),
-        PayError::TooFast { by, until } => Problem::new(Code::TooFast, said)
+        PayError::CircuitBreaker { until, .. } => {
+            Problem::new(Code::KcpUnsteady, said).retry_at(until, now)
+        }
+        PayError::VelocityLimited { by, until } => Problem::new(Code::VelocityLimited, said)
             .limit(by)
             .retry_at(until, now),
         PayError::Stopping => Problem::new(Code::Stopping, said).retry_after(1),

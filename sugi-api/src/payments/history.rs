@@ -76,7 +76,7 @@ pub(crate) fn tell(event: &Event, currency: Currency) -> String {
                 format!("{by} vouches that KCP does not have it: {note}")
             }
         },
-        Event::Looked(looked) => {
+        Event::Inquired(looked) => {
             let seen = match &looked.seen {
                 Live::Found {
                     approval,

@@ -55,7 +55,7 @@ async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Payment, Problem> 
     }
 }
 
-/// Waits, at most `patience`, until `enough` holds of a payment, and returns it as it is then.
+/// Waits, at most `max_wait`, until `enough` holds of a payment, and returns it as it is then.
 ///
 /// `enough` is also told whether it sees the ledger's newest, and not what a worker saw last.
 ///
@@ -64,11 +64,11 @@ async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Payment, Problem> 
 async fn wait_until(
     api: &Api,
     payment: Payment,
-    patience: Duration,
+    max_wait: Duration,
     enough: impl Fn(&Payment, bool) -> bool,
 ) -> Result<Payment, Problem> {
     let seen = |payment: &Payment| enough(payment, false);
-    let end = Instant::now() + patience;
+    let end = Instant::now() + max_wait;
     let mut pause = Duration::from_millis(2);
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -82,7 +82,7 @@ async fn wait_until(
     }
 }
 
-/// Whether it stands: approved, declined, given back, or proved void.
+/// Whether it stands: approved, declined, refunded, or proved void.
 fn is_decided(status: Status) -> bool {
     !matches!(
         status,

@@ -29,7 +29,7 @@ use crate::{
 use super::{Id, answer, find, is_decided, view::View, wait_until};
 
 /// The longest wait for a caller that did not say how long: more than a call to KCP can last.
-const PATIENCE: Duration = Duration::from_secs(45);
+const MAX_WAIT: Duration = Duration::from_secs(45);
 /// The longest text, in characters.
 const TEXT_MAX: usize = 200;
 
@@ -42,7 +42,7 @@ const TEXT_MAX: usize = 200;
 pub(crate) struct New {
     /// KCP's transaction number, if there is one: a signed inquiry has to confirm that it is of
     /// this order. Left out, the person says that KCP does not have the payment; that counts only
-    /// after the quiet period.
+    /// after the uncertainty window.
     #[schema(pattern = "^[0-9]{14}$")]
     tno: Option<String>,
     /// Only of a payment whose cancellation or reversal does not end because inquiries fail: how much
@@ -83,7 +83,7 @@ enum OutcomeWord {
 /// Resolve a payment in doubt
 ///
 /// With a `tno`: KCP confirms that it is this order's, and the payment is reversed or kept. Without:
-/// it is closed as void in the name of who says so, and only once the quiet period is over, when the
+/// it is closed as void in the name of who says so, and only once the uncertainty window is over, when the
 /// request can no longer arrive.
 ///
 /// Answers with the payment: 200 when it is decided, 202 when it is still being settled.
@@ -141,7 +141,7 @@ pub(crate) async fn resolve(
     let payment = wait_until(
         &api,
         taken.payment,
-        prefer.wait().unwrap_or(PATIENCE),
+        prefer.wait().unwrap_or(MAX_WAIT),
         enough,
     )
     .await?;

@@ -25,7 +25,7 @@ pub(crate) struct View {
     /// The merchant's own order number.
     order_no: String,
     /// The order number as KCP has it (`ordr_idxx`): the merchant's, cut to 27 characters, with a hyphen and
-    /// twelve letters behind it that no other sale has. The merchant's alone where the shop's contract says
+    /// twelve emails behind it that no other sale has. The merchant's alone where the shop's contract says
     /// `order_numbers = "bare"`.
     kcp_order_no: String,
     #[schema(inline)]
@@ -33,7 +33,7 @@ pub(crate) struct View {
     /// What was asked for, in the currency's smallest unit (won, US cents).
     #[schema(minimum = 1, maximum = 999_999_999_999_u64)]
     amount: u64,
-    /// How much of it was given back.
+    /// How much of it was refunded.
     cancelled_amount: u64,
     /// How the amount divides for tax, if the request said so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,7 @@ pub(crate) struct View {
     /// How it is proved that no money moved; there when the state is `void`.
     #[serde(skip_serializing_if = "Option::is_none")]
     void: Option<VoidView>,
-    /// What was given back, the oldest first; then the cancellation that has not ended, or the last
+    /// What was refunded, the oldest first; then the cancellation that has not ended, or the last
     /// one if it was refused.
     cancellations: Vec<CancellationView>,
     /// Whether the buyer's money is taken, or may be. While it is `true` and the state is none of
@@ -180,8 +180,8 @@ struct DoubtView {
     #[serde(skip_serializing_if = "Option::is_none")]
     tno: Option<String>,
     /// How many looks at KCP's books have brought nothing.
-    looks: u32,
-    /// What KCP has of it, where that is another amount than was asked for. Nothing of it is given back
+    inquiries: u32,
+    /// What KCP has of it, where that is another amount than was asked for. Nothing of it is refunded
     /// before a resolution names its `tno`.
     #[serde(skip_serializing_if = "Option::is_none")]
     other_amount: Option<u64>,
@@ -242,7 +242,7 @@ impl View {
                     why: open.lost.why.clone(),
                     since: open.sent_at.at,
                     tno,
-                    looks: open.looks,
+                    inquiries: open.inquiries,
                     other_amount: payment.other_amount(),
                 });
             }

@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header::LOCATION};
 use serde::{Deserialize, Serialize};
-use sugi_core::{News, Shops};
+use sugi_core::{PublicEvent, Shops};
 use sugi_webhooks::{Address, NewWebhook};
 use utoipa::ToSchema;
 
@@ -95,7 +95,7 @@ pub(crate) async fn create(
     let new = NewWebhook {
         key: Some((scope, key.0)),
         url: url(&new.url)?,
-        news: news(&new.types.unwrap_or_default())?,
+        public_event: public_event(&new.types.unwrap_or_default())?,
         shops: shops(&caller, new.shops.as_deref())?,
         by: caller.key.name.clone(),
     };
@@ -122,9 +122,9 @@ fn url(text: &str) -> Result<Address, Problem> {
     text.parse().map_err(bad_url)
 }
 
-fn news(words: &[String]) -> Result<BTreeSet<News>, Problem> {
-    let news = words.iter().map(|word| word.parse());
-    news.collect::<Result<_, ()>>().map_err(|()| {
+fn public_event(words: &[String]) -> Result<BTreeSet<PublicEvent>, Problem> {
+    let public_event = words.iter().map(|word| word.parse());
+    public_event.collect::<Result<_, ()>>().map_err(|()| {
         let rule = "must be types of events; see /docs";
         Problem::new(Code::InvalidValue, format!("types {rule}"))
             .field("types")

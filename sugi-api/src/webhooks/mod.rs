@@ -4,9 +4,9 @@ pub(crate) mod create;
 pub(crate) mod deliveries;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod redeliver;
 pub(crate) mod remove;
 pub(crate) mod secret;
-pub(crate) mod tell_again;
 pub(crate) mod try_out;
 pub(crate) mod view;
 

@@ -113,7 +113,7 @@ impl View {
         Self {
             id: webhook.id.to_string(),
             url: webhook.url.to_string(),
-            types: webhook.news.iter().copied().map(TypeWord).collect(),
+            types: webhook.public_event.iter().copied().map(TypeWord).collect(),
             shops: webhook.shops.clone(),
             by: webhook.by.to_string(),
             created_at: webhook.created_at,
@@ -137,7 +137,7 @@ impl Line {
         let event = delivery.event;
         Self {
             event: events::id(event.n),
-            kind: TypeWord(event.news),
+            kind: TypeWord(event.public_event),
             payment: event.payment.to_string(),
             created_at: event.at,
             state: match delivery.state {

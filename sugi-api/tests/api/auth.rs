@@ -4,14 +4,14 @@ use serde_json::json;
 use sugi_api::{ApiKey, Scope};
 
 use crate::{
-    house::{House, KEY, KEY_OTHER_SHOP, KEY_PAY, KEY_READ, Plan, sale},
     http::Request,
+    test_app::{KEY, KEY_OTHER_SHOP, KEY_PAY, KEY_READ, Plan, TestApp, sale},
 };
 
 #[tokio::test]
 async fn without_a_valid_key_nothing_is_told() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
     let posts = [
         "/v1/payments".to_owned(),
         format!("/v1/payments/{id}/cancellations"),
@@ -36,7 +36,7 @@ async fn without_a_valid_key_nothing_is_told() {
             KEY,
             "Bearer  x y",
         ] {
-            let answer = Request::new(house.address, method, path)
+            let answer = Request::new(test_app.address, method, path)
                 .header("authorization", given)
                 .send()
                 .await;
@@ -49,7 +49,7 @@ async fn without_a_valid_key_nothing_is_told() {
             );
         }
     }
-    let lower = house
+    let lower = test_app
         .ask("GET", "/v1/shops")
         .header("authorization", &format!("bearer {KEY}"))
         .send()
@@ -59,10 +59,10 @@ async fn without_a_valid_key_nothing_is_told() {
 
 #[tokio::test]
 async fn a_key_does_what_its_scopes_say() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
     let with = |key: &str, method: &str, path: &str| {
-        Request::new(house.address, method, path)
+        Request::new(test_app.address, method, path)
             .header("authorization", &format!("Bearer {key}"))
             .header("idempotency-key", "k")
     };
@@ -110,11 +110,11 @@ async fn a_key_does_what_its_scopes_say() {
 
 #[tokio::test]
 async fn other_shops_are_not_there() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
     let with = |method: &str, path: &str| {
         let key = format!("Bearer {KEY_OTHER_SHOP}");
-        Request::new(house.address, method, path)
+        Request::new(test_app.address, method, path)
             .header("authorization", &key)
             .header("idempotency-key", "k")
     };
@@ -149,9 +149,12 @@ async fn other_shops_are_not_there() {
 
 #[tokio::test]
 async fn two_callers_keys_do_not_meet() {
-    let house = House::new().await;
-    let one = house.post("/v1/payments", "k", &sale("A-1")).send().await;
-    let other = house
+    let test_app = TestApp::new().await;
+    let one = test_app
+        .post("/v1/payments", "k", &sale("A-1"))
+        .send()
+        .await;
+    let other = test_app
         .post("/v1/payments", "k", &sale("A-2"))
         .header("authorization", &format!("Bearer {KEY_PAY}"))
         .send()
@@ -164,8 +167,8 @@ async fn two_callers_keys_do_not_meet() {
 async fn past_the_limits_there_is_a_clear_error() {
     let mut plan = Plan::default();
     plan.limits.requests_per_key = 0;
-    let house = House::with(plan).await;
-    let refused = house.get("/v1/shops").await;
+    let test_app = TestApp::with(plan).await;
+    let refused = test_app.get("/v1/shops").await;
     assert_eq!(
         refused
             .is_problem(429, "too_many_requests")
@@ -175,22 +178,22 @@ async fn past_the_limits_there_is_a_clear_error() {
 
     let mut plan = Plan::default();
     plan.limits.requests = 0;
-    let house = House::with(plan).await;
-    let refused = house.get("/v1/shops").await;
+    let test_app = TestApp::with(plan).await;
+    let refused = test_app.get("/v1/shops").await;
     assert_eq!(
         refused.is_problem(503, "overloaded").header("retry-after"),
         Some("1")
     );
     assert_eq!(
-        house.get("/healthz").await.status,
+        test_app.get("/healthz").await.status,
         200,
         "whoever watches is let in"
     );
 
     let mut plan = Plan::default();
     plan.shop.calls_at_once = 0;
-    let house = House::with(plan).await;
-    let refused = house.pay("A-1").await;
+    let test_app = TestApp::with(plan).await;
+    let refused = test_app.pay("A-1").await;
     assert_eq!(
         refused.is_problem(429, "shop_busy").header("retry-after"),
         Some("1")
@@ -203,20 +206,20 @@ async fn while_kcp_loses_answers_no_new_payment_is_sent() {
         order_lookup: false,
         ..Plan::default()
     };
-    plan.shop.brake.losses = 1;
-    let house = House::with(plan).await;
-    house.fault(kcp_sandbox::FaultKind::LoseAnswer);
-    assert_eq!(house.pay("A-1").await.json["state"], "in_doubt");
-    let refused = house.pay("A-2").await;
+    plan.shop.circuit_breaker.losses = 1;
+    let test_app = TestApp::with(plan).await;
+    test_app.fault(kcp_sandbox::FaultKind::LoseAnswer);
+    assert_eq!(test_app.pay("A-1").await.json["state"], "in_doubt");
+    let refused = test_app.pay("A-2").await;
     assert!(
         refused
             .is_problem(503, "kcp_unsteady")
             .header("retry-after")
             .is_some()
     );
-    assert_eq!(house.approvals("A-2"), 0);
+    assert_eq!(test_app.approvals("A-2"), 0);
     assert_eq!(
-        house.pay("A-1").await.status,
+        test_app.pay("A-1").await.status,
         202,
         "what was asked before is still answered"
     );
@@ -224,8 +227,8 @@ async fn while_kcp_loses_answers_no_new_payment_is_sent() {
 
 #[tokio::test]
 async fn the_shops_say_what_they_can() {
-    let house = House::new().await;
-    let shops = house.get("/v1/shops").await;
+    let test_app = TestApp::new().await;
+    let shops = test_app.get("/v1/shops").await;
     let shop = &shops.json["shops"][0];
     assert_eq!(
         (shops.status, &shop["id"], &shop["site_code"], &shop["test"]),
@@ -239,26 +242,26 @@ async fn the_shops_say_what_they_can() {
 
 #[tokio::test]
 async fn a_key_is_good_only_from_where_it_is_for() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let key = |from: &str| {
         ApiKey::new("back end".parse().unwrap(), KEY)
             .only_scopes([Scope::Read])
             .only_from([from.parse().unwrap()])
     };
-    house.api.set_keys([key("127.0.0.0/8")]);
-    assert_eq!(house.get("/v1/shops").await.status, 200);
-    house.api.set_keys([key("10.0.0.0/8")]);
-    house
+    test_app.api.set_keys([key("127.0.0.0/8")]);
+    assert_eq!(test_app.get("/v1/shops").await.status, 200);
+    test_app.api.set_keys([key("10.0.0.0/8")]);
+    test_app
         .get("/v1/shops")
         .await
         .is_problem(403, "address_forbidden");
     // Nothing else is looked at: not the scope, not the body, not even whether there is one.
-    house
+    test_app
         .ask("POST", "/v1/payments")
         .send()
         .await
         .is_problem(403, "address_forbidden");
-    let unknown = house
+    let unknown = test_app
         .ask("GET", "/v1/shops")
         .header("authorization", "Bearer unknown");
     unknown.send().await.is_problem(401, "unauthenticated");
@@ -266,15 +269,19 @@ async fn a_key_is_good_only_from_where_it_is_for() {
 
 #[tokio::test]
 async fn keys_are_changed_while_the_service_runs() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let status = async |key: &str| {
         let key = format!("Bearer {key}");
-        let ask = house.ask("GET", "/v1/shops").header("authorization", &key);
+        let ask = test_app
+            .ask("GET", "/v1/shops")
+            .header("authorization", &key);
         ask.send().await.status
     };
     let name = || "back end".parse().unwrap();
-    house.api.set_keys([ApiKey::new(name(), KEY).also("new")]);
+    test_app
+        .api
+        .set_keys([ApiKey::new(name(), KEY).also("new")]);
     assert_eq!((status(KEY).await, status("new").await), (200, 200));
-    house.api.set_keys([ApiKey::new(name(), "new")]);
+    test_app.api.set_keys([ApiKey::new(name(), "new")]);
     assert_eq!((status(KEY).await, status("new").await), (401, 200));
 }

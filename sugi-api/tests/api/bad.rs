@@ -7,13 +7,13 @@ use sugi_api::Limits;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
-    house::{House, Plan, sale, sale_with, until},
     http::Answer,
+    test_app::{Plan, TestApp, sale, sale_with, until},
 };
 
 #[tokio::test]
 async fn values_that_break_a_rule_are_named() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for (field, value) in [
         ("shop", json!("Main Shop")),
         ("order_no", json!("")),
@@ -40,7 +40,7 @@ async fn values_that_break_a_rule_are_named() {
         ("installment_months", json!(13)),
         ("installment_months", json!(256)),
     ] {
-        let answer = house
+        let answer = test_app
             .post("/v1/payments", "k", &sale_with("A-1", &[(field, value)]))
             .send()
             .await;
@@ -52,9 +52,9 @@ async fn values_that_break_a_rule_are_named() {
             "{answer:?}"
         );
     }
-    assert_eq!(house.approvals("A-1"), 0);
+    assert_eq!(test_app.approvals("A-1"), 0);
     assert_eq!(
-        house.pay("A-1").await.status,
+        test_app.pay("A-1").await.status,
         201,
         "nothing of it was remembered"
     );
@@ -62,7 +62,7 @@ async fn values_that_break_a_rule_are_named() {
 
 #[tokio::test]
 async fn wrong_types_and_missing_fields_are_named() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for (field, value) in [
         ("amount", json!("1004")),
         ("amount", json!(10.5)),
@@ -78,7 +78,7 @@ async fn wrong_types_and_missing_fields_are_named() {
         ("card.holder_proof", json!(["951010", "00"])),
         ("installment_months", json!("0")),
     ] {
-        let answer = house
+        let answer = test_app
             .post("/v1/payments", "k", &sale_with("A-1", &[(field, value)]))
             .send()
             .await;
@@ -93,7 +93,7 @@ async fn wrong_types_and_missing_fields_are_named() {
         "card.expiry",
         "card.holder_proof.password_prefix",
     ] {
-        let answer = house
+        let answer = test_app
             .post(
                 "/v1/payments",
                 "k",
@@ -104,7 +104,7 @@ async fn wrong_types_and_missing_fields_are_named() {
         answer.is_problem(422, "bad_body").of_field(field);
     }
     for field in ["metadata", "buyer.age", "card.cvc", "card.holder_proof.pin"] {
-        let answer = house
+        let answer = test_app
             .post(
                 "/v1/payments",
                 "k",
@@ -114,19 +114,19 @@ async fn wrong_types_and_missing_fields_are_named() {
             .await;
         answer.is_problem(422, "unknown_field").of_field(field);
     }
-    let id = house.approved("A-1").await;
+    let id = test_app.approved("A-1").await;
     for (body, field) in [
         (json!({}), "reason"),
         (json!({ "reason": 1 }), "reason"),
         (json!({ "reason": "a", "amount": "1" }), "amount"),
     ] {
-        house
+        test_app
             .cancel(&id, "c", &body)
             .await
             .is_problem(422, "bad_body")
             .of_field(field);
     }
-    house
+    test_app
         .cancel(&id, "c", &json!({ "reason": "a", "amount": 0 }))
         .await
         .is_problem(422, "invalid_value")
@@ -135,10 +135,10 @@ async fn wrong_types_and_missing_fields_are_named() {
 
 #[tokio::test]
 async fn texts_that_hold_a_card_number_are_refused() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let card = "4111 1111 1111 1111";
     for field in ["product", "buyer.name"] {
-        let answer = house
+        let answer = test_app
             .post(
                 "/v1/payments",
                 "k",
@@ -157,7 +157,7 @@ async fn texts_that_hold_a_card_number_are_refused() {
         "3782-822463-10005",
         "ORD-4242424242424242",
     ] {
-        let answer = house
+        let answer = test_app
             .post("/v1/payments", "k", &sale_with(order, &[]))
             .send()
             .await;
@@ -176,10 +176,13 @@ async fn texts_that_hold_a_card_number_are_refused() {
     // The digits of the card that pays, however they stand there.
     for order in ["ORD4111111111111111", "4a111111111111111"] {
         let slip = sale_with(order, &[]);
-        let answer = house.post("/v1/payments", "k", &slip).send().await;
+        let answer = test_app.post("/v1/payments", "k", &slip).send().await;
         answer.is_problem(422, "invalid_value").of_field("order_no");
         assert!(!answer.json.to_string().contains("4111"), "{answer:?}");
-        let answer = house.post("/v1/payments", order, &sale("A-1")).send().await;
+        let answer = test_app
+            .post("/v1/payments", order, &sale("A-1"))
+            .send()
+            .await;
         answer
             .is_problem(422, "invalid_value")
             .of_field("Idempotency-Key");
@@ -197,7 +200,7 @@ async fn texts_that_hold_a_card_number_are_refused() {
         "no. 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
     ] {
         let sale = sale_with("A-1", &[("product", json!(written))]);
-        let answer = house.post("/v1/payments", "k", &sale).send().await;
+        let answer = test_app.post("/v1/payments", "k", &sale).send().await;
         answer
             .is_problem(422, "card_number_in_text")
             .of_field("product");
@@ -209,11 +212,14 @@ async fn texts_that_hold_a_card_number_are_refused() {
         "ORD4242424242424242",
         "0193b0a1-4111-4111-8111-7d8e9f0a1b2c",
     ] {
-        let answer = house.post("/v1/payments", order, &sale(order)).send().await;
+        let answer = test_app
+            .post("/v1/payments", order, &sale(order))
+            .send()
+            .await;
         assert_eq!(answer.status, 201, "{order}");
     }
-    let id = house.approved("20231019133645").await;
-    house
+    let id = test_app.approved("20231019133645").await;
+    test_app
         .cancel(&id, "c", &json!({ "reason": card }))
         .await
         .is_problem(422, "card_number_in_text")
@@ -221,13 +227,13 @@ async fn texts_that_hold_a_card_number_are_refused() {
     for field in ["evidence", "note"] {
         let mut body = json!({ "evidence": "a", "note": "b" });
         body[field] = json!(card);
-        house
+        test_app
             .resolve(&id, "r", &body)
             .await
             .is_problem(422, "card_number_in_text")
             .of_field(field);
     }
-    house
+    test_app
         .post("/v1/payments", "4111111111111111", &sale("A-1"))
         .send()
         .await
@@ -236,9 +242,9 @@ async fn texts_that_hold_a_card_number_are_refused() {
 
 #[tokio::test]
 async fn what_is_not_json_is_refused() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let ask = |body: Vec<u8>| {
-        house
+        test_app
             .ask("POST", "/v1/payments")
             .header("idempotency-key", "k")
             .header("content-type", "application/json")
@@ -281,8 +287,8 @@ async fn what_is_not_json_is_refused() {
 
 #[tokio::test]
 async fn headers_are_checked() {
-    let house = House::new().await;
-    let post = || house.post("/v1/payments", "k", &sale("A-1"));
+    let test_app = TestApp::new().await;
+    let post = || test_app.post("/v1/payments", "k", &sale("A-1"));
     post()
         .header("idempotency-key", "")
         .send()
@@ -310,7 +316,7 @@ async fn headers_are_checked() {
             Some("application/json")
         );
     }
-    assert_eq!(house.approvals("A-1"), 0);
+    assert_eq!(test_app.approvals("A-1"), 0);
     assert_eq!(
         post()
             .header("content-type", "Application/JSON; charset=\"UTF-8\"")
@@ -323,15 +329,18 @@ async fn headers_are_checked() {
 
 #[tokio::test]
 async fn addresses_and_methods_are_checked() {
-    let house = House::new().await;
-    house.get("/").await.is_problem(404, "not_found");
-    house.get("/v1/nothing").await.is_problem(404, "not_found");
-    house
+    let test_app = TestApp::new().await;
+    test_app.get("/").await.is_problem(404, "not_found");
+    test_app
+        .get("/v1/nothing")
+        .await
+        .is_problem(404, "not_found");
+    test_app
         .get("/v1/payments/")
         .await
         .is_problem(404, "not_found");
     for id in ["pay_1", "%ff", "..%2f..%2fetc", &"a".repeat(5_000)] {
-        house
+        test_app
             .get(&format!("/v1/payments/{id}"))
             .await
             .is_problem(404, "payment_not_found");
@@ -342,7 +351,7 @@ async fn addresses_and_methods_are_checked() {
         ("BREW", "/v1/shops", "GET,HEAD"),
         ("POST", "/healthz", "GET,HEAD"),
     ] {
-        let answer = house.ask(method, path).send().await;
+        let answer = test_app.ask(method, path).send().await;
         answer.is_problem(405, "method_not_allowed");
         let mut told: Vec<_> = answer.header("allow").unwrap().split(',').collect();
         let mut right: Vec<_> = allow.split(',').collect();
@@ -354,18 +363,18 @@ async fn addresses_and_methods_are_checked() {
 
 #[tokio::test]
 async fn large_bodies_are_refused_before_they_are_read() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let large = sale_with("A-1", &[("product", json!("a".repeat(70_000)))]);
-    house
+    test_app
         .post("/v1/payments", "k", &large)
         .send()
         .await
         .is_problem(413, "body_too_large");
 
     // A length that is only announced, and one that is not.
-    let head = house.post("/v1/payments", "k", &json!({})).head();
+    let head = test_app.post("/v1/payments", "k", &json!({})).head();
     let told = send(
-        &house,
+        &test_app,
         &head.replace("content-length: 2", "content-length: 99999999999"),
     )
     .await;
@@ -376,7 +385,7 @@ async fn large_bodies_are_refused_before_they_are_read() {
         " ".repeat(65_536),
         " ".repeat(65_536)
     ));
-    send(&house, &chunked)
+    send(&test_app, &chunked)
         .await
         .is_problem(413, "body_too_large");
 }
@@ -387,38 +396,38 @@ async fn slow_callers_are_told_so() {
         body_read: Duration::from_millis(500),
         ..Limits::default()
     };
-    let house = House::with(Plan {
+    let test_app = TestApp::with(Plan {
         limits,
         ..Plan::default()
     })
     .await;
-    let head = house.post("/v1/payments", "k", &sale("A-1")).head();
+    let head = test_app.post("/v1/payments", "k", &sale("A-1")).head();
     // The body never comes.
-    let answer = send(&house, &head).await;
+    let answer = send(&test_app, &head).await;
     answer.is_problem(408, "slow_body");
     assert_eq!(answer.header("connection"), Some("close"));
     // On a machine that stands still for that long, this one is slow as well.
     until("whoever is not slow is served", async || {
-        house.pay("A-1").await.status == 201
+        test_app.pay("A-1").await.status == 201
     })
     .await;
 }
 
 #[tokio::test]
 async fn floods_of_headers_are_refused() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let many = "x-a: 1\r\n".repeat(200);
     let large = format!("x-large: {}\r\n", "a".repeat(100_000));
     for flood in [many, large] {
-        let head = house.ask("GET", "/v1/shops").head();
+        let head = test_app.ask("GET", "/v1/shops").head();
         let head = format!("{}{flood}\r\n", head.strip_suffix("\r\n").unwrap());
-        assert_eq!(send(&house, &head).await.status, 431);
+        assert_eq!(send(&test_app, &head).await.status, 431);
     }
-    assert_eq!(house.get("/v1/shops").await.status, 200);
+    assert_eq!(test_app.get("/v1/shops").await.status, 200);
 }
 
-async fn send(house: &House, text: &str) -> Answer {
-    let mut stream = TcpStream::connect(house.address).await.unwrap();
+async fn send(test_app: &TestApp, text: &str) -> Answer {
+    let mut stream = TcpStream::connect(test_app.address).await.unwrap();
     let _ = stream.write_all(text.as_bytes()).await;
     Answer::read(&mut stream).await
 }

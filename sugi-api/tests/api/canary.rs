@@ -9,7 +9,7 @@ use kcp_sandbox::FaultKind;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::house::{House, sale_with};
+use crate::test_app::{TestApp, sale_with};
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
@@ -53,32 +53,32 @@ async fn talk(log: &Log) {
     // Of the sandbox's test range, with a middle that occurs nowhere else.
     const NUMBER: &str = "9490991060100003";
     const SECRETS: &[&str] = &["0991060100", "2077-07", "7707", "0707", "8807063"];
-    let house = House::without_lookup().await;
+    let test_app = TestApp::without_lookup().await;
     let card = json!({ "number": NUMBER, "expiry": "2077-07",
         "holder_proof": { "birth_or_business_no": "8807063210", "password_prefix": "73" } });
     let sale = |order_no: &str| sale_with(order_no, &[("card", card.clone())]);
     let mut answers = Vec::new();
     answers.push(
-        house
+        test_app
             .post("/v1/payments", "declined", &sale("A-1"))
             .send()
             .await,
     );
-    house.fault(FaultKind::LoseAnswer);
+    test_app.fault(FaultKind::LoseAnswer);
     answers.push(
-        house
+        test_app
             .post("/v1/payments", "lost", &sale("A-2"))
             .send()
             .await,
     );
     answers.push(
-        house
+        test_app
             .post("/v1/payments", "lost", &sale("A-2"))
             .send()
             .await,
     );
     answers.push(
-        house
+        test_app
             .get(&format!("/v1/payments/{}", answers[1].id()))
             .await,
     );
@@ -127,7 +127,7 @@ async fn talk(log: &Log) {
         bodies.push(sale_with("A-3", &[("card", card.clone()), (field, value)]).to_string());
     }
     for body in bodies {
-        let post = house
+        let post = test_app
             .ask("POST", "/v1/payments")
             .header("content-type", "application/json")
             .body(body);
@@ -136,28 +136,28 @@ async fn talk(log: &Log) {
         assert!(code.is_string(), "{:?}", answers.last());
     }
     // In addresses and headers.
-    answers.push(house.get(&format!("/v1/payments/{NUMBER}")).await);
+    answers.push(test_app.get(&format!("/v1/payments/{NUMBER}")).await);
     answers.push(
-        house
+        test_app
             .get(&format!("/v1/payments?order_no={NUMBER}&{NUMBER}=1"))
             .await,
     );
-    answers.push(house.get(&format!("/{NUMBER}")).await);
+    answers.push(test_app.get(&format!("/{NUMBER}")).await);
     answers.push(
-        house
+        test_app
             .ask("GET", "/v1/shops")
             .header("x-request-id", NUMBER)
             .send()
             .await,
     );
     answers.push(
-        house
+        test_app
             .ask("GET", "/v1/shops")
             .header("authorization", &format!("Bearer {NUMBER}"))
             .send()
             .await,
     );
-    answers.push(house.get("/metrics").await);
+    answers.push(test_app.get("/metrics").await);
 
     let mut said: Vec<_> = answers.iter().map(|answer| format!("{answer:?}")).collect();
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -166,7 +166,7 @@ async fn talk(log: &Log) {
         "{logged}"
     );
     said.push(logged);
-    for entry in std::fs::read_dir(house.dir()).unwrap() {
+    for entry in std::fs::read_dir(test_app.dir()).unwrap() {
         said.push(
             String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into_owned(),
         );

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use serde_json::json;
 
-use crate::house::{House, sale_with};
+use crate::test_app::{TestApp, sale_with};
 
 #[tokio::test]
 async fn in_parts_and_then_the_rest() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
-    let part = house
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
+    let part = test_app
         .cancel(&id, "c1", &json!({ "amount": 1000, "reason": "고객 변심" }))
         .await;
     assert_eq!(part.status, 201, "{part:?}");
@@ -20,13 +20,13 @@ async fn in_parts_and_then_the_rest() {
         (&json!("partially_cancelled"), &json!(1000))
     );
     assert_eq!(part.json["cancellations"][0]["state"], "done");
-    let over = house
+    let over = test_app
         .cancel(&id, "c2", &json!({ "amount": 5, "reason": "고객 변심" }))
         .await;
     over.is_problem(409, "amount_exceeds_remaining")
         .of_field("amount");
     assert_eq!(over.json["remaining_amount"], 4);
-    let rest = house
+    let rest = test_app
         .cancel(&id, "c3", &json!({ "reason": "고객 변심" }))
         .await;
     assert_eq!(
@@ -37,41 +37,41 @@ async fn in_parts_and_then_the_rest() {
         ),
         (201, &json!("cancelled"), &json!(1004))
     );
-    house
+    test_app
         .cancel(&id, "c4", &json!({ "reason": "고객 변심" }))
         .await
         .is_problem(409, "nothing_left");
-    assert_eq!(house.left("A-1"), 0);
+    assert_eq!(test_app.left("A-1"), 0);
 }
 
 #[tokio::test]
 async fn the_same_key_gives_back_once() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
     let body = json!({ "amount": 300, "reason": "고객 변심" });
-    let first = house.cancel(&id, "c", &body).await;
-    let again = house.cancel(&id, "c", &body).await;
+    let first = test_app.cancel(&id, "c", &body).await;
+    let again = test_app.cancel(&id, "c", &body).await;
     assert_eq!((first.status, again.status), (201, 201));
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(again.json["cancelled_amount"], 300);
-    house
+    test_app
         .cancel(&id, "c", &json!({ "amount": 301, "reason": "고객 변심" }))
         .await
         .is_problem(422, "idempotency_key_reused");
-    assert_eq!(house.left("A-1"), 704);
+    assert_eq!(test_app.left("A-1"), 704);
 }
 
 #[tokio::test]
 async fn a_thousand_at_once_never_give_back_more_than_there_is() {
-    let house = Arc::new(House::new().await);
-    let id = house.approved("A-1").await;
+    let test_app = Arc::new(TestApp::new().await);
+    let id = test_app.approved("A-1").await;
     let tasks: Vec<_> = (0..8)
         .map(|task| {
-            let (house, id) = (Arc::clone(&house), id.clone());
+            let (test_app, id) = (Arc::clone(&test_app), id.clone());
             tokio::spawn(async move {
                 let mut given = 0;
                 for n in 0..125 {
-                    let answer = house
+                    let answer = test_app
                         .cancel(
                             &id,
                             &format!("{task}-{n}"),
@@ -90,15 +90,15 @@ async fn a_thousand_at_once_never_give_back_more_than_there_is() {
         given += task.await.unwrap();
     }
     assert_eq!(given, 10, "of 1,004 won, a hundred at a time");
-    assert_eq!(house.left("A-1"), 4);
-    assert_eq!(house.settled(&id).await.json["cancelled_amount"], 1000);
+    assert_eq!(test_app.left("A-1"), 4);
+    assert_eq!(test_app.settled(&id).await.json["cancelled_amount"], 1000);
 }
 
 #[tokio::test]
 async fn a_refusal_comes_with_kcps_code() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let number = kcp_sandbox::magic_card(97, "8012").unwrap();
-    let paid = house
+    let paid = test_app
         .post(
             "/v1/payments",
             "k",
@@ -106,7 +106,7 @@ async fn a_refusal_comes_with_kcps_code() {
         )
         .send()
         .await;
-    let refused = house
+    let refused = test_app
         .cancel(&paid.id(), "c", &json!({ "reason": "고객 변심" }))
         .await;
     refused.is_problem(409, "cancellation_refused");
@@ -114,7 +114,7 @@ async fn a_refusal_comes_with_kcps_code() {
         (&refused.json["res_cd"], &refused.json["remaining_amount"]),
         (&json!("8012"), &json!(1004))
     );
-    let again = house
+    let again = test_app
         .cancel(&paid.id(), "c", &json!({ "reason": "고객 변심" }))
         .await;
     assert_eq!(
@@ -124,11 +124,11 @@ async fn a_refusal_comes_with_kcps_code() {
         Some("true")
     );
     // Once another was asked for, the first one's end is still told.
-    house
+    test_app
         .cancel(&paid.id(), "d", &json!({ "reason": "다른 이유" }))
         .await
         .is_problem(409, "cancellation_refused");
-    house
+    test_app
         .cancel(&paid.id(), "c", &json!({ "reason": "고객 변심" }))
         .await
         .is_problem(409, "cancellation_refused");
@@ -136,20 +136,20 @@ async fn a_refusal_comes_with_kcps_code() {
 
 #[tokio::test]
 async fn a_lost_answer_is_on_its_way_and_ends_well() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
-    house
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
+    test_app
         .sandbox
         .fault(Fault::new(FaultKind::LoseAnswer).on(Operation::Cancel))
         .unwrap();
-    let answer = house
+    let answer = test_app
         .cancel(&id, "c", &json!({ "reason": "고객 변심" }))
         .await;
     assert!(matches!(answer.status, 201 | 202), "{answer:?}");
-    let end = house.settled(&id).await;
+    let end = test_app.settled(&id).await;
     assert_eq!(end.json["state"], "cancelled");
     assert_eq!(
-        house
+        test_app
             .cancel(&id, "c", &json!({ "reason": "고객 변심" }))
             .await
             .status,
@@ -159,9 +159,9 @@ async fn a_lost_answer_is_on_its_way_and_ends_well() {
 
 #[tokio::test]
 async fn only_what_was_approved_can_be_cancelled() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let number = kcp_sandbox::magic_card(99, "CC61").unwrap();
-    let paid = house
+    let paid = test_app
         .post(
             "/v1/payments",
             "k",
@@ -169,16 +169,16 @@ async fn only_what_was_approved_can_be_cancelled() {
         )
         .send()
         .await;
-    house
+    test_app
         .cancel(&paid.id(), "c", &json!({ "reason": "고객 변심" }))
         .await
         .is_problem(409, "not_cancellable");
     let nobody = format!("pay_{}", "0".repeat(32));
-    house
+    test_app
         .cancel(&nobody, "c", &json!({ "reason": "고객 변심" }))
         .await
         .is_problem(404, "payment_not_found");
-    house
+    test_app
         .cancel("x%ff", "c", &json!({ "reason": "고객 변심" }))
         .await
         .is_problem(404, "payment_not_found");

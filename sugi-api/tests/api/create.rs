@@ -6,12 +6,12 @@ use kcp_sandbox::FaultKind;
 use serde_json::{Value, json};
 use sugi_engine::Currencies;
 
-use crate::house::{House, Plan, sale, sale_with};
+use crate::test_app::{Plan, TestApp, sale, sale_with};
 
 #[tokio::test]
 async fn an_authenticated_payment_is_approved() {
-    let house = House::new().await;
-    let answer = house.pay("A-1").await;
+    let test_app = TestApp::new().await;
+    let answer = test_app.pay("A-1").await;
     assert_eq!(answer.status, 201, "{answer:?}");
     let id = answer.id();
     assert_eq!(
@@ -46,14 +46,14 @@ async fn an_authenticated_payment_is_approved() {
     ] {
         assert_eq!(payment[field], value, "{field}");
     }
-    assert_eq!(payment["tno"], house.tno("A-1"));
+    assert_eq!(payment["tno"], test_app.tno("A-1"));
     assert!(
         payment["approval"]["app_no"].is_string()
             && payment["approval"]["issuer"]["name"].is_string(),
         "{payment}"
     );
 
-    let got = house.get(&format!("/v1/payments/{id}")).await;
+    let got = test_app.get(&format!("/v1/payments/{id}")).await;
     assert_eq!(got.status, 200);
     let events: Vec<_> = got.json["history"]
         .as_array()
@@ -67,7 +67,7 @@ async fn an_authenticated_payment_is_approved() {
 
 #[tokio::test]
 async fn without_the_holders_proof_it_is_unauthenticated() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let body = sale_with(
         "A-1",
         &[
@@ -78,7 +78,7 @@ async fn without_the_holders_proof_it_is_unauthenticated() {
             ("product", Value::Null),
         ],
     );
-    let answer = house.post("/v1/payments", "k", &body).send().await;
+    let answer = test_app.post("/v1/payments", "k", &body).send().await;
     assert_eq!(
         (answer.status, &answer.json["kind"]),
         (201, &json!("unauthenticated")),
@@ -89,10 +89,10 @@ async fn without_the_holders_proof_it_is_unauthenticated() {
 
 #[tokio::test]
 async fn a_decline_is_decided_and_the_order_can_be_paid_again() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let number = kcp_sandbox::magic_card(99, "CC61").unwrap();
     let body = sale_with("A-1", &[("card.number", json!(number))]);
-    let declined = house.post("/v1/payments", "k1", &body).send().await;
+    let declined = test_app.post("/v1/payments", "k1", &body).send().await;
     assert_eq!(
         (declined.status, &declined.json["state"]),
         (201, &json!("declined")),
@@ -100,7 +100,10 @@ async fn a_decline_is_decided_and_the_order_can_be_paid_again() {
     );
     assert_eq!(declined.json["decline"]["res_cd"], "CC61");
     assert_eq!(declined.json["money_may_have_moved"], false);
-    let again = house.post("/v1/payments", "k2", &sale("A-1")).send().await;
+    let again = test_app
+        .post("/v1/payments", "k2", &sale("A-1"))
+        .send()
+        .await;
     assert_eq!(again.json["state"], "approved");
     let at_kcp =
         |answer: &crate::http::Answer| answer.json["kcp_order_no"].as_str().unwrap().to_owned();
@@ -119,14 +122,14 @@ async fn a_decline_is_decided_and_the_order_can_be_paid_again() {
         ),
         ("kcp_order_no=A-1".to_owned(), Vec::new()),
     ] {
-        let list = house.get(&format!("/v1/payments?{query}")).await;
+        let list = test_app.get(&format!("/v1/payments?{query}")).await;
         let ids = list.json["payments"].as_array().unwrap().iter();
         let ids: Vec<_> = ids
             .map(|one| one["id"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(ids, found, "{query}");
     }
-    house
+    test_app
         .post("/v1/payments", "k3", &sale("A-1"))
         .send()
         .await
@@ -136,35 +139,35 @@ async fn a_decline_is_decided_and_the_order_can_be_paid_again() {
 
 #[tokio::test]
 async fn the_same_key_never_pays_twice() {
-    let house = House::new().await;
-    let first = house.pay("A-1").await;
-    let again = house.pay("A-1").await;
+    let test_app = TestApp::new().await;
+    let first = test_app.pay("A-1").await;
+    let again = test_app.pay("A-1").await;
     assert_eq!((again.status, again.id()), (201, first.id()));
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    house
+    test_app
         .cancel(&first.id(), "c", &json!({ "reason": "고객 변심" }))
         .await;
     assert_eq!(
-        house.pay("A-1").await.json["state"],
+        test_app.pay("A-1").await.json["state"],
         "cancelled",
         "the payment as it is now"
     );
     let other = sale_with("A-1", &[("amount", json!(1005))]);
-    house
+    test_app
         .post("/v1/payments", "A-1", &other)
         .send()
         .await
         .is_problem(422, "idempotency_key_reused");
-    assert_eq!(house.approvals("A-1"), 1);
+    assert_eq!(test_app.approvals("A-1"), 1);
 }
 
 #[tokio::test]
 async fn a_hundred_equal_requests_at_once_make_one_approval() {
-    let house = Arc::new(House::new().await);
+    let test_app = Arc::new(TestApp::new().await);
     let tasks: Vec<_> = (0..100)
         .map(|_| {
-            let house = Arc::clone(&house);
-            tokio::spawn(async move { house.pay("A-1").await })
+            let test_app = Arc::clone(&test_app);
+            tokio::spawn(async move { test_app.pay("A-1").await })
         })
         .collect();
     let (mut made, mut running) = (0, 0);
@@ -179,7 +182,7 @@ async fn a_hundred_equal_requests_at_once_make_one_approval() {
         }
     }
     assert_eq!(
-        (made, house.approvals("A-1")),
+        (made, test_app.approvals("A-1")),
         (1, 1),
         "{running} were told to wait"
     );
@@ -187,9 +190,9 @@ async fn a_hundred_equal_requests_at_once_make_one_approval() {
 
 #[tokio::test]
 async fn a_lost_answer_is_in_doubt_and_settles_by_itself() {
-    let house = House::new().await;
-    house.fault(FaultKind::LoseAnswer);
-    let answer = house.pay("A-1").await;
+    let test_app = TestApp::new().await;
+    test_app.fault(FaultKind::LoseAnswer);
+    let answer = test_app.pay("A-1").await;
     assert_eq!(
         (answer.status, &answer.json["state"]),
         (202, &json!("in_doubt")),
@@ -203,16 +206,16 @@ async fn a_lost_answer_is_in_doubt_and_settles_by_itself() {
     );
     assert_eq!(answer.json["money_may_have_moved"], true);
     let at = answer.header("location").unwrap().to_owned();
-    house.settled(&answer.id()).await;
-    assert_eq!(house.get(&at).await.json["state"], "reversed");
-    assert_eq!(house.left("A-1"), 0);
+    test_app.settled(&answer.id()).await;
+    assert_eq!(test_app.get(&at).await.json["state"], "reversed");
+    assert_eq!(test_app.left("A-1"), 0);
 }
 
 #[tokio::test]
 async fn a_caller_who_waits_keeps_the_sale() {
-    let house = House::new().await;
-    house.fault(FaultKind::LoseAnswer);
-    let answer = house
+    let test_app = TestApp::new().await;
+    test_app.fault(FaultKind::LoseAnswer);
+    let answer = test_app
         .post("/v1/payments", "k", &sale("A-1"))
         .header("prefer", "wait=20")
         .send()
@@ -223,20 +226,23 @@ async fn a_caller_who_waits_keeps_the_sale() {
         "{answer:?}"
     );
     assert_eq!(answer.header("preference-applied"), Some("wait=20"));
-    assert_eq!(house.left("A-1"), 1004);
+    assert_eq!(test_app.left("A-1"), 1004);
 }
 
 #[tokio::test]
 async fn a_caller_who_does_not_want_to_wait_gets_the_address() {
-    let house = House::new().await;
-    let answer = house
+    let test_app = TestApp::new().await;
+    let answer = test_app
         .post("/v1/payments", "k", &sale("A-1"))
         .header("prefer", "wait=0")
         .send()
         .await;
     assert_eq!(answer.header("preference-applied"), Some("wait=0"));
     assert!(matches!(answer.status, 201 | 202), "{answer:?}");
-    assert_eq!(house.settled(&answer.id()).await.json["state"], "approved");
+    assert_eq!(
+        test_app.settled(&answer.id()).await.json["state"],
+        "approved"
+    );
 }
 
 #[tokio::test]
@@ -247,27 +253,27 @@ async fn what_never_left_is_a_problem_that_says_so() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let house = House::with(Plan {
+    let test_app = TestApp::with(Plan {
         kcp: Some(format!("http://{nobody}")),
         ..Plan::default()
     })
     .await;
-    let answer = house.pay("A-1").await;
+    let answer = test_app.pay("A-1").await;
     answer.is_problem(502, "not_sent");
     assert_eq!(answer.json["money_may_have_moved"], false);
     let id = answer.json["payment"].as_str().unwrap();
     assert_eq!(
-        house.get(&format!("/v1/payments/{id}")).await.json["state"],
+        test_app.get(&format!("/v1/payments/{id}")).await.json["state"],
         "void"
     );
-    let again = house.pay("A-1").await;
+    let again = test_app.pay("A-1").await;
     assert_eq!(
         again
             .is_problem(502, "not_sent")
             .header("idempotency-replayed"),
         Some("true")
     );
-    house
+    test_app
         .post("/v1/payments", "new", &sale("A-1"))
         .send()
         .await
@@ -276,9 +282,9 @@ async fn what_never_left_is_a_problem_that_says_so() {
 
 #[tokio::test]
 async fn what_the_contract_lacks_is_refused_before_anything_is_sent() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let refused = async |changes: &[(&str, Value)]| {
-        house
+        test_app
             .post("/v1/payments", "k", &sale_with("A-1", changes))
             .send()
             .await
@@ -301,9 +307,9 @@ async fn what_the_contract_lacks_is_refused_before_anything_is_sent() {
         .await
         .is_problem(422, "invalid_value")
         .of_field("installment_months");
-    assert_eq!(house.approvals("A-1"), 0);
+    assert_eq!(test_app.approvals("A-1"), 0);
     assert_eq!(
-        house.pay("A-1").await.status,
+        test_app.pay("A-1").await.status,
         201,
         "none of them used the order up"
     );
@@ -311,13 +317,13 @@ async fn what_the_contract_lacks_is_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn dollars_are_cents_where_the_contract_takes_them() {
-    let house = House::with(Plan {
+    let test_app = TestApp::with(Plan {
         currencies: Currencies::both(),
         tax_split: true,
         ..Plan::default()
     })
     .await;
-    let contract = &house.get("/v1/shops").await.json["shops"][0]["contract"];
+    let contract = &test_app.get("/v1/shops").await.json["shops"][0]["contract"];
     assert_eq!(contract["currencies"], json!(["KRW", "USD"]));
     let body = sale_with(
         "A-1",
@@ -330,13 +336,13 @@ async fn dollars_are_cents_where_the_contract_takes_them() {
             ),
         ],
     );
-    let paid = house.post("/v1/payments", "k", &body).send().await;
+    let paid = test_app.post("/v1/payments", "k", &body).send().await;
     assert_eq!(
         (paid.status, &paid.json["amount"], &paid.json["currency"]),
         (201, &json!(1_234), &json!("USD")),
         "{paid:?}"
     );
-    let booked = house.sandbox.books_beginning("A-1-").transactions;
+    let booked = test_app.sandbox.books_beginning("A-1-").transactions;
     assert_eq!((booked[0].amount, &*booked[0].currency), (1_234, "840"));
 
     let at = format!("/v1/payments/{}", paid.id());
@@ -344,8 +350,8 @@ async fn dollars_are_cents_where_the_contract_takes_them() {
         "amount": 134, "reason": "x", "tax": { "supply": 0, "vat": 0, "tax_free": 134 },
     });
     let cancels = format!("{at}/cancellations");
-    assert_eq!(house.post(&cancels, "c", &part).send().await.status, 201);
-    let told = house.get(&at).await.json["history"].to_string();
+    assert_eq!(test_app.post(&cancels, "c", &part).send().await.status, 201);
+    let told = test_app.get(&at).await.json["history"].to_string();
     let said = "cancel 1.34 USD (0.00 supply, 0.00 VAT, 1.34 tax-free)";
     assert!(told.contains(said), "{told}");
 }

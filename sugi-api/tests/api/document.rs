@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sugi_api::Code;
 
-use crate::house::House;
+use crate::test_app::TestApp;
 
 const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/payments"),
@@ -33,14 +33,14 @@ const ROUTES: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn every_route_is_documented_and_every_documented_route_is_there() {
-    let house = House::new().await;
-    let document = house.get("/openapi.json").await.json;
+    let test_app = TestApp::new().await;
+    let document = test_app.get("/openapi.json").await.json;
     assert_eq!(document["openapi"], "3.1.0");
     let mut told = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             told.insert((method.as_str(), path.as_str()));
-            let answer = house
+            let answer = test_app
                 .ask(&method.to_uppercase(), &path.replace(['{', '}'], ""))
                 .send()
                 .await;
@@ -141,8 +141,8 @@ async fn nothing_in_it_leads_nowhere() {
 
 #[tokio::test]
 async fn the_page_is_whole_and_asks_nobody() {
-    let house = House::new().await;
-    let page = house.get("/docs").await;
+    let test_app = TestApp::new().await;
+    let page = test_app.get("/docs").await;
     assert_eq!(
         (page.status, page.header("content-type")),
         (200, Some("text/html; charset=utf-8"))
@@ -175,12 +175,12 @@ async fn the_page_is_whole_and_asks_nobody() {
             || page.text.contains(&format!("id={link}>"));
         assert!(there, "#{link}");
     }
-    let problem = house.get("/problems/order_live").await;
+    let problem = test_app.get("/problems/order_live").await;
     assert_eq!(
         (problem.status, problem.header("location")),
         (303, Some("/docs#problem-order_live"))
     );
-    house
+    test_app
         .get("/problems/nothing")
         .await
         .is_problem(404, "not_found");

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{House, KEY_OTHER_SHOP, KEY_PAY, PATIENCE, sale_with};
+use crate::test_app::{KEY_OTHER_SHOP, KEY_PAY, MAX_WAIT, TestApp, sale_with};
 
 /// Numbers what happened so far, as the service does from time to time.
-async fn publish(house: &House) {
-    let store = house.engine.store();
+async fn publish(test_app: &TestApp) {
+    let store = test_app.engine.store();
     let now = "2026-11-26T00:00:00Z".parse().unwrap();
     let events = store.unnumbered().await.unwrap();
     assert!(store.number(now, &events, |_| Vec::new()).await.unwrap());
@@ -29,18 +29,18 @@ fn told(page: &Value) -> Vec<(u64, &str, &str)> {
 
 #[tokio::test]
 async fn whoever_reads_on_misses_nothing() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
     let part = json!({ "amount": 4, "reason": "bruised" });
-    assert_eq!(house.cancel(&id, "c1", &part).await.status, 201);
+    assert_eq!(test_app.cancel(&id, "c1", &part).await.status, 201);
     let declined = [(
         "card.number",
         json!(kcp_sandbox::magic_card(99, "CC61").unwrap()),
     )];
     let declined = sale_with("A-2", &declined);
-    house.post("/v1/payments", "k2", &declined).send().await;
-    publish(&house).await;
-    let first = house.get("/v1/events?limit=2").await;
+    test_app.post("/v1/payments", "k2", &declined).send().await;
+    publish(&test_app).await;
+    let first = test_app.get("/v1/events?limit=2").await;
     assert_eq!(first.status, 200, "{first:?}");
     assert_eq!(
         told(&first.json),
@@ -60,12 +60,12 @@ async fn whoever_reads_on_misses_nothing() {
         (&first.json["next"], &first.json["more"]),
         (&json!(2), &json!(true))
     );
-    let rest = house.get("/v1/events?after=2").await.json;
+    let rest = test_app.get("/v1/events?after=2").await.json;
     assert_eq!(told(&rest), [(3, "payment.declined", "A-2")]);
     assert_eq!((&rest["next"], &rest["more"]), (&json!(3), &json!(false)));
-    let end = house.get("/v1/events?after=3").await.json;
+    let end = test_app.get("/v1/events?after=3").await.json;
     assert_eq!((told(&end).len(), &end["next"]), (0, &json!(3)));
-    let some = house
+    let some = test_app
         .get("/v1/events?type=payment.declined&type=payment.void")
         .await;
     assert_eq!(told(&some.json), [(3, "payment.declined", "A-2")]);
@@ -73,11 +73,11 @@ async fn whoever_reads_on_misses_nothing() {
 
 #[tokio::test]
 async fn nobody_hears_of_the_shops_of_others() {
-    let house = House::new().await;
-    house.approved("A-1").await;
-    publish(&house).await;
+    let test_app = TestApp::new().await;
+    test_app.approved("A-1").await;
+    publish(&test_app).await;
     let ask = async |key: &str| {
-        let ask = house.ask("GET", "/v1/events");
+        let ask = test_app.ask("GET", "/v1/events");
         ask.header("authorization", &format!("Bearer {key}"))
             .send()
             .await
@@ -96,25 +96,25 @@ async fn nobody_hears_of_the_shops_of_others() {
 
 #[tokio::test]
 async fn whoever_waits_is_answered_when_something_happens() {
-    let house = House::new().await;
-    let wait = house
+    let test_app = TestApp::new().await;
+    let wait = test_app
         .ask("GET", "/v1/events")
         .header("prefer", "wait=30")
         .send();
     let sell = async {
-        house.approved("A-1").await;
-        publish(&house).await;
+        test_app.approved("A-1").await;
+        publish(&test_app).await;
     };
     let both = async { tokio::join!(wait, sell) };
     // Sooner than the wait would end by itself.
-    let (answer, ()) = tokio::time::timeout(PATIENCE / 3, both).await.unwrap();
+    let (answer, ()) = tokio::time::timeout(MAX_WAIT / 3, both).await.unwrap();
     assert_eq!(told(&answer.json), [(1, "payment.approved", "A-1")]);
     assert_eq!(answer.header("preference-applied"), Some("wait=30"));
 }
 
 #[tokio::test]
 async fn its_parameters_are_checked() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),
@@ -126,7 +126,7 @@ async fn its_parameters_are_checked() {
         ("type=payment.paid", "type"),
         ("shop=main", "shop"),
     ] {
-        house
+        test_app
             .get(&format!("/v1/events?{query}"))
             .await
             .is_problem(400, "bad_parameter")

@@ -2,14 +2,14 @@
 
 use sugi_api::Limits;
 
-use crate::house::{House, Plan};
+use crate::test_app::{Plan, TestApp};
 
 #[tokio::test]
 async fn it_says_what_readiness_rests_on() {
-    let house = House::new().await;
-    let health = house.get("/healthz").await;
+    let test_app = TestApp::new().await;
+    let health = test_app.get("/healthz").await;
     assert_eq!((health.status, &health.json["status"]), (200, &"ok".into()));
-    let ready = house.get("/readyz").await;
+    let ready = test_app.get("/readyz").await;
     assert_eq!(
         (ready.status, &ready.json["status"]),
         (200, &"ready".into())
@@ -17,7 +17,7 @@ async fn it_says_what_readiness_rests_on() {
     assert_eq!(ready.json["ledger"], "working");
     let disk = &ready.json["disk"];
     assert!(disk["free_bytes"].as_u64() >= disk["min_bytes"].as_u64());
-    let metrics = house.get("/metrics").await.text;
+    let metrics = test_app.get("/metrics").await.text;
     assert!(metrics.contains("sugi_ledger_writer_working 1\n"));
     assert!(metrics.contains("sugi_ledger_disk_free_bytes "));
 }
@@ -32,8 +32,8 @@ async fn a_disk_without_room_is_not_ready_and_says_the_figure() {
         limits,
         ..Plan::default()
     };
-    let house = House::with(plan).await;
-    let answer = house.get("/readyz").await;
+    let test_app = TestApp::with(plan).await;
+    let answer = test_app.get("/readyz").await;
     answer.is_problem(503, "not_ready");
     let detail = answer.json["detail"].as_str().unwrap();
     assert!(detail.contains("disk_free_min_mb"), "{detail}");
@@ -43,15 +43,15 @@ async fn a_disk_without_room_is_not_ready_and_says_the_figure() {
     assert_eq!(readiness["disk"]["min_bytes"], u64::MAX);
     assert!(readiness["disk"]["free_bytes"].is_u64());
     // Starting it again would not make room.
-    assert_eq!(house.get("/healthz").await.status, 200);
+    assert_eq!(test_app.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_writer_that_has_ended_is_neither_ready_nor_alive() {
-    let house = House::new().await;
-    house.approved("A-1").await;
+    let test_app = TestApp::new().await;
+    test_app.approved("A-1").await;
     // The schema names a page that is not there, so the next write finds the file damaged.
-    let db = rusqlite::Connection::open(house.dir.path().join("sugi.db")).unwrap();
+    let db = rusqlite::Connection::open(test_app.dir.path().join("sugi.db")).unwrap();
     let version: i64 = db
         .query_row("pragma schema_version", [], |row| row.get(0))
         .unwrap();
@@ -61,13 +61,13 @@ async fn a_writer_that_has_ended_is_neither_ready_nor_alive() {
         version + 1
     ))
     .unwrap();
-    let refused = house.pay("A-2").await;
+    let refused = test_app.pay("A-2").await;
     refused.is_problem(503, "ledger_unavailable");
-    let answer = house.get("/readyz").await;
+    let answer = test_app.get("/readyz").await;
     answer.is_problem(503, "not_ready");
     assert_eq!(answer.json["readiness"]["ledger"], "ended");
-    house.get("/healthz").await.is_problem(503, "stopping");
-    let why = house.engine.store().writer_ended().await;
+    test_app.get("/healthz").await.is_problem(503, "stopping");
+    let why = test_app.engine.store().writer_ended().await;
     assert!(
         !answer.text.contains(&why),
         "the database's words are for the log"

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{House, sale_with};
+use crate::test_app::{TestApp, sale_with};
 
 fn orders(page: &Value) -> Vec<&str> {
     page["payments"]
@@ -15,22 +15,22 @@ fn orders(page: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn page_by_page_the_newest_first() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for n in 1..=5 {
-        house.approved(&format!("A-{n}")).await;
+        test_app.approved(&format!("A-{n}")).await;
     }
-    let first = house.get("/v1/payments?limit=2").await;
+    let first = test_app.get("/v1/payments?limit=2").await;
     assert_eq!(
         (first.status, orders(&first.json)),
         (200, vec!["A-5", "A-4"])
     );
     let next = first.json["next"].as_str().unwrap();
-    let second = house
+    let second = test_app
         .get(&format!("/v1/payments?limit=2&before={next}"))
         .await;
     assert_eq!(orders(&second.json), ["A-3", "A-2"]);
     let next = second.json["next"].as_str().unwrap();
-    let last = house
+    let last = test_app
         .get(&format!("/v1/payments?limit=2&before={next}"))
         .await;
     assert_eq!(
@@ -41,8 +41,8 @@ async fn page_by_page_the_newest_first() {
 
 #[tokio::test]
 async fn by_everything_that_people_remember() {
-    let house = House::new().await;
-    let paid = house.pay("A-1").await;
+    let test_app = TestApp::new().await;
+    let paid = test_app.pay("A-1").await;
     let changes = [
         ("buyer.name", json!("김철수")),
         ("buyer.phone", json!("01099998888")),
@@ -51,7 +51,7 @@ async fn by_everything_that_people_remember() {
             json!(kcp_sandbox::magic_card(99, "CC61").unwrap()),
         ),
     ];
-    house
+    test_app
         .post("/v1/payments", "k2", &sale_with("B-2", &changes))
         .send()
         .await;
@@ -60,7 +60,7 @@ async fn by_everything_that_people_remember() {
         paid.json["approval"]["app_no"].as_str().unwrap(),
     );
     let found = async |query: &str| {
-        let page = house.get(&format!("/v1/payments?{query}")).await;
+        let page = test_app.get(&format!("/v1/payments?{query}")).await;
         assert_eq!(page.status, 200, "{query}: {page:?}");
         orders(&page.json)
             .iter()
@@ -99,7 +99,7 @@ async fn by_everything_that_people_remember() {
 
 #[tokio::test]
 async fn parameters_are_checked() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=201", "limit"),
@@ -116,7 +116,7 @@ async fn parameters_are_checked() {
         ("buyer_name=%ff", "buyer_name"),
         ("buyer_name=%00", "buyer_name"),
     ] {
-        house
+        test_app
             .get(&format!("/v1/payments?{query}"))
             .await
             .is_problem(400, "bad_parameter")

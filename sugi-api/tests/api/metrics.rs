@@ -6,15 +6,15 @@ use kcp_sandbox::{Fault, FaultKind, Operation};
 use serde_json::json;
 
 use crate::{
-    house::{House, KEY_OTHER_SHOP, KEY_PAY, KEY_READ, sale_with},
     http::{Answer, Request},
+    test_app::{KEY_OTHER_SHOP, KEY_PAY, KEY_READ, TestApp, sale_with},
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/metrics.md");
 
 /// The metrics as a key sees them; without one, as anybody does.
-async fn seen(house: &House, key: Option<&str>) -> Answer {
-    let request = Request::new(house.address, "GET", "/metrics");
+async fn seen(test_app: &TestApp, key: Option<&str>) -> Answer {
+    let request = Request::new(test_app.address, "GET", "/metrics");
     match key {
         Some(key) => request.header("authorization", &format!("Bearer {key}")),
         None => request,
@@ -64,17 +64,17 @@ fn documented() -> BTreeMap<String, (String, Option<String>)> {
 
 #[tokio::test]
 async fn every_metric_that_is_served_is_documented_and_the_other_way_round() {
-    let house = House::without_lookup().await;
-    let id = house.approved("A-1").await;
-    house
+    let test_app = TestApp::without_lookup().await;
+    let id = test_app.approved("A-1").await;
+    test_app
         .cancel(&id, "c", &json!({ "amount": 4, "reason": "x" }))
         .await;
-    house.fault(FaultKind::LoseAnswer);
-    house.pay("A-2").await;
-    house.get("/v1/payments/pay_1").await;
+    test_app.fault(FaultKind::LoseAnswer);
+    test_app.pay("A-2").await;
+    test_app.get("/v1/payments/pay_1").await;
     let url = json!({ "url": "https://shop.example.com/" });
-    house.post("/v1/webhooks", "w", &url).send().await;
-    let served = served(&seen(&house, Some(KEY_READ)).await);
+    test_app.post("/v1/webhooks", "w", &url).send().await;
+    let served = served(&seen(&test_app, Some(KEY_READ)).await);
     let documented = documented();
     for (name, (kind, labels)) in &served {
         let told = documented.get(name);
@@ -89,21 +89,21 @@ async fn every_metric_that_is_served_is_documented_and_the_other_way_round() {
 
 #[tokio::test]
 async fn payments_and_money_are_told_by_shop() {
-    let house = House::without_lookup().await;
-    let id = house.approved("A-1").await;
+    let test_app = TestApp::without_lookup().await;
+    let id = test_app.approved("A-1").await;
     for (key, amount) in [("c1", 300), ("c2", 200)] {
         let body = json!({ "amount": amount, "reason": "x" });
-        assert_eq!(house.cancel(&id, key, &body).await.status, 201);
+        assert_eq!(test_app.cancel(&id, key, &body).await.status, 201);
     }
     let number = kcp_sandbox::magic_card(99, "CC61").unwrap();
     let declined = sale_with("A-2", &[("card.number", json!(number))]);
-    let answer = house.post("/v1/payments", "A-2", &declined).send().await;
+    let answer = test_app.post("/v1/payments", "A-2", &declined).send().await;
     assert_eq!(answer.json["state"], "declined");
-    house.fault(FaultKind::LoseAnswer);
-    house.pay("A-3").await;
+    test_app.fault(FaultKind::LoseAnswer);
+    test_app.pay("A-3").await;
     // Asked again: nothing of it is new.
-    house.pay("A-1").await;
-    let metrics = seen(&house, Some(KEY_READ)).await.text;
+    test_app.pay("A-1").await;
+    let metrics = seen(&test_app, Some(KEY_READ)).await.text;
     for line in [
         r#"sugi_shop_payments_total{shop="main",state="approving"} 3"#,
         r#"sugi_shop_payments_total{shop="main",state="approved"} 1"#,
@@ -124,25 +124,25 @@ async fn payments_and_money_are_told_by_shop() {
 
 #[tokio::test]
 async fn a_cancel_that_has_not_ended_is_open() {
-    let house = House::new().await;
-    let id = house.approved("A-1").await;
+    let test_app = TestApp::new().await;
+    let id = test_app.approved("A-1").await;
     for operation in [Operation::Cancel, Operation::Inquire] {
         let lost = Fault::new(FaultKind::LoseAnswer).on(operation);
-        house.sandbox.fault(lost.times(1_000)).unwrap();
+        test_app.sandbox.fault(lost.times(1_000)).unwrap();
     }
     let body = json!({ "amount": 4, "reason": "x" });
-    let answer = house.cancel(&id, "c", &body).await;
+    let answer = test_app.cancel(&id, "c", &body).await;
     assert_eq!(answer.status, 202, "{answer:?}");
-    let metrics = seen(&house, Some(KEY_READ)).await.text;
+    let metrics = seen(&test_app, Some(KEY_READ)).await.text;
     for line in [
         r#"sugi_payments_open{state="cancelling"} 1"#,
         r#"sugi_shop_payments_open{shop="main",state="cancelling"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
-    house.sandbox.clear_faults();
-    house.settled(&id).await;
-    let metrics = seen(&house, None).await.text;
+    test_app.sandbox.clear_faults();
+    test_app.settled(&id).await;
+    let metrics = seen(&test_app, None).await.text;
     assert!(
         metrics.contains(r#"sugi_payments_open{state="cancelling"} 0"#),
         "{metrics}"
@@ -151,18 +151,18 @@ async fn a_cancel_that_has_not_ended_is_open() {
 
 #[tokio::test]
 async fn nobody_without_a_key_learns_of_shops_or_money() {
-    let house = House::new().await;
-    house.approved("A-1").await;
-    let open = seen(&house, None).await;
+    let test_app = TestApp::new().await;
+    test_app.approved("A-1").await;
+    let open = seen(&test_app, None).await;
     assert!(open.text.contains("sugi_in_doubt 0"), "{}", open.text);
     assert!(!open.text.contains("shop"), "{}", open.text);
-    let other = seen(&house, Some(KEY_OTHER_SHOP)).await;
+    let other = seen(&test_app, Some(KEY_OTHER_SHOP)).await;
     assert!(other.text.contains("sugi_shop_amount_total"));
     assert!(!other.text.contains("shop=\""), "{}", other.text);
-    seen(&house, Some(KEY_PAY))
+    seen(&test_app, Some(KEY_PAY))
         .await
         .is_problem(403, "scope_missing");
-    seen(&house, Some("sk_test_nobody"))
+    seen(&test_app, Some("sk_test_nobody"))
         .await
         .is_problem(401, "unauthenticated");
 }

@@ -1,24 +1,32 @@
 //! Where a request comes from, as handlers are told, those of other routers as well.
 
 use axum::{Router, routing::get};
-use sugi_api::{Door, Limits, Peer};
+use sugi_api::{ClientAddress, Limits, Listener};
 use tokio::net::TcpListener;
 
-use crate::{house::House, http::Request};
+use crate::{http::Request, test_app::TestApp};
 
 /// A router of somebody else's, merged into the API's.
 async fn told(proxies: &[&str], headers: &[(&str, &str)]) -> String {
-    let house = House::new().await;
-    let pages = Router::new().route("/whoami", get(async |Peer(ip): Peer| ip.to_string()));
+    let test_app = TestApp::new().await;
+    let pages = Router::new().route(
+        "/whoami",
+        get(async |ClientAddress(ip): ClientAddress| ip.to_string()),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap());
-    let door = Door::from(listener).behind(proxies);
-    let router = sugi_api::router(&house.api, pages);
+    let listening = Listener::from(listener).behind(proxies);
+    let router = sugi_api::router(&test_app.api, pages);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let served = tokio::spawn(sugi_api::serve(door, router, Limits::default(), async {
-        drop(stopped.await);
-    }));
+    let served = tokio::spawn(sugi_api::serve(
+        listening,
+        router,
+        Limits::default(),
+        async {
+            drop(stopped.await);
+        },
+    ));
     let mut request = Request::new(address, "GET", "/whoami");
     for (name, value) in headers {
         request = request.header(name, value);

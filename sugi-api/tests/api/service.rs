@@ -5,37 +5,39 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     audit::hung_up,
-    house::{HELD, House, PATIENCE, held, sale, until},
     http::Answer,
+    test_app::{HELD, MAX_WAIT, TestApp, held, sale, until},
 };
 
 #[tokio::test]
 async fn it_says_how_its_clock_stands_to_kcps() {
-    let house = House::new().await;
-    assert_eq!(house.get("/readyz").await.json["clock"], "unmeasured");
-    house.approved("A-1").await;
-    assert_eq!(house.get("/readyz").await.json["clock"], "right");
+    let test_app = TestApp::new().await;
+    assert_eq!(test_app.get("/readyz").await.json["clock"], "unmeasured");
+    test_app.approved("A-1").await;
+    assert_eq!(test_app.get("/readyz").await.json["clock"], "right");
     let an_hour = jiff::SignedDuration::from_hours(1);
-    house.sandbox.set_clock(house.sandbox.now() + an_hour);
-    house.approved("A-2").await;
-    assert_eq!(house.get("/readyz").await.json["clock"], "wrong");
-    let shops = house.get("/v1/shops").await.json;
+    test_app.sandbox.set_clock(test_app.sandbox.now() + an_hour);
+    test_app.approved("A-2").await;
+    assert_eq!(test_app.get("/readyz").await.json["clock"], "wrong");
+    let shops = test_app.get("/v1/shops").await.json;
     let clock = &shops["shops"][0]["clock"];
     assert_eq!(clock["calendar"], "wrong");
     let ahead = clock["ahead_seconds"].as_i64().unwrap();
     assert!((ahead + 3_600).abs() < 60, "{clock}");
-    let metrics = house.get("/metrics").await.text;
+    let metrics = test_app.get("/metrics").await.text;
     assert!(metrics.contains("sugi_clock_wrong 1"), "{metrics}");
 }
 
 #[tokio::test]
 async fn metrics_begin_with_the_oldest_doubt() {
-    let house = House::without_lookup().await;
-    house.fault(FaultKind::LoseAnswer);
-    let id = house.pay("A-1").await.id();
-    house.approved("A-2").await;
-    house.get("/v1/payments/pay_1?card=4111111111111111").await;
-    let metrics = house.get("/metrics").await;
+    let test_app = TestApp::without_lookup().await;
+    test_app.fault(FaultKind::LoseAnswer);
+    let id = test_app.pay("A-1").await.id();
+    test_app.approved("A-2").await;
+    test_app
+        .get("/v1/payments/pay_1?card=4111111111111111")
+        .await;
+    let metrics = test_app.get("/metrics").await;
     assert_eq!(metrics.status, 200);
     let values: Vec<_> = metrics
         .text
@@ -72,15 +74,15 @@ async fn metrics_begin_with_the_oldest_doubt() {
 
 #[tokio::test]
 async fn every_answer_has_a_request_id() {
-    let house = House::new().await;
-    let given = house
+    let test_app = TestApp::new().await;
+    let given = test_app
         .ask("GET", "/nowhere")
         .header("x-request-id", "my-id.1")
         .send()
         .await;
     assert_eq!(given.header("x-request-id"), Some("my-id.1"));
     for odd in ["", "a b", "4111111111111111", &"a".repeat(65)] {
-        let answer = house
+        let answer = test_app
             .ask("GET", "/v1/shops")
             .header("x-request-id", odd)
             .send()
@@ -92,21 +94,21 @@ async fn every_answer_has_a_request_id() {
 
 #[tokio::test]
 async fn hanging_up_changes_nothing() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     // The answer is held until the caller is gone.
-    house.fault(held());
-    let request = house.post("/v1/payments", "k", &sale("A-1"));
+    test_app.fault(held());
+    let request = test_app.post("/v1/payments", "k", &sale("A-1"));
     let body = sale("A-1").to_string();
-    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    let mut stream = TcpStream::connect(test_app.address).await.unwrap();
     stream
         .write_all(format!("{}{body}", request.head()).as_bytes())
         .await
         .unwrap();
-    until("it is on the line", async || house.approvals("A-1") == 1).await;
+    until("it is on the line", async || test_app.approvals("A-1") == 1).await;
     drop(stream);
-    hung_up(&house).await;
-    house.sandbox.advance(HELD);
-    let again = house
+    hung_up(&test_app).await;
+    test_app.sandbox.advance(HELD);
+    let again = test_app
         .post("/v1/payments", "k", &sale("A-1"))
         .header("prefer", "wait=20")
         .send()
@@ -117,22 +119,22 @@ async fn hanging_up_changes_nothing() {
         "{again:?}"
     );
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    assert_eq!(house.approvals("A-1"), 1);
+    assert_eq!(test_app.approvals("A-1"), 1);
 }
 
 #[tokio::test]
 async fn a_stop_lets_open_requests_finish() {
-    let mut house = House::new().await;
-    house.fault(held());
-    let request = house.post("/v1/payments", "k", &sale("A-1"));
+    let mut test_app = TestApp::new().await;
+    test_app.fault(held());
+    let request = test_app.post("/v1/payments", "k", &sale("A-1"));
     let paying = tokio::spawn(request.send());
-    until("it is on the line", async || house.approvals("A-1") == 1).await;
-    let stopped = house.begin_stop();
+    until("it is on the line", async || test_app.approvals("A-1") == 1).await;
+    let stopped = test_app.begin_stop();
     until("nobody listens any more", async || {
-        TcpStream::connect(house.address).await.is_err()
+        TcpStream::connect(test_app.address).await.is_err()
     })
     .await;
-    house.sandbox.advance(HELD);
+    test_app.sandbox.advance(HELD);
     let answer = paying.await.unwrap();
     assert_eq!(
         (answer.status, &answer.json["state"]),
@@ -143,21 +145,21 @@ async fn a_stop_lets_open_requests_finish() {
 
 #[tokio::test]
 async fn a_connection_that_stands_idle_does_not_hold_up_a_stop() {
-    let mut house = House::new().await;
-    let mut idle = TcpStream::connect(house.address).await.unwrap();
-    let head = house
+    let mut test_app = TestApp::new().await;
+    let mut idle = TcpStream::connect(test_app.address).await.unwrap();
+    let head = test_app
         .ask("GET", "/healthz")
         .head()
         .replace("connection: close\r\n", "");
     idle.write_all(head.as_bytes()).await.unwrap();
     // It was answered and is kept.
     idle.readable().await.unwrap();
-    let stopped = tokio::time::timeout(PATIENCE, house.begin_stop())
+    let stopped = tokio::time::timeout(MAX_WAIT, test_app.begin_stop())
         .await
         .unwrap()
         .unwrap();
     assert_eq!(stopped, 0);
-    let answer = tokio::time::timeout(PATIENCE, Answer::read(&mut idle))
+    let answer = tokio::time::timeout(MAX_WAIT, Answer::read(&mut idle))
         .await
         .unwrap();
     assert_eq!(answer.status, 200);

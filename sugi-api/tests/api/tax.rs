@@ -1,12 +1,12 @@
-//! Payments that are divided for tax, and given back part by part.
+//! Payments that are divided for tax, and refunded part by part.
 
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use serde_json::{Value, json};
 
-use crate::house::{House, Plan, sale_with};
+use crate::test_app::{Plan, TestApp, sale_with};
 
-async fn house() -> House {
-    House::with(Plan {
+async fn test_app() -> TestApp {
+    TestApp::with(Plan {
         tax_split: true,
         ..Plan::default()
     })
@@ -14,9 +14,9 @@ async fn house() -> House {
 }
 
 /// A payment of 1,004 won: 800 supply, 80 VAT, 124 tax-free.
-async fn split(house: &House, order_no: &str) -> String {
+async fn split(test_app: &TestApp, order_no: &str) -> String {
     let sale = sale_with(order_no, &[("tax", tax(800, 80, 124))]);
-    let paid = house.post("/v1/payments", order_no, &sale).send().await;
+    let paid = test_app.post("/v1/payments", order_no, &sale).send().await;
     assert_eq!(paid.status, 201, "{paid:?}");
     assert_eq!(paid.json["tax"], tax(800, 80, 124));
     assert_eq!(paid.json["remaining_tax"], tax(800, 80, 124));
@@ -33,20 +33,20 @@ fn part(amount: u64, tax: &Value) -> Value {
 
 #[tokio::test]
 async fn a_part_says_how_it_divides_and_the_rest_follows() {
-    let house = house().await;
-    let id = split(&house, "A-1").await;
+    let test_app = test_app().await;
+    let id = split(&test_app, "A-1").await;
     let taken = part(320, &tax(200, 20, 100));
-    let answer = house.cancel(&id, "c1", &taken).await;
+    let answer = test_app.cancel(&id, "c1", &taken).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     assert_eq!(answer.json["remaining_tax"], tax(600, 60, 24));
     assert_eq!(answer.json["cancellations"][0]["tax"], tax(200, 20, 100));
-    let again = house.cancel(&id, "c1", &taken).await;
+    let again = test_app.cancel(&id, "c1", &taken).await;
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    house
+    test_app
         .cancel(&id, "c1", &part(320, &tax(200, 19, 101)))
         .await
         .is_problem(422, "idempotency_key_reused");
-    let rest = house
+    let rest = test_app
         .cancel(&id, "c2", &json!({ "reason": "고객 변심" }))
         .await;
     assert_eq!(
@@ -55,8 +55,8 @@ async fn a_part_says_how_it_divides_and_the_rest_follows() {
         "{rest:?}"
     );
     assert_eq!(rest.json["remaining_tax"], tax(0, 0, 0));
-    assert_eq!(house.left("A-1"), 0);
-    let told = house.get(&format!("/v1/payments/{id}")).await.text;
+    assert_eq!(test_app.left("A-1"), 0);
+    let told = test_app.get(&format!("/v1/payments/{id}")).await.text;
     assert!(
         told.contains("cancel 320 KRW (200 supply, 20 VAT, 100 tax-free)"),
         "{told}"
@@ -65,9 +65,9 @@ async fn a_part_says_how_it_divides_and_the_rest_follows() {
 
 #[tokio::test]
 async fn wrong_parts_are_named() {
-    let house = house().await;
-    let id = split(&house, "A-1").await;
-    let plain = house.approved("A-2").await;
+    let test_app = test_app().await;
+    let id = split(&test_app, "A-1").await;
+    let plain = test_app.approved("A-2").await;
     for (id, body, status, code) in [
         (
             &id,
@@ -90,10 +90,10 @@ async fn wrong_parts_are_named() {
         ),
         (&plain, part(100, &tax(80, 8, 12)), 422, "invalid_value"),
     ] {
-        let answer = house.cancel(id, "c", &body).await;
+        let answer = test_app.cancel(id, "c", &body).await;
         answer.is_problem(status, code).of_field("tax");
     }
-    house
+    test_app
         .cancel(
             &id,
             "c",
@@ -101,29 +101,31 @@ async fn wrong_parts_are_named() {
         )
         .await
         .is_problem(422, "unknown_field");
-    assert_eq!(house.left("A-1") + house.left("A-2"), 2008);
+    assert_eq!(test_app.left("A-1") + test_app.left("A-2"), 2008);
 }
 
 #[tokio::test]
 async fn a_lost_answer_ends_with_the_parts_known() {
-    let house = house().await;
-    let id = split(&house, "A-1").await;
+    let test_app = test_app().await;
+    let id = split(&test_app, "A-1").await;
     let lost = Fault::new(FaultKind::LoseAnswer).on(Operation::Cancel);
-    house.sandbox.fault(lost).unwrap();
-    let answer = house.cancel(&id, "c", &part(320, &tax(200, 20, 100))).await;
+    test_app.sandbox.fault(lost).unwrap();
+    let answer = test_app
+        .cancel(&id, "c", &part(320, &tax(200, 20, 100)))
+        .await;
     assert!(matches!(answer.status, 201 | 202), "{answer:?}");
-    let end = house.settled(&id).await;
+    let end = test_app.settled(&id).await;
     assert_eq!(end.json["remaining_tax"], tax(600, 60, 24));
-    assert_eq!(house.left("A-1"), 684);
+    assert_eq!(test_app.left("A-1"), 684);
 }
 
 #[tokio::test]
 async fn all_of_it_tax_free_needs_no_parts() {
-    let house = house().await;
+    let test_app = test_app().await;
     let sale = sale_with("A-1", &[("tax", tax(0, 0, 1004))]);
-    let paid = house.post("/v1/payments", "k", &sale).send().await;
+    let paid = test_app.post("/v1/payments", "k", &sale).send().await;
     assert_eq!(paid.json["tax"], tax(0, 0, 1004), "{paid:?}");
     assert!(paid.json.get("remaining_tax").is_none(), "{paid:?}");
     let body = json!({ "amount": 4, "reason": "x" });
-    assert_eq!(house.cancel(&paid.id(), "c", &body).await.status, 201);
+    assert_eq!(test_app.cancel(&paid.id(), "c", &body).await.status, 201);
 }

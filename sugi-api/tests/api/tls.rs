@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Router, routing::get};
 use rustls::{ClientConfig, RootCertStore};
-use sugi_api::{Door, Limits, Tls, TlsError};
+use sugi_api::{Limits, Listener, Tls, TlsError};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -22,7 +22,7 @@ async fn requests_are_answered_over_tls_and_not_in_the_clear() {
     let router = Router::new().route("/", get(async || "answered"));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let served = tokio::spawn(sugi_api::serve(
-        Door::with_tls(listener, tls.unwrap()),
+        Listener::with_tls(listener, tls.unwrap()),
         router,
         Limits::default(),
         async { drop(stopped.await) },

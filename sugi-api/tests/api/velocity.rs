@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use sugi_engine::{AlarmRule, Most, VelocityRule};
 
 use crate::{
-    house::{House, KEY_PAY, Plan, sale, sale_with},
     http::Answer,
+    test_app::{KEY_PAY, Plan, TestApp, sale, sale_with},
 };
 
-async fn house(sales: Most, declines: Most) -> House {
+async fn test_app(sales: Most, declines: Most) -> TestApp {
     let alarm = AlarmRule {
         percent: 50,
         answers: 2,
@@ -20,12 +20,12 @@ async fn house(sales: Most, declines: Most) -> House {
         alarm,
         ..VelocityRule::none()
     };
-    House::with(plan).await
+    TestApp::with(plan).await
 }
 
 /// It is refused by this limit, says when to come back, and gives no measure away.
 fn is_too_fast(answer: &Answer, limit: &str) {
-    answer.is_problem(429, "too_fast");
+    answer.is_problem(429, "velocity_limited");
     assert_eq!(answer.json["limit"], limit, "{answer:?}");
     assert_eq!(answer.json["money_may_have_moved"], false);
     let after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
@@ -48,20 +48,20 @@ async fn over_a_limit_nothing_is_sent_and_the_limit_is_named() {
         }
     };
     for limit in ["address", "key", "card_range", "shop"] {
-        let house = house(one(limit), Most::default()).await;
-        house.approved("A-1").await;
-        is_too_fast(&house.pay("A-2").await, limit);
-        assert_eq!(house.approvals("A-2"), 0);
-        let list = house.get("/v1/payments").await;
+        let test_app = test_app(one(limit), Most::default()).await;
+        test_app.approved("A-1").await;
+        is_too_fast(&test_app.pay("A-2").await, limit);
+        assert_eq!(test_app.approvals("A-2"), 0);
+        let list = test_app.get("/v1/payments").await;
         assert_eq!(list.json["payments"].as_array().unwrap().len(), 1);
         // Asking again for what was done is never refused, and counts for nothing.
-        let again = house.pay("A-1").await;
+        let again = test_app.pay("A-1").await;
         assert_eq!(
             (again.status, again.header("idempotency-replayed")),
             (201, Some("true"))
         );
         let other_card = sale_with("A-3", &[("card.number", json!("5555555555554444"))]);
-        let other = house
+        let other = test_app
             .post("/v1/payments", "A-3", &other_card)
             .header("authorization", &format!("Bearer {KEY_PAY}"));
         let passes = matches!(limit, "key" | "card_range");
@@ -75,8 +75,8 @@ async fn a_run_of_declines_is_stopped_and_raises_the_alarm() {
         bin: 2,
         ..Most::default()
     };
-    let house = house(Most::default(), declines).await;
-    let metrics = async || house.get("/metrics").await.text;
+    let test_app = test_app(Most::default(), declines).await;
+    let metrics = async || test_app.get("/metrics").await.text;
     assert!(
         metrics()
             .await
@@ -85,14 +85,17 @@ async fn a_run_of_declines_is_stopped_and_raises_the_alarm() {
     let stolen = json!(kcp_sandbox::magic_card(99, "CC43").unwrap());
     let pay = async |order_no: &str| {
         let body: Value = sale_with(order_no, &[("card.number", stolen.clone())]);
-        house.post("/v1/payments", order_no, &body).send().await
+        test_app.post("/v1/payments", order_no, &body).send().await
     };
     for order_no in ["A-1", "A-2"] {
         assert_eq!(pay(order_no).await.json["state"], "declined");
     }
     is_too_fast(&pay("A-3").await, "card_range");
     assert_eq!(pay("A-2").await.status, 201, "a replay");
-    let other = house.post("/v1/payments", "B-1", &sale("B-1")).send().await;
+    let other = test_app
+        .post("/v1/payments", "B-1", &sale("B-1"))
+        .send()
+        .await;
     assert_eq!(other.json["state"], "approved");
     let metrics = metrics().await;
     for line in [

@@ -4,7 +4,7 @@ use axum::{Router, body::Bytes, http::HeaderMap, routing::post};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::house::{House, KEY_OTHER_SHOP, KEY_READ, PATIENCE};
+use crate::test_app::{KEY_OTHER_SHOP, KEY_READ, MAX_WAIT, TestApp};
 
 const URL: &str = "https://shop.example.com/sugi";
 
@@ -23,7 +23,7 @@ async fn receiver() -> (String, mpsc::UnboundedReceiver<(HeaderMap, Value)>) {
     (url, hears)
 }
 
-impl House {
+impl TestApp {
     async fn webhook(&self, key: &str, body: &Value) -> crate::http::Answer {
         self.post("/v1/webhooks", key, body).send().await
     }
@@ -41,22 +41,22 @@ fn id(answer: &crate::http::Answer) -> String {
 
 #[tokio::test]
 async fn from_set_up_to_taken_away() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let (url, mut hears) = receiver().await;
-    let webhooks = house.api.webhooks().clone();
+    let webhooks = test_app.api.webhooks().clone();
     let postman = tokio::spawn(async move {
         let run = webhooks.run(sugi_api::event_json, std::future::pending());
         run.await;
     });
-    let made = house.webhook("w1", &json!({ "url": url })).await;
+    let made = test_app.webhook("w1", &json!({ "url": url })).await;
     let id = id(&made);
     assert_eq!(
         made.header("location"),
         Some(&*format!("/v1/webhooks/{id}"))
     );
     assert!(made.json["secret"].as_str().unwrap().starts_with("whsec_"));
-    let payment = house.approved("A-1").await;
-    let told = tokio::time::timeout(PATIENCE, hears.recv()).await.unwrap();
+    let payment = test_app.approved("A-1").await;
+    let told = tokio::time::timeout(MAX_WAIT, hears.recv()).await.unwrap();
     let (headers, event) = told.unwrap();
     assert_eq!(headers["webhook-id"], "evt_1");
     assert_eq!(
@@ -68,19 +68,19 @@ async fn from_set_up_to_taken_away() {
         (&json!("payment.approved"), &json!(payment), &json!(1004))
     );
     // It is the same that can be read.
-    let read = house.get("/v1/events").await.json;
+    let read = test_app.get("/v1/events").await.json;
     assert_eq!(read["events"][0], event);
     // How it ended is written down a moment after the other side was answered.
     let deliveries = format!("/v1/webhooks/{id}/deliveries");
     let ended = async {
         loop {
-            let told = house.get(&deliveries).await.json["deliveries"][0].clone();
+            let told = test_app.get(&deliveries).await.json["deliveries"][0].clone();
             if told["state"] == "delivered" {
                 break told;
             }
         }
     };
-    let told = tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    let told = tokio::time::timeout(MAX_WAIT, ended).await.unwrap();
     assert_eq!(
         (
             &told["event"],
@@ -90,54 +90,57 @@ async fn from_set_up_to_taken_away() {
         ),
         (&json!("evt_1"), &json!(1), &json!("200"), &json!(payment))
     );
-    let again = house
+    let again = test_app
         .ask("PUT", &format!("{deliveries}/evt_1"))
         .send()
         .await;
     assert_eq!(again.status, 202);
-    let told = tokio::time::timeout(PATIENCE, hears.recv()).await.unwrap();
+    let told = tokio::time::timeout(MAX_WAIT, hears.recv()).await.unwrap();
     assert_eq!(told.unwrap().1, event);
-    let test = house
+    let test = test_app
         .post(&format!("/v1/webhooks/{id}/test"), "t1", &json!({}))
         .send()
         .await;
     assert_eq!(test.json, json!({ "delivered": true, "answer": "200" }));
     assert_eq!(hears.recv().await.unwrap().1["type"], "webhook.test");
-    let gone = house
+    let gone = test_app
         .ask("DELETE", &format!("/v1/webhooks/{id}"))
         .send()
         .await;
     assert_eq!(gone.status, 204);
     let path = format!("/v1/webhooks/{id}");
-    house.get(&path).await.is_problem(404, "webhook_not_found");
+    test_app
+        .get(&path)
+        .await
+        .is_problem(404, "webhook_not_found");
     postman.abort();
 }
 
 #[tokio::test]
 async fn asked_twice_it_is_one() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let ask = json!({ "url": URL, "types": ["payment.approved"], "shops": ["main"] });
-    let first = house.webhook("w1", &ask).await;
-    let again = house.webhook("w1", &ask).await;
+    let first = test_app.webhook("w1", &ask).await;
+    let again = test_app.webhook("w1", &ask).await;
     assert_eq!((again.status, &again.json), (201, &first.json));
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(first.header("idempotency-replayed"), None);
-    let other = house.webhook("w1", &json!({ "url": URL })).await;
+    let other = test_app.webhook("w1", &json!({ "url": URL })).await;
     other.is_problem(422, "idempotency_key_reused");
-    let listed = house.get("/v1/webhooks").await.json;
+    let listed = test_app.get("/v1/webhooks").await.json;
     assert_eq!(listed["webhooks"].as_array().unwrap().len(), 1);
     assert_eq!(listed["webhooks"][0]["types"], json!(["payment.approved"]));
     // The secret is in no answer but those.
     let secret = first.json["secret"].as_str().unwrap();
     let path = format!("/v1/webhooks/{}", id(&first));
-    let shown = house.get(&path).await;
+    let shown = test_app.get(&path).await;
     assert!(!shown.text.contains(secret) && !listed.to_string().contains(secret));
     assert_eq!(
         (&shown.json["waiting"], &shown.json["given_up"]),
         (&json!(0), &json!(0))
     );
     let renew = async |key| {
-        let ask = house.post(&format!("{path}/secret"), key, &json!({}));
+        let ask = test_app.post(&format!("{path}/secret"), key, &json!({}));
         ask.send().await
     };
     let (new, same) = (renew("s1").await, renew("s1").await);
@@ -149,8 +152,8 @@ async fn asked_twice_it_is_one() {
 
 #[tokio::test]
 async fn a_key_of_some_shops_sets_up_for_those() {
-    let house = House::new().await;
-    let all = house.webhook("w1", &json!({ "url": URL })).await;
+    let test_app = TestApp::new().await;
+    let all = test_app.webhook("w1", &json!({ "url": URL })).await;
     let path = format!("/v1/webhooks/{}", id(&all));
     for (method, path) in [
         ("GET", path.clone()),
@@ -158,16 +161,16 @@ async fn a_key_of_some_shops_sets_up_for_those() {
         ("GET", format!("{path}/deliveries")),
         ("PUT", format!("{path}/deliveries/evt_1")),
     ] {
-        let answer = house.as_other(method, &path).send().await;
+        let answer = test_app.as_other(method, &path).send().await;
         answer.is_problem(404, "webhook_not_found");
     }
     for part in ["secret", "test"] {
-        let ask = house.as_other("POST", &format!("{path}/{part}"));
+        let ask = test_app.as_other("POST", &format!("{path}/{part}"));
         let answer = ask.header("idempotency-key", "k").send().await;
         answer.is_problem(404, "webhook_not_found");
     }
     let ask = |body: &Value| {
-        let ask = house.as_other("POST", "/v1/webhooks");
+        let ask = test_app.as_other("POST", "/v1/webhooks");
         ask.header("idempotency-key", "k").json(body).send()
     };
     let body = json!({ "url": URL, "shops": ["main"] });
@@ -177,18 +180,18 @@ async fn a_key_of_some_shops_sets_up_for_those() {
         .of_field("shops");
     let made = ask(&json!({ "url": URL })).await;
     assert_eq!(made.json["shops"], json!(["other"]));
-    let mine = house.as_other("GET", "/v1/webhooks").send().await;
+    let mine = test_app.as_other("GET", "/v1/webhooks").send().await;
     assert_eq!(mine.json["webhooks"].as_array().unwrap().len(), 1);
-    let all = house.get("/v1/webhooks").await;
+    let all = test_app.get("/v1/webhooks").await;
     assert_eq!(all.json["webhooks"].as_array().unwrap().len(), 2);
-    let reader = house.ask("GET", "/v1/webhooks");
+    let reader = test_app.ask("GET", "/v1/webhooks");
     let reader = reader.header("authorization", &format!("Bearer {KEY_READ}"));
     reader.send().await.is_problem(403, "scope_missing");
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_named() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for (body, code, field) in [
         (json!({}), "bad_body", "url"),
         (json!({ "url": "shop" }), "invalid_value", "url"),
@@ -234,19 +237,19 @@ async fn what_is_wrong_is_named() {
             "shop",
         ),
     ] {
-        let answer = house.webhook("w", &body).await;
+        let answer = test_app.webhook("w", &body).await;
         answer.is_problem(422, code).of_field(field);
     }
-    let none = house
+    let none = test_app
         .ask("POST", "/v1/webhooks")
         .json(&json!({ "url": URL }));
     none.send().await.is_problem(400, "idempotency_key_missing");
-    let made = house
+    let made = test_app
         .webhook("w", &json!({ "url": URL, "types": ["payment.void"] }))
         .await;
     let path = format!("/v1/webhooks/{}/deliveries", id(&made));
     for event in ["evt_1", "evt_", "1", "evt_99999999999999999999"] {
-        let answer = house.ask("PUT", &format!("{path}/{event}")).send().await;
+        let answer = test_app.ask("PUT", &format!("{path}/{event}")).send().await;
         answer.is_problem(404, "event_not_found");
     }
     for (query, field) in [
@@ -254,10 +257,13 @@ async fn what_is_wrong_is_named() {
         ("before=x", "before"),
         ("before=9007199254740992", "before"),
     ] {
-        let answer = house.get(&format!("{path}?{query}")).await;
+        let answer = test_app.get(&format!("{path}?{query}")).await;
         answer.is_problem(400, "bad_parameter").of_field(field);
     }
     for path in ["/v1/webhooks/1", "/v1/webhooks/wh_1", "/v1/webhooks/%ff"] {
-        house.get(path).await.is_problem(404, "webhook_not_found");
+        test_app
+            .get(path)
+            .await
+            .is_problem(404, "webhook_not_found");
     }
 }

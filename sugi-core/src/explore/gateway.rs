@@ -1,7 +1,7 @@
 //! KCP and the way to it: how calls go out, land, and end.
 
 use nhn_kcp::{TaxParts, Tno};
-use sugi_core::{Event, Live, Looked, Lost, Mode, Source, VoidReason, heard, todo::Call};
+use sugi_core::{Event, Inquired, Live, Lost, Mode, Source, VoidReason, heard, todo::Call};
 
 use super::{
     samples::{approval, approved, at, misread, refusal, tno},
@@ -103,7 +103,7 @@ impl World {
             return;
         }
         // It never left; KCP refuses it for a reason of its own; it left and is on its way; it landed
-        // and the answer is lost; the answer's wreck shows the number; the answer contradicts itself.
+        // and the answer is lost; the answer's truncated response shows the number; the answer contradicts itself.
         end(&|w| {
             w.left.losses -= 1;
             let why = "refused".to_owned();
@@ -170,7 +170,7 @@ impl World {
     pub(super) fn hear_nothing_of_a_look(&mut self, source: &Source, asked: i64) {
         self.left.losses = self.left.losses.saturating_sub(1);
         let seen = Live::Unclear { why: "lost".into() };
-        self.take_up(Event::Looked(Looked {
+        self.take_up(Event::Inquired(Inquired {
             seen,
             source: source.clone(),
             asked_at: self.when(asked),
@@ -186,7 +186,7 @@ impl World {
             _ if self.left.strangers => Live::Foreign { why: why() },
             _ => Live::Absent,
         };
-        let event = Event::Looked(Looked {
+        let event = Event::Inquired(Inquired {
             seen,
             source: source.clone(),
             asked_at: self.when(asked),

@@ -1,7 +1,7 @@
 //! What people do: ask for cancels, cancel at KCP past us, and tell what they saw.
 
 use nhn_kcp::TaxParts;
-use sugi_core::{Event, Live, Looked, Source, State, VoidReason, todo};
+use sugi_core::{Event, Inquired, Live, Source, State, VoidReason, todo};
 
 use super::{
     samples::{approval, cancel_order, ways_to_take},
@@ -40,8 +40,8 @@ impl World {
             }
         }
         self.past_us(go);
-        let (at, hands) = (self.at(), self.hands());
-        if todo::may_attest_remaining(&self.payment, at, hands, &self.policy()).is_ok() {
+        let (at, process_context) = (self.at(), self.process_context());
+        if todo::may_attest_remaining(&self.payment, at, process_context, &self.policy()).is_ok() {
             let books = self.books.unwrap_or(0);
             for left in 0..=TOTAL - self.payment.cancelled_amount() {
                 if left == books && self.left.person > 0 {
@@ -72,7 +72,7 @@ impl World {
                     id: None,
                 };
                 let (seen, asked_at) = (w.seen(), w.at());
-                w.take_up(Event::Looked(Looked {
+                w.take_up(Event::Inquired(Inquired {
                     seen,
                     source,
                     asked_at,
@@ -80,8 +80,13 @@ impl World {
             });
         }
         if self.books.is_none()
-            && todo::may_attest_absence(&self.payment, self.at(), self.hands(), &self.policy())
-                .is_ok()
+            && todo::may_attest_absence(
+                &self.payment,
+                self.at(),
+                self.process_context(),
+                &self.policy(),
+            )
+            .is_ok()
         {
             go(&|w| {
                 w.left.person -= 1;
@@ -106,7 +111,7 @@ impl World {
             remaining,
         };
         let asked_at = self.at();
-        self.append(Event::Looked(Looked {
+        self.append(Event::Inquired(Inquired {
             seen,
             source,
             asked_at,

@@ -26,11 +26,11 @@ pub(super) fn read(second: i64, ahead: i64, booted: i64) -> When {
 pub(super) fn policy(order_lookup: bool) -> Policy {
     Policy {
         call_life: SignedDuration::from_secs(CALL_LIFE),
-        quiet: SignedDuration::from_secs(4),
+        uncertainty_window: SignedDuration::from_secs(4),
         order_lookup,
         keep_if_waiting: true,
         clock_tolerance: SignedDuration::from_secs(300),
-        ladder: [0, 1, 2].map(SignedDuration::from_secs).into(),
+        backoff: [0, 1, 2].map(SignedDuration::from_secs).into(),
     }
 }
 

@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use nhn_kcp::TaxParts;
 use sugi_core::{
-    Event, Heard, Illegal, Live, Looked, Mode, Payment, Policy, SendNo, Source, State, Status,
+    Event, Heard, Illegal, Inquired, Live, Mode, Payment, Policy, SendNo, Source, State, Status,
     VoidReason, When,
-    todo::{self, Call, Hands, Todo},
+    todo::{self, Call, ProcessContext, Todo},
 };
 
 use super::{
@@ -124,7 +124,7 @@ impl World {
     pub(super) fn new(left: Setting) -> Self {
         let at = read(0, left.ahead, 0);
         let id = "pay_00000000000000000000000000000001".parse().unwrap();
-        // As the engine begins: the intent goes with the request, and the call is on the line.
+        // As the engine begins: the intent goes with the request, and the call is in flight.
         let begin = [
             Event::Requested(Box::new(request(left.mixed_tax))),
             Event::ApproveSent,
@@ -175,11 +175,11 @@ impl World {
         }
     }
 
-    pub(super) fn hands(&self) -> Hands {
-        Hands {
+    pub(super) fn process_context(&self) -> ProcessContext {
+        ProcessContext {
             alone: !self.left.several_nodes,
             waiting: self.waiting,
-            ..Hands::default()
+            ..ProcessContext::default()
         }
     }
 
@@ -188,7 +188,12 @@ impl World {
     }
 
     fn todo(&self) -> Todo {
-        todo::todo(&self.payment, self.at(), self.hands(), &self.policy())
+        todo::todo(
+            &self.payment,
+            self.at(),
+            self.process_context(),
+            &self.policy(),
+        )
     }
 
     /// Writes an event down, and checks that it is true.
@@ -300,7 +305,7 @@ impl World {
     }
 
     pub(super) fn lives(&self, sent: i64) -> bool {
-        self.now < sent + policy(false).quiet.as_secs()
+        self.now < sent + policy(false).uncertainty_window.as_secs()
     }
 
     /// The promises that hold in every world.
@@ -317,7 +322,7 @@ impl World {
                 self.misled || books <= *remaining,
                 "the ledger gave back more than KCP did: {self:#?}"
             );
-            // Who cancels past us while an answer of ours is lost can be taken for us: see `Undo::judge`.
+            // Who cancels past us while an answer of ours is lost can be taken for us: see `CancelAttempt::judge`.
             let more_of_a_part = !(self.outside_used || self.misled)
                 && self
                     .payment
@@ -403,7 +408,7 @@ impl World {
         for n in 0..self.lines.len() {
             self.answers(n, &mut go);
         }
-        // With a call on the line, only another node can act, and it holds nothing.
+        // With a call in flight, only another node can act, and it holds nothing.
         let nodes = if self.left.several_nodes { 2 } else { 1 };
         let todo = if self.lines.is_empty() {
             self.todo()
@@ -476,7 +481,12 @@ impl World {
     }
 
     fn todo_elsewhere(&self) -> Todo {
-        todo::todo(&self.payment, self.at(), Hands::default(), &self.policy())
+        todo::todo(
+            &self.payment,
+            self.at(),
+            ProcessContext::default(),
+            &self.policy(),
+        )
     }
 
     /// The faults stop: every request is answered at once, and a person, where one is needed,
@@ -507,9 +517,9 @@ impl World {
                 continue;
             }
             // Not before KCP has denied the number that it had given, if it had given one.
-            let patient = Hands {
-                watched: policy(false).quiet,
-                ..self.hands()
+            let patient = ProcessContext {
+                watched: policy(false).uncertainty_window,
+                ..self.process_context()
             };
             let may_attest =
                 todo::may_attest_absence(&self.payment, self.at(), patient, &self.policy()).is_ok();
@@ -550,13 +560,13 @@ impl World {
         match self.seen() {
             Live::Absent => {
                 // This process itself has watched it for so long.
-                let watched = policy(false).quiet;
+                let watched = policy(false).uncertainty_window;
                 self.now += watched.as_secs();
-                let hands = Hands {
+                let process_context = ProcessContext {
                     watched,
-                    ..self.hands()
+                    ..self.process_context()
                 };
-                todo::may_attest_absence(&self.payment, self.at(), hands, &self.policy())
+                todo::may_attest_absence(&self.payment, self.at(), process_context, &self.policy())
                     .expect("quiet by now");
                 let note = "not on the partner site".into();
                 self.append(Event::Voided(VoidReason::Attested {
@@ -573,7 +583,7 @@ impl World {
                     id: None,
                 };
                 let asked_at = self.at();
-                self.append(Event::Looked(Looked {
+                self.append(Event::Inquired(Inquired {
                     seen,
                     source,
                     asked_at,
@@ -594,14 +604,15 @@ impl World {
 
     /// A person states what is left, where they may.
     fn attests(&mut self) -> bool {
-        let (at, hands) = (self.at(), self.hands());
-        let may = todo::may_attest_remaining(&self.payment, at, hands, &self.policy()).is_ok();
+        let (at, process_context) = (self.at(), self.process_context());
+        let may =
+            todo::may_attest_remaining(&self.payment, at, process_context, &self.policy()).is_ok();
         if may {
             let refused = self
                 .payment
                 .state
-                .undo()
-                .is_some_and(|undo| undo.refusal.is_some());
+                .cancel_attempt()
+                .is_some_and(|cancel_attempt| cancel_attempt.refusal.is_some());
             assert!(
                 refused || self.payment.sends.len() > 1,
                 "left to a person before it was tried again: {self:#?}"

@@ -24,8 +24,8 @@ fn anybody() -> Who {
     who("192.0.2.1", "kim", "411111")
 }
 
-fn refused(by: LimitBy, until: Timestamp) -> TooFast {
-    TooFast { by, until }
+fn refused(by: LimitBy, until: Timestamp) -> VelocityLimited {
+    VelocityLimited { by, until }
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn no_window_holds_more_than_allowed_and_who_comes_back_when_told_is_let_in() {
                     let_in.push(now);
                     now += SignedDuration::from_millis(pace_ms);
                 }
-                Err(TooFast { until, .. }) => {
+                Err(VelocityLimited { until, .. }) => {
                     assert!(until > now);
                     assert!(until.duration_since(now) <= SignedDuration::from_secs(21));
                     let just_before = until - SignedDuration::from_millis(1);

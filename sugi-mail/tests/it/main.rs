@@ -3,7 +3,7 @@
 
 mod post;
 
-use sugi_mail::{Letter, Mailer, Security, SendError, Server, ServerError};
+use sugi_mail::{EmailMessage, Mailer, Security, SendError, Server, ServerError};
 
 use self::post::{Mood, Post};
 
@@ -14,11 +14,11 @@ fn server(post: &Post) -> Server {
     server
 }
 
-fn letter() -> Letter {
-    Letter {
+fn email_message() -> EmailMessage {
+    EmailMessage {
         html: Some("<p>감사합니다</p>".into()),
         id: Some("k1".into()),
-        ..Letter::text("kim@example.com", "매출전표", "감사합니다")
+        ..EmailMessage::text("kim@example.com", "매출전표", "감사합니다")
     }
 }
 
@@ -28,7 +28,11 @@ async fn a_letter_arrives_over_tls_with_all_that_is_in_it() {
     let mut server = server(&post);
     server.login = Some(("shop".into(), "geheim".to_owned().into()));
     assert!(!format!("{server:?}").contains("geheim"));
-    Mailer::new(server).unwrap().send(letter()).await.unwrap();
+    Mailer::new(server)
+        .unwrap()
+        .send(email_message())
+        .await
+        .unwrap();
     let [arrived] = &post.arrived(1).await[..] else {
         panic!("more than one letter")
     };
@@ -53,10 +57,10 @@ async fn no_letter_goes_to_a_server_that_is_not_believed() {
     };
     let no_tls = Post::open(Mood::Plain).await;
     for server in [stranger, server(&no_tls)] {
-        let sent = Mailer::new(server).unwrap().send(letter()).await;
+        let sent = Mailer::new(server).unwrap().send(email_message()).await;
         assert!(matches!(sent, Err(SendError::NotSent(_))), "{sent:?}");
     }
-    assert!(post.letters().is_empty() && no_tls.letters().is_empty());
+    assert!(post.email_messages().is_empty() && no_tls.email_messages().is_empty());
     let clear = Server {
         security: Security::None,
         ..Server::new("mail.example.com", "shop@example.com")
@@ -70,10 +74,13 @@ async fn no_letter_goes_to_a_server_that_is_not_believed() {
 async fn a_failure_tells_whether_the_letter_may_be_out() {
     for (mood, may_be_out) in [(Mood::NoSuchMailbox, false), (Mood::HangsUp, true)] {
         let post = Post::open(mood).await;
-        let sent = Mailer::new(server(&post)).unwrap().send(letter()).await;
+        let sent = Mailer::new(server(&post))
+            .unwrap()
+            .send(email_message())
+            .await;
         let unknown = matches!(sent, Err(SendError::Unknown(_)));
         assert!(sent.is_err() && unknown == may_be_out, "{mood:?}: {sent:?}");
-        assert_eq!(post.letters().len(), usize::from(may_be_out));
+        assert_eq!(post.email_messages().len(), usize::from(may_be_out));
         let said = sent.unwrap_err().to_string();
         assert!(!said.contains("kim@"), "{said}");
     }
@@ -84,7 +91,7 @@ async fn a_failure_tells_whether_the_letter_may_be_out() {
         port: Some(1),
         ..gone
     };
-    let sent = Mailer::new(gone).unwrap().send(letter()).await;
+    let sent = Mailer::new(gone).unwrap().send(email_message()).await;
     assert!(matches!(sent, Err(SendError::NotSent(_))), "{sent:?}");
 }
 
@@ -100,18 +107,18 @@ async fn nothing_but_one_address_is_taken() {
         "kim@example.com\r\nBcc: lee@example.com",
         "kim@example.com>\r\nRCPT TO:<lee@example.com",
     ] {
-        let to = Letter::text(to, "x", "x");
+        let to = EmailMessage::text(to, "x", "x");
         let sent = mailer.send(to).await;
         assert!(matches!(sent, Err(SendError::Address)), "{sent:?}");
     }
-    let two_lines = Letter::text(
+    let two_lines = EmailMessage::text(
         "kim@example.com",
         "x\r\nBcc: lee@example.com",
         "x\r\n.\r\nQUIT",
     );
     mailer.send(two_lines).await.unwrap();
-    let [arrived] = &post.letters()[..] else {
-        panic!("{:?}", post.letters())
+    let [arrived] = &post.email_messages()[..] else {
+        panic!("{:?}", post.email_messages())
     };
     assert_eq!(arrived.to, ["<kim@example.com>"]);
     assert!(

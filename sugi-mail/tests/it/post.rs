@@ -1,4 +1,4 @@
-//! A mail server on loopback that takes letters, or does not.
+//! A mail server on loopback that takes emails, or does not.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,7 +35,7 @@ pub(crate) struct Post {
     pub(crate) address: SocketAddr,
     /// The authority that its certificate is from, PEM.
     pub(crate) authority: String,
-    letters: Arc<watch::Sender<Vec<Arrived>>>,
+    email_messages: Arc<watch::Sender<Vec<Arrived>>>,
 }
 
 impl Post {
@@ -55,8 +55,8 @@ impl Post {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let letters = Arc::new(watch::Sender::new(Vec::new()));
-        let taken = Arc::clone(&letters);
+        let email_messages = Arc::new(watch::Sender::new(Vec::new()));
+        let taken = Arc::clone(&email_messages);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, taken) = (acceptor.clone(), Arc::clone(&taken));
@@ -68,19 +68,19 @@ impl Post {
         Self {
             address,
             authority,
-            letters,
+            email_messages,
         }
     }
 
     /// What has arrived.
-    pub(crate) fn letters(&self) -> Vec<Arrived> {
-        self.letters.borrow().clone()
+    pub(crate) fn email_messages(&self) -> Vec<Arrived> {
+        self.email_messages.borrow().clone()
     }
 
     /// Waits until so many have arrived.
     pub(crate) async fn arrived(&self, count: usize) -> Vec<Arrived> {
-        let mut seen = self.letters.subscribe();
-        let all = seen.wait_for(|letters| letters.len() >= count);
+        let mut seen = self.email_messages.subscribe();
+        let all = seen.wait_for(|email_messages| email_messages.len() >= count);
         let all = tokio::time::timeout(Duration::from_secs(30), all).await;
         all.expect("letters that arrive").unwrap().clone()
     }
@@ -109,7 +109,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     over_tls: bool,
     taken: &watch::Sender<Vec<Arrived>>,
 ) -> std::io::Result<bool> {
-    let mut letter = Arrived {
+    let mut email_message = Arrived {
         to: Vec::new(),
         login: None,
         over_tls,
@@ -130,14 +130,14 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 return Ok(true);
             }
             "AUTH" => {
-                letter.login = line.rsplit(' ').next().map(ToOwned::to_owned);
+                email_message.login = line.rsplit(' ').next().map(ToOwned::to_owned);
                 b"235 welcome\r\n"
             }
             "RCPT" if mood == Mood::NoSuchMailbox => {
                 b"550 <kim@example.com> is no mailbox here\r\n"
             }
             "RCPT" => {
-                letter.to.push(line["RCPT TO:".len()..].to_owned());
+                email_message.to.push(line["RCPT TO:".len()..].to_owned());
                 b"250 ok\r\n"
             }
             "DATA" => {
@@ -150,9 +150,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                     if line == ".\r\n" {
                         break;
                     }
-                    letter.body.push_str(&line);
+                    email_message.body.push_str(&line);
                 }
-                taken.send_modify(|letters| letters.push(letter.clone()));
+                taken.send_modify(|email_messages| email_messages.push(email_message.clone()));
                 if mood == Mood::HangsUp {
                     return Ok(false);
                 }

@@ -24,11 +24,11 @@ use super::{
 };
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::Form,
     lang::{Lang, fill},
-    shell::{Part, Shell},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part},
+    trouble::ErrorPage,
     words, write,
 };
 
@@ -50,10 +50,10 @@ enum Kind {
 
 pub(crate) async fn export(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
-    let (lang, w) = (visitor.lang, DayWords::of(visitor.lang));
+) -> Result<Response, ErrorPage> {
+    let (lang, w) = (current_operator.lang, DayWords::of(current_operator.lang));
     let kind = if form.get("as") == "xlsx" {
         Kind::Xlsx
     } else {
@@ -65,28 +65,35 @@ pub(crate) async fn export(
     };
     let span = ask.span(pages.access().clock().now());
     let Ok(span) = span else {
-        return refused(&pages, &visitor, w.bad_span).await;
+        return refused(&pages, &current_operator, w.bad_span).await;
     };
-    let shops = visitor.operator().shops.clone();
+    let shops = current_operator.operator().shops.clone();
     let (from, until) = span.moments();
     let store = pages.access().engine().store();
     let groups = store.report(from, until, &shops).await?;
     let rows = groups.iter().map(|group| group.count).sum::<u64>();
     if rows > ROWS_MOST || groups.len() >= GROUPS_MOST as usize {
         let most = write::grouped(ROWS_MOST);
-        return refused(&pages, &visitor, &fill(w.e_many, &[&most])).await;
+        return refused(&pages, &current_operator, &fill(w.e_many, &[&most])).await;
     }
     // Before a confirmation is used up.
-    let me = &visitor.operator().name;
+    let me = &current_operator.operator().name;
     let Some(running) = pages.0.exports.begin(form.get("progress"), me, rows) else {
-        let page = said(&pages, &visitor, w.e_busy).await?;
+        let page = said(&pages, &current_operator, w.e_busy).await?;
         return Ok((StatusCode::TOO_MANY_REQUESTS, page).into_response());
     };
-    match leave(&pages, &visitor, span, form.maybe("wish")).await? {
+    match leave(
+        &pages,
+        &current_operator,
+        span,
+        form.maybe("approval_request"),
+    )
+    .await?
+    {
         Leave::Given => {}
-        Leave::Asked => return Ok(Redirect::to("/wishes").into_response()),
+        Leave::Asked => return Ok(Redirect::to("/approvals").into_response()),
         Leave::None => {
-            let page = said(&pages, &visitor, w.e_wish).await?;
+            let page = said(&pages, &current_operator, w.e_wish).await?;
             return Ok((StatusCode::CONFLICT, page).into_response());
         }
     }
@@ -130,53 +137,69 @@ enum Leave {
     Given,
     /// A second person was asked.
     Asked,
-    /// A wish was named that does not give it: not confirmed, used up, or of something else.
+    /// An approval request was named that does not give it: not confirmed, used up, or of something else.
     None,
 }
 
 /// Where an export takes a second person, one confirmation is one file.
 async fn leave(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     span: Span,
-    wish: Option<&str>,
-) -> Result<Leave, Trouble> {
-    let (access, me) = (pages.access(), &visitor.operator().name);
+    approval_request: Option<&str>,
+) -> Result<Leave, ErrorPage> {
+    let (access, me) = (pages.access(), &current_operator.operator().name);
     if !access.rules().second_person.export {
         return Ok(Leave::Given);
     }
     // What is confirmed is what goes out: a file of other shops takes another confirmation.
     let what = What::Export {
         query: span.query(),
-        shops: visitor.operator().shops.clone(),
+        shops: current_operator.operator().shops.clone(),
     };
-    let Some(wish) = wish else {
-        let open = access.open_wishes().await?;
+    let Some(approval_request) = approval_request else {
+        let open = access.open_approval_requests().await?;
         if !open.iter().any(|one| one.what == what && one.by == *me) {
-            access.wish(what, me).await?;
+            access.approval_request(what, me).await?;
         }
         return Ok(Leave::Asked);
     };
-    let wish = access.wish_of(wish).await?;
-    let given = wish.filter(|wish| {
-        wish.is_confirmed(access.clock().now()) && wish.what == what && wish.by == *me
+    let approval_request = access.approval_request_of(approval_request).await?;
+    let given = approval_request.filter(|approval_request| {
+        approval_request.is_confirmed(access.clock().now())
+            && approval_request.what == what
+            && approval_request.by == *me
     });
     match given {
         // Of two that fetch at once, one has used it up.
-        Some(wish) if access.wish_done(&wish.id, "done").await? => Ok(Leave::Given),
+        Some(approval_request)
+            if access
+                .approval_request_done(&approval_request.id, "done")
+                .await? =>
+        {
+            Ok(Leave::Given)
+        }
         _ => Ok(Leave::None),
     }
 }
 
-async fn refused(pages: &Pages, visitor: &Visitor, why: &str) -> Result<Response, Trouble> {
-    let page = said(pages, visitor, why).await?;
+async fn refused(
+    pages: &Pages,
+    current_operator: &CurrentOperator,
+    why: &str,
+) -> Result<Response, ErrorPage> {
+    let page = said(pages, current_operator, why).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
-async fn said(pages: &Pages, visitor: &Visitor, why: &str) -> Result<Response, Trouble> {
-    let w = DayWords::of(visitor.lang);
-    let shell = Shell::around(pages, visitor, Part::Day, w.title).await?;
-    Ok(crate::trouble::said(shell, why))
+async fn said(
+    pages: &Pages,
+    current_operator: &CurrentOperator,
+    why: &str,
+) -> Result<Response, ErrorPage> {
+    let w = DayWords::of(current_operator.lang);
+    let layout = Layout::around(pages, current_operator, Part::Day, w.title).await?;
+    Ok(crate::trouble::said(layout, why))
 }
 
 type Rows = mpsc::Receiver<Result<Vec<Summary>, StoreError>>;

@@ -23,17 +23,17 @@ use self::{
 };
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     lang::{Lang, fill},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part, html},
+    trouble::ErrorPage,
     write,
 };
 
 #[derive(Template)]
 #[template(path = "day.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static DayWords,
     title: String,
     from: String,
@@ -64,18 +64,18 @@ struct Row {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     query: Result<Query<Ask>, QueryRejection>,
-) -> Result<Response, Trouble> {
-    let (lang, w) = (visitor.lang, DayWords::of(visitor.lang));
-    let shell = Shell::around(&pages, &visitor, Part::Day, w.title).await?;
+) -> Result<Response, ErrorPage> {
+    let (lang, w) = (current_operator.lang, DayWords::of(current_operator.lang));
+    let layout = Layout::around(&pages, &current_operator, Part::Day, w.title).await?;
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
     let now = pages.access().clock().now();
     let (span, problem) = match ask.span(now) {
         Ok(span) => (span, None),
         Err(()) => (span::Span::today(now), Some(w.bad_span)),
     };
-    let shops = &visitor.operator().shops;
+    let shops = &current_operator.operator().shops;
     let (from, until) = span.moments();
     let store = pages.access().engine().store();
     let groups = store.report(from, until, shops).await?;
@@ -86,13 +86,13 @@ pub(crate) async fn show(
     };
     let sums = Sums::of(&groups);
     let mut before_close = Vec::new();
-    if let Some(alarm) = &shell.alarm {
+    if let Some(alarm) = &layout.alarm {
         before_close.push(alarm.sentence.clone());
     }
     if sums.open > 0 {
         before_close.push(fill(w.still_open, &[&write::grouped(sums.open)]));
     }
-    if let Some(waiting) = shell.waiting(Part::Wishes) {
+    if let Some(waiting) = layout.waiting(Part::ApprovalRequests) {
         before_close.push(fill(w.waiting, &[waiting]));
     }
     Ok(html(&Page {
@@ -110,8 +110,8 @@ pub(crate) async fn show(
             table(lang, w.by_operator, &sums.by_operator),
             table(lang, w.by_issuer, &sums.by_issuer),
         ],
-        may_export: visitor.operator().may(Role::Close),
-        shell,
+        may_export: current_operator.operator().may(Role::Close),
+        layout,
         w,
     }))
 }

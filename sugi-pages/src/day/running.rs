@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sugi_api::Unaudited;
 use sugi_core::Actor;
 
-use crate::{Pages, trouble::Trouble, visitor::Visitor};
+use crate::{Pages, current_operator::CurrentOperator, trouble::ErrorPage};
 
 /// Exports at a time: each walks the ledger for as long as whoever asked takes it.
 const AT_ONCE: usize = 4;
@@ -100,11 +100,14 @@ impl Drop for Running {
 /// shows no bar, and the file comes all the same.
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(name): Path<String>,
-) -> Result<(Extension<Unaudited>, Json<Value>), Trouble> {
-    let found = pages.0.exports.find(&name, &visitor.operator().name);
-    let one = found.ok_or(Trouble::NotFound)?;
+) -> Result<(Extension<Unaudited>, Json<Value>), ErrorPage> {
+    let found = pages
+        .0
+        .exports
+        .find(&name, &current_operator.operator().name);
+    let one = found.ok_or(ErrorPage::NotFound)?;
     let far = json!({
         "done": one.done.load(Ordering::Relaxed),
         "total": one.total,

@@ -8,10 +8,10 @@ use sugi_store::Group;
 /// Sales in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// How many were approved, whatever was given back later.
+    /// How many were approved, whatever was refunded later.
     pub(crate) count: u64,
     pub(crate) gross: u64,
-    /// Of how many something was given back, and how much.
+    /// Of how many something was refunded, and how much.
     pub(crate) cancels: u64,
     pub(crate) cancelled: u64,
     pub(crate) declined: u64,

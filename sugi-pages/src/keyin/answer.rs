@@ -8,8 +8,8 @@ use sugi_engine::PayError;
 
 use super::{KeyInWords, currency, guard::Earlier};
 use crate::{
+    current_operator::wants_json,
     lang::{Lang, fill},
-    visitor::wants_json,
     write,
 };
 
@@ -107,11 +107,11 @@ impl Refused {
                 ..of(StatusCode::CONFLICT, "", w.e_key_reused)
             },
             PayError::Busy(_) => of(StatusCode::TOO_MANY_REQUESTS, "", w.e_busy),
-            PayError::Brake { until, .. } => {
+            PayError::CircuitBreaker { until, .. } => {
                 let text = fill(w.e_brake, &[&write::clock(until)]);
                 of(StatusCode::SERVICE_UNAVAILABLE, "", &text)
             }
-            PayError::TooFast { until, .. } => {
+            PayError::VelocityLimited { until, .. } => {
                 let text = fill(w.e_too_fast, &[&write::clock(until)]);
                 of(StatusCode::TOO_MANY_REQUESTS, "", &text)
             }

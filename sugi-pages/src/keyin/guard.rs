@@ -50,7 +50,7 @@ impl std::fmt::Debug for Guard {
 impl Default for Guard {
     fn default() -> Self {
         Self {
-            key: clock::chance(),
+            key: clock::random_bytes(),
             sales: Mutex::default(),
         }
     }

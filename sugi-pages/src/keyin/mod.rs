@@ -19,20 +19,20 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use nhn_kcp::pan::Rule;
 use sugi_core::{Payment, PaymentId, Status};
-use sugi_engine::{Outcome, PayError, Sale, Shop, Ticket, clock};
-use sugi_store::Deed;
+use sugi_engine::{Outcome, PayError, PaymentHandle, Sale, Shop, clock};
+use sugi_store::AuditEntry;
 
 pub(crate) use self::words::KeyInWords;
 use self::{answer::Refused, guard::Guard, issuers::Issuers, sale::Asked};
 use crate::{
     Pages,
+    current_operator::{CurrentOperator, wants_json},
     form::Form,
     kept::Sent,
     lang::{Lang, fill},
+    layout::{Layout, Part, html},
     payments::cancel::form_key,
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::{Visitor, wants_json},
+    trouble::ErrorPage,
     write,
 };
 
@@ -47,7 +47,7 @@ const INSTALMENTS_FROM: u64 = 50_000;
 #[derive(Template)]
 #[template(path = "keyin.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static KeyInWords,
     /// The form's key: of whatever this form makes, one payment.
     key: String,
@@ -124,22 +124,32 @@ pub(crate) struct Memory {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
     let values = Values {
         order_no: new_order_no(pages.access().clock().now()),
         ..Values::default()
     };
-    page(&pages, &visitor, clock::new_secret(), values, Note::Nothing).await
+    page(
+        &pages,
+        &current_operator,
+        clock::new_secret(),
+        values,
+        Note::Nothing,
+    )
+    .await
 }
 
 pub(crate) async fn charge(
     State(pages): State<Pages>,
     headers: HeaderMap,
-    Sent { visitor, form }: Sent,
-) -> Result<Response, Trouble> {
-    let lang = visitor.lang;
-    let refused = match sale::read(&pages, &visitor, &form) {
+    Sent {
+        current_operator,
+        form,
+    }: Sent,
+) -> Result<Response, ErrorPage> {
+    let lang = current_operator.lang;
+    let refused = match sale::read(&pages, &current_operator, &form) {
         Ok(asked) => match begin(&pages, asked, lang).await {
             Ok(payment) => return Ok(answer::gone_to(&headers, &payment)),
             Err(refused) => refused,
@@ -152,7 +162,14 @@ pub(crate) async fn charge(
     let status = refused.status;
     let values = Values::of(&form);
     let key = form.get("key").to_owned();
-    let mut response = page(&pages, &visitor, key, values, Note::Refused(refused)).await?;
+    let mut response = page(
+        &pages,
+        &current_operator,
+        key,
+        values,
+        Note::Refused(refused),
+    )
+    .await?;
     *response.status_mut() = status;
     Ok(response)
 }
@@ -161,11 +178,11 @@ pub(crate) async fn charge(
 /// began then is not begun again.
 pub(crate) async fn opened_again(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     form: &Form,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let key = form_key(form).unwrap_or_else(clock::new_secret);
-    page(pages, visitor, key, Values::of(form), Note::Again).await
+    page(pages, current_operator, key, Values::of(form), Note::Again).await
 }
 
 /// What the page has to say besides its form.
@@ -205,13 +222,13 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
     let first6 = sale.card.number.masked().first6().to_owned();
     let begun = pages.access().engine().pay(sale).await;
     let payment = match begun {
-        Ok(Outcome::Begun(ticket)) => {
-            memory.guard.became(entered.attempt, &ticket.id());
+        Ok(Outcome::Begun(payment_handle)) => {
+            memory.guard.became(entered.attempt, &payment_handle.id());
             if let Some(mut again) = again {
-                again.subject = ticket.id().to_string();
+                again.subject = payment_handle.id().to_string();
                 pages.access().note(again).await;
             }
-            first_word(ticket).await
+            first_result(payment_handle).await
         }
         Ok(Outcome::Replayed(payment)) => {
             memory.guard.became(entered.attempt, &payment.id);
@@ -236,8 +253,8 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
 }
 
 /// What the audit is told of a sale that is made although one like it was there: why.
-fn again(sale: &Sale, now: Timestamp, reason: String) -> Deed {
-    Deed {
+fn again(sale: &Sale, now: Timestamp, reason: String) -> AuditEntry {
+    AuditEntry {
         at: now,
         actor: format!("operator:{}", sale.by),
         action: "key in again".into(),
@@ -284,13 +301,13 @@ fn moved_nothing(status: Status) -> bool {
 }
 
 /// Waits for the first word; the operator counts as waiting for longer than the browser does.
-async fn first_word(ticket: Ticket) -> Arc<Payment> {
-    let ticket = Arc::new(ticket);
-    let at_the_phone = Arc::clone(&ticket);
-    tokio::spawn(async move { at_the_phone.last_word(AT_THE_PHONE).await });
-    match tokio::time::timeout(FIRST_WORD, ticket.first_word()).await {
+async fn first_result(payment_handle: PaymentHandle) -> Arc<Payment> {
+    let payment_handle = Arc::new(payment_handle);
+    let at_the_phone = Arc::clone(&payment_handle);
+    tokio::spawn(async move { at_the_phone.final_outcome(AT_THE_PHONE).await });
+    match tokio::time::timeout(FIRST_WORD, payment_handle.first_result()).await {
         Ok(payment) => payment,
-        Err(_) => ticket.last_word(Duration::ZERO).await,
+        Err(_) => payment_handle.final_outcome(Duration::ZERO).await,
     }
 }
 
@@ -306,27 +323,27 @@ fn learn(memory: &Memory, payment: &Payment, first6: &str) {
 
 async fn page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     key: String,
     values: Values,
     note: Note,
-) -> Result<Response, Trouble> {
-    let w = KeyInWords::of(visitor.lang);
-    let mut shell = Shell::around(pages, visitor, Part::KeyIn, w.title).await?;
+) -> Result<Response, ErrorPage> {
+    let w = KeyInWords::of(current_operator.lang);
+    let mut layout = Layout::around(pages, current_operator, Part::KeyIn, w.title).await?;
     let again = matches!(note, Note::Again);
     if again {
-        shell.address = Some("/keyin".into());
+        layout.address = Some("/keyin".into());
     }
     let refused = match note {
         Note::Refused(refused) => Some(refused),
         Note::Nothing | Note::Again => None,
     };
     let mut usable = pages.access().engine().shops();
-    usable.retain(|shop| visitor.operator().may_use(&shop.id));
+    usable.retain(|shop| current_operator.operator().may_use(&shop.id));
     usable.sort_by(|one, other| one.id.cmp(&other.id));
     let most = usable.iter().map(|shop| shop.contract.installments).max();
     let tax = usable.iter().any(|shop| shop.contract.tax_split);
-    let operator = visitor.operator();
+    let operator = current_operator.operator();
     let choice = |shop: &Arc<Shop>| ShopChoice {
         id: shop.id.to_string(),
         chosen: shop.id.as_str() == values.shop,
@@ -343,7 +360,7 @@ async fn page(
     let currencies = currency::choices(w, &usable, operator, &values.currency);
     let months = (2..=most.unwrap_or(0)).map(|n| (n, fill(w.months_n, &[&n.to_string()])));
     Ok(html(&Page {
-        shell,
+        layout,
         w,
         key,
         shops,
@@ -377,17 +394,18 @@ impl Values {
     }
 }
 
-/// An order number for whoever has none: the day, and letters that can be read out on the phone.
+/// An order number for whoever has none: the day, and emails that can be read out on the phone.
 fn new_order_no(now: Timestamp) -> String {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let day = write::KOREA.to_datetime(now).date();
-    let letters = clock::chance::<6>().map(|byte| LETTERS[usize::from(byte % 32)] as char);
+    let email_messages =
+        clock::random_bytes::<6>().map(|byte| LETTERS[usize::from(byte % 32)] as char);
     format!(
         "{:02}{:02}{:02}-{}",
         day.year() % 100,
         day.month(),
         day.day(),
-        letters.iter().collect::<String>()
+        email_messages.iter().collect::<String>()
     )
 }
 

@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 use super::{KeyInWords, answer::Refused, guard::Marks};
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::{Form, NoAmount},
     lang::fill,
-    visitor::Visitor,
     write,
 };
 
@@ -38,13 +38,17 @@ pub(crate) struct Anyway {
 }
 
 /// Reads a form; all that is wrong with it at once.
-pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Asked, Refused> {
-    let w = KeyInWords::of(visitor.lang);
+pub(crate) fn read(
+    pages: &Pages,
+    current_operator: &CurrentOperator,
+    form: &Form,
+) -> Result<Asked, Refused> {
+    let w = KeyInWords::of(current_operator.lang);
     let today = korean_date(pages.access().clock().now());
     let mut reading = Reading {
         form,
         w,
-        visitor,
+        current_operator,
         wrong: Vec::new(),
     };
     // The card first, so that its digits are in types that keep them before anything else fails.
@@ -68,7 +72,7 @@ pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Aske
     }
     let guard = &pages.0.keyin.guard;
     let marks = guard.marks(&shop, order.money, &form.digits("card"), &buyer_mark(form));
-    let by = visitor.operator().name.clone();
+    let by = current_operator.operator().name.clone();
     Ok(Asked {
         sale: Sale {
             shop,
@@ -76,7 +80,7 @@ pub(crate) fn read(pages: &Pages, visitor: &Visitor, form: &Form) -> Result<Aske
             card,
             proof,
             key: Some((format!("operator:{by}"), form_key.clone())),
-            from: visitor.from.address,
+            from: current_operator.from.address,
             by,
         },
         marks,
@@ -95,7 +99,7 @@ fn anyway(form: &Form) -> Option<Anyway> {
 struct Reading<'a> {
     form: &'a Form,
     w: &'static KeyInWords,
-    visitor: &'a Visitor,
+    current_operator: &'a CurrentOperator,
     wrong: Vec<(&'static str, String)>,
 }
 
@@ -137,7 +141,7 @@ impl Reading<'_> {
 
     fn shop(&mut self) -> Option<ShopId> {
         let shop = self.form.get("shop").parse::<ShopId>().ok();
-        let shop = shop.filter(|shop| self.visitor.operator().may_use(shop));
+        let shop = shop.filter(|shop| self.current_operator.operator().may_use(shop));
         if shop.is_none() {
             self.at("shop", self.w.e_shop);
         }
@@ -151,7 +155,7 @@ impl Reading<'_> {
             self.at("currency", self.w.e_currency_word);
             return None;
         };
-        if !self.visitor.operator().may_use_currency(currency) {
+        if !self.current_operator.operator().may_use_currency(currency) {
             self.at("currency", self.w.e_won_only);
         }
         Some(currency)
@@ -165,10 +169,10 @@ impl Reading<'_> {
             self.at("amount", e_amount(self.w, currency));
             return None;
         };
-        let operator = self.visitor.operator();
+        let operator = self.current_operator.operator();
         let over = operator.amount_max.filter(|_| currency == Currency::Krw);
         if let Some(most) = over.filter(|_| !operator.may_move(amount.get(), currency)) {
-            let most = write::money(self.visitor.lang, most, "KRW");
+            let most = write::money(self.current_operator.lang, most, "KRW");
             let what = fill(self.w.e_amount_limit, &[&most]);
             self.at("amount", &what);
         }

@@ -7,23 +7,23 @@ use axum::{
 };
 use http::{StatusCode, header, request::Parts};
 use serde_json::json;
-use sugi_access::{AccessError, PASSKEY_PATIENCE, ShownPasskey, SignInError};
+use sugi_access::{AccessError, PASSKEY_TIMEOUT, ShownPasskey, SignInError};
 use sugi_api::Audited;
 
 use super::{PasskeyWords, go_on, refused, said};
 use crate::{
-    Pages,
+    Pages, current_operator,
     form::Form,
     lang::{Lang, fill},
     ours,
     sign_in::{SignInWords, session_cookie},
-    visitor, write,
+    write,
 };
 
 /// Gives out what is to be signed.
 pub(crate) async fn challenge(State(pages): State<Pages>, parts: Parts) -> Response {
     let w = PasskeyWords::of(Lang::of(&parts.headers));
-    let from = visitor::origin(&parts);
+    let from = current_operator::origin(&parts);
     let challenge = match pages.access().challenge_to_sign_in(&from).await {
         Ok(challenge) => challenge,
         Err(AccessError::Passkey(why)) => return refused(StatusCode::NOT_FOUND, said(why, w)),
@@ -34,13 +34,13 @@ pub(crate) async fn challenge(State(pages): State<Pages>, parts: Parts) -> Respo
         }
     };
     let site = pages.access().rules().passkeys.as_ref();
-    // Nobody is let in by it, and whoever finds the page can ask: it is no deed.
+    // Nobody is let in by it, and whoever finds the page can ask: it is no audit entry.
     let nothing = Extension(sugi_api::Unaudited);
     let challenge = Json(json!({
         "challenge": challenge,
         "rpId": site.map(|site| &site.host),
         "userVerification": "required",
-        "timeout": PASSKEY_PATIENCE.as_millis(),
+        "timeout": PASSKEY_TIMEOUT.as_millis(),
     }));
     (nothing, challenge).into_response()
 }
@@ -58,7 +58,7 @@ pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) 
     let access = pages.access();
     let known = access.operator_of_handle(&shown.handle).await;
     let known = known.ok().flatten().map(|known| known.name);
-    let origin = visitor::origin(&parts);
+    let origin = current_operator::origin(&parts);
     let why = match access.sign_in_with_passkey(&shown, &origin).await {
         Ok(cookie) => {
             // Before this, a passkey of theirs was only named.

@@ -8,11 +8,13 @@ use axum::{
 use http::StatusCode;
 use serde_json::{Value, json};
 use sugi_access::{
-    AccessError, NewPasskey, PASSKEY_ALGORITHMS, PASSKEY_NAME_CHARS_MAX, PASSKEY_PATIENCE, Role,
+    AccessError, NewPasskey, PASSKEY_ALGORITHMS, PASSKEY_NAME_CHARS_MAX, PASSKEY_TIMEOUT, Role,
 };
 
 use super::{PasskeyWords, go_on, refused, said};
-use crate::{Pages, account, form::Form, trouble::Trouble, visitor::Visitor, write};
+use crate::{
+    Pages, account, current_operator::CurrentOperator, form::Form, trouble::ErrorPage, write,
+};
 
 /// The part of the account page.
 pub(crate) struct Section {
@@ -33,9 +35,9 @@ pub(crate) struct Row {
 }
 
 impl Section {
-    pub(crate) fn of(pages: &Pages, visitor: &Visitor) -> Self {
-        let w = PasskeyWords::of(visitor.lang);
-        let me = visitor.operator();
+    pub(crate) fn of(pages: &Pages, current_operator: &CurrentOperator) -> Self {
+        let w = PasskeyWords::of(current_operator.lang);
+        let me = current_operator.operator();
         let site = pages.access().rules().passkeys.as_ref();
         let fill = |text, at| crate::lang::fill(text, &[&write::time(at)]);
         let rows = me.passkeys().iter().map(|one| Row {
@@ -68,19 +70,23 @@ impl Section {
 /// Tells the script what to make, once who asks has shown again who they are.
 pub(crate) async fn begin(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
-    let w = PasskeyWords::of(visitor.lang);
+) -> Result<Response, ErrorPage> {
+    let w = PasskeyWords::of(current_operator.lang);
     let (password, code) = (form.secret("password"), form.get("code"));
-    if let Some(problem) = account::shown_again(&pages, &visitor, password, code).await? {
+    if let Some(problem) = account::shown_again(&pages, &current_operator, password, code).await? {
         return Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, problem));
     }
-    let offer = match pages.access().begin_passkey(&visitor.session).await {
+    let offer = match pages
+        .access()
+        .begin_passkey(&current_operator.session)
+        .await
+    {
         Ok(offer) => offer,
         Err(why) => return not_added(why, w),
     };
-    let name = &visitor.operator().name;
+    let name = &current_operator.operator().name;
     let kind = |id: &str| json!({ "type": "public-key", "id": id });
     let known: Vec<Value> = offer.known.iter().map(|id| kind(id)).collect();
     let kinds = PASSKEY_ALGORITHMS.map(|alg| json!({ "type": "public-key", "alg": alg }));
@@ -99,7 +105,7 @@ pub(crate) async fn begin(
             "userVerification": "required",
         },
         "attestation": "none",
-        "timeout": PASSKEY_PATIENCE.as_millis(),
+        "timeout": PASSKEY_TIMEOUT.as_millis(),
     }))
     .into_response())
 }
@@ -107,41 +113,45 @@ pub(crate) async fn begin(
 /// Takes what the script made.
 pub(crate) async fn add(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let new = NewPasskey {
         name: form.get("name").into(),
         client_data: form.get("client_data").into(),
         authenticator_data: form.get("authenticator_data").into(),
     };
-    match pages.access().add_passkey(&visitor.session, new).await {
+    match pages
+        .access()
+        .add_passkey(&current_operator.session, new)
+        .await
+    {
         Ok(()) => Ok(go_on("/account")),
-        Err(why) => not_added(why, PasskeyWords::of(visitor.lang)),
+        Err(why) => not_added(why, PasskeyWords::of(current_operator.lang)),
     }
 }
 
 pub(crate) async fn remove(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(id): Path<String>,
     form: Form,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let (password, code) = (form.secret("password"), form.get("code"));
-    let problem = account::shown_again(&pages, &visitor, password, code).await?;
+    let problem = account::shown_again(&pages, &current_operator, password, code).await?;
     if let Some(problem) = problem {
-        return account::refused(&pages, &visitor, problem).await;
+        return account::refused(&pages, &current_operator, problem).await;
     }
-    let name = &visitor.operator().name;
+    let name = &current_operator.operator().name;
     match pages.access().remove_passkey(name, &id).await {
         Ok(true) => Ok(Redirect::to("/account").into_response()),
-        Ok(false) => Err(Trouble::NotFound),
+        Ok(false) => Err(ErrorPage::NotFound),
         Err(AccessError::Store(why)) => Err(why.into()),
-        Err(_) => Err(Trouble::Ledger),
+        Err(_) => Err(ErrorPage::Ledger),
     }
 }
 
-fn not_added(why: AccessError, w: &'static PasskeyWords) -> Result<Response, Trouble> {
+fn not_added(why: AccessError, w: &'static PasskeyWords) -> Result<Response, ErrorPage> {
     match why {
         AccessError::Passkey(why) => Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, said(why, w))),
         AccessError::Store(why) => Err(why.into()),

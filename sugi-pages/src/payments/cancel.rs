@@ -10,7 +10,7 @@ use nhn_kcp::{
     Amount, CancelReason, TaxParts,
     pan::{self, Rule},
 };
-use sugi_access::{Asked, Role, What, WishState};
+use sugi_access::{ApprovalRequestState, Asked, Role, What};
 use sugi_core::{Payment, PaymentId, State as Stands};
 use sugi_engine::{CancelAsk, CancelError, Engine};
 
@@ -21,29 +21,32 @@ use super::{
 };
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::{Form, NoAmount},
     kept::Sent,
-    trouble::Trouble,
-    visitor::Visitor,
+    trouble::ErrorPage,
 };
 
 /// How long the browser waits for KCP's first word.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn cancel(
     State(pages): State<Pages>,
     Path(id): Path<String>,
-    Sent { visitor, form }: Sent,
-) -> Result<Response, Trouble> {
-    let payment = find(&pages, &visitor, &id).await?;
+    Sent {
+        current_operator,
+        form,
+    }: Sent,
+) -> Result<Response, ErrorPage> {
+    let payment = find(&pages, &current_operator, &id).await?;
     let page = format!("/payments/{}", payment.id);
-    let notice = match read(&visitor, &payment, &form) {
-        Ok(ask) => begin(&pages, &visitor, payment, ask).await?,
+    let notice = match read(&current_operator, &payment, &form) {
+        Ok(ask) => begin(&pages, &current_operator, payment, ask).await?,
         Err(notice) => Some(notice),
     };
     match notice.filter(|notice| notice.is_refusal()) {
         Some(refused) => {
-            show::refused(&pages, &visitor, &page, refused, |filled| {
+            show::refused(&pages, &current_operator, &page, refused, |filled| {
                 filled.cancel = Some(&form);
             })
             .await
@@ -55,10 +58,10 @@ pub(crate) async fn cancel(
 /// Cancels, or asks a second person to. `None`: it is on its way, and the page tells how it ends.
 async fn begin(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     payment: Payment,
     ask: CancelAsk,
-) -> Result<Option<Notice>, Trouble> {
+) -> Result<Option<Notice>, ErrorPage> {
     let access = pages.access();
     let alone = access.cancel_alone(payment.request.order.money.currency);
     let (engine, id, asked) = (access.engine().clone(), payment.id.clone(), ask.clone());
@@ -66,7 +69,7 @@ async fn begin(
         let most = alone.unwrap_or(u64::MAX);
         let cancelled = engine.cancel_up_to(&id, asked, most).await;
         if cancelled.is_ok() {
-            first_word(&engine, &id).await;
+            first_result(&engine, &id).await;
         }
         cancelled
     });
@@ -79,7 +82,7 @@ async fn begin(
                 tax: ask.tax,
                 reason: ask.reason.to_string(),
             };
-            Ok(Some(wished(pages, visitor, what, ask.key).await?))
+            Ok(Some(wished(pages, current_operator, what, ask.key).await?))
         }
         cancelled => Ok(cancelled.err().as_ref().map(Notice::from)),
     }
@@ -87,23 +90,27 @@ async fn begin(
 
 /// Waits for KCP's first word on a cancel: mostly it is done in a moment, and then the page can say so
 /// at once.
-pub(crate) async fn first_word(engine: &Engine, payment: &PaymentId) {
+pub(crate) async fn first_result(engine: &Engine, payment: &PaymentId) {
     let ended = |payment: &Payment| !matches!(&payment.state, Stands::Approved { pending: Some(pending), .. } if pending.1.tries == 0);
-    let _ = engine.watch(payment, PATIENCE, ended).await;
+    let _ = engine.watch(payment, MAX_WAIT, ended).await;
 }
 
 /// Writes down, once for a form, what waits for a second person.
 pub(super) async fn wished(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     what: What,
     key: Option<(String, String)>,
-) -> Result<Notice, Trouble> {
-    let by = &visitor.operator().name;
+) -> Result<Notice, ErrorPage> {
+    let by = &current_operator.operator().name;
     let (_, key) = key.unwrap_or_default();
-    let asked = pages.access().wish_once(what, by, &key).await?;
+    let asked = pages.access().approval_request_once(what, by, &key).await?;
     Ok(match asked {
-        Asked::Written(wish) if wish.state == WishState::Open => Notice::Wished,
+        Asked::Written(approval_request)
+            if approval_request.state == ApprovalRequestState::Open =>
+        {
+            Notice::Wished
+        }
         // The form asked for something else before, or what it asked for was decided.
         Asked::Written(_) | Asked::Else => Notice::Used,
         Asked::Another => Notice::Another,
@@ -111,8 +118,12 @@ pub(super) async fn wished(
     })
 }
 
-fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, Notice> {
-    if !visitor.operator().may(Role::Cancel) {
+fn read(
+    current_operator: &CurrentOperator,
+    payment: &Payment,
+    form: &Form,
+) -> Result<CancelAsk, Notice> {
+    if !current_operator.operator().may(Role::Cancel) {
         return Err(Notice::MayNot);
     }
     let money = payment.request.order.money;
@@ -123,7 +134,7 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
         .transpose()
         .map_err(|_| Notice::Amount)?;
     let moved = given.unwrap_or_else(|| left(payment));
-    let operator = visitor.operator();
+    let operator = current_operator.operator();
     if !operator.may_use_currency(money.currency) {
         return Err(Notice::WonOnly);
     }
@@ -152,7 +163,7 @@ fn read(visitor: &Visitor, payment: &Payment, form: &Form) -> Result<CancelAsk, 
             free: free.unwrap_or(0),
         }),
     };
-    let by = visitor.operator().name.clone();
+    let by = current_operator.operator().name.clone();
     let key = form_key(form).ok_or(Notice::Used)?;
     Ok(CancelAsk {
         amount,

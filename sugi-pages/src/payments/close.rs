@@ -18,7 +18,7 @@ use super::{
     notice::{Notice, back},
     show,
 };
-use crate::{Pages, form::Form, kept::Sent, trouble::Trouble, visitor::Visitor};
+use crate::{Pages, current_operator::CurrentOperator, form::Form, kept::Sent, trouble::ErrorPage};
 
 /// The most characters of a note.
 const NOTE_MAX: usize = 200;
@@ -26,17 +26,20 @@ const NOTE_MAX: usize = 200;
 pub(crate) async fn close(
     State(pages): State<Pages>,
     Path(id): Path<String>,
-    Sent { visitor, form }: Sent,
-) -> Result<Response, Trouble> {
-    let payment = find(&pages, &visitor, &id).await?;
+    Sent {
+        current_operator,
+        form,
+    }: Sent,
+) -> Result<Response, ErrorPage> {
+    let payment = find(&pages, &current_operator, &id).await?;
     let page = format!("/payments/{}", payment.id);
-    let notice = match read(&visitor, &form) {
-        Ok(ask) => begin(&pages, &visitor, payment.id, ask).await?,
+    let notice = match read(&current_operator, &form) {
+        Ok(ask) => begin(&pages, &current_operator, payment.id, ask).await?,
         Err(notice) => Some(notice),
     };
     match notice.filter(|notice| notice.is_refusal()) {
         Some(refused) => {
-            show::refused(&pages, &visitor, &page, refused, |filled| {
+            show::refused(&pages, &current_operator, &page, refused, |filled| {
                 filled.close = Some(&form);
             })
             .await
@@ -47,17 +50,17 @@ pub(crate) async fn close(
 
 async fn begin(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     payment: PaymentId,
     ask: ResolveAsk,
-) -> Result<Option<Notice>, Trouble> {
+) -> Result<Option<Notice>, ErrorPage> {
     let access = pages.access();
     if access.rules().second_person.close {
         // What is left of a cancel is stated through the API, not by this form.
-        let Some(what) = wish(payment, ask.what) else {
+        let Some(what) = approval_request(payment, ask.what) else {
             return Ok(Some(Notice::NotInDoubt));
         };
-        return Ok(Some(wished(pages, visitor, what, ask.key).await?));
+        return Ok(Some(wished(pages, current_operator, what, ask.key).await?));
     }
     let engine = access.engine().clone();
     let closed = detached(async move { engine.resolve(&payment, ask).await }).await?;
@@ -65,7 +68,7 @@ async fn begin(
 }
 
 /// A resolution as something that waits for a second person.
-fn wish(payment: PaymentId, what: Resolution) -> Option<What> {
+fn approval_request(payment: PaymentId, what: Resolution) -> Option<What> {
     Some(match what {
         Resolution::Live { tno, note, keep } => What::Close {
             payment,
@@ -83,8 +86,8 @@ fn wish(payment: PaymentId, what: Resolution) -> Option<What> {
     })
 }
 
-fn read(visitor: &Visitor, form: &Form) -> Result<ResolveAsk, Notice> {
-    if !visitor.operator().may(Role::Close) {
+fn read(current_operator: &CurrentOperator, form: &Form) -> Result<ResolveAsk, Notice> {
+    if !current_operator.operator().may(Role::Close) {
         return Err(Notice::MayNot);
     }
     let note = form.get("note");
@@ -102,7 +105,7 @@ fn read(visitor: &Visitor, form: &Form) -> Result<ResolveAsk, Notice> {
         let keep = form.get("outcome") == "keep";
         Resolution::Live { tno, note, keep }
     };
-    let by = visitor.operator().name.clone();
+    let by = current_operator.operator().name.clone();
     let key = form_key(form).ok_or(Notice::Used)?;
     Ok(ResolveAsk {
         what,

@@ -19,10 +19,10 @@ use super::{
 };
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     lang::{Lang, fill},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part, html},
+    trouble::ErrorPage,
     words, write,
 };
 
@@ -44,7 +44,7 @@ pub(crate) struct Ask {
 #[derive(Template)]
 #[template(path = "payments.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static ListWords,
     ask: Ask,
     shops: Vec<String>,
@@ -72,10 +72,10 @@ struct Row {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     query: Result<Query<Ask>, QueryRejection>,
-) -> Result<Response, Trouble> {
-    let (lang, w) = (visitor.lang, ListWords::of(visitor.lang));
+) -> Result<Response, ErrorPage> {
+    let (lang, w) = (current_operator.lang, ListWords::of(current_operator.lang));
     let mut ask = query.map(|Query(ask)| ask).unwrap_or_default();
     // A card number: the browser's history has its address already, and a proxy's log may. It gets no
     // further, and a page that is fetched anew does not ask for it again.
@@ -86,17 +86,17 @@ pub(crate) async fn show(
     if let Ok(id) = ask.q.trim().parse::<PaymentId>() {
         return Ok(Redirect::to(&format!("/payments/{id}")).into_response());
     }
-    let shell = Shell::around(&pages, &visitor, Part::Payments, w.title).await?;
+    let layout = Layout::around(&pages, &current_operator, Part::Payments, w.title).await?;
     let mut shops: Vec<String> = pages
         .access()
         .engine()
         .shops()
         .iter()
-        .filter(|shop| visitor.operator().may_use(&shop.id))
+        .filter(|shop| current_operator.operator().may_use(&shop.id))
         .map(|shop| shop.id.to_string())
         .collect();
     shops.sort();
-    let filter = filter(&ask, &visitor);
+    let filter = filter(&ask, &current_operator);
     let q = normal::text(&ask.q);
     let begun = Begun::of(pages.access().engine().store(), &q).await?;
     let too_many = begun.too_many;
@@ -107,7 +107,7 @@ pub(crate) async fn show(
     let last = rows.last().map(|last| last.id.to_string());
     let older = last.filter(|_| more).map(|last| ask.address(&last));
     let page = Page {
-        shell,
+        layout,
         w,
         problem: filter.is_none(),
         too_many,
@@ -146,12 +146,12 @@ async fn find(
 }
 
 /// What is asked for as a filter; `None` if a day is none.
-fn filter(ask: &Ask, visitor: &Visitor) -> Option<Filter> {
+fn filter(ask: &Ask, current_operator: &CurrentOperator) -> Option<Filter> {
     let shop = ask.shop.parse().ok();
-    let shop = shop.filter(|shop| visitor.operator().may_use(shop));
+    let shop = shop.filter(|shop| current_operator.operator().may_use(shop));
     let shops = match shop {
         Some(shop) => [shop].into(),
-        None => visitor.operator().shops.clone(),
+        None => current_operator.operator().shops.clone(),
     };
     let statuses = ask.state.parse::<Status>().ok();
     Some(Filter {

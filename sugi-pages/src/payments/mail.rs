@@ -1,4 +1,4 @@
-//! `POST /payments/{id}/mail`: the slip as a letter to the buyer.
+//! `POST /payments/{id}/mail`: the slip as an email to the buyer.
 
 use std::{
     collections::VecDeque,
@@ -11,8 +11,8 @@ use axum::{
     response::Response,
 };
 use sugi_core::Payment;
-use sugi_mail::{Letter, Mailer, SendError};
-use sugi_store::Deed;
+use sugi_mail::{EmailMessage, Mailer, SendError};
+use sugi_store::AuditEntry;
 use tokio::sync::OnceCell;
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
     notice::{Notice, back},
     receipt::{Slip, has_slip},
 };
-use crate::{Pages, form::Form, lang::Lang, trouble::Trouble, visitor::Visitor};
+use crate::{Pages, current_operator::CurrentOperator, form::Form, lang::Lang, trouble::ErrorPage};
 
 /// How many forms are remembered, so that each is one letter.
 const FORMS_MAX: usize = 1_000;
@@ -59,7 +59,7 @@ impl Forms {
     }
 }
 
-/// The slip for whoever reads mail in a browser: styles stand in it, because letters have no others.
+/// The slip for whoever reads mail in a browser: styles stand in it, because emails have no others.
 #[derive(Template)]
 #[template(path = "mail.html")]
 struct Page<'a> {
@@ -69,39 +69,39 @@ struct Page<'a> {
 
 pub(crate) async fn send(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(id): Path<String>,
     form: Form,
-) -> Result<Response, Trouble> {
-    let payment = find(&pages, &visitor, &id).await?;
-    let mailer = pages.0.mail.clone().ok_or(Trouble::NotFound)?;
+) -> Result<Response, ErrorPage> {
+    let payment = find(&pages, &current_operator, &id).await?;
+    let mailer = pages.0.mail.clone().ok_or(ErrorPage::NotFound)?;
     if !has_slip(&payment) {
-        return Err(Trouble::NotFound);
+        return Err(ErrorPage::NotFound);
     }
     let page = format!("/payments/{}/receipt", payment.id);
     let notice = match form_key(&form) {
         None => Notice::Used,
         Some(key) => {
-            let lang = Lang::parse(form.get("lang")).unwrap_or(visitor.lang);
-            let letter = letter(
+            let lang = Lang::parse(form.get("lang")).unwrap_or(current_operator.lang);
+            let email_message = email_message(
                 lang,
                 &Slip::of(&pages, lang, &payment),
                 form.get("to"),
                 &key,
             );
-            let told = Deed {
+            let told = AuditEntry {
                 at: pages.access().clock().now(),
-                actor: format!("operator:{}", visitor.operator().name),
+                actor: format!("operator:{}", current_operator.operator().name),
                 action: "mail slip".into(),
                 subject: payment.id.to_string(),
-                outcome: whom(&payment, &letter.to).into(),
-                origin: visitor.from.address(),
+                outcome: whom(&payment, &email_message.to).into(),
+                origin: current_operator.from.address(),
             };
-            let asks = format!("{} {} {}", payment.id, lang.code(), letter.to);
+            let asks = format!("{} {} {}", payment.id, lang.code(), email_message.to);
             let access = pages.access().clone();
             let send = Box::pin(async move {
                 access.note(told).await;
-                mail(&mailer, letter).await
+                mail(&mailer, email_message).await
             });
             match pages.0.mailed.of(&key, asks) {
                 None => Notice::Used,
@@ -123,7 +123,7 @@ fn whom(payment: &Payment, to: &str) -> &'static str {
     }
 }
 
-fn letter(lang: Lang, slip: &Slip, to: &str, key: &str) -> Letter {
+fn email_message(lang: Lang, slip: &Slip, to: &str, key: &str) -> EmailMessage {
     let lines = slip.lines.iter().chain(&slip.sums);
     let lines = lines.map(|(name, text)| format!("{name}: {text}\n"));
     let mut text = format!("{}\n{}\n\n", slip.w.title, slip.state);
@@ -132,16 +132,16 @@ fn letter(lang: Lang, slip: &Slip, to: &str, key: &str) -> Letter {
     }
     text.extend(lines);
     text = format!("{text}\n{}\n", slip.w.by_kcp);
-    Letter {
+    EmailMessage {
         // A template that the compiler checked does not fail; the plain text says the same.
         html: Page { lang, slip }.render().ok(),
         id: Some(key.to_owned()),
-        ..Letter::text(to, slip.subject(), text)
+        ..EmailMessage::text(to, slip.subject(), text)
     }
 }
 
-async fn mail(mailer: &Mailer, letter: Letter) -> Notice {
-    match mailer.send(letter).await {
+async fn mail(mailer: &Mailer, email_message: EmailMessage) -> Notice {
+    match mailer.send(email_message).await {
         Ok(()) => Notice::Mailed,
         Err(SendError::Address) => Notice::MailAddress,
         Err(SendError::Busy) => Notice::MailBusy,

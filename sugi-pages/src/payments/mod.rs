@@ -14,24 +14,28 @@ mod words;
 
 use sugi_core::{Payment, PaymentId};
 
-use crate::{Pages, trouble::Trouble, visitor::Visitor};
+use crate::{Pages, current_operator::CurrentOperator, trouble::ErrorPage};
 
 /// The payment of an address, if it is one of this operator's shops.
-async fn find(pages: &Pages, visitor: &Visitor, id: &str) -> Result<Payment, Trouble> {
-    let id: PaymentId = id.parse().map_err(|_| Trouble::NotFound)?;
+async fn find(
+    pages: &Pages,
+    current_operator: &CurrentOperator,
+    id: &str,
+) -> Result<Payment, ErrorPage> {
+    let id: PaymentId = id.parse().map_err(|_| ErrorPage::NotFound)?;
     let book = pages.access().engine().store().load(&id).await?;
-    let payment = book.ok_or(Trouble::NotFound)?.payment;
-    visitor.must_use(&payment.request.shop)?;
+    let payment = book.ok_or(ErrorPage::NotFound)?.payment;
+    current_operator.must_use(&payment.request.shop)?;
     Ok(payment)
 }
 
 /// Runs something to its end, whoever closes the browser meanwhile.
 pub(crate) async fn detached<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Trouble> {
+) -> Result<T, ErrorPage> {
     tokio::spawn(work).await.map_err(|why| {
         let why = sugi_store::broke_off(&why);
         tracing::error!(why, "the work on a page ended without a result");
-        Trouble::Ledger
+        ErrorPage::Ledger
     })
 }

@@ -35,7 +35,7 @@ macro_rules! notices {
 }
 
 notices! {
-    Wished "wished" "다른 담당자의 확인을 기다립니다. 아직 처리된 것은 없습니다." "It waits for a second person. Nothing was done yet."
+    Wished "requested" "다른 담당자의 확인을 기다립니다. 아직 처리된 것은 없습니다." "It waits for a second person. Nothing was done yet."
     Another "another" "이 결제에는 다른 담당자의 확인을 기다리는 취소 요청이 이미 있습니다. 그 요청이 처리되거나 철회된 뒤에 다시 요청하십시오. 새로 요청된 것은 없습니다." "A cancellation of this payment waits for a second person already. Ask again when that was decided or taken back. Nothing new was asked for."
     TooOften "too-often" "이 결제의 취소를 너무 여러 번 요청했습니다. 관리자에게 알리십시오. 새로 요청된 것은 없습니다." "Cancellations of this payment were asked for too often. Tell an administrator. Nothing new was asked for."
     Amount "amount" "금액을 확인하십시오. 취소된 것은 없습니다." "Check the amount. Nothing was cancelled."

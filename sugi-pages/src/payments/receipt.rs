@@ -13,10 +13,10 @@ use sugi_engine::{Merchant, clock};
 use super::{find, notice::Notice, show::Back};
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     lang::{Lang, fill, words},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part, html},
+    trouble::ErrorPage,
     words, write,
 };
 
@@ -65,7 +65,7 @@ words! {
 #[derive(Template)]
 #[template(path = "receipt.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     back: String,
     slip: Slip,
     notice: Option<&'static str>,
@@ -76,7 +76,7 @@ struct Page {
     kcp_slip: Option<String>,
 }
 
-/// What a letter with the slip can be sent by.
+/// What an email with the slip can be sent by.
 struct MailForm {
     key: String,
     to: String,
@@ -119,7 +119,7 @@ impl Slip {
         }
     }
 
-    /// What a letter with it is about.
+    /// What an email with it is about.
     pub(super) fn subject(&self) -> String {
         format!("[{}] {}", self.merchant, self.w.title)
     }
@@ -127,17 +127,17 @@ impl Slip {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(id): Path<String>,
     query: Result<Query<Back>, QueryRejection>,
-) -> Result<Response, Trouble> {
-    let payment = find(&pages, &visitor, &id).await?;
+) -> Result<Response, ErrorPage> {
+    let payment = find(&pages, &current_operator, &id).await?;
     if !has_slip(&payment) {
-        return Err(Trouble::NotFound);
+        return Err(ErrorPage::NotFound);
     }
-    let lang = visitor.lang;
+    let lang = current_operator.lang;
     let slip = Slip::of(&pages, lang, &payment);
-    let shell = Shell::around(&pages, &visitor, Part::Payments, slip.w.title).await?;
+    let layout = Layout::around(&pages, &current_operator, Part::Payments, slip.w.title).await?;
     let back = query.map(|Query(back)| back).unwrap_or_default();
     let notice = Notice::parse(&back.said);
     let buyer = payment.request.order.buyer.mail.as_ref();
@@ -148,9 +148,9 @@ pub(crate) async fn show(
         let gateway = shop.client.gateway();
         gateway.slip_url(&approval.tno, &order.order_no, order.money.amount)
     });
-    let can_mail = pages.0.mail.is_some() && visitor.operator().may(Role::KeyIn);
+    let can_mail = pages.0.mail.is_some() && current_operator.operator().may(Role::KeyIn);
     Ok(html(&Page {
-        shell,
+        layout,
         back: format!("/payments/{}", payment.id),
         slip,
         notice: notice.map(|notice| notice.text(lang)),

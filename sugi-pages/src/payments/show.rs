@@ -9,7 +9,7 @@ use axum::{
 };
 use nhn_kcp::pan::Rule;
 use serde::Deserialize;
-use sugi_access::{Role, What, Wish, WishState};
+use sugi_access::{ApprovalRequest, ApprovalRequestState, Role, What};
 use sugi_api::Did;
 use sugi_core::{Kind, Payment, Status, todo::ClockDoubt};
 use sugi_engine::{Shop, clock};
@@ -24,12 +24,12 @@ use super::{
 };
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::Form,
     lang::{Lang, fill},
+    layout::{Layout, Part, html},
     say::{self, Said},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    trouble::ErrorPage,
     words, write,
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Back {
 #[derive(Template)]
 #[template(path = "payment.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static PaymentWords,
     id: String,
     said: Said,
@@ -135,33 +135,33 @@ impl Filled<'_> {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(id): Path<String>,
     query: Result<Query<Back>, QueryRejection>,
-) -> Result<Response, Trouble> {
-    let payment = find(&pages, &visitor, &id).await?;
+) -> Result<Response, ErrorPage> {
+    let payment = find(&pages, &current_operator, &id).await?;
     let back = query.map(|Query(back)| back).unwrap_or_default();
     let filled = Filled {
         notice: Notice::parse(&back.said),
         ..Filled::default()
     };
-    page(&pages, &visitor, payment, filled).await
+    page(&pages, &current_operator, payment, filled).await
 }
 
 /// The page with what was sent from it and not done, to be mended where it is wrong.
 pub(crate) async fn refused<'a>(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     address: &str,
     notice: Notice,
     fill: impl FnOnce(&mut Filled<'a>),
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let mut filled = Filled {
         notice: Some(notice),
         ..Filled::default()
     };
     fill(&mut filled);
-    let mut response = at(pages, visitor, address, filled).await?;
+    let mut response = at(pages, current_operator, address, filled).await?;
     *response.status_mut() = notice.status();
     response.extensions_mut().insert(Did(notice.code().into()));
     Ok(response)
@@ -170,48 +170,51 @@ pub(crate) async fn refused<'a>(
 /// The page with what was typed before its session was over.
 pub(crate) async fn opened_again<'a>(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     address: &str,
     fill: impl FnOnce(&mut Filled<'a>),
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let mut filled = Filled {
         again: true,
         ..Filled::default()
     };
     fill(&mut filled);
-    at(pages, visitor, address, filled).await
+    at(pages, current_operator, address, filled).await
 }
 
 async fn at(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     address: &str,
     filled: Filled<'_>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     // As it stands now: what was refused may be so because it changed.
     let id = address.rsplit('/').next().unwrap_or_default();
-    let payment = find(pages, visitor, id).await?;
-    page(pages, visitor, payment, filled).await
+    let payment = find(pages, current_operator, id).await?;
+    page(pages, current_operator, payment, filled).await
 }
 
 async fn page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     payment: Payment,
     filled: Filled<'_>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     let journal = pages.access().engine().store().journal(&payment.id).await?;
-    let (lang, w) = (visitor.lang, PaymentWords::of(visitor.lang));
+    let (lang, w) = (
+        current_operator.lang,
+        PaymentWords::of(current_operator.lang),
+    );
     let title = fill(w.title, &[payment.request.order_no.as_str()]);
-    let mut shell = Shell::around(pages, visitor, Part::Payments, title).await?;
-    shell.seen = payment.seq.to_string();
+    let mut layout = Layout::around(pages, current_operator, Part::Payments, title).await?;
+    layout.seen = payment.seq.to_string();
     if filled.form().is_some() {
-        shell.path = format!("/payments/{}", payment.id);
-        shell.address = Some(shell.path.clone());
+        layout.path = format!("/payments/{}", payment.id);
+        layout.address = Some(layout.path.clone());
     }
     let cancelling = cancelling(lang, w, &payment);
-    let cancel = CancelForm::of(pages, visitor, w, &payment, &filled);
-    let close = CloseForm::of(pages, visitor, w, &payment, &filled);
+    let cancel = CancelForm::of(pages, current_operator, w, &payment, &filled);
+    let close = CloseForm::of(pages, current_operator, w, &payment, &filled);
     // It is said at its field, where the page has that.
     let wrong = filled.notice.filter(|_| filled.form().is_some());
     let wrong = wrong.and_then(|notice| Some((notice.at()?, notice.text(lang))));
@@ -247,24 +250,24 @@ async fn page(
         close,
         settling: !is_settled(payment.status()) || cancelling.is_some(),
         cancelling,
-        waits: (shell.wishes.iter())
-            .any(|wish| waits(wish, &payment))
+        waits: (layout.approval_requests.iter())
+            .any(|approval_request| waits(approval_request, &payment))
             .then_some(w.waits),
-        shell,
+        layout,
         receipt: receipt::has_slip(&payment),
         // Not while this one may have charged the caller.
-        may_key_in: visitor.operator().may(Role::KeyIn) && is_settled(payment.status()),
+        may_key_in: current_operator.operator().may(Role::KeyIn) && is_settled(payment.status()),
         key: key.unwrap_or_else(clock::new_secret),
         id: payment.id.to_string(),
     }))
 }
 
-fn waits(wish: &Wish, payment: &Payment) -> bool {
-    let about = match &wish.what {
+fn waits(approval_request: &ApprovalRequest, payment: &Payment) -> bool {
+    let about = match &approval_request.what {
         What::Cancel { payment, .. } | What::Close { payment, .. } => Some(payment),
         What::Export { .. } => None,
     };
-    about == Some(&payment.id) && matches!(wish.state, WishState::Open)
+    about == Some(&payment.id) && matches!(approval_request.state, ApprovalRequestState::Open)
 }
 
 fn is_settled(status: Status) -> bool {
@@ -338,8 +341,8 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
         fact(w.doubt, Some(lost::why(lang, &doubt.lost.why)));
         fact(w.other_amount, payment.other_amount().map(money));
         fact(w.tno_seen, doubt.lost.tno.as_ref().map(ToString::to_string));
-        let looks = fill(w.looks, &[&doubt.looks.to_string()]);
-        fact(w.story, (doubt.looks > 0).then_some(looks));
+        let inquiries = fill(w.inquiries, &[&doubt.inquiries.to_string()]);
+        fact(w.story, (doubt.inquiries > 0).then_some(inquiries));
     }
     fact(w.shop, Some(request.shop.to_string()));
     fact(w.by, Some(request.by.to_string()));
@@ -378,7 +381,7 @@ fn cancelling(lang: Lang, w: &PaymentWords, payment: &Payment) -> Option<String>
 impl CancelForm {
     fn of(
         pages: &Pages,
-        visitor: &Visitor,
+        current_operator: &CurrentOperator,
         w: &PaymentWords,
         payment: &Payment,
         filled: &Filled<'_>,
@@ -393,18 +396,18 @@ impl CancelForm {
             return None;
         };
         let form = filled.cancel;
-        if *remaining == 0 || !visitor.operator().may(Role::Cancel) {
+        if *remaining == 0 || !current_operator.operator().may(Role::Cancel) {
             return None;
         }
         let shops = pages.access().engine().shops();
         let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
         let parts_taken = shop.is_some_and(|shop| shop.contract.partial_cancel);
         let currency = payment.request.order.money.currency.to_string();
-        let money = |amount| write::money(visitor.lang, amount, &currency);
+        let money = |amount| write::money(current_operator.lang, amount, &currency);
         let above = pages.access().rules().second_person.cancel_above;
         Some(Self {
             all: money(*remaining),
-            around: write::around(visitor.lang, &currency),
+            around: write::around(current_operator.lang, &currency),
             amount: Filled::or(form, "amount", write::typed(*remaining, &currency)),
             reason: Filled::or(form, "reason", String::new()),
             keys: if currency == "KRW" {
@@ -436,12 +439,12 @@ impl CancelForm {
 impl CloseForm {
     fn of(
         pages: &Pages,
-        visitor: &Visitor,
+        current_operator: &CurrentOperator,
         w: &PaymentWords,
         payment: &Payment,
         filled: &Filled<'_>,
     ) -> Option<Self> {
-        if payment.status() != Status::InDoubt || !visitor.operator().may(Role::Close) {
+        if payment.status() != Status::InDoubt || !current_operator.operator().may(Role::Close) {
             return None;
         }
         let engine = pages.access().engine();

@@ -66,7 +66,7 @@ fn korean(event: &Event, money: &dyn Fn(u64) -> String) -> String {
                 format!("{by} 담당자가 KCP에 거래가 없다고 확인했습니다: {note}")
             }
         },
-        Event::Looked(looked) => looked_up(&looked.seen, &looked.source, money),
+        Event::Inquired(looked) => looked_up(&looked.seen, &looked.source, money),
         Event::Kept => "승인을 유지하기로 했습니다.".into(),
         Event::ReverseDecided => "결과를 들은 사람이 없어 승인을 되돌리기로 했습니다.".into(),
         Event::CancelAsked(order) => format!(

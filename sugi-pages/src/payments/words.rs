@@ -65,7 +65,7 @@ words! {
         held_open "자동으로 닫지 않는 이유" "Why time does not close it"
         clock_unmeasured "결제할 때 이 서버의 시각을 KCP와 비교하지 못했습니다." "This machine's clock was not compared with KCP's when it was charged."
         clock_wrong "이 서버의 시각이 KCP와 {} 달랐습니다. 담당자가 KCP 상점관리자에서 확인해야 합니다." "This machine's clock was {} from KCP's. It takes a person who looks at KCP's partner site."
-        looks "KCP 조회 {}회, 결과 없음" "Looks at KCP that brought nothing: {}"
+        inquiries "KCP 조회 {}회, 결과 없음" "Looks at KCP that brought nothing: {}"
         story "처리 내역" "What happened"
         receipt "영수증" "Receipt"
         again "새 결제" "New payment"

@@ -11,15 +11,15 @@ use axum::{
 use serde::Deserialize;
 use sugi_api::Audited;
 use sugi_core::{PaymentId, WebhookId};
-use sugi_store::{AuditRow, DEEDS_PAGE, DeedFilter};
+use sugi_store::{AUDIT_ENTRIES_PAGE, AuditFilter, AuditRow};
 
 use super::told::Told;
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     lang::{Lang, words},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part, html},
+    trouble::ErrorPage,
     write,
 };
 
@@ -27,8 +27,8 @@ words! {
     /// The audit.
     AuditWords {
         title "감사 기록" "Audit"
-        anchor "무결성 기준값(앵커)" "Today's anchor"
-        anchor_lead "이 값을 인쇄하거나 메일로 보내 따로 보관해 주세요. 나중에 sugi verify --anchor로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --anchor proves that nothing before it was changed or cut off."
+        checkpoint "무결성 기준값(앵커)" "Today's checkpoint"
+        checkpoint_lead "이 값을 인쇄하거나 메일로 보내 따로 보관해 주세요. 나중에 sugi verify --anchor로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --checkpoint proves that nothing before it was changed or cut off."
         print "인쇄" "Print"
         actor "사용자" "Who"
         actor_hint "담당자 아이디 또는 key:이름" "an operator's name, or key:name"
@@ -57,10 +57,10 @@ pub(crate) struct Ask {
 #[derive(Template)]
 #[template(path = "settings/audit.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static AuditWords,
     ask: Ask,
-    anchor: String,
+    checkpoint: String,
     now: String,
     rows: Vec<Row>,
     older: Option<String>,
@@ -80,17 +80,17 @@ struct Row {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     query: Result<Query<Ask>, QueryRejection>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ErrorPage> {
     // It tells of every shop's payments, and who looked for which buyer.
-    visitor.must_use_all()?;
-    let w = AuditWords::of(visitor.lang);
+    current_operator.must_use_all()?;
+    let w = AuditWords::of(current_operator.lang);
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
-    let shell = Shell::around(&pages, &visitor, Part::Settings, w.title).await?;
+    let layout = Layout::around(&pages, &current_operator, Part::Settings, w.title).await?;
     let store = pages.access().engine().store();
     let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let filter = DeedFilter {
+    let filter = AuditFilter {
         actor: text(&ask.actor).map(|actor| {
             // A name alone is a person's; `-` is nobody.
             let whole = actor == "-" || actor.contains(':');
@@ -103,17 +103,17 @@ pub(crate) async fn show(
         subject: text(&ask.subject),
         before: ask.before,
     };
-    let rows = store.deeds(&filter).await?;
+    let rows = store.audit_entries(&filter).await?;
     let last = rows
         .last()
         .map(|row| row.seq)
-        .filter(|_| rows.len() == DEEDS_PAGE);
-    let orders = orders(&pages, &visitor, &rows).await?;
-    let row = |row| Row::of(visitor.lang, row, &orders);
+        .filter(|_| rows.len() == AUDIT_ENTRIES_PAGE);
+    let orders = orders(&pages, &current_operator, &rows).await?;
+    let row = |row| Row::of(current_operator.lang, row, &orders);
     let page = Page {
-        shell,
+        layout,
         w,
-        anchor: store.audit_anchor().await?.to_string(),
+        checkpoint: store.audit_checkpoint().await?.to_string(),
         now: write::time(pages.access().clock().now()),
         older: last.map(|last| ask.address(last)),
         ask,
@@ -138,22 +138,22 @@ impl Ask {
 /// The order numbers of the payments that entries are about, where this operator may see them.
 async fn orders(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     rows: &[AuditRow],
-) -> Result<HashMap<String, String>, Trouble> {
+) -> Result<HashMap<String, String>, ErrorPage> {
     let store = pages.access().engine().store();
     let mut orders = HashMap::new();
-    for AuditRow { deed, .. } in rows {
-        let Ok(id) = deed.subject.parse::<PaymentId>() else {
+    for AuditRow { audit_entry, .. } in rows {
+        let Ok(id) = audit_entry.subject.parse::<PaymentId>() else {
             continue;
         };
-        if orders.contains_key(&deed.subject) {
+        if orders.contains_key(&audit_entry.subject) {
             continue;
         }
         if let Some(book) = store.load(&id).await? {
             let request = &book.payment.request;
-            if visitor.operator().may_use(&request.shop) {
-                orders.insert(deed.subject.clone(), request.order_no.to_string());
+            if current_operator.operator().may_use(&request.shop) {
+                orders.insert(audit_entry.subject.clone(), request.order_no.to_string());
             }
         }
     }
@@ -162,30 +162,30 @@ async fn orders(
 
 impl Row {
     fn of(lang: Lang, row: AuditRow, orders: &HashMap<String, String>) -> Self {
-        let deed = row.deed;
-        let order = orders.get(&deed.subject);
+        let audit_entry = row.audit_entry;
+        let order = orders.get(&audit_entry.subject);
         let href = if order.is_some() {
-            Some(format!("/payments/{}", deed.subject))
-        } else if deed.subject.parse::<WebhookId>().is_ok() {
-            Some(format!("/settings/webhooks/{}", deed.subject))
+            Some(format!("/payments/{}", audit_entry.subject))
+        } else if audit_entry.subject.parse::<WebhookId>().is_ok() {
+            Some(format!("/settings/webhooks/{}", audit_entry.subject))
         } else {
             None
         };
         Self {
             seq: row.seq,
-            when: write::time(deed.at),
-            told: Told::of(lang, &deed),
-            subject: order.unwrap_or(&deed.subject).clone(),
+            when: write::time(audit_entry.at),
+            told: Told::of(lang, &audit_entry),
+            subject: order.unwrap_or(&audit_entry.subject).clone(),
             href,
             raw: [
-                &*deed.actor,
-                &deed.action,
-                &deed.subject,
-                &deed.outcome,
-                &deed.origin,
+                &*audit_entry.actor,
+                &audit_entry.action,
+                &audit_entry.subject,
+                &audit_entry.outcome,
+                &audit_entry.origin,
             ]
             .join(" "),
-            origin: deed.origin,
+            origin: audit_entry.origin,
         }
     }
 }

@@ -18,11 +18,11 @@ use sugi_engine::{Calendar, Engine, Shop};
 use self::webhooks::WebhookWords;
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::Form,
     lang::{Lang, fill, words},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part, html},
+    trouble::ErrorPage,
     words::role,
     write,
 };
@@ -79,7 +79,7 @@ words! {
 #[derive(Template)]
 #[template(path = "settings/index.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static SettingsWords,
     operators: Vec<OperatorRow>,
     shops: Vec<ShopRow>,
@@ -125,13 +125,16 @@ const SOON_DAYS: i64 = 30;
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
-    let (lang, w) = (visitor.lang, SettingsWords::of(visitor.lang));
-    let shell = Shell::around(&pages, &visitor, Part::Settings, w.title).await?;
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
+    let (lang, w) = (
+        current_operator.lang,
+        SettingsWords::of(current_operator.lang),
+    );
+    let layout = Layout::around(&pages, &current_operator, Part::Settings, w.title).await?;
     let now = pages.access().clock().now();
     let operators = pages.access().operators().await?;
-    let me = visitor.operator();
+    let me = current_operator.operator();
     let mut held = Vec::new();
     for one in operators.iter().filter(|one| me.may_administer(&one.shops)) {
         held.push((one, pages.access().held(one).await?.is_some()));
@@ -143,7 +146,7 @@ pub(crate) async fn show(
             names(one.roles.iter().map(|one| role(lang, *one))),
             w.look_only,
         ),
-        shops: one.shops.in_words(shell.t.all, shell.t.none),
+        shops: one.shops.in_words(layout.t.all, layout.t.none),
         limit: one
             .amount_max
             .map_or_else(String::new, |most| write::money(lang, most, "KRW")),
@@ -172,22 +175,22 @@ pub(crate) async fn show(
         name: key.name.to_string(),
         scopes: or(
             names(key.scopes.iter().map(|scope| scope.as_str())),
-            shell.t.none,
+            layout.t.none,
         ),
-        shops: key.shops.in_words(shell.t.all, shell.t.none),
+        shops: key.shops.in_words(layout.t.all, layout.t.none),
     };
     let keys = pages.0.api.known_keys();
     let theirs = keys.iter().filter(|one| one.shops.is_within(&me.shops));
     let keys = theirs.map(|one| key(one)).collect();
     Ok(html(&Page {
-        has_audit: visitor.must_use_all().is_ok(),
-        shell,
+        has_audit: current_operator.must_use_all().is_ok(),
+        layout,
         w,
         operators,
         shops,
         keys,
         hooks: WebhookWords::of(lang),
-        webhooks: webhooks::lines(&pages, &visitor).await?,
+        webhooks: webhooks::lines(&pages, &current_operator).await?,
     }))
 }
 
@@ -250,13 +253,13 @@ pub(crate) fn roles_of(lang: Lang) -> Vec<(&'static str, &'static str)> {
 
 /// The shops that a form names, or all where that is ticked. None ticked is none. One that reads as no
 /// shop is a form that nobody was given.
-fn shops_of(form: &Form) -> Result<Shops, Trouble> {
+fn shops_of(form: &Form) -> Result<Shops, ErrorPage> {
     if form.get("all_shops") == "yes" {
         return Ok(Shops::All);
     }
     let named = form.all("shop").into_iter().map(|shop| shop.parse().ok());
     let named: Option<Shops> = named.collect();
-    named.ok_or(Trouble::BadForm)
+    named.ok_or(ErrorPage::BadForm)
 }
 
 /// A page that shows again what was sent and not taken.

@@ -19,11 +19,11 @@ use super::{
 use crate::{
     Pages,
     account::AccountWords,
+    current_operator::CurrentOperator,
     form::{Form, NoAmount},
     lang::{fill, words},
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    layout::{Layout, Part, html},
+    trouble::ErrorPage,
 };
 
 words! {
@@ -67,7 +67,7 @@ words! {
 #[derive(Template)]
 #[template(path = "settings/operator.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static OperatorWords,
     problem: Option<&'static str>,
     /// None for one who is to be added.
@@ -92,24 +92,27 @@ pub(crate) fn address(name: &Actor) -> String {
     format!("/settings/operators/{}", name.replace('+', "%20"))
 }
 
-pub(crate) async fn new(State(pages): State<Pages>, visitor: Visitor) -> Result<Response, Trouble> {
-    page(&pages, &visitor, None, &Wanted::nothing(), None).await
+pub(crate) async fn new(
+    State(pages): State<Pages>,
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
+    page(&pages, &current_operator, None, &Wanted::nothing(), None).await
 }
 
 pub(crate) async fn add(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
-    let w = OperatorWords::of(visitor.lang);
+) -> Result<Response, ErrorPage> {
+    let w = OperatorWords::of(current_operator.lang);
     let wanted = Wanted::of(&form)?;
-    wanted.may_be_given_by(&visitor)?;
+    wanted.may_be_given_by(&current_operator)?;
     let problem = match (form.get("name").parse::<Actor>(), wanted.limit()) {
         (Err(_), _) => w.e_name,
         (_, Err(())) => w.e_limit,
         (Ok(name), Ok(amount_max)) => {
-            if let Some(problem) = own::answered(&pages, &visitor, &form).await? {
-                let page = page(&pages, &visitor, None, &wanted, Some(problem));
+            if let Some(problem) = own::answered(&pages, &current_operator, &form).await? {
+                let page = page(&pages, &current_operator, None, &wanted, Some(problem));
                 return Ok(refused(page.await?));
             }
             let new = NewOperator {
@@ -124,32 +127,32 @@ pub(crate) async fn add(
                     let did = Extension(Did(format!("{} {}", added.name, wanted.told())));
                     return Ok((did, Redirect::to(&address(&added.name))).into_response());
                 }
-                Err(why) => said(&why, &visitor)?,
+                Err(why) => said(&why, &current_operator)?,
             }
         }
     };
-    let page = page(&pages, &visitor, None, &wanted, Some(problem));
+    let page = page(&pages, &current_operator, None, &wanted, Some(problem));
     Ok(refused(page.await?))
 }
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(name): Path<String>,
-) -> Result<Response, Trouble> {
-    let operator = find(&pages, &visitor, &name).await?;
+) -> Result<Response, ErrorPage> {
+    let operator = find(&pages, &current_operator, &name).await?;
     let wanted = Wanted::like(&operator);
-    page(&pages, &visitor, Some(&operator), &wanted, None).await
+    page(&pages, &current_operator, Some(&operator), &wanted, None).await
 }
 
 pub(crate) async fn change(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(name): Path<String>,
     form: Form,
-) -> Result<Response, Trouble> {
-    let operator = find(&pages, &visitor, &name).await?;
-    let w = OperatorWords::of(visitor.lang);
+) -> Result<Response, ErrorPage> {
+    let operator = find(&pages, &current_operator, &name).await?;
+    let w = OperatorWords::of(current_operator.lang);
     let (access, name) = (pages.access(), &operator.name);
     let now = access.clock().now();
     // Of what another form of the page sends, the one with the roles has to know nothing.
@@ -159,10 +162,16 @@ pub(crate) async fn change(
     if matches!(act, "password" | "codes" | "passkeys" | "save") {
         if act == "save" {
             wanted = Wanted::of(&form)?;
-            wanted.may_be_given_by(&visitor)?;
+            wanted.may_be_given_by(&current_operator)?;
         }
-        if let Some(problem) = own::answered(&pages, &visitor, &form).await? {
-            let page = page(&pages, &visitor, Some(&operator), &wanted, Some(problem));
+        if let Some(problem) = own::answered(&pages, &current_operator, &form).await? {
+            let page = page(
+                &pages,
+                &current_operator,
+                Some(&operator),
+                &wanted,
+                Some(problem),
+            );
             return Ok(refused(page.await?));
         }
     }
@@ -193,12 +202,18 @@ pub(crate) async fn change(
         }
         "save" => {
             let Ok(amount_max) = wanted.limit() else {
-                let page = page(&pages, &visitor, Some(&operator), &wanted, Some(w.e_limit));
+                let page = page(
+                    &pages,
+                    &current_operator,
+                    Some(&operator),
+                    &wanted,
+                    Some(w.e_limit),
+                );
                 return Ok(refused(page.await?));
             };
             let change = |one: &mut Operator| {
                 // Another administrator may have given them more since they were looked at.
-                if !visitor.operator().may_administer(&one.shops) {
+                if !current_operator.operator().may_administer(&one.shops) {
                     return Err(AccessError::Unknown(one.name.to_string()));
                 }
                 one.roles.clone_from(&wanted.roles);
@@ -209,7 +224,7 @@ pub(crate) async fn change(
             };
             access.change_operator(name, change).await.map(drop)
         }
-        _ => return Err(Trouble::BadForm),
+        _ => return Err(ErrorPage::BadForm),
     };
     match changed {
         Ok(()) => {
@@ -220,8 +235,14 @@ pub(crate) async fn change(
             Ok((Extension(Did(did)), Redirect::to("/settings")).into_response())
         }
         Err(why) => {
-            let problem = said(&why, &visitor)?;
-            let page = page(&pages, &visitor, Some(&operator), &wanted, Some(problem));
+            let problem = said(&why, &current_operator)?;
+            let page = page(
+                &pages,
+                &current_operator,
+                Some(&operator),
+                &wanted,
+                Some(problem),
+            );
             Ok(refused(page.await?))
         }
     }
@@ -229,21 +250,25 @@ pub(crate) async fn change(
 
 /// An operator whom the visitor may administer. Who is for a shop that is not the visitor's is not there:
 /// whoever gives another one a password can be that other one.
-async fn find(pages: &Pages, visitor: &Visitor, name: &str) -> Result<Operator, Trouble> {
-    let name: Actor = name.parse().map_err(|_| Trouble::NotFound)?;
+async fn find(
+    pages: &Pages,
+    current_operator: &CurrentOperator,
+    name: &str,
+) -> Result<Operator, ErrorPage> {
+    let name: Actor = name.parse().map_err(|_| ErrorPage::NotFound)?;
     let found = pages.access().operator(&name).await?;
-    let theirs = found.filter(|one| visitor.operator().may_administer(&one.shops));
-    theirs.ok_or(Trouble::NotFound)
+    let theirs = found.filter(|one| current_operator.operator().may_administer(&one.shops));
+    theirs.ok_or(ErrorPage::NotFound)
 }
 
-fn said(why: &AccessError, visitor: &Visitor) -> Result<&'static str, Trouble> {
-    let w = OperatorWords::of(visitor.lang);
+fn said(why: &AccessError, current_operator: &CurrentOperator) -> Result<&'static str, ErrorPage> {
+    let w = OperatorWords::of(current_operator.lang);
     match why {
         AccessError::NameTaken(_) => Ok(w.e_taken),
         AccessError::CardInName => Ok(w.e_card),
         AccessError::LastAdministrator => Ok(w.e_last),
         AccessError::Busy => Ok(w.e_busy),
-        other => crate::account::said(other, AccountWords::of(visitor.lang)),
+        other => crate::account::said(other, AccountWords::of(current_operator.lang)),
     }
 }
 
@@ -269,16 +294,16 @@ impl Wanted {
     }
 
     /// Nobody gives what they may not use themselves.
-    fn may_be_given_by(&self, visitor: &Visitor) -> Result<(), Trouble> {
-        if visitor.operator().may_administer(&self.shops) {
+    fn may_be_given_by(&self, current_operator: &CurrentOperator) -> Result<(), ErrorPage> {
+        if current_operator.operator().may_administer(&self.shops) {
             Ok(())
         } else {
-            Err(Trouble::MayNot)
+            Err(ErrorPage::MayNot)
         }
     }
 
     /// What was sent. A role or a shop that reads as none is not left out.
-    fn of(form: &Form) -> Result<Self, Trouble> {
+    fn of(form: &Form) -> Result<Self, ErrorPage> {
         Ok(Self {
             name: form.get("name").into(),
             roles: parsed(&form.all("role"))?,
@@ -337,30 +362,30 @@ impl Wanted {
     }
 }
 
-fn parsed<T: FromStr + Ord>(texts: &[&str]) -> Result<BTreeSet<T>, Trouble> {
+fn parsed<T: FromStr + Ord>(texts: &[&str]) -> Result<BTreeSet<T>, ErrorPage> {
     let parsed = texts.iter().map(|text| text.parse().ok());
-    parsed.collect::<Option<_>>().ok_or(Trouble::BadForm)
+    parsed.collect::<Option<_>>().ok_or(ErrorPage::BadForm)
 }
 
 async fn page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     operator: Option<&Operator>,
     wanted: &Wanted,
     problem: Option<&'static str>,
-) -> Result<Response, Trouble> {
-    let w = OperatorWords::of(visitor.lang);
+) -> Result<Response, ErrorPage> {
+    let w = OperatorWords::of(current_operator.lang);
     let title = match operator {
         Some(operator) => format!("{} {}", w.title, operator.name),
         None => w.add.into(),
     };
-    let shell = Shell::around(pages, visitor, Part::Settings, title).await?;
+    let layout = Layout::around(pages, current_operator, Part::Settings, title).await?;
     let locked = match operator {
         Some(one) => pages.access().held(one).await?.is_some(),
         None => false,
     };
     let shops = pages.access().engine().shops();
-    let me = visitor.operator();
+    let me = current_operator.operator();
     let mine = shops.iter().filter(|shop| me.may_use(&shop.id));
     let named = wanted.shops.named();
     // One that is not configured any more stays theirs.
@@ -368,12 +393,12 @@ async fn page(
     all.extend(named.into_iter().flatten());
     let has = |role: &str| wanted.roles.iter().any(|one| one.as_str() == role);
     Ok(html(&Page {
-        shell,
+        layout,
         w,
         problem,
         address: operator.map(|one| address(&one.name)),
         name: wanted.name.clone(),
-        roles: roles_of(visitor.lang)
+        roles: roles_of(current_operator.lang)
             .into_iter()
             .map(|(role, name)| (role, name, has(role)))
             .collect(),
@@ -393,6 +418,6 @@ async fn page(
             .filter(|count| *count > 0)
             .map(|count| fill(w.forget_passkeys_lead, &[&count.to_string()])),
         locked,
-        own: Own::of(visitor),
+        own: Own::of(current_operator),
     }))
 }

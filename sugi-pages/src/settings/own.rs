@@ -1,7 +1,9 @@
 //! Who it is that changes something, asked once more: whoever finds an open screen must not make themselves
 //! somebody at it.
 
-use crate::{Pages, account, form::Form, lang::words, trouble::Trouble, visitor::Visitor};
+use crate::{
+    Pages, account, current_operator::CurrentOperator, form::Form, lang::words, trouble::ErrorPage,
+};
 
 words! {
     /// The question.
@@ -20,10 +22,10 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub(super) fn of(visitor: &Visitor) -> Self {
+    pub(super) fn of(current_operator: &CurrentOperator) -> Self {
         Self {
-            w: OwnWords::of(visitor.lang),
-            code: visitor.operator().has_codes(),
+            w: OwnWords::of(current_operator.lang),
+            code: current_operator.operator().has_codes(),
         }
     }
 }
@@ -31,9 +33,9 @@ impl Own {
 /// What is wrong with the answer, if anything is.
 pub(super) async fn answered(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     form: &Form,
-) -> Result<Option<&'static str>, Trouble> {
+) -> Result<Option<&'static str>, ErrorPage> {
     let (password, code) = (form.secret("own"), form.get("own_code"));
-    account::shown_again(pages, visitor, password, code).await
+    account::shown_again(pages, current_operator, password, code).await
 }

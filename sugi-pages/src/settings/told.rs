@@ -1,6 +1,6 @@
 //! An audit entry in a sentence: who did what to what, and how it ended. The entry itself is a click away.
 
-use sugi_store::Deed;
+use sugi_store::AuditEntry;
 
 use crate::{
     lang::{Lang, fill, words},
@@ -57,8 +57,8 @@ acts! {
     "mail slip" "{} 결제의 매출전표를 메일로 보냈습니다" "mailed the slip of {}"
     "key in again" "같은 결제가 있었지만 {} 결제를 다시 요청했습니다" "keyed in {} although there was one like it"
     "GET /doubts" "미확인 결제를 조회했습니다" "looked at the payments in doubt"
-    "GET /wishes" "2차 승인 대기 목록을 조회했습니다" "looked at what waits for a second person"
-    "POST /wishes/{id}" "2차 승인 요청 {}을(를) 처리했습니다" "decided on the request {}"
+    "GET /approvals" "2차 승인 대기 목록을 조회했습니다" "looked at what waits for a second person"
+    "POST /approvals/{id}" "2차 승인 요청 {}을(를) 처리했습니다" "decided on the request {}"
     "GET /day" "일별 집계를 조회했습니다" "looked at a day"
     "POST /day/export" "결제 내역을 파일로 내보냈습니다 ({})" "exported payments ({})"
     "GET /day/export/{name}" "내보내기 진행을 확인했습니다" "looked how far an export is"
@@ -116,21 +116,26 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn of(lang: Lang, deed: &Deed) -> Self {
+    pub(super) fn of(lang: Lang, audit_entry: &AuditEntry) -> Self {
         // Who was not let in did not sign in.
-        let is_try = deed.action.starts_with("POST /sign-in") && deed.outcome.starts_with('4');
-        let action = if is_try { "sign in" } else { &deed.action };
-        let act = act(lang, action).unwrap_or(&deed.action);
+        let is_try =
+            audit_entry.action.starts_with("POST /sign-in") && audit_entry.outcome.starts_with('4');
+        let action = if is_try {
+            "sign in"
+        } else {
+            &audit_entry.action
+        };
+        let act = act(lang, action).unwrap_or(&audit_entry.action);
         // What an action has no place for stands behind it.
         let (before, after) = match act.split_once("{}") {
             Some(("", after)) => (String::new(), after),
             Some((before, after)) => (before.to_owned(), after),
-            None if deed.subject.is_empty() => (act.to_owned(), ""),
+            None if audit_entry.subject.is_empty() => (act.to_owned(), ""),
             None => (format!("{act}: "), ""),
         };
-        let (outcome, tone) = outcome(lang, &deed.outcome);
+        let (outcome, tone) = outcome(lang, &audit_entry.outcome);
         Self {
-            who: who(lang, &deed.actor),
+            who: who(lang, &audit_entry.actor),
             before,
             after: after.to_owned(),
             outcome,
@@ -166,7 +171,7 @@ fn outcome(lang: Lang, outcome: &str) -> (String, &'static str) {
     let is_refused = notice.is_some_and(Notice::is_refusal);
     let why = notice.map(|notice| notice.text(lang));
     match (first, words) {
-        (b'2' | b'3', "wished") => (w.waits.into(), "doubt"),
+        (b'2' | b'3', "requested") => (w.waits.into(), "doubt"),
         (b'2' | b'3', _) if !is_refused => (w.done.into(), "good"),
         _ => {
             let ended = match status {
@@ -196,7 +201,7 @@ mod tests {
     use crate::ROUTES;
 
     fn told(lang: Lang, actor: &str, action: &str, subject: &str, ended: &str) -> String {
-        let deed = Deed {
+        let audit_entry = AuditEntry {
             at: jiff::Timestamp::UNIX_EPOCH,
             actor: actor.into(),
             action: action.into(),
@@ -204,7 +209,7 @@ mod tests {
             outcome: ended.into(),
             origin: "-".into(),
         };
-        let told = Told::of(lang, &deed);
+        let told = Told::of(lang, &audit_entry);
         format!(
             "{} {}{subject}{} [{}]",
             told.who, told.before, told.after, told.outcome

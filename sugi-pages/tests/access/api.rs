@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::house::House;
+use crate::test_app::TestApp;
 
 #[tokio::test]
 async fn every_operation_takes_the_scope_that_its_document_names_and_no_other() {
-    let house = House::new().await;
-    let document = house.request("GET", "/openapi.json").send().await.json;
+    let test_app = TestApp::new().await;
+    let document = test_app.request("GET", "/openapi.json").send().await.json;
     let mut tried = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -20,11 +20,11 @@ async fn every_operation_takes_the_scope_that_its_document_names_and_no_other() 
             let open = security
                 .iter()
                 .any(|one| one == &Value::Object(serde_json::Map::new()));
-            let path = path.replace("{id}", &house.payment);
+            let path = path.replace("{id}", &test_app.payment);
             let method = method.to_uppercase();
             for key in ["", "wrong", "pay", "cancel", "resolve", "read", "webhooks"] {
                 let bearer = format!("Bearer {key}");
-                let answer = house
+                let answer = test_app
                     .request(&method, &path)
                     .header("authorization", if key.is_empty() { "" } else { &bearer })
                     .header("idempotency-key", "k")

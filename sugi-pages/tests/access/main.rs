@@ -8,10 +8,10 @@
 
 mod api;
 mod audited;
-#[allow(dead_code, reason = "the tests of the office use the rest of it")]
-mod house;
 #[path = "../../../sugi-api/tests/api/http.rs"]
 #[allow(dead_code, reason = "the API's tests use all of it")]
 mod http;
 mod roles;
 mod sessions;
+#[allow(dead_code, reason = "the tests of the office use the rest of it")]
+mod test_app;

@@ -3,13 +3,13 @@
 use sugi_access::Role;
 use sugi_pages::{Gate, ROUTES, Route};
 
-use crate::house::{House, everybody};
+use crate::test_app::{TestApp, everybody};
 
 /// An address with names that exist where it has blanks.
-pub(crate) fn at(house: &House, route: &Route) -> String {
+pub(crate) fn at(test_app: &TestApp, route: &Route) -> String {
     route
         .path
-        .replace("/payments/{id}", &format!("/payments/{}", house.payment))
+        .replace("/payments/{id}", &format!("/payments/{}", test_app.payment))
         .replace("/operators/{name}", "/operators/looker")
         .replace("{id}", "nothing")
         .replace("{name}", "nothing")
@@ -22,17 +22,17 @@ fn methods(route: &Route) -> impl Iterator<Item = &'static str> {
 
 #[tokio::test]
 async fn every_address_lets_in_whom_the_table_says_and_nobody_else() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let mut people = Vec::new();
     for (name, roles) in everybody() {
-        people.push((name, roles, house.sign_in(name).await));
+        people.push((name, roles, test_app.sign_in(name).await));
     }
     let mut tried = 0;
     for route in ROUTES {
-        let path = at(&house, route);
+        let path = at(&test_app, route);
         for method in methods(route) {
             // Nobody.
-            let answer = house.page(method, &path, "").await;
+            let answer = test_app.page(method, &path, "").await;
             let to = answer.header("location").unwrap_or_default();
             let sent_away = answer.status == 303 && to.starts_with("/sign-in");
             let live = route.path == "/live" && answer.status == 401;
@@ -47,7 +47,7 @@ async fn every_address_lets_in_whom_the_table_says_and_nobody_else() {
                 if matches!(route.path, "/sign-out" | "/live") {
                     continue;
                 }
-                let answer = house.page(method, &path, cookie).await;
+                let answer = test_app.page(method, &path, cookie).await;
                 let may = match route.gate {
                     Gate::Anybody | Gate::Operator => true,
                     Gate::Role(role) => roles.contains(&role),
@@ -68,17 +68,17 @@ async fn every_address_lets_in_whom_the_table_says_and_nobody_else() {
 
 #[tokio::test]
 async fn no_other_sites_page_is_listened_to() {
-    let house = House::new().await;
-    let cookie = house.sign_in("administer").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.sign_in("administer").await;
     for route in ROUTES.iter().filter(|route| route.post) {
-        let path = at(&house, route);
+        let path = at(&test_app, route);
         for (header, value) in [
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-site"),
             ("origin", "https://evil.example"),
             ("origin", "null"),
         ] {
-            let answer = house
+            let answer = test_app
                 .request("POST", &path)
                 .header("cookie", &cookie)
                 .header("content-type", "application/x-www-form-urlencoded")
@@ -89,18 +89,18 @@ async fn no_other_sites_page_is_listened_to() {
         }
     }
     // The session is as it was: it was not signed out on anybody's behalf.
-    assert_eq!(house.page("GET", "/settings", &cookie).await.status, 200);
+    assert_eq!(test_app.page("GET", "/settings", &cookie).await.status, 200);
 }
 
 #[tokio::test]
 async fn no_page_can_be_framed_sniffed_or_kept() {
-    let house = House::new().await;
-    let cookie = house.sign_in("administer").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.sign_in("administer").await;
     for route in ROUTES
         .iter()
         .filter(|route| route.get && route.path != "/live")
     {
-        let answer = house.page("GET", &at(&house, route), &cookie).await;
+        let answer = test_app.page("GET", &at(&test_app, route), &cookie).await;
         let policy = answer.header("content-security-policy").unwrap();
         assert!(
             policy.contains("frame-ancestors 'none'") && policy.starts_with("default-src 'none'")
@@ -118,8 +118,8 @@ async fn no_page_can_be_framed_sniffed_or_kept() {
 
 #[tokio::test]
 async fn no_spelling_of_an_address_gets_past_the_table() {
-    let house = House::new().await;
-    let cookie = house.sign_in("looker").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.sign_in("looker").await;
     for path in [
         "/settings/",
         "//settings",
@@ -132,7 +132,7 @@ async fn no_spelling_of_an_address_gets_past_the_table() {
         "/settings%00",
         "/assets/..%2f..%2fetc%2fpasswd",
     ] {
-        let answer = house.page("GET", path, &cookie).await;
+        let answer = test_app.page("GET", path, &cookie).await;
         assert!(
             matches!(answer.status, 400 | 403 | 404),
             "{path}: {answer:?}"
@@ -142,9 +142,9 @@ async fn no_spelling_of_an_address_gets_past_the_table() {
 
 #[tokio::test]
 async fn nothing_that_is_sent_becomes_a_header() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let evil = "next=%2Fx%0d%0aset-cookie:%20a=b&name=looker&password=correct+horse+battery";
-    let answer = house.form("/sign-in", "", evil).await;
+    let answer = test_app.form("/sign-in", "", evil).await;
     assert_eq!(answer.header("location"), Some("/"));
     for back in [
         "%2F%2Fevil.example",
@@ -158,37 +158,41 @@ async fn nothing_that_is_sent_becomes_a_header() {
         "%2F%252F%2Fevil.example",
         "%2Fpayments%2F..%2F%2Fevil.example",
     ] {
-        let answer = house
+        let answer = test_app
             .form("/lang", "", &format!("lang=en&back={back}"))
             .await;
         assert_eq!(answer.header("location"), Some("/"), "{back}");
         let signed = format!("next={back}&name=looker&password=correct+horse+battery");
-        let answer = house.form("/sign-in", "", &signed).await;
+        let answer = test_app.form("/sign-in", "", &signed).await;
         assert_eq!(answer.header("location"), Some("/"), "{back}");
     }
 }
 
 #[tokio::test]
 async fn what_is_of_another_shop_is_not_there() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let name = "cancel".parse().unwrap();
     let change = |one: &mut sugi_access::Operator| {
         one.shops = ["other".parse().unwrap()].into();
         one.roles = Role::ALL.into();
         Ok::<_, sugi_access::AccessError>(())
     };
-    house.access.change_operator(&name, change).await.unwrap();
-    let cookie = house.sign_in("cancel").await;
-    let of = format!("/payments/{}", house.payment);
+    test_app
+        .access
+        .change_operator(&name, change)
+        .await
+        .unwrap();
+    let cookie = test_app.sign_in("cancel").await;
+    let of = format!("/payments/{}", test_app.payment);
     for (method, path) in [
         ("GET", of.clone()),
         ("GET", format!("{of}/receipt")),
         ("POST", format!("{of}/cancel")),
         ("POST", format!("{of}/close")),
     ] {
-        let answer = house.page(method, &path, &cookie).await;
+        let answer = test_app.page(method, &path, &cookie).await;
         assert_eq!(answer.status, 404, "{method} {path}");
     }
-    let list = house.page("GET", "/payments", &cookie).await;
-    assert!(!list.text.contains(&house.payment));
+    let list = test_app.page("GET", "/payments", &cookie).await;
+    assert!(!list.text.contains(&test_app.payment));
 }

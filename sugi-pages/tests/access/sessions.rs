@@ -3,57 +3,63 @@
 use jiff::SignedDuration;
 use sugi_store::DocumentKind;
 
-use crate::house::{House, PASSWORD};
+use crate::test_app::{PASSWORD, TestApp};
 
 #[tokio::test]
 async fn a_cookie_that_somebody_planted_is_never_taken_over() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let planted = format!("__Host-sugi={}", "a".repeat(64));
     let form = format!("name=looker&password={}", PASSWORD.replace(' ', "+"));
-    let answer = house.form("/sign-in", &planted, &form).await;
+    let answer = test_app.form("/sign-in", &planted, &form).await;
     let given = answer.header("set-cookie").unwrap();
     assert!(!given.starts_with(&planted));
     for part in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(given.contains(part), "{given}");
     }
     assert!(!given.contains("Domain"), "{given}");
-    assert_eq!(house.page("GET", "/payments", &planted).await.status, 303);
+    assert_eq!(
+        test_app.page("GET", "/payments", &planted).await.status,
+        303
+    );
 }
 
 #[tokio::test]
 async fn what_is_kept_of_a_session_opens_nothing() {
-    let house = House::new().await;
-    let cookie = house.sign_in("looker").await;
-    let store = house.engine.store();
+    let test_app = TestApp::new().await;
+    let cookie = test_app.sign_in("looker").await;
+    let store = test_app.engine.store();
     let kept = store.documents(DocumentKind::Session).await.unwrap();
     assert_eq!(kept.len(), 1);
     let secret = cookie.split_once('=').unwrap().1;
     assert!(!kept[0].key.contains(secret) && !kept[0].body.contains(secret));
     let stolen = format!("__Host-sugi={}", kept[0].key);
-    assert_eq!(house.page("GET", "/payments", &stolen).await.status, 303);
-    assert_eq!(house.page("GET", "/payments", &cookie).await.status, 200);
+    assert_eq!(test_app.page("GET", "/payments", &stolen).await.status, 303);
+    assert_eq!(test_app.page("GET", "/payments", &cookie).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_session_ends_when_it_is_left_alone_and_when_it_is_ended() {
-    let house = House::new().await;
-    let (left, ended) = (house.sign_in("looker").await, house.sign_in("looker").await);
-    let status = async |cookie: &str| house.page("GET", "/payments", cookie).await.status;
-    assert_eq!(house.page("POST", "/sign-out", &ended).await.status, 303);
+    let test_app = TestApp::new().await;
+    let (left, ended) = (
+        test_app.sign_in("looker").await,
+        test_app.sign_in("looker").await,
+    );
+    let status = async |cookie: &str| test_app.page("GET", "/payments", cookie).await.status;
+    assert_eq!(test_app.page("POST", "/sign-out", &ended).await.status, 303);
     assert_eq!((status(&left).await, status(&ended).await), (200, 303));
-    house.clock.advance(SignedDuration::from_mins(14));
+    test_app.clock.advance(SignedDuration::from_mins(14));
     assert_eq!(status(&left).await, 200);
-    house.clock.advance(SignedDuration::from_mins(14));
+    test_app.clock.advance(SignedDuration::from_mins(14));
     assert_eq!(status(&left).await, 200, "it was used meanwhile");
-    house.clock.advance(SignedDuration::from_mins(16));
+    test_app.clock.advance(SignedDuration::from_mins(16));
     assert_eq!(status(&left).await, 303);
 }
 
 #[tokio::test]
 async fn a_wrong_name_and_a_wrong_password_look_alike() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let wrong = async |form: &str| {
-        let answer = house.form("/sign-in", "", form).await;
+        let answer = test_app.form("/sign-in", "", form).await;
         assert!(answer.header("set-cookie").is_none());
         // What was typed in stands in the page again, and nothing else differs.
         let text = answer.text.replace("looker", "x").replace("nobody", "x");
@@ -67,9 +73,9 @@ async fn a_wrong_name_and_a_wrong_password_look_alike() {
 
 #[tokio::test]
 async fn who_guesses_is_held_up() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let guess = async || {
-        house
+        test_app
             .form("/sign-in", "", "name=looker&password=a+wrong+password")
             .await
     };
@@ -78,7 +84,7 @@ async fn who_guesses_is_held_up() {
     }
     assert_eq!(guess().await.status, 429);
     let right = format!("name=looker&password={}", PASSWORD.replace(' ', "+"));
-    assert_eq!(house.form("/sign-in", "", &right).await.status, 429);
-    house.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(house.form("/sign-in", "", &right).await.status, 303);
+    assert_eq!(test_app.form("/sign-in", "", &right).await.status, 429);
+    test_app.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(test_app.form("/sign-in", "", &right).await.status, 303);
 }

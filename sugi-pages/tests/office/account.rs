@@ -1,45 +1,48 @@
 //! One's own password and sessions.
 
 use crate::{
-    house::{House, PASSWORD},
     http::Answer,
     page::{between, problem},
+    test_app::{PASSWORD, TestApp},
 };
 
 const NEW: &str = "another horse battery";
 
-async fn change(house: &House, cookie: &str, old: &str, new: &str, again: &str) -> Answer {
+async fn change(test_app: &TestApp, cookie: &str, old: &str, new: &str, again: &str) -> Answer {
     let form = format!("old={old}&new={new}&again={again}").replace(' ', "+");
-    house.form("/account/password", cookie, &form).await
+    test_app.form("/account/password", cookie, &form).await
 }
 
-async fn lets_in(house: &House, password: &str) -> bool {
+async fn lets_in(test_app: &TestApp, password: &str) -> bool {
     let form = format!("name=looker&password={password}").replace(' ', "+");
-    house.form("/sign-in", "", &form).await.status == 303
+    test_app.form("/sign-in", "", &form).await.status == 303
 }
 
-async fn is_in(house: &House, cookie: &str) -> bool {
-    house.page("GET", "/account", cookie).await.status == 200
+async fn is_in(test_app: &TestApp, cookie: &str) -> bool {
+    test_app.page("GET", "/account", cookie).await.status == 200
 }
 
 #[tokio::test]
 async fn a_new_password_ends_every_session_and_the_old_one() {
-    let house = House::new().await;
-    let (here, there) = (house.english("looker").await, house.english("looker").await);
-    let answer = change(&house, &here, PASSWORD, NEW, NEW).await;
+    let test_app = TestApp::new().await;
+    let (here, there) = (
+        test_app.english("looker").await,
+        test_app.english("looker").await,
+    );
+    let answer = change(&test_app, &here, PASSWORD, NEW, NEW).await;
     assert_eq!(
         (answer.status, answer.header("location")),
         (303, Some("/sign-in"))
     );
-    assert!(!is_in(&house, &here).await && !is_in(&house, &there).await);
-    assert!(!lets_in(&house, PASSWORD).await);
-    assert!(lets_in(&house, NEW).await);
+    assert!(!is_in(&test_app, &here).await && !is_in(&test_app, &there).await);
+    assert!(!lets_in(&test_app, PASSWORD).await);
+    assert!(lets_in(&test_app, NEW).await);
 }
 
 #[tokio::test]
 async fn a_password_that_is_not_taken_changes_nothing_and_says_why() {
-    let house = House::new().await;
-    let cookie = house.english("looker").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("looker").await;
     for (old, new, again, why) in [
         (
             "not the right one",
@@ -78,7 +81,7 @@ async fn a_password_that_is_not_taken_changes_nothing_and_says_why() {
             "This is one of the passwords that are tried first.",
         ),
     ] {
-        let answer = change(&house, &cookie, old, new, again).await;
+        let answer = change(&test_app, &cookie, old, new, again).await;
         assert_eq!(answer.status, 422, "{why}");
         assert_eq!(problem(&answer.text).unwrap(), why);
         for secret in [old, new, again].iter().filter(|secret| !secret.is_empty()) {
@@ -88,27 +91,27 @@ async fn a_password_that_is_not_taken_changes_nothing_and_says_why() {
             );
         }
     }
-    assert!(is_in(&house, &cookie).await);
-    assert!(lets_in(&house, PASSWORD).await);
+    assert!(is_in(&test_app, &cookie).await);
+    assert!(lets_in(&test_app, PASSWORD).await);
 }
 
 /// An open screen is no place to guess at its owner's password.
 #[tokio::test]
 async fn who_guesses_at_the_present_password_is_held_up() {
-    let house = House::new().await;
-    let cookie = house.english("looker").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("looker").await;
     for _ in 0..5 {
-        change(&house, &cookie, "not the right one", NEW, NEW).await;
+        change(&test_app, &cookie, "not the right one", NEW, NEW).await;
     }
-    let answer = change(&house, &cookie, PASSWORD, NEW, NEW).await;
+    let answer = change(&test_app, &cookie, PASSWORD, NEW, NEW).await;
     assert_eq!(answer.status, 422);
     assert_eq!(
         problem(&answer.text).unwrap(),
         "Too many wrong tries. Try again later."
     );
-    house.clock.advance(jiff::SignedDuration::from_mins(1));
+    test_app.clock.advance(jiff::SignedDuration::from_mins(1));
     assert_eq!(
-        change(&house, &cookie, PASSWORD, NEW, NEW).await.status,
+        change(&test_app, &cookie, PASSWORD, NEW, NEW).await.status,
         303
     );
 }
@@ -120,9 +123,9 @@ fn sessions(page: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn ones_sessions_are_listed_and_each_can_be_ended() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let form = format!("name=looker&password={}", PASSWORD.replace(' ', "+"));
-    let entered = house
+    let entered = test_app
         .request("POST", "/sign-in")
         .header("content-type", "application/x-www-form-urlencoded")
         .header("user-agent", "<b>Firefox</b>")
@@ -131,9 +134,9 @@ async fn ones_sessions_are_listed_and_each_can_be_ended() {
         .await;
     let there = entered.header("set-cookie").unwrap();
     let there = there.split(';').next().unwrap().to_owned();
-    house.clock.advance(jiff::SignedDuration::from_mins(1));
-    let here = house.english("looker").await;
-    let page = house.page("GET", "/account", &here).await.text;
+    test_app.clock.advance(jiff::SignedDuration::from_mins(1));
+    let here = test_app.english("looker").await;
+    let page = test_app.page("GET", "/account", &here).await.text;
     // The newest first, and which of them this is.
     let all = sessions(&page);
     assert_eq!(all.len(), 2);
@@ -143,10 +146,10 @@ async fn ones_sessions_are_listed_and_each_can_be_ended() {
     assert!(lines[1].contains("&#60;b&#62;Firefox") && !page.contains("<b>Firefox"));
     // Neither of the names is of any use as a cookie.
     for id in &all {
-        assert!(!is_in(&house, &format!("__Host-sugi={id}")).await);
+        assert!(!is_in(&test_app, &format!("__Host-sugi={id}")).await);
     }
     let end = async |id: &str| {
-        house
+        test_app
             .form(&format!("/account/sessions/{id}"), &here, "")
             .await
     };
@@ -155,30 +158,30 @@ async fn ones_sessions_are_listed_and_each_can_be_ended() {
         (ended.status, ended.header("location")),
         (303, Some("/account"))
     );
-    assert!(!is_in(&house, &there).await && is_in(&house, &here).await);
+    assert!(!is_in(&test_app, &there).await && is_in(&test_app, &here).await);
     end(&all[0]).await;
-    assert!(!is_in(&house, &here).await);
+    assert!(!is_in(&test_app, &here).await);
 }
 
 #[tokio::test]
 async fn nobody_ends_somebody_elses_session() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     let (mine, theirs) = (
-        house.english("looker").await,
-        house.english("administer").await,
+        test_app.english("looker").await,
+        test_app.english("administer").await,
     );
-    let page = house.page("GET", "/account", &theirs).await.text;
+    let page = test_app.page("GET", "/account", &theirs).await.text;
     let id = &sessions(&page)[0];
     assert!(
-        !house
+        !test_app
             .page("GET", "/account", &mine)
             .await
             .text
             .contains(id.as_str())
     );
-    let answer = house
+    let answer = test_app
         .form(&format!("/account/sessions/{id}"), &mine, "")
         .await;
     assert_eq!(answer.status, 404);
-    assert!(is_in(&house, &theirs).await);
+    assert!(is_in(&test_app, &theirs).await);
 }

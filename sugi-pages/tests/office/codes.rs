@@ -5,12 +5,12 @@ use sugi_access::{Access, Rules};
 use totp_rs::{Builder, Secret};
 
 use crate::{
-    house::{House, PASSWORD},
     http::Answer,
     page::{between, problem, value},
+    test_app::{PASSWORD, TestApp},
 };
 
-impl House {
+impl TestApp {
     /// What an authenticator app shows now.
     fn app(&self, secret: &str) -> String {
         let secret = Secret::try_from_base32(secret).unwrap();
@@ -61,30 +61,34 @@ fn paper(page: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn codes_are_set_up_asked_for_and_replaced() {
-    let house = House::new().await;
-    let cookie = house.english("looker").await;
-    let page = house.page("GET", "/account/codes", &cookie).await.text;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("looker").await;
+    let page = test_app.page("GET", "/account/codes", &cookie).await.text;
     assert!(
         page.contains("<svg") && !page.contains("style="),
         "a picture that the policy draws"
     );
     let secret = value(&page, "secret").unwrap();
-    assert_ne!(secret, house.offered(&cookie).await, "each try has its own");
-    let done = house.set_codes(&cookie, &secret, "").await;
+    assert_ne!(
+        secret,
+        test_app.offered(&cookie).await,
+        "each try has its own"
+    );
+    let done = test_app.set_codes(&cookie, &secret, "").await;
     assert_eq!(done.status, 200);
     let codes = paper(&done.text);
     assert_eq!(codes.len(), 10);
     assert!(done.text.contains("data-print"));
     // They are shown once.
     for path in ["/account", "/account/codes"] {
-        let page = house.page("GET", path, &cookie).await.text;
+        let page = test_app.page("GET", path, &cookie).await.text;
         assert!(
             !page.contains(&codes[0]) && !page.contains(&secret),
             "{path}"
         );
     }
     // The door asks for a code, takes each once, and the paper's as well.
-    let asked = house.enter("").await;
+    let asked = test_app.enter("").await;
     assert_eq!(asked.status, 401);
     assert!(
         problem(&asked.text)
@@ -92,37 +96,40 @@ async fn codes_are_set_up_asked_for_and_replaced() {
             .starts_with("비밀번호는 맞습니다.")
     );
     assert_eq!(
-        house.enter(&house.app(&secret)).await.status,
+        test_app.enter(&test_app.app(&secret)).await.status,
         401,
         "used already"
     );
-    assert_eq!(house.enter(&house.next_code(&secret)).await.status, 303);
-    assert_eq!(house.enter(&codes[0]).await.status, 303);
-    assert_eq!(house.enter(&codes[0]).await.status, 401);
-    let page = house.page("GET", "/account", &cookie).await.text;
+    assert_eq!(
+        test_app.enter(&test_app.next_code(&secret)).await.status,
+        303
+    );
+    assert_eq!(test_app.enter(&codes[0]).await.status, 303);
+    assert_eq!(test_app.enter(&codes[0]).await.status, 401);
+    let page = test_app.page("GET", "/account", &cookie).await.text;
     assert!(page.contains("In use. 9 recovery codes are left."));
     // New ones take one of the present ones.
-    let new = house.offered(&cookie).await;
-    let refused = house.set_codes(&cookie, &new, "").await;
+    let new = test_app.offered(&cookie).await;
+    let refused = test_app.set_codes(&cookie, &new, "").await;
     assert_eq!(refused.status, 422);
-    let present = format!("&present={}", house.next_code(&secret));
-    let done = house.set_codes(&cookie, &new, &present).await;
+    let present = format!("&present={}", test_app.next_code(&secret));
+    let done = test_app.set_codes(&cookie, &new, &present).await;
     assert_eq!(done.status, 200, "{done:?}");
     assert_eq!(
-        house.enter(&house.next_code(&secret)).await.status,
+        test_app.enter(&test_app.next_code(&secret)).await.status,
         401,
         "the old telephone"
     );
-    assert_eq!(house.enter(&codes[1]).await.status, 401, "the old paper");
-    assert_eq!(house.enter(&house.next_code(&new)).await.status, 303);
+    assert_eq!(test_app.enter(&codes[1]).await.status, 401, "the old paper");
+    assert_eq!(test_app.enter(&test_app.next_code(&new)).await.status, 303);
 }
 
 #[tokio::test]
 async fn nothing_is_set_up_without_the_code_and_the_password() {
-    let house = House::new().await;
-    let cookie = house.english("looker").await;
-    let secret = house.offered(&cookie).await;
-    let right = house.app(&secret);
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("looker").await;
+    let secret = test_app.offered(&cookie).await;
+    let right = test_app.app(&secret);
     let wrong = if right == "000000" {
         "000001"
     } else {
@@ -143,7 +150,7 @@ async fn nothing_is_set_up_without_the_code_and_the_password() {
             "The present password",
         ),
     ] {
-        let answer = house.form("/account/codes", &cookie, &form).await;
+        let answer = test_app.form("/account/codes", &cookie, &form).await;
         assert_eq!(answer.status, 422, "{form}");
         assert!(
             problem(&answer.text).unwrap().starts_with(why),
@@ -154,14 +161,14 @@ async fn nothing_is_set_up_without_the_code_and_the_password() {
         assert_eq!(value(&answer.text, "secret").as_ref(), Some(&secret));
         assert!(paper(&answer.text).is_empty());
     }
-    assert_eq!(house.enter("").await.status, 303, "none was set up");
+    assert_eq!(test_app.enter("").await.status, 303, "none was set up");
 }
 
 /// The secret comes back from the browser, so it is anything at all.
 #[tokio::test]
 async fn a_secret_that_is_none_is_refused() {
-    let house = House::new().await;
-    let cookie = house.english("looker").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("looker").await;
     let password = PASSWORD.replace(' ', "+");
     for secret in [
         "",
@@ -172,44 +179,44 @@ async fn a_secret_that_is_none_is_refused() {
     ] {
         for code in ["", "000000"] {
             let form = format!("secret={secret}&code={code}&password={password}");
-            let answer = house.form("/account/codes", &cookie, &form).await;
+            let answer = test_app.form("/account/codes", &cookie, &form).await;
             assert_eq!(answer.status, 422, "{secret} {code}");
             assert!(!answer.text.contains("<script>"));
         }
     }
-    assert_eq!(house.enter("").await.status, 303, "none was set up");
+    assert_eq!(test_app.enter("").await.status, 303, "none was set up");
 }
 
 #[tokio::test]
 async fn where_codes_are_required_nothing_else_comes_first() {
-    let house = House::with(Rules {
+    let test_app = TestApp::with(Rules {
         code_required: true,
         ..Rules::default()
     })
     .await;
-    let cookie = house.english("administer").await;
-    let of = format!("/payments/{}", house.payment);
-    for path in ["/", "/payments", &of, "/day", "/settings", "/wishes"] {
-        let answer = house.page("GET", path, &cookie).await;
+    let cookie = test_app.english("administer").await;
+    let of = format!("/payments/{}", test_app.payment);
+    for path in ["/", "/payments", &of, "/day", "/settings", "/approvals"] {
+        let answer = test_app.page("GET", path, &cookie).await;
         let to = answer.header("location");
         assert_eq!((answer.status, to), (303, Some("/account/codes")), "{path}");
     }
-    let answer = house
+    let answer = test_app
         .form("/settings/operators/looker", &cookie, "act=sessions")
         .await;
     assert_eq!(answer.header("location"), Some("/account/codes"));
-    let page = house.page("GET", "/account/codes", &cookie).await.text;
+    let page = test_app.page("GET", "/account/codes", &cookie).await.text;
     assert!(page.contains("This installation requires one-time codes."));
     let secret = value(&page, "secret").unwrap();
-    assert_eq!(house.set_codes(&cookie, &secret, "").await.status, 200);
-    assert_eq!(house.page("GET", "/settings", &cookie).await.status, 200);
+    assert_eq!(test_app.set_codes(&cookie, &secret, "").await.status, 200);
+    assert_eq!(test_app.page("GET", "/settings", &cookie).await.status, 200);
     // Who has none can leave.
-    let other = house.english("looker").await;
-    let left = house.page("POST", "/sign-out", &other).await;
+    let other = test_app.english("looker").await;
+    let left = test_app.page("POST", "/sign-out", &other).await;
     assert_eq!(left.header("location"), Some("/sign-in"));
 }
 
-impl House {
+impl TestApp {
     /// Sets codes up for whoever this session is; the secret.
     pub(crate) async fn codes_for(&self, cookie: &str) -> String {
         let secret = self.offered(cookie).await;
@@ -220,10 +227,10 @@ impl House {
 
 #[tokio::test]
 async fn without_a_secret_none_are_set_up_and_the_page_says_what_to_do() {
-    let house = House::with_only(Rules::default()).await;
-    let cookie = house.english("looker").await;
+    let test_app = TestApp::with_only(Rules::default()).await;
+    let cookie = test_app.english("looker").await;
     for path in ["/account", "/account/codes"] {
-        let page = house.page("GET", path, &cookie).await.text;
+        let page = test_app.page("GET", path, &cookie).await.text;
         assert!(
             page.contains("an administrator has to name a secret_file"),
             "{path}"
@@ -231,25 +238,25 @@ async fn without_a_secret_none_are_set_up_and_the_page_says_what_to_do() {
         assert!(!page.contains("href=\"/account/codes\"") && value(&page, "secret").is_none());
     }
     let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
-    let refused = house.set_codes(&cookie, secret, "").await;
+    let refused = test_app.set_codes(&cookie, secret, "").await;
     assert_eq!(refused.status, 422);
     let why = problem(&refused.text).unwrap();
     assert!(why.starts_with("One-time codes cannot be set up"), "{why}");
-    assert_eq!(house.enter("").await.status, 303, "none was set up");
+    assert_eq!(test_app.enter("").await.status, 303, "none was set up");
 }
 
 #[tokio::test]
 async fn codes_that_another_secret_sealed_are_said_to_be_so() {
-    let house = House::new().await;
-    let cookie = house.english("looker").await;
-    let secret = house.offered(&cookie).await;
-    let paper = paper(&house.set_codes(&cookie, &secret, "").await.text);
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("looker").await;
+    let secret = test_app.offered(&cookie).await;
+    let paper = paper(&test_app.set_codes(&cookie, &secret, "").await.text);
     let rules = Rules {
         secret: Some(sugi_access::Secret::parse(&"2".repeat(64)).unwrap()),
         ..Rules::default()
     };
-    let other = Access::new(house.engine.clone(), house.clock.clone(), rules);
-    let other = house.beside(other).await;
+    let other = Access::new(test_app.engine.clone(), test_app.clock.clone(), rules);
+    let other = test_app.beside(other).await;
     let form = |code: &str| {
         format!(
             "name=looker&password={}&code={code}",
@@ -264,7 +271,7 @@ async fn codes_that_another_secret_sealed_are_said_to_be_so() {
             .send()
             .await
     };
-    let refused = post("/sign-in", &form(&house.next_code(&secret))).await;
+    let refused = post("/sign-in", &form(&test_app.next_code(&secret))).await;
     assert_eq!(refused.status, 503);
     let why = problem(&refused.text).unwrap();
     assert!(why.contains("your code cannot be checked"), "{why}");

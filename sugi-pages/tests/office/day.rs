@@ -5,36 +5,36 @@ use nhn_kcp::Money;
 use sugi_access::{AccessError, Operator, Role, What};
 
 use crate::{
-    house::House,
     ledger::{self, End, Sale},
     page::{between, plain, problem, value},
+    test_app::TestApp,
     totals::totals,
 };
 
 /// A house in English with these payments, and the cookie of somebody who only looks.
-async fn house(sales: &[Sale]) -> (House, String) {
-    let house = House::new().await;
-    ledger::write(house.engine.store(), sales).await;
-    let cookie = house.english("looker").await;
-    (house, cookie)
+async fn test_app(sales: &[Sale]) -> (TestApp, String) {
+    let test_app = TestApp::new().await;
+    ledger::write(test_app.engine.store(), sales).await;
+    let cookie = test_app.english("looker").await;
+    (test_app, cookie)
 }
 
-async fn day(house: &House, cookie: &str, query: &str) -> String {
-    let answer = house.page("GET", &format!("/day{query}"), cookie).await;
+async fn day(test_app: &TestApp, cookie: &str, query: &str) -> String {
+    let answer = test_app.page("GET", &format!("/day{query}"), cookie).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.text
 }
 
 #[tokio::test]
 async fn a_day_begins_and_ends_at_midnight_in_korea() {
-    let (house, cookie) = house(&[
+    let (test_app, cookie) = test_app(&[
         Sale::new(1, "2026-03-04T14:59:59.999999Z"),
         Sale::new(2, "2026-03-04T15:00:00Z"),
         Sale::new(3, "2026-03-05T14:59:59.999999Z"),
         Sale::new(4, "2026-03-05T15:00:00Z"),
     ])
     .await;
-    let approved = async |query: &str| totals(&day(&house, &cookie, query).await)["Approved"].0;
+    let approved = async |query: &str| totals(&day(&test_app, &cookie, query).await)["Approved"].0;
     assert_eq!(approved("?from=2026-03-05&until=2026-03-05").await, 2);
     assert_eq!(approved("?from=2026-03-05").await, 2);
     assert_eq!(approved("?from=2026-03-04&until=2026-03-06").await, 4);
@@ -52,24 +52,24 @@ async fn of_other_shops_there_is_nothing_in_any_number() {
     sales[1].shop = "other";
     sales[2].shop = "third";
     sales[2].end = End::InDoubt;
-    let (house, _) = house(&sales).await;
+    let (test_app, _) = test_app(&sales).await;
     let only_main = |one: &mut Operator| {
         one.shops = ["main".parse().unwrap()].into();
         Ok::<_, AccessError>(())
     };
     let name = "looker".parse().unwrap();
-    house
+    test_app
         .access
         .change_operator(&name, only_main)
         .await
         .unwrap();
-    let theirs = house.english("looker").await;
-    let page = day(&house, &theirs, "?from=2026-03-05").await;
+    let theirs = test_app.english("looker").await;
+    let page = day(&test_app, &theirs, "?from=2026-03-05").await;
     assert_eq!(totals(&page)["Approved"], (1, "₩1,000".into()));
     assert_eq!(totals(&page)["In doubt"].0, 0);
     assert!(!page.contains("other") && !page.contains("third"));
-    let all = house.english("cancel").await;
-    let page = day(&house, &all, "?from=2026-03-05").await;
+    let all = test_app.english("cancel").await;
+    let page = day(&test_app, &all, "?from=2026-03-05").await;
     assert_eq!(totals(&page)["Approved"], (2, "₩2,000".into()));
     assert_eq!(totals(&page)["In doubt"].0, 1);
 }
@@ -78,8 +78,8 @@ async fn of_other_shops_there_is_nothing_in_any_number() {
 async fn won_and_dollars_are_never_added_up() {
     let mut dollars = Sale::new(2, "2026-03-05T03:00:00Z");
     dollars.money = Money::usd_cents(1_055).unwrap();
-    let (house, cookie) = house(&[Sale::new(1, "2026-03-05T03:00:00Z"), dollars]).await;
-    let page = day(&house, &cookie, "?from=2026-03-05").await;
+    let (test_app, cookie) = test_app(&[Sale::new(1, "2026-03-05T03:00:00Z"), dollars]).await;
+    let page = day(&test_app, &cookie, "?from=2026-03-05").await;
     let amounts = between(&page, "<dd>", "</dd>");
     assert!(amounts.contains(&"₩1,000") && amounts.contains(&"US$10.55"));
     assert!(!page.contains("2,055"), "won and cents in one sum");
@@ -98,39 +98,39 @@ async fn what_is_open_is_said_before_anything_is_compared() {
     doubt.end = End::InDoubt;
     let mut sent = Sale::new(2, "2026-03-05T03:00:00Z");
     sent.end = End::Approving;
-    let (house, cookie) = house(&[]).await;
+    let (test_app, cookie) = test_app(&[]).await;
     let close = async |cookie: &str| {
-        let page = day(&house, cookie, "?from=2026-03-05").await;
+        let page = day(&test_app, cookie, "?from=2026-03-05").await;
         plain(between(&page, "Before you close the day</h2>", "</section>")[0])
     };
     let done = "Nothing is open.";
     assert!(close(&cookie).await.starts_with(done));
-    ledger::write(house.engine.store(), &[sent]).await;
+    ledger::write(test_app.engine.store(), &[sent]).await;
     let open = close(&cookie).await;
     assert!(open.starts_with("Still on their way: 1."), "{open}");
-    ledger::write(house.engine.store(), &[doubt]).await;
+    ledger::write(test_app.engine.store(), &[doubt]).await;
     let open = close(&cookie).await;
     assert!(
         open.starts_with("1 in doubt: do not charge again"),
         "{open}"
     );
     let what = What::Cancel {
-        payment: house.payment.parse().unwrap(),
+        payment: test_app.payment.parse().unwrap(),
         amount: None,
         seen: None,
         tax: None,
         reason: "고객 변심".into(),
     };
     let by = "cancel".parse().unwrap();
-    house.access.wish(what, &by).await.unwrap();
-    let open = close(&house.english("close").await).await;
+    test_app.access.approval_request(what, &by).await.unwrap();
+    let open = close(&test_app.english("close").await).await;
     assert!(open.contains("Waiting for a second person: 1"), "{open}");
 }
 
 #[tokio::test]
 async fn days_that_are_none_are_refused_and_today_is_shown() {
-    let (house, cookie) = house(&[]).await;
-    let today = value(&day(&house, &cookie, "").await, "from").unwrap();
+    let (test_app, cookie) = test_app(&[]).await;
+    let today = value(&day(&test_app, &cookie, "").await, "from").unwrap();
     for query in [
         "?from=2026-03-06&until=2026-03-05",
         "?from=2026-01-01&until=2026-12-31",
@@ -140,7 +140,7 @@ async fn days_that_are_none_are_refused_and_today_is_shown() {
         "?from=9999-12-31",
         "?from=-9999-01-01&until=9999-12-31",
     ] {
-        let page = day(&house, &cookie, query).await;
+        let page = day(&test_app, &cookie, query).await;
         let said = problem(&page).unwrap_or_else(|| panic!("{query}"));
         assert_eq!(said, "Check the days. At most 92 at a time.");
         assert_eq!(value(&page, "from").as_ref(), Some(&today), "{query}");
@@ -149,16 +149,16 @@ async fn days_that_are_none_are_refused_and_today_is_shown() {
 
 #[tokio::test]
 async fn one_goes_from_day_to_day_and_not_into_the_future() {
-    let (house, cookie) = house(&[]).await;
-    let page = day(&house, &cookie, "?from=2026-03-01&until=2026-03-03").await;
+    let (test_app, cookie) = test_app(&[]).await;
+    let page = day(&test_app, &cookie, "?from=2026-03-01&until=2026-03-03").await;
     assert!(page.contains(r#"href="/day?from=2026-02-26&#38;until=2026-02-28" rel="prev""#));
     assert!(page.contains(r#"href="/day?from=2026-03-04&#38;until=2026-03-06" rel="next""#));
-    let today = day(&house, &cookie, "").await;
+    let today = day(&test_app, &cookie, "").await;
     assert!(!today.contains("rel=\"next\""), "tomorrow");
-    house.clock.advance(SignedDuration::from_hours(24));
-    let cookie = house.english("looker").await;
+    test_app.clock.advance(SignedDuration::from_hours(24));
+    let cookie = test_app.english("looker").await;
     let yesterday = value(&today, "from").unwrap();
-    let page = day(&house, &cookie, &format!("?from={yesterday}")).await;
+    let page = day(&test_app, &cookie, &format!("?from={yesterday}")).await;
     assert!(page.contains("rel=\"next\""));
 }
 
@@ -169,7 +169,7 @@ async fn the_picture_has_a_table_beside_it() {
         Sale::new(2, "2026-03-05T14:30:00Z"),
     ];
     sales[1].money = Money::won(500).unwrap();
-    let (house, cookie) = house(&sales).await;
+    let (test_app, cookie) = test_app(&sales).await;
     let bars = |page: &str| {
         let bars = between(page, "<rect", "</rect>");
         let bar = |bar: &&str| {
@@ -178,7 +178,7 @@ async fn the_picture_has_a_table_beside_it() {
         };
         bars.iter().map(bar).collect::<Vec<_>>()
     };
-    let page = day(&house, &cookie, "?from=2026-03-05").await;
+    let page = day(&test_app, &cookie, "?from=2026-03-05").await;
     let hours = bars(&page);
     assert_eq!(hours.len(), 24);
     let (nine, late) = (&hours[9], &hours[23]);
@@ -190,15 +190,15 @@ async fn the_picture_has_a_table_beside_it() {
     assert_eq!(between(table, "<dt>", "</dt>").len(), 24);
     assert!(table.contains("<dt>9:00</dt><dd>₩1,000</dd>"), "{table}");
     assert!(page.contains("role=\"img\" aria-label="));
-    let days = bars(&day(&house, &cookie, "?from=2026-03-04&until=2026-03-06").await);
+    let days = bars(&day(&test_app, &cookie, "?from=2026-03-04&until=2026-03-06").await);
     let named: Vec<_> = days.iter().map(|(name, _)| &**name).collect();
     assert_eq!(named, ["3/4: ₩0", "3/5: ₩1,500", "3/6: ₩0"]);
 }
 
 #[tokio::test]
 async fn who_may_not_export_is_not_offered_to() {
-    let (house, cookie) = house(&[]).await;
-    assert!(!day(&house, &cookie, "").await.contains("/day/export"));
-    let close = house.english(Role::Close.as_str()).await;
-    assert!(day(&house, &close, "").await.contains("/day/export"));
+    let (test_app, cookie) = test_app(&[]).await;
+    assert!(!day(&test_app, &cookie, "").await.contains("/day/export"));
+    let close = test_app.english(Role::Close.as_str()).await;
+    assert!(day(&test_app, &close, "").await.contains("/day/export"));
 }

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{house::House, page::between};
+use crate::{page::between, test_app::TestApp};
 
 pub(crate) struct File {
     pub(crate) status: u16,
@@ -17,7 +17,7 @@ pub(crate) struct File {
     pub(crate) whole: bool,
 }
 
-impl House {
+impl TestApp {
     /// Sends a form and takes what comes as a file.
     pub(crate) async fn download(&self, cookie: &str, form: &str) -> File {
         let request = self

@@ -6,13 +6,13 @@ use nhn_kcp::{Amount, Buyer, Company, MaskedCard, Money, Order};
 use sugi_core::{
     Approval, CancelOrder, Event, Kind, Lost, Mode, Refusal, Request, SendNo, VoidReason,
 };
-use sugi_store::{Draft, Opening, Store};
+use sugi_store::{CreationClaims, PendingAppend, Store};
 
 /// How a payment ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Approved,
-    /// So much of it was given back.
+    /// So much of it was refunded.
     GivenBack(u64),
     Declined,
     Void,
@@ -83,7 +83,7 @@ impl Sale {
         Event::Approved(Box::new(approval))
     }
 
-    fn given_back(&self, amount: u64) -> [Event; 3] {
+    fn refunded(&self, amount: u64) -> [Event; 3] {
         let all = self.money.amount;
         let mode = if amount == all.get() {
             Mode::Full
@@ -125,7 +125,7 @@ impl Sale {
             End::Approved => events.push(self.approved()),
             End::GivenBack(amount) => {
                 events.push(self.approved());
-                events.extend(self.given_back(amount));
+                events.extend(self.refunded(amount));
             }
             End::Declined => events.push(Event::Declined(Refusal {
                 code: "CC61".parse().unwrap(),
@@ -152,9 +152,12 @@ impl Sale {
 pub(crate) async fn write(store: &Store, sales: &[Sale]) {
     let writes = sales.iter().map(async |sale| {
         let id = sale.id().parse().unwrap();
-        let draft = Draft::begin(id, sale.at, &[7; 16], sale.events()).unwrap();
-        let opening = Opening::default();
-        store.create(draft, None, opening).await.unwrap();
+        let pending_append = PendingAppend::begin(id, sale.at, &[7; 16], sale.events()).unwrap();
+        let creation_claims = CreationClaims::default();
+        store
+            .create(pending_append, None, creation_claims)
+            .await
+            .unwrap();
     });
     let mut writes = stream::iter(writes).buffer_unordered(64);
     while writes.next().await.is_some() {}

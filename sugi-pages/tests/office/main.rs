@@ -16,9 +16,6 @@ mod codes;
 mod day;
 mod export;
 mod file;
-#[path = "../access/house.rs"]
-#[allow(dead_code, reason = "the tests of who may do what use all of it")]
-mod house;
 #[path = "../../../sugi-api/tests/api/http.rs"]
 #[allow(dead_code, reason = "the API's tests use all of it")]
 mod http;
@@ -27,5 +24,8 @@ mod operators;
 mod page;
 mod passkeys;
 mod settings;
+#[path = "../access/test_app.rs"]
+#[allow(dead_code, reason = "the tests of who may do what use all of it")]
+mod test_app;
 mod totals;
 mod webhooks;

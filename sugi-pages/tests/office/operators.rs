@@ -4,18 +4,18 @@ use sugi_access::{AccessError, Operator, Role};
 use sugi_core::Shops;
 
 use crate::{
-    house::{House, PASSWORD},
     http::Answer,
     page::{problem, ticked, value},
+    test_app::{PASSWORD, TestApp},
 };
 
-async fn house() -> (House, String) {
-    let house = House::new().await;
-    let cookie = house.english("administer").await;
-    (house, cookie)
+async fn test_app() -> (TestApp, String) {
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("administer").await;
+    (test_app, cookie)
 }
 
-impl House {
+impl TestApp {
     async fn operator(&self, name: &str) -> Operator {
         let name = name.parse().unwrap();
         self.access.operator(&name).await.unwrap().unwrap()
@@ -60,37 +60,37 @@ fn stands(one: &Operator) -> impl PartialEq + std::fmt::Debug + use<> {
 
 #[tokio::test]
 async fn an_operator_is_added_with_what_they_may_do() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     let form = format!(
         "name=%EA%B9%80+%EB%8C%80%EB%A6%AC&role=key_in&role=cancel&shop=main&limit=1,000,000&password={}",
         PASSWORD.replace(' ', "+")
     );
-    let answer = house.add(&cookie, &form).await;
+    let answer = test_app.add(&cookie, &form).await;
     let page = "/settings/operators/%EA%B9%80%20%EB%8C%80%EB%A6%AC";
     assert_eq!(
         (answer.status, answer.header("location")),
         (303, Some(page))
     );
-    let one = house.operator("김 대리").await;
+    let one = test_app.operator("김 대리").await;
     assert_eq!(one.roles, [Role::KeyIn, Role::Cancel].into());
     assert_eq!(one.shops, ["main".parse().unwrap()].into());
     assert_eq!((one.amount_max, one.active), (Some(1_000_000), true));
-    let text = house.page("GET", page, &cookie).await.text;
+    let text = test_app.page("GET", page, &cookie).await.text;
     assert_eq!(ticked(&text, "role"), ["key_in", "cancel"]);
     assert_eq!(value(&text, "limit").as_deref(), Some("1000000"));
-    let list = house.page("GET", "/settings", &cookie).await.text;
+    let list = test_app.page("GET", "/settings", &cookie).await.text;
     assert!(list.contains(page) && list.contains("₩1,000,000"));
     // They can sign in.
     let form = format!(
         "name=%EA%B9%80+%EB%8C%80%EB%A6%AC&password={}",
         PASSWORD.replace(' ', "+")
     );
-    assert_eq!(house.form("/sign-in", "", &form).await.status, 303);
+    assert_eq!(test_app.form("/sign-in", "", &form).await.status, 303);
 }
 
 #[tokio::test]
 async fn what_is_not_taken_is_said_and_what_was_typed_stays() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     for (name, limit, password, why) in [
         (
             "looker",
@@ -126,92 +126,92 @@ async fn what_is_not_taken_is_said_and_what_was_typed_stays() {
     ] {
         let password = password.replace(' ', "+");
         let form = format!("name={name}&role=close&limit={limit}&password={password}&active=yes");
-        let answer = house.add(&cookie, &form).await;
+        let answer = test_app.add(&cookie, &form).await;
         assert_eq!(answer.status, 422, "{why}");
         assert_eq!(problem(&answer.text).unwrap(), why);
         assert_eq!(value(&answer.text, "limit").as_deref(), Some(limit));
         assert_eq!(ticked(&answer.text, "role"), ["close"]);
         assert!(!answer.text.contains("horse"), "the password");
     }
-    assert_eq!(house.access.operators().await.unwrap().len(), 5);
+    assert_eq!(test_app.access.operators().await.unwrap().len(), 5);
 }
 
 #[tokio::test]
 async fn a_change_holds_from_the_next_click_on() {
-    let (house, cookie) = house().await;
-    let theirs = house.english("looker").await;
-    assert_eq!(house.page("GET", "/keyin", &theirs).await.status, 403);
+    let (test_app, cookie) = test_app().await;
+    let theirs = test_app.english("looker").await;
+    assert_eq!(test_app.page("GET", "/keyin", &theirs).await.status, 403);
     let form = "act=save&role=key_in&role=close&limit=&active=yes";
-    let answer = house.act(&cookie, "looker", form).await;
+    let answer = test_app.act(&cookie, "looker", form).await;
     assert_eq!(answer.status, 303);
     assert_eq!(
-        house.operator("looker").await.roles,
+        test_app.operator("looker").await.roles,
         [Role::KeyIn, Role::Close].into()
     );
-    assert_eq!(house.page("GET", "/keyin", &theirs).await.status, 200);
-    house.act(&cookie, "looker", "act=save&active=yes").await;
-    assert_eq!(house.page("GET", "/keyin", &theirs).await.status, 403);
+    assert_eq!(test_app.page("GET", "/keyin", &theirs).await.status, 200);
+    test_app.act(&cookie, "looker", "act=save&active=yes").await;
+    assert_eq!(test_app.page("GET", "/keyin", &theirs).await.status, 403);
 }
 
 #[tokio::test]
 async fn the_last_who_can_administer_stays() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     for form in ["act=save&role=administer", "act=save&role=close&active=yes"] {
-        let answer = house.act(&cookie, "administer", form).await;
+        let answer = test_app.act(&cookie, "administer", form).await;
         assert_eq!(answer.status, 422, "{form}");
         let said = problem(&answer.text).unwrap();
         assert!(
             said.starts_with("This is the last one who can administer all shops."),
             "{said}"
         );
-        assert!(house.operator("administer").await.may(Role::Administer));
+        assert!(test_app.operator("administer").await.may(Role::Administer));
     }
     // Not the last any more.
-    house
+    test_app
         .act(
             &cookie,
             "looker",
             "act=save&role=administer&active=yes&all_shops=yes",
         )
         .await;
-    let answer = house
+    let answer = test_app
         .act(&cookie, "administer", "act=save&role=close&active=yes")
         .await;
     assert_eq!(answer.status, 303);
-    assert_eq!(house.page("GET", "/settings", &cookie).await.status, 403);
+    assert_eq!(test_app.page("GET", "/settings", &cookie).await.status, 403);
 }
 
 #[tokio::test]
 async fn who_is_made_inactive_is_out_at_once() {
-    let (house, cookie) = house().await;
-    let theirs = house.english("looker").await;
-    house.act(&cookie, "looker", "act=save").await;
-    assert_eq!(house.page("GET", "/payments", &theirs).await.status, 303);
+    let (test_app, cookie) = test_app().await;
+    let theirs = test_app.english("looker").await;
+    test_app.act(&cookie, "looker", "act=save").await;
+    assert_eq!(test_app.page("GET", "/payments", &theirs).await.status, 303);
     let form = format!("name=looker&password={}", PASSWORD.replace(' ', "+"));
-    assert_eq!(house.form("/sign-in", "", &form).await.status, 401);
-    let list = house.page("GET", "/settings", &cookie).await.text;
+    assert_eq!(test_app.form("/sign-in", "", &form).await.status, 401);
+    let list = test_app.page("GET", "/settings", &cookie).await.text;
     assert!(list.contains("inactive"));
     // Let in again, they begin anew.
-    house.act(&cookie, "looker", "act=save&active=yes").await;
-    assert_eq!(house.page("GET", "/payments", &theirs).await.status, 303);
-    assert_eq!(house.form("/sign-in", "", &form).await.status, 303);
+    test_app.act(&cookie, "looker", "act=save&active=yes").await;
+    assert_eq!(test_app.page("GET", "/payments", &theirs).await.status, 303);
+    assert_eq!(test_app.form("/sign-in", "", &form).await.status, 303);
 }
 
 #[tokio::test]
 async fn a_new_password_ends_their_sessions_and_unlocks_them() {
-    let (house, cookie) = house().await;
-    let theirs = house.english("looker").await;
+    let (test_app, cookie) = test_app().await;
+    let theirs = test_app.english("looker").await;
     for _ in 0..6 {
-        house
+        test_app
             .form("/sign-in", "", "name=looker&password=not+the+right+one")
             .await;
     }
-    let page = house
+    let page = test_app
         .page("GET", "/settings/operators/looker", &cookie)
         .await
         .text;
     assert!(page.contains("value=\"unlock\""));
-    let answer = house
+    let answer = test_app
         .act(
             &cookie,
             "looker",
@@ -219,26 +219,29 @@ async fn a_new_password_ends_their_sessions_and_unlocks_them() {
         )
         .await;
     assert_eq!(answer.status, 303);
-    assert_eq!(house.page("GET", "/payments", &theirs).await.status, 303);
+    assert_eq!(test_app.page("GET", "/payments", &theirs).await.status, 303);
     let form = "name=looker&password=another+horse+battery";
-    assert_eq!(house.form("/sign-in", "", form).await.status, 303);
+    assert_eq!(test_app.form("/sign-in", "", form).await.status, 303);
 }
 
 #[tokio::test]
 async fn who_is_locked_out_can_be_let_in_again() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     for _ in 0..6 {
-        house
+        test_app
             .form("/sign-in", "", "name=looker&password=not+the+right+one")
             .await;
     }
-    let list = house.page("GET", "/settings", &cookie).await.text;
+    let list = test_app.page("GET", "/settings", &cookie).await.text;
     assert!(list.contains("locked"));
     let right = format!("name=looker&password={}", PASSWORD.replace(' ', "+"));
-    assert_eq!(house.form("/sign-in", "", &right).await.status, 429);
-    assert_eq!(house.act(&cookie, "looker", "act=unlock").await.status, 303);
-    assert_eq!(house.form("/sign-in", "", &right).await.status, 303);
-    let page = house
+    assert_eq!(test_app.form("/sign-in", "", &right).await.status, 429);
+    assert_eq!(
+        test_app.act(&cookie, "looker", "act=unlock").await.status,
+        303
+    );
+    assert_eq!(test_app.form("/sign-in", "", &right).await.status, 303);
+    let page = test_app
         .page("GET", "/settings/operators/looker", &cookie)
         .await
         .text;
@@ -250,19 +253,19 @@ async fn who_is_locked_out_can_be_let_in_again() {
 
 #[tokio::test]
 async fn their_sessions_and_codes_can_be_ended() {
-    let (house, cookie) = house().await;
-    let theirs = house.english("looker").await;
+    let (test_app, cookie) = test_app().await;
+    let theirs = test_app.english("looker").await;
     assert_eq!(
-        house.act(&cookie, "looker", "act=sessions").await.status,
+        test_app.act(&cookie, "looker", "act=sessions").await.status,
         303
     );
-    assert_eq!(house.page("GET", "/payments", &theirs).await.status, 303);
+    assert_eq!(test_app.page("GET", "/payments", &theirs).await.status, 303);
     assert_eq!(
-        house.page("GET", "/settings", &cookie).await.status,
+        test_app.page("GET", "/settings", &cookie).await.status,
         200,
         "only theirs"
     );
-    let page = house
+    let page = test_app
         .page("GET", "/settings/operators/looker", &cookie)
         .await
         .text;
@@ -270,25 +273,28 @@ async fn their_sessions_and_codes_can_be_ended() {
         !page.contains("value=\"codes\""),
         "there are none to take away"
     );
-    let theirs = house.english("looker").await;
-    house.codes_for(&theirs).await;
-    let page = house
+    let theirs = test_app.english("looker").await;
+    test_app.codes_for(&theirs).await;
+    let page = test_app
         .page("GET", "/settings/operators/looker", &cookie)
         .await
         .text;
     assert!(page.contains("value=\"codes\""));
-    assert_eq!(house.act(&cookie, "looker", "act=codes").await.status, 303);
-    assert!(!house.operator("looker").await.has_codes());
-    assert_eq!(house.page("GET", "/payments", &theirs).await.status, 303);
+    assert_eq!(
+        test_app.act(&cookie, "looker", "act=codes").await.status,
+        303
+    );
+    assert!(!test_app.operator("looker").await.has_codes());
+    assert_eq!(test_app.page("GET", "/payments", &theirs).await.status, 303);
 }
 
 /// What ends something for somebody else asks once more, without a script.
 #[tokio::test]
 async fn what_cannot_be_taken_back_lies_behind_a_second_click() {
-    let (house, cookie) = house().await;
-    let theirs = house.english("looker").await;
-    house.codes_for(&theirs).await;
-    let page = house
+    let (test_app, cookie) = test_app().await;
+    let theirs = test_app.english("looker").await;
+    test_app.codes_for(&theirs).await;
+    let page = test_app
         .page("GET", "/settings/operators/looker", &cookie)
         .await
         .text;
@@ -301,11 +307,11 @@ async fn what_cannot_be_taken_back_lies_behind_a_second_click() {
 /// A form that was sent without what makes it one changes nothing.
 #[tokio::test]
 async fn a_form_that_is_none_changes_nobody() {
-    let (house, cookie) = house().await;
-    house
+    let (test_app, cookie) = test_app().await;
+    test_app
         .change("looker", |one| one.roles = [Role::Close].into())
         .await;
-    let before = stands(&house.operator("looker").await);
+    let before = stands(&test_app.operator("looker").await);
     for form in [
         "",
         "act=",
@@ -314,29 +320,29 @@ async fn a_form_that_is_none_changes_nobody() {
         "act=save&role=king&active=yes",
         "act=save&shop=%20x%20y&active=yes",
     ] {
-        let answer = house.act(&cookie, "looker", form).await;
+        let answer = test_app.act(&cookie, "looker", form).await;
         assert_eq!(answer.status, 400, "{form}");
-        assert_eq!(stands(&house.operator("looker").await), before, "{form}");
+        assert_eq!(stands(&test_app.operator("looker").await), before, "{form}");
     }
-    let answer = house
+    let answer = test_app
         .add(&cookie, "name=new&role=king&password=another+horse+battery")
         .await;
     assert_eq!(answer.status, 400);
-    assert_eq!(house.access.operators().await.unwrap().len(), 5);
+    assert_eq!(test_app.access.operators().await.unwrap().len(), 5);
 }
 
 /// The page again after a refusal shows the operator, not what another form of it left out: saving it
 /// would take away everything.
 #[tokio::test]
 async fn a_password_that_is_refused_leaves_the_rest_of_the_page_as_it_is() {
-    let (house, cookie) = house().await;
-    house
+    let (test_app, cookie) = test_app().await;
+    test_app
         .change("looker", |one| {
             one.roles = [Role::Close].into();
             one.amount_max = Some(7_000);
         })
         .await;
-    let answer = house
+    let answer = test_app
         .act(&cookie, "looker", "act=password&password=short")
         .await;
     assert_eq!(answer.status, 422);
@@ -352,13 +358,13 @@ async fn a_password_that_is_refused_leaves_the_rest_of_the_page_as_it_is() {
 /// A shop that is not configured any more stays theirs.
 #[tokio::test]
 async fn who_had_one_shop_never_has_all_of_them_because_it_closed() {
-    let (house, cookie) = house().await;
-    house
+    let (test_app, cookie) = test_app().await;
+    test_app
         .change("looker", |one| {
             one.shops = ["closed".parse().unwrap()].into();
         })
         .await;
-    let page = house
+    let page = test_app
         .page("GET", "/settings/operators/looker", &cookie)
         .await
         .text;
@@ -367,8 +373,8 @@ async fn who_had_one_shop_never_has_all_of_them_because_it_closed() {
     let sent: Vec<_> = ticked.iter().map(|shop| format!("&shop={shop}")).collect();
     let sent = sent.concat();
     let form = format!("act=save&limit=5&active=yes{sent}");
-    assert_eq!(house.act(&cookie, "looker", &form).await.status, 303);
-    let one = house.operator("looker").await;
+    assert_eq!(test_app.act(&cookie, "looker", &form).await.status, 303);
+    let one = test_app.operator("looker").await;
     assert_eq!(
         (one.shops, one.amount_max),
         (["closed".parse().unwrap()].into(), Some(5))
@@ -377,7 +383,7 @@ async fn who_had_one_shop_never_has_all_of_them_because_it_closed() {
 
 #[tokio::test]
 async fn no_shop_ticked_is_no_shop_and_all_is_ticked_by_itself() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     let main = "main".parse().unwrap();
     for (sent, all) in [
         ("shop=main", false),
@@ -386,22 +392,22 @@ async fn no_shop_ticked_is_no_shop_and_all_is_ticked_by_itself() {
         ("", false),
     ] {
         let form = format!("act=save&active=yes&{sent}");
-        assert_eq!(house.act(&cookie, "looker", &form).await.status, 303);
-        let one = house.operator("looker").await;
+        assert_eq!(test_app.act(&cookie, "looker", &form).await.status, 303);
+        let one = test_app.operator("looker").await;
         assert_eq!(one.may_use(&main), !sent.is_empty(), "{sent}");
         assert_eq!(one.shops == Shops::All, all, "{sent}");
-        let page = house
+        let page = test_app
             .page("GET", "/settings/operators/looker", &cookie)
             .await
             .text;
         assert_eq!(ticked(&page, "all_shops").len(), usize::from(all), "{sent}");
     }
     // They look, and see no payment of anybody.
-    let theirs = house.english("looker").await;
-    let page = house.page("GET", "/account", &theirs).await.text;
+    let theirs = test_app.english("looker").await;
+    let page = test_app.page("GET", "/account", &theirs).await.text;
     assert!(page.contains("None"), "{page}");
     for path in ["/payments", "/day"] {
-        let page = house.page("GET", path, &theirs).await;
+        let page = test_app.page("GET", path, &theirs).await;
         assert_eq!(page.status, 200);
         assert!(!page.text.contains("/payments/pay_"), "{path}");
     }
@@ -409,41 +415,43 @@ async fn no_shop_ticked_is_no_shop_and_all_is_ticked_by_itself() {
 
 #[tokio::test]
 async fn who_administers_one_shop_gives_nobody_another_one() {
-    let (house, _) = house().await;
-    house
+    let (test_app, _) = test_app().await;
+    test_app
         .change("cancel", |one| {
             one.roles = Role::ALL.into();
             one.shops = ["main".parse().unwrap()].into();
         })
         .await;
-    house
+    test_app
         .change("looker", |one| one.shops = ["main".parse().unwrap()].into())
         .await;
-    let cookie = house.english("cancel").await;
+    let cookie = test_app.english("cancel").await;
     // What they cannot give is not offered.
-    let page = house.page("GET", "/settings/add-operator", &cookie).await;
+    let page = test_app
+        .page("GET", "/settings/add-operator", &cookie)
+        .await;
     assert!(!page.text.contains("all_shops") && !page.text.contains("value=\"other\""));
     let before = [
-        stands(&house.operator("cancel").await),
-        stands(&house.operator("looker").await),
+        stands(&test_app.operator("cancel").await),
+        stands(&test_app.operator("looker").await),
     ];
     for shops in ["all_shops=yes", "shop=other", "shop=main&shop=other"] {
         for name in ["cancel", "looker"] {
             let form = format!("act=save&active=yes&role=administer&{shops}");
-            let answer = house.act(&cookie, name, &form).await;
+            let answer = test_app.act(&cookie, name, &form).await;
             assert_eq!(answer.status, 403, "{name}: {shops}");
         }
         let password = PASSWORD.replace(' ', "+");
         let new = format!("name=new&role=administer&password={password}&{shops}");
-        assert_eq!(house.add(&cookie, &new).await.status, 403, "{shops}");
+        assert_eq!(test_app.add(&cookie, &new).await.status, 403, "{shops}");
     }
     let after = [
-        stands(&house.operator("cancel").await),
-        stands(&house.operator("looker").await),
+        stands(&test_app.operator("cancel").await),
+        stands(&test_app.operator("looker").await),
     ];
     assert_eq!(after, before);
     assert!(
-        house
+        test_app
             .access
             .operator(&"new".parse().unwrap())
             .await
@@ -451,7 +459,7 @@ async fn who_administers_one_shop_gives_nobody_another_one() {
             .is_none()
     );
     // Nor do they make themselves somebody who may more.
-    let list = house.page("GET", "/settings", &cookie).await.text;
+    let list = test_app.page("GET", "/settings", &cookie).await.text;
     assert!(!list.contains("/settings/operators/administer"));
     for form in [
         "act=password&password=another+horse+battery",
@@ -461,56 +469,65 @@ async fn who_administers_one_shop_gives_nobody_another_one() {
         "act=unlock",
         "act=save&active=yes&shop=main",
     ] {
-        let answer = house.act(&cookie, "administer", form).await;
+        let answer = test_app.act(&cookie, "administer", form).await;
         assert_eq!(answer.status, 404, "{form}");
     }
     // The audit tells of all shops.
     assert_eq!(
-        house.page("GET", "/settings/audit", &cookie).await.status,
+        test_app
+            .page("GET", "/settings/audit", &cookie)
+            .await
+            .status,
         403
     );
     assert!(!list.contains("/settings/audit"));
     // Of their own shop they are in charge.
     let form = "act=save&active=yes&role=key_in&shop=main";
-    assert_eq!(house.act(&cookie, "looker", form).await.status, 303);
-    assert!(house.operator("looker").await.may(Role::KeyIn));
+    assert_eq!(test_app.act(&cookie, "looker", form).await.status, 303);
+    assert!(test_app.operator("looker").await.may(Role::KeyIn));
 }
 
 #[tokio::test]
 async fn nobodys_page_is_not_there() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     for name in ["nobody", "%0a", &"x".repeat(100)] {
         let path = format!("/settings/operators/{name}");
-        assert_eq!(house.page("GET", &path, &cookie).await.status, 404);
-        assert_eq!(house.form(&path, &cookie, "act=unlock").await.status, 404);
+        assert_eq!(test_app.page("GET", &path, &cookie).await.status, 404);
+        assert_eq!(
+            test_app.form(&path, &cookie, "act=unlock").await.status,
+            404
+        );
     }
 }
 
 #[tokio::test]
 async fn a_name_is_never_markup() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     let form = format!(
         "name=%3Cb%3E%22x%2F%3F&password={}",
         PASSWORD.replace(' ', "+")
     );
-    let answer = house.add(&cookie, &form).await;
+    let answer = test_app.add(&cookie, &form).await;
     let page = answer.header("location").unwrap().to_owned();
-    let text = house.page("GET", &page, &cookie).await;
+    let text = test_app.page("GET", &page, &cookie).await;
     assert_eq!(text.status, 200, "{page}");
-    let list = house.page("GET", "/settings", &cookie).await.text;
+    let list = test_app.page("GET", "/settings", &cookie).await.text;
     for text in [text.text, list] {
         assert!(text.contains("&#60;b&#62;&#34;x/?") && !text.contains("<b>"));
     }
-    assert_eq!(house.form(&page, &cookie, "act=sessions").await.status, 303);
+    assert_eq!(
+        test_app.form(&page, &cookie, "act=sessions").await.status,
+        303
+    );
 }
 
 #[tokio::test]
 async fn whoever_finds_an_open_screen_changes_nobody() {
-    let (house, cookie) = house().await;
-    let theirs = house.english("looker").await;
-    house.codes_for(&theirs).await;
-    let before = stands(&house.operator("looker").await);
-    let count = house.access.operators().await.unwrap().len();
+    let (test_app, cookie) = test_app().await;
+    let theirs = test_app.english("looker").await;
+    test_app.codes_for(&theirs).await;
+    let before = stands(&test_app.operator("looker").await);
+    let count = test_app.access.operators().await.unwrap().len();
     for own in ["", "&own=", "&own=another+horse+battery"] {
         for form in [
             "act=save&role=administer&active=yes",
@@ -519,7 +536,7 @@ async fn whoever_finds_an_open_screen_changes_nobody() {
             "act=passkeys",
         ] {
             let form = format!("{form}{own}");
-            let answer = house
+            let answer = test_app
                 .form("/settings/operators/looker", &cookie, &form)
                 .await;
             assert_eq!(answer.status, 422, "{form}");
@@ -528,38 +545,46 @@ async fn whoever_finds_an_open_screen_changes_nobody() {
                 said.contains("not right") || said.contains("Too many"),
                 "{said}"
             );
-            assert_eq!(stands(&house.operator("looker").await), before, "{form}");
+            assert_eq!(stands(&test_app.operator("looker").await), before, "{form}");
         }
         let new = format!("name=new&role=administer&password=another+horse+battery{own}");
-        let answer = house.form("/settings/add-operator", &cookie, &new).await;
+        let answer = test_app.form("/settings/add-operator", &cookie, &new).await;
         assert_eq!(answer.status, 422);
-        assert_eq!(house.access.operators().await.unwrap().len(), count);
+        assert_eq!(test_app.access.operators().await.unwrap().len(), count);
         // What is tried in between does not count here.
         let name = "administer".parse().unwrap();
-        house.access.forgive(&name).await.unwrap();
+        test_app.access.forgive(&name).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn the_audit_tells_what_was_changed() {
-    let (house, cookie) = house().await;
+    let (test_app, cookie) = test_app().await;
     let form = "act=save&role=close&role=cancel&shop=main&limit=5000&active=yes";
-    house.act(&cookie, "looker", form).await;
-    house.act(&cookie, "looker", "act=unlock").await;
-    house
+    test_app.act(&cookie, "looker", form).await;
+    test_app.act(&cookie, "looker", "act=unlock").await;
+    test_app
         .act(
             &cookie,
             "looker",
             "act=password&password=another+horse+battery",
         )
         .await;
-    house.access.flush().await;
-    let filter = sugi_store::DeedFilter {
+    test_app.access.flush().await;
+    let filter = sugi_store::AuditFilter {
         subject: Some("looker".into()),
-        ..sugi_store::DeedFilter::default()
+        ..sugi_store::AuditFilter::default()
     };
-    let deeds = house.engine.store().deeds(&filter).await.unwrap();
-    let outcomes: Vec<_> = deeds.iter().map(|row| row.deed.outcome.as_str()).collect();
+    let audit_entries = test_app
+        .engine
+        .store()
+        .audit_entries(&filter)
+        .await
+        .unwrap();
+    let outcomes: Vec<_> = audit_entries
+        .iter()
+        .map(|row| row.audit_entry.outcome.as_str())
+        .collect();
     assert_eq!(
         outcomes,
         [

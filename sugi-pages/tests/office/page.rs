@@ -9,7 +9,7 @@ pub(crate) fn between<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str
         .collect()
 }
 
-/// A text without its tags, and with the letters that were escaped.
+/// A text without its tags, and with the emails that were escaped.
 pub(crate) fn plain(html: &str) -> String {
     let mut text = String::new();
     let html = html.replace("</td>", " ");

@@ -1,13 +1,13 @@
 //! Passkeys: set up on the account page, shown at the door, taken away; what the script is told.
 
 use sugi_access::{AccessError, Operator, Rules};
-use sugi_store::DeedFilter;
+use sugi_store::AuditFilter;
 
 use crate::{
     authenticator::{Authenticator, HOST, site},
-    house::{House, PASSWORD},
     http::Answer,
     page::{between, problem},
+    test_app::{PASSWORD, TestApp},
 };
 
 fn rules() -> Rules {
@@ -17,7 +17,7 @@ fn rules() -> Rules {
     }
 }
 
-impl House {
+impl TestApp {
     async fn begin_passkey(&self, cookie: &str, more: &str) -> Answer {
         let form = format!("password={}{more}", PASSWORD.replace(' ', "+"));
         self.form("/account/passkeys/begin", cookie, &form).await
@@ -74,11 +74,11 @@ fn told(answer: &Answer) -> &str {
 
 #[tokio::test]
 async fn a_passkey_is_added_shown_and_removed() {
-    let house = House::with(rules()).await;
-    let cookie = house.english("looker").await;
-    let page = house.page("GET", "/account", &cookie).await.text;
+    let test_app = TestApp::with(rules()).await;
+    let cookie = test_app.english("looker").await;
+    let page = test_app.page("GET", "/account", &cookie).await.text;
     assert!(page.contains("data-passkey=\"add\"") && page.contains("You have none."));
-    let offer = house.begin_passkey(&cookie, "").await.json;
+    let offer = test_app.begin_passkey(&cookie, "").await.json;
     assert_eq!(offer["rp"]["id"], HOST);
     assert_eq!(offer["user"]["name"], "looker");
     assert_eq!(offer["authenticatorSelection"]["residentKey"], "required");
@@ -88,14 +88,14 @@ async fn a_passkey_is_added_shown_and_removed() {
     );
     assert_eq!(offer["attestation"], "none");
     assert!(offer["excludeCredentials"].as_array().unwrap().is_empty());
-    let mut one = house.add_passkey(&cookie, "%3Cb%3Elaptop").await;
-    let offer = house.begin_passkey(&cookie, "").await.json;
+    let mut one = test_app.add_passkey(&cookie, "%3Cb%3Elaptop").await;
+    let offer = test_app.begin_passkey(&cookie, "").await.json;
     assert_eq!(offer["excludeCredentials"].as_array().unwrap().len(), 1);
-    let page = house.page("GET", "/account", &cookie).await.text;
+    let page = test_app.page("GET", "/account", &cookie).await.text;
     assert!(page.contains("&#60;b&#62;laptop") && page.contains("not used yet"));
     assert!(!page.contains(&one.handle), "it is nobody's to see");
 
-    let answer = house.show(&mut one, "%2Fday").await;
+    let answer = test_app.show(&mut one, "%2Fday").await;
     assert_eq!((answer.status, &answer.json["to"]), (200, &"/day".into()));
     let given = answer.header("set-cookie").unwrap();
     for part in [
@@ -108,7 +108,7 @@ async fn a_passkey_is_added_shown_and_removed() {
         assert!(given.contains(part), "{given}");
     }
     let there = given.split(';').next().unwrap();
-    let page = house
+    let page = test_app
         .page("GET", "/account", &format!("{there}; sugi-lang=en"))
         .await;
     assert!(page.text.contains("looker") && page.text.contains("last used"));
@@ -116,26 +116,26 @@ async fn a_passkey_is_added_shown_and_removed() {
     let id = &between(&page.text, "action=\"/account/passkeys/", "\"")[0].to_owned();
     let remove = async |cookie: &str, form: &str| {
         let path = format!("/account/passkeys/{id}");
-        house.form(&path, cookie, form).await
+        test_app.form(&path, cookie, form).await
     };
     let password = format!("password={}", PASSWORD.replace(' ', "+"));
     let refused = remove(&cookie, "password=not+the+right+one").await;
     assert_eq!(refused.status, 422);
     let why = problem(&refused.text).unwrap();
     assert_eq!(why, "The present password or the code is not right.");
-    let other = house.english("administer").await;
+    let other = test_app.english("administer").await;
     assert_eq!(
         remove(&other, &password).await.status,
         404,
         "somebody else's"
     );
-    assert_eq!(house.passkeys("looker").await.len(), 1);
+    assert_eq!(test_app.passkeys("looker").await.len(), 1);
     let removed = remove(&cookie, &password).await;
     assert_eq!(
         (removed.status, removed.header("location")),
         (303, Some("/account"))
     );
-    let refused = house.show(&mut one, "").await;
+    let refused = test_app.show(&mut one, "").await;
     assert_eq!(refused.status, 401);
     assert!(told(&refused).starts_with("This passkey lets nobody in."));
     assert!(refused.header("set-cookie").is_none());
@@ -143,61 +143,68 @@ async fn a_passkey_is_added_shown_and_removed() {
 
 #[tokio::test]
 async fn nothing_is_added_without_the_password_the_code_and_a_challenge_of_this_session() {
-    let house = House::with(rules()).await;
-    let cookie = house.english("looker").await;
+    let test_app = TestApp::with(rules()).await;
+    let cookie = test_app.english("looker").await;
     for form in ["", "password=", "password=not+the+right+one"] {
-        let refused = house.form("/account/passkeys/begin", &cookie, form).await;
+        let refused = test_app
+            .form("/account/passkeys/begin", &cookie, form)
+            .await;
         assert_eq!(refused.status, 422, "{form}");
         assert_eq!(
             told(&refused),
             "The present password or the code is not right."
         );
     }
-    let secret = house.codes_for(&cookie).await;
-    assert_eq!(house.begin_passkey(&cookie, "").await.status, 422);
-    let code = house.next_code(&secret);
-    let offer = house.begin_passkey(&cookie, &format!("&code={code}")).await;
+    let secret = test_app.codes_for(&cookie).await;
+    assert_eq!(test_app.begin_passkey(&cookie, "").await.status, 422);
+    let code = test_app.next_code(&secret);
+    let offer = test_app
+        .begin_passkey(&cookie, &format!("&code={code}"))
+        .await;
     let one = Authenticator::new(offer.json["user"]["id"].as_str().unwrap());
-    let other = house.english("key_in").await;
-    let refused = house.made(&other, "mine", &one, &offer).await;
+    let other = test_app.english("key_in").await;
+    let refused = test_app.made(&other, "mine", &one, &offer).await;
     assert_eq!(refused.status, 422, "another session's");
     assert!(told(&refused).starts_with("It took too long, or was begun in another session."));
     for name in ["", "4111+1111+1111+1111"] {
-        let refused = house.made(&cookie, name, &one, &offer).await;
+        let refused = test_app.made(&cookie, name, &one, &offer).await;
         assert_eq!(
             told(&refused),
             "The name of a passkey has 1 to 64 characters and holds no card number."
         );
     }
-    assert_eq!(house.made(&cookie, "mine", &one, &offer).await.status, 200);
-    let again = house.made(&cookie, "mine", &one, &offer).await;
+    assert_eq!(
+        test_app.made(&cookie, "mine", &one, &offer).await.status,
+        200
+    );
+    let again = test_app.made(&cookie, "mine", &one, &offer).await;
     assert!(
         told(&again).starts_with("It took too long"),
         "it was used up"
     );
-    let nothing = house.form("/account/passkeys", &cookie, "name=x").await;
+    let nothing = test_app.form("/account/passkeys", &cookie, "name=x").await;
     assert!(told(&nothing).starts_with("This passkey is not taken."));
-    assert_eq!(house.passkeys("looker").await.len(), 1);
+    assert_eq!(test_app.passkeys("looker").await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_passkey_is_as_good_as_a_code_and_a_password_alone_is_not() {
-    let house = House::with(Rules {
+    let test_app = TestApp::with(Rules {
         code_required: true,
         ..rules()
     })
     .await;
-    let cookie = house.english("looker").await;
-    let page = house.page("GET", "/account/codes", &cookie).await.text;
+    let cookie = test_app.english("looker").await;
+    let page = test_app.page("GET", "/account/codes", &cookie).await.text;
     assert!(page.contains("Or add a passkey to your account"));
-    let mut one = house.add_passkey(&cookie, "laptop").await;
-    let answer = house.page("GET", "/payments", &cookie).await;
+    let mut one = test_app.add_passkey(&cookie, "laptop").await;
+    let answer = test_app.page("GET", "/payments", &cookie).await;
     assert_eq!(
         answer.header("location"),
         Some("/account/codes"),
         "a password alone"
     );
-    let answer = house.show(&mut one, "%2F%2Fevil.example").await;
+    let answer = test_app.show(&mut one, "%2F%2Fevil.example").await;
     assert_eq!(answer.json["to"], "/", "no way but ours");
     let there = answer
         .header("set-cookie")
@@ -205,9 +212,9 @@ async fn a_passkey_is_as_good_as_a_code_and_a_password_alone_is_not() {
         .split(';')
         .next()
         .unwrap();
-    assert_eq!(house.page("GET", "/payments", there).await.status, 200);
+    assert_eq!(test_app.page("GET", "/payments", there).await.status, 200);
     let form = format!("name=looker&password={}", PASSWORD.replace(' ', "+"));
-    let refused = house.form("/sign-in", "sugi-lang=en", &form).await;
+    let refused = test_app.form("/sign-in", "sugi-lang=en", &form).await;
     assert_eq!(refused.status, 401);
     let why = problem(&refused.text).unwrap();
     assert!(why.contains("sign in with your passkey"), "{why}");
@@ -215,35 +222,46 @@ async fn a_passkey_is_as_good_as_a_code_and_a_password_alone_is_not() {
 
 #[tokio::test]
 async fn whoever_guesses_is_held_and_everything_is_in_the_audit() {
-    let house = House::with(rules()).await;
-    let cookie = house.english("looker").await;
-    let mut one = house.add_passkey(&cookie, "laptop").await;
+    let test_app = TestApp::with(rules()).await;
+    let cookie = test_app.english("looker").await;
+    let mut one = test_app.add_passkey(&cookie, "laptop").await;
     let mut impostor = one.impostor();
     // The address is held, not the name: nobody is kept out by what others sign elsewhere. Somebody has signed
     // in from it, so it may err more often than another.
     for _ in 0..300 {
-        assert_eq!(house.show(&mut impostor, "").await.status, 401);
+        assert_eq!(test_app.show(&mut impostor, "").await.status, 401);
     }
-    let held = house.show(&mut one, "").await;
+    let held = test_app.show(&mut one, "").await;
     assert_eq!(held.status, 429);
     assert!(told(&held).starts_with("Too many wrong tries."));
-    house.clock.advance(jiff::SignedDuration::from_mins(10));
-    assert_eq!(house.show(&mut one, "").await.status, 200);
-    let id = house.passkeys("looker").await[0].id.clone();
+    test_app.clock.advance(jiff::SignedDuration::from_mins(10));
+    assert_eq!(test_app.show(&mut one, "").await.status, 200);
+    let id = test_app.passkeys("looker").await[0].id.clone();
     let password = format!("password={}", PASSWORD.replace(' ', "+"));
     let path = format!("/account/passkeys/{id}");
-    house.form(&path, &cookie, &password).await;
-    house.access.flush().await;
+    test_app.form(&path, &cookie, &password).await;
+    test_app.access.flush().await;
     let mut rows = Vec::new();
-    let mut filter = DeedFilter {
+    let mut filter = AuditFilter {
         actor: Some("operator:looker".into()),
-        ..DeedFilter::default()
+        ..AuditFilter::default()
     };
     loop {
-        let page = house.engine.store().deeds(&filter).await.unwrap();
+        let page = test_app
+            .engine
+            .store()
+            .audit_entries(&filter)
+            .await
+            .unwrap();
         let Some(last) = page.last() else { break };
         filter.before = Some(last.seq);
-        let row = |row: sugi_store::AuditRow| (row.deed.action, row.deed.subject, row.deed.outcome);
+        let row = |row: sugi_store::AuditRow| {
+            (
+                row.audit_entry.action,
+                row.audit_entry.subject,
+                row.audit_entry.outcome,
+            )
+        };
         rows.extend(page.into_iter().map(row));
     }
     rows.reverse();
@@ -261,40 +279,45 @@ async fn whoever_guesses_is_held_and_everything_is_in_the_audit() {
     ]);
     assert_eq!(rows, expected);
     // Who only showed something in that operator's name is nobody, told of the operator, and not each time.
-    let filter = DeedFilter {
+    let filter = AuditFilter {
         actor: Some("-".into()),
         subject: Some("looker".into()),
-        ..DeedFilter::default()
+        ..AuditFilter::default()
     };
-    let tried = house.engine.store().deeds(&filter).await.unwrap();
+    let tried = test_app
+        .engine
+        .store()
+        .audit_entries(&filter)
+        .await
+        .unwrap();
     let refused = tried
         .iter()
-        .filter(|row| row.deed.outcome.starts_with("401"));
+        .filter(|row| row.audit_entry.outcome.starts_with("401"));
     assert!((1..=20).contains(&refused.count()), "{tried:?}");
 }
 
 #[tokio::test]
 async fn an_administrator_takes_the_passkeys_of_a_lost_device_away() {
-    let house = House::with(rules()).await;
+    let test_app = TestApp::with(rules()).await;
     let (cookie, boss) = (
-        house.english("looker").await,
-        house.english("administer").await,
+        test_app.english("looker").await,
+        test_app.english("administer").await,
     );
     let page = "/settings/operators/looker";
-    let text = house.page("GET", page, &boss).await.text;
+    let text = test_app.page("GET", page, &boss).await.text;
     assert!(!text.contains("value=\"passkeys\""), "there are none");
-    let mut one = house.add_passkey(&cookie, "laptop").await;
-    let text = house.page("GET", page, &boss).await.text;
+    let mut one = test_app.add_passkey(&cookie, "laptop").await;
+    let text = test_app.page("GET", page, &boss).await.text;
     assert!(text.contains("value=\"passkeys\"") && text.contains("1 of them"));
     let own = PASSWORD.replace(' ', "+");
-    let answer = house
+    let answer = test_app
         .form(page, &boss, &format!("act=passkeys&own={own}"))
         .await;
     assert_eq!(answer.status, 303);
-    assert!(house.passkeys("looker").await.is_empty());
-    assert_eq!(house.show(&mut one, "").await.status, 401);
+    assert!(test_app.passkeys("looker").await.is_empty());
+    assert_eq!(test_app.show(&mut one, "").await.status, 401);
     assert_eq!(
-        house.page("GET", "/account", &cookie).await.status,
+        test_app.page("GET", "/account", &cookie).await.status,
         303,
         "signed out"
     );
@@ -302,10 +325,10 @@ async fn an_administrator_takes_the_passkeys_of_a_lost_device_away() {
 
 #[tokio::test]
 async fn who_is_inactive_gets_no_word_more_than_anybody() {
-    let house = House::with(rules()).await;
-    let cookie = house.english("looker").await;
-    let mut one = house.add_passkey(&cookie, "laptop").await;
-    let unknown = house
+    let test_app = TestApp::with(rules()).await;
+    let cookie = test_app.english("looker").await;
+    let mut one = test_app.add_passkey(&cookie, "laptop").await;
+    let unknown = test_app
         .show(&mut Authenticator::new(&"A".repeat(43)), "")
         .await;
     let change = |one: &mut Operator| {
@@ -313,8 +336,12 @@ async fn who_is_inactive_gets_no_word_more_than_anybody() {
         Ok::<_, AccessError>(())
     };
     let name = "looker".parse().unwrap();
-    house.access.change_operator(&name, change).await.unwrap();
-    let inactive = house.show(&mut one, "").await;
+    test_app
+        .access
+        .change_operator(&name, change)
+        .await
+        .unwrap();
+    let inactive = test_app.show(&mut one, "").await;
     assert_eq!(
         (inactive.status, inactive.text),
         (unknown.status, unknown.text)
@@ -323,18 +350,21 @@ async fn who_is_inactive_gets_no_word_more_than_anybody() {
 
 #[tokio::test]
 async fn where_there_are_none_who_administers_is_told_why() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for (name, told) in [("looker", false), ("administer", true)] {
-        let cookie = house.english(name).await;
-        let page = house.page("GET", "/account", &cookie).await.text;
+        let cookie = test_app.english(name).await;
+        let page = test_app.page("GET", "/account", &cookie).await.text;
         assert_eq!(page.contains("Passkeys are not offered:"), told, "{name}");
         assert!(!page.contains("data-passkey="));
-        assert_eq!(house.begin_passkey(&cookie, "").await.status, 422);
+        assert_eq!(test_app.begin_passkey(&cookie, "").await.status, 422);
     }
-    let door = house.page("GET", "/sign-in", "").await.text;
-    assert!(!door.contains("data-passkey=") && !door.contains("<script"));
-    assert_eq!(house.form("/sign-in/challenge", "", "").await.status, 404);
-    let house = House::with(rules()).await;
-    let door = house.page("GET", "/sign-in", "").await.text;
-    assert!(door.contains("data-passkey=\"enter\"") && door.contains("<script src="));
+    let listening = test_app.page("GET", "/sign-in", "").await.text;
+    assert!(!listening.contains("data-passkey=") && !listening.contains("<script"));
+    assert_eq!(
+        test_app.form("/sign-in/challenge", "", "").await.status,
+        404
+    );
+    let test_app = TestApp::with(rules()).await;
+    let listening = test_app.page("GET", "/sign-in", "").await.text;
+    assert!(listening.contains("data-passkey=\"enter\"") && listening.contains("<script src="));
 }

@@ -3,13 +3,13 @@
 use jiff::SignedDuration;
 
 use crate::{
-    house::House,
     page::{between, plain},
+    test_app::TestApp,
 };
 
-async fn rows(house: &House, name: &str) -> Vec<String> {
-    let cookie = house.english("administer").await;
-    let page = house.page("GET", "/settings", &cookie).await;
+async fn rows(test_app: &TestApp, name: &str) -> Vec<String> {
+    let cookie = test_app.english("administer").await;
+    let page = test_app.page("GET", "/settings", &cookie).await;
     assert_eq!(page.status, 200);
     let part = between(&page.text, &format!("<h2>{name}</h2>"), "</section>")[0].to_owned();
     between(&part, "<tr>", "</tr>")
@@ -20,10 +20,10 @@ async fn rows(house: &House, name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_shop_is_told_with_its_contract() {
-    let house = House::new().await;
-    let shops = rows(&house, "Shops").await;
+    let test_app = TestApp::new().await;
+    let shops = rows(&test_app, "Shops").await;
     assert_eq!(shops.len(), 2, "{shops:?}");
-    let site = house.engine.shops()[0].client.site_code().to_string();
+    let site = test_app.engine.shops()[0].client.site_code().to_string();
     assert!(
         shops[1].starts_with(&format!("main {site} Test with proof")),
         "{shops:?}"
@@ -32,8 +32,8 @@ async fn a_shop_is_told_with_its_contract() {
 
 #[tokio::test]
 async fn keys_are_told_without_what_opens() {
-    let house = House::new().await;
-    let keys = rows(&house, "API keys").await;
+    let test_app = TestApp::new().await;
+    let keys = rows(&test_app, "API keys").await;
     for key in &keys[1..] {
         // In this house a key's name, its scope and its spelling are one word.
         let (name, rest) = key.split_once(' ').unwrap();
@@ -44,15 +44,15 @@ async fn keys_are_told_without_what_opens() {
 
 #[tokio::test]
 async fn a_certificate_that_ends_soon_is_seen() {
-    let house = House::new().await;
-    let shop = house.engine.shops().remove(0);
+    let test_app = TestApp::new().await;
+    let shop = test_app.engine.shops().remove(0);
     let (from, ends) = {
         let credentials = shop.client.credentials();
         (credentials.not_before(), credentials.not_after())
     };
     let cell = async || {
-        let cookie = house.english("administer").await;
-        let page = house.page("GET", "/settings", &cookie).await.text;
+        let cookie = test_app.english("administer").await;
+        let page = test_app.page("GET", "/settings", &cookie).await.text;
         between(&page, "data-label=\"Certificate\">", "</td>")[0].to_owned()
     };
     let write = |at: jiff::Timestamp| {
@@ -69,8 +69,8 @@ async fn a_certificate_that_ends_soon_is_seen() {
     assert!(told.contains("state good"), "{told}");
     let until = |days: i64| {
         let at = ends - SignedDuration::from_hours(24 * days);
-        let wait = at.duration_since(house.clock.now());
-        house.clock.advance(wait);
+        let wait = at.duration_since(test_app.clock.now());
+        test_app.clock.advance(wait);
     };
     until(31);
     let told = cell().await;

@@ -12,9 +12,9 @@ use sugi_core::Status;
 use sugi_store::Filter;
 
 use crate::{
-    house::House,
     ledger::{self, End, Sale},
     page::{between, plain},
+    test_app::TestApp,
 };
 
 /// Count and amount of each total that stands on a page of one currency.
@@ -104,14 +104,14 @@ fn won(amount: u64) -> String {
 }
 
 /// Everything of the day, one by one and by what the projection says of it.
-async fn one_by_one(house: &House, from: Timestamp) -> BTreeMap<&'static str, (u64, u64)> {
+async fn one_by_one(test_app: &TestApp, from: Timestamp) -> BTreeMap<&'static str, (u64, u64)> {
     let filter = Filter {
         from: Some(from),
         until: Some(from + SignedDuration::from_hours(24)),
         limit: Filter::MOST,
         ..Filter::default()
     };
-    let page = house.engine.store().list(filter).await.unwrap();
+    let page = test_app.engine.store().list(filter).await.unwrap();
     assert!(!page.more);
     let mut sums = BTreeMap::new();
     let names = [
@@ -147,14 +147,14 @@ async fn one_by_one(house: &House, from: Timestamp) -> BTreeMap<&'static str, (u
     sums
 }
 
-async fn compare(house: &House, cookie: &str, from: Timestamp, sales: &[Sale]) {
-    ledger::write(house.engine.store(), sales).await;
+async fn compare(test_app: &TestApp, cookie: &str, from: Timestamp, sales: &[Sale]) {
+    ledger::write(test_app.engine.store(), sales).await;
     let day = jiff::tz::Offset::constant(9).to_datetime(from).date();
-    let page = house
+    let page = test_app
         .page("GET", &format!("/day?from={day}"), cookie)
         .await
         .text;
-    let expected = one_by_one(house, from).await;
+    let expected = one_by_one(test_app, from).await;
     let told = totals(&page);
     if expected.values().all(|sum| *sum == (0, 0)) {
         assert!(told.is_empty(), "{told:?}");
@@ -192,10 +192,10 @@ async fn compare(house: &House, cookie: &str, from: Timestamp, sales: &[Sale]) {
 #[test]
 fn the_days_numbers_are_the_ledgers() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (house, cookie) = runtime.block_on(async {
-        let house = House::new().await;
-        let cookie = house.english("looker").await;
-        (house, cookie)
+    let (test_app, cookie) = runtime.block_on(async {
+        let test_app = TestApp::new().await;
+        let cookie = test_app.english("looker").await;
+        (test_app, cookie)
     });
     let config = Config {
         cases: 40,
@@ -216,7 +216,7 @@ fn the_days_numbers_are_the_ledgers() {
     let next = std::cell::RefCell::new(&mut next);
     let result = TestRunner::new(config).run(&ledgers, |mut sales| {
         let day = (next.borrow_mut())(&mut sales);
-        runtime.block_on(compare(&house, &cookie, day, &sales));
+        runtime.block_on(compare(&test_app, &cookie, day, &sales));
         Ok(())
     });
     result.unwrap();

@@ -4,8 +4,8 @@ use sugi_access::{AccessError, Operator, Role, Rules};
 use sugi_webhooks::{Line, Webhook, Webhooks};
 
 use crate::{
-    house::{House, PASSWORD},
     page::{between, plain, problem, ticked, value},
+    test_app::{PASSWORD, TestApp},
 };
 
 /// What whoever adds one shows of themselves.
@@ -15,20 +15,20 @@ fn own() -> String {
 
 const URL: &str = "https%3A%2F%2Fshop.example.com%2Fsugi";
 
-async fn all(house: &House) -> Vec<Webhook> {
+async fn all(test_app: &TestApp) -> Vec<Webhook> {
     let webhooks = Webhooks::new(
-        house.access.clone(),
+        test_app.access.clone(),
         Line::new(None, sugi_webhooks::Targets::public()).unwrap(),
     );
     webhooks.all().await.unwrap()
 }
 
 /// Adds one by the form; the page that came and the webhook's address.
-async fn add(house: &House, cookie: &str, fields: &str) -> (String, String) {
-    let form = house.page("GET", "/settings/add-webhook", cookie).await;
+async fn add(test_app: &TestApp, cookie: &str, fields: &str) -> (String, String) {
+    let form = test_app.page("GET", "/settings/add-webhook", cookie).await;
     let key = value(&form.text, "key").unwrap();
     let sent = format!("key={key}&{fields}{}", own());
-    let page = house.form("/settings/add-webhook", cookie, &sent).await;
+    let page = test_app.form("/settings/add-webhook", cookie, &sent).await;
     assert_eq!(page.status, 200, "{page:?}");
     let there = between(&page.text, "href=\"/settings/webhooks/", "\"")[0].to_owned();
     (page.text, format!("/settings/webhooks/{there}"))
@@ -40,25 +40,27 @@ fn secret(page: &str) -> &str {
 
 #[tokio::test]
 async fn one_is_added_and_its_secret_shown_once() {
-    let house = House::new().await;
-    let cookie = house.english("administer").await;
-    let form = house.page("GET", "/settings/add-webhook", &cookie).await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("administer").await;
+    let form = test_app.page("GET", "/settings/add-webhook", &cookie).await;
     let key = value(&form.text, "key").unwrap();
     let wanted = format!("key={key}&url={URL}&type=payment.approved&type=payment.void&shop=main");
     let sent = format!("{wanted}{}", own());
-    let page = house.form("/settings/add-webhook", &cookie, &sent).await;
+    let page = test_app.form("/settings/add-webhook", &cookie, &sent).await;
     let secret_shown = secret(&page.text).to_owned();
     assert!(secret_shown.starts_with("whsec_"));
     // Whoever finds an open screen adds none.
-    let page = house.form("/settings/add-webhook", &cookie, &wanted).await;
+    let page = test_app
+        .form("/settings/add-webhook", &cookie, &wanted)
+        .await;
     assert_eq!(page.status, 422);
     assert!(problem(&page.text).unwrap().contains("not right"));
     // Sent twice it is the same one.
-    let again = house.form("/settings/add-webhook", &cookie, &sent).await;
+    let again = test_app.form("/settings/add-webhook", &cookie, &sent).await;
     assert_eq!(secret(&again.text), secret_shown);
-    let made = all(&house).await;
+    let made = all(&test_app).await;
     assert_eq!((made.len(), made[0].by.as_str()), (1, "administer"));
-    let settings = house.page("GET", "/settings", &cookie).await.text;
+    let settings = test_app.page("GET", "/settings", &cookie).await.text;
     let listed = between(&settings, "<h2>Webhooks</h2>", "</section>")[0];
     assert!(
         plain(listed).contains("https://shop.example.com/sugi all delivered Approved, Void main"),
@@ -66,7 +68,7 @@ async fn one_is_added_and_its_secret_shown_once() {
         plain(listed)
     );
     let address = format!("/settings/webhooks/{}", made[0].id);
-    let shown = house.page("GET", &address, &cookie).await.text;
+    let shown = test_app.page("GET", &address, &cookie).await.text;
     for page in [&settings, &shown] {
         assert!(!page.contains("whsec_"));
     }
@@ -74,8 +76,8 @@ async fn one_is_added_and_its_secret_shown_once() {
 
 #[tokio::test]
 async fn what_is_wrong_is_said_and_what_was_typed_stays() {
-    let house = House::new().await;
-    let cookie = house.english("administer").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("administer").await;
     for (url, said) in [
         (
             "shop",
@@ -96,7 +98,7 @@ async fn what_is_wrong_is_said_and_what_was_typed_stays() {
         ),
     ] {
         let sent = format!("key=k&url={url}&type=payment.void&shop=main");
-        let page = house.form("/settings/add-webhook", &cookie, &sent).await;
+        let page = test_app.form("/settings/add-webhook", &cookie, &sent).await;
         assert_eq!(page.status, 422);
         let told = problem(&page.text).unwrap();
         assert!(told.contains(said), "{url}: {told}");
@@ -109,46 +111,46 @@ async fn what_is_wrong_is_said_and_what_was_typed_stays() {
         "key=k&url=https%3A%2F%2Fexample.com%2F&type=payment.paid",
         "key=k&url=https%3A%2F%2Fexample.com%2F&shop=A+B",
     ] {
-        let page = house.form("/settings/add-webhook", &cookie, sent).await;
+        let page = test_app.form("/settings/add-webhook", &cookie, sent).await;
         assert_eq!(page.status, 400, "{sent}");
     }
-    assert!(all(&house).await.is_empty());
+    assert!(all(&test_app).await.is_empty());
 }
 
 #[tokio::test]
 async fn without_a_secret_of_the_installation_it_says_what_to_do() {
-    let house = House::with_only(Rules::default()).await;
-    let cookie = house.english("administer").await;
+    let test_app = TestApp::with_only(Rules::default()).await;
+    let cookie = test_app.english("administer").await;
     let sent = format!("key=k&url={URL}&shop=main{}", own());
-    let page = house.form("/settings/add-webhook", &cookie, &sent).await;
+    let page = test_app.form("/settings/add-webhook", &cookie, &sent).await;
     assert!(problem(&page.text).unwrap().contains("run sugi init"));
 }
 
 #[tokio::test]
 async fn it_is_tested_renewed_told_again_and_removed() {
-    let house = House::new().await;
-    let cookie = house.english("administer").await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("administer").await;
     // Nobody listens there any more.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let url = format!("url=http%3A%2F%2F127.0.0.1%3A{port}%2F&all_shops=yes");
-    let (page, address) = add(&house, &cookie, &url).await;
+    let (page, address) = add(&test_app, &cookie, &url).await;
     let first = secret(&page).to_owned();
     let act = async |form: &str| {
         let form = format!("{form}{}", own());
-        house.form(&address, &cookie, &form).await
+        test_app.form(&address, &cookie, &form).await
     };
     for form in [
         "act=secret&key=r",
         "act=remove",
         "act=remove&own=another+horse+battery",
     ] {
-        let refused = house.form(&address, &cookie, form).await;
+        let refused = test_app.form(&address, &cookie, form).await;
         assert_eq!(refused.status, 422, "an open screen is enough: {form}");
         assert!(!refused.text.contains("whsec_"));
     }
-    assert_eq!(all(&house).await.len(), 1);
+    assert_eq!(all(&test_app).await.len(), 1);
     let tested = act("key=t&act=test").await;
     assert!(
         plain(&tested.text).contains("The test was not taken: not reached"),
@@ -164,12 +166,12 @@ async fn it_is_tested_renewed_told_again_and_removed() {
     );
 
     // The house's payment was approved; nobody was told of it yet.
-    let store = house.engine.store();
+    let store = test_app.engine.store();
     let id = address.rsplit('/').next().unwrap().to_owned();
-    let now = house.clock.now();
-    let news = store.unnumbered().await.unwrap();
+    let now = test_app.clock.now();
+    let public_event = store.unnumbered().await.unwrap();
     let to = |_: &sugi_store::Event| vec![id.clone()];
-    assert!(store.number(now, &news, to).await.unwrap());
+    assert!(store.number(now, &public_event, to).await.unwrap());
     let due = store.due_deliveries(&id, now, 1).await.unwrap()[0];
     let mine = store
         .take_delivery(&id, due, now, now)
@@ -180,21 +182,21 @@ async fn it_is_tested_renewed_told_again_and_removed() {
     let ended = store.end_delivery(&id, mine, now, given_up, None, "500");
     assert!(ended.await.unwrap());
     for address in [address.clone(), format!("{address}?open=1")] {
-        let shown = house.page("GET", &address, &cookie).await.text;
+        let shown = test_app.page("GET", &address, &cookie).await.text;
         let row = plain(between(&shown, "<tbody>", "</tbody>")[0]);
         assert!(
             row.starts_with("1 Approved payment.approved ") && row.contains("given up 1 500"),
             "{row}"
         );
         assert!(shown.contains("1 given up"));
-        assert!(shown.contains(&format!("/payments/{}", house.payment)));
+        assert!(shown.contains(&format!("/payments/{}", test_app.payment)));
     }
     let again = act("act=again&event=1").await;
     assert_eq!(
         (again.status, again.header("location")),
         (303, Some(&*address))
     );
-    let shown = house.page("GET", &address, &cookie).await.text;
+    let shown = test_app.page("GET", &address, &cookie).await.text;
     assert!(shown.contains("1 waiting") && shown.contains(">soon<"));
     for (form, status) in [
         ("act=again&event=2", 404),
@@ -208,38 +210,44 @@ async fn it_is_tested_renewed_told_again_and_removed() {
         (gone.status, gone.header("location")),
         (303, Some("/settings"))
     );
-    assert_eq!(house.page("GET", &address, &cookie).await.status, 404);
-    assert!(all(&house).await.is_empty());
+    assert_eq!(test_app.page("GET", &address, &cookie).await.status, 404);
+    assert!(all(&test_app).await.is_empty());
 }
 
 #[tokio::test]
 async fn who_is_for_some_shops_sees_and_makes_those_of_them_alone() {
-    let house = House::new().await;
-    let cookie = house.english("administer").await;
-    let (_, of_all) = add(&house, &cookie, &format!("url={URL}&all_shops=yes")).await;
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("administer").await;
+    let (_, of_all) = add(&test_app, &cookie, &format!("url={URL}&all_shops=yes")).await;
     let name = "cancel".parse().unwrap();
     let change = |one: &mut Operator| {
         one.shops = ["other".parse().unwrap()].into();
         one.roles = Role::ALL.into();
         Ok::<_, AccessError>(())
     };
-    house.access.change_operator(&name, change).await.unwrap();
-    let cookie = house.english("cancel").await;
-    assert_eq!(house.page("GET", &of_all, &cookie).await.status, 404);
+    test_app
+        .access
+        .change_operator(&name, change)
+        .await
+        .unwrap();
+    let cookie = test_app.english("cancel").await;
+    assert_eq!(test_app.page("GET", &of_all, &cookie).await.status, 404);
     assert_eq!(
-        house
+        test_app
             .form(&of_all, &cookie, &format!("act=remove{}", own()))
             .await
             .status,
         404
     );
-    let settings = house.page("GET", "/settings", &cookie).await.text;
+    let settings = test_app.page("GET", "/settings", &cookie).await.text;
     assert!(!settings.contains("shop.example.com"));
     let theirs = format!("key=k&url={URL}&shop=main");
-    let page = house.form("/settings/add-webhook", &cookie, &theirs).await;
+    let page = test_app
+        .form("/settings/add-webhook", &cookie, &theirs)
+        .await;
     assert_eq!(page.status, 403);
     // All of theirs is not all; none is none.
-    let none = house
+    let none = test_app
         .form(
             "/settings/add-webhook",
             &cookie,
@@ -251,30 +259,40 @@ async fn who_is_for_some_shops_sees_and_makes_those_of_them_alone() {
         problem(&none.text).as_deref(),
         Some("Choose at least one shop.")
     );
-    let (_, of_theirs) = add(&house, &cookie, &format!("url={URL}&all_shops=yes")).await;
-    let made = all(&house).await;
+    let (_, of_theirs) = add(&test_app, &cookie, &format!("url={URL}&all_shops=yes")).await;
+    let made = all(&test_app).await;
     let made = made.iter().find(|one| of_theirs.ends_with(one.id.as_str()));
     assert_eq!(made.unwrap().shops, ["other".parse().unwrap()].into());
 }
 
 #[tokio::test]
 async fn who_did_it_is_in_the_audit() {
-    let house = House::new().await;
-    let cookie = house.english("administer").await;
-    let (_, address) = add(&house, &cookie, &format!("url={URL}&all_shops=yes")).await;
-    house
+    let test_app = TestApp::new().await;
+    let cookie = test_app.english("administer").await;
+    let (_, address) = add(&test_app, &cookie, &format!("url={URL}&all_shops=yes")).await;
+    test_app
         .form(&address, &cookie, &format!("act=remove{}", own()))
         .await;
-    house.access.flush().await;
+    test_app.access.flush().await;
     let subject = address.rsplit('/').next().unwrap().to_owned();
-    let filter = sugi_store::DeedFilter {
+    let filter = sugi_store::AuditFilter {
         subject: Some(subject),
-        ..sugi_store::DeedFilter::default()
+        ..sugi_store::AuditFilter::default()
     };
-    let deeds = house.engine.store().deeds(&filter).await.unwrap();
-    let told: Vec<_> = deeds
+    let audit_entries = test_app
+        .engine
+        .store()
+        .audit_entries(&filter)
+        .await
+        .unwrap();
+    let told: Vec<_> = audit_entries
         .iter()
-        .map(|row| (row.deed.actor.as_str(), row.deed.action.as_str()))
+        .map(|row| {
+            (
+                row.audit_entry.actor.as_str(),
+                row.audit_entry.action.as_str(),
+            )
+        })
         .collect();
     assert_eq!(
         told,

@@ -4,13 +4,13 @@ use kcp_sandbox::{FaultKind, Operation};
 use serde_json::json;
 use sugi_access::SecondPerson;
 
-use crate::house::{House, alone, shop};
+use crate::test_app::{TestApp, alone, shop};
 
 #[tokio::test]
 async fn all_or_a_part_is_given_back_and_the_page_says_so() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 150_000).await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 150_000).await;
     let cancel = format!("{paid}/cancel");
     assert!(
         kim.page(&paid).await.contains("value=\"150,000\""),
@@ -42,13 +42,13 @@ async fn all_or_a_part_is_given_back_and_the_page_says_so() {
         page.contains("전액 취소되었습니다") && !page.contains("action=\"/payments/pay"),
         "{page}"
     );
-    assert_eq!(house.given_back("A-1"), [50_000, 100_000]);
+    assert_eq!(test_app.refunded("A-1"), [50_000, 100_000]);
 }
 
 #[tokio::test]
 async fn a_form_that_is_sent_again_gives_back_once() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     // All of it, a part, and a part that is then as much as what is left.
     for (order, amount, fields) in [
         ("A-1", "1004", vec![]),
@@ -72,7 +72,7 @@ async fn a_form_that_is_sent_again_gives_back_once() {
         } else {
             json!({ "tax": tax })
         };
-        let answer = house.pay(order, 1_004, besides).await;
+        let answer = test_app.pay(order, 1_004, besides).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         let paid = format!("/payments/{}", answer.id());
         let cancel = format!("{paid}/cancel");
@@ -92,35 +92,35 @@ async fn a_form_that_is_sent_again_gives_back_once() {
                 "{order}: it was done: {answer:?}"
             );
         }
-        house.settled(&paid).await;
+        test_app.settled(&paid).await;
         let given: u64 = amount.parse().unwrap();
-        assert_eq!(house.given_back(order), [given], "{order}");
+        assert_eq!(test_app.refunded(order), [given], "{order}");
         // The same form with something else in it is nothing at all.
         let other = [("key", &*key), ("amount", "1"), ("reason", "x")];
         let page = kim.follow(&cancel, &other).await;
         assert!(page.contains("role=\"alert\""), "{page}");
-        house.settled(&paid).await;
-        assert_eq!(house.given_back(order), [given], "{order}");
+        test_app.settled(&paid).await;
+        assert_eq!(test_app.refunded(order), [given], "{order}");
     }
 }
 
 #[tokio::test]
 async fn a_cancel_whose_answer_is_lost_is_never_called_undone() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     for (n, fault) in [FaultKind::LoseAnswer, FaultKind::Garbage, FaultKind::Reset]
         .into_iter()
         .enumerate()
     {
         let order = format!("A-{n}");
-        let paid = house.approved(&order, 1_004).await;
-        house.fault(fault, Operation::Cancel);
+        let paid = test_app.approved(&order, 1_004).await;
+        test_app.fault(fault, Operation::Cancel);
         let key = kim.form_key(&paid).await;
         let form = [("key", &*key), ("amount", "400"), ("reason", "x")];
         let page = kim.follow(&format!("{paid}/cancel"), &form).await;
         assert!(!page.contains("취소된 것은 없습니다"), "{page}");
-        assert_eq!(house.settled(&paid).await.cancelled_amount(), 400);
-        assert_eq!(house.given_back(&order), [400]);
+        assert_eq!(test_app.settled(&paid).await.cancelled_amount(), 400);
+        assert_eq!(test_app.refunded(&order), [400]);
         assert!(
             kim.page(&paid)
                 .await
@@ -131,9 +131,12 @@ async fn a_cancel_whose_answer_is_lost_is_never_called_undone() {
 
 #[tokio::test]
 async fn what_may_not_be_cancelled_is_not_and_the_page_says_why() {
-    let house = House::new().await;
-    let (mut kim, mut small) = (house.sign_in("kim").await, house.sign_in("small").await);
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = TestApp::new().await;
+    let (mut kim, mut small) = (
+        test_app.sign_in("kim").await,
+        test_app.sign_in("small").await,
+    );
+    let paid = test_app.approved("A-1", 1_004).await;
     let cancel = format!("{paid}/cancel");
     let page = small.page(&paid).await;
     let key = small.form_key(&paid).await;
@@ -179,8 +182,8 @@ async fn what_may_not_be_cancelled_is_not_and_the_page_says_why() {
         assert_eq!(at_field, key.len() > 5, "{amount} {reason}: {page}");
         assert!(!page.contains("4111-1111"), "{page}");
     }
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [0; 0]);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [0; 0]);
     // The page that says so is found at its own address, and is there in the other language.
     let form = [("key", &*key), ("amount", "0"), ("reason", "x")];
     let page = kim.follow(&cancel, &form).await;
@@ -191,7 +194,7 @@ async fn what_may_not_be_cancelled_is_not_and_the_page_says_why() {
         assert!(page.contains(&at), "{at}: {page}");
     }
     // A doubt is nothing to cancel, and its page offers no such thing.
-    let doubt = house.in_doubt("A-2").await;
+    let doubt = test_app.in_doubt("A-2").await;
     let form = [("key", &*key), ("amount", "4"), ("reason", "x")];
     let page = kim.follow(&format!("{doubt}/cancel"), &form).await;
     assert!(
@@ -203,10 +206,10 @@ async fn what_may_not_be_cancelled_is_not_and_the_page_says_why() {
 
 #[tokio::test]
 async fn dollars_are_cancelled_as_dollars() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let dollars = json!({ "currency": "USD" });
-    let paid = house.pay("A-1", 1_234, dollars).await;
+    let paid = test_app.pay("A-1", 1_234, dollars).await;
     assert_eq!(paid.json["state"], "approved", "{paid:?}");
     let paid = format!("/payments/{}", paid.id());
     let cancel = format!("{paid}/cancel");
@@ -227,56 +230,56 @@ async fn dollars_are_cancelled_as_dollars() {
     let key = kim.form_key(&paid).await;
     let rest = [("key", &*key), ("amount", "$9.84"), ("reason", "x")];
     kim.follow(&cancel, &rest).await;
-    assert_eq!(house.given_back("A-1"), [250, 984]);
+    assert_eq!(test_app.refunded("A-1"), [250, 984]);
 }
 
 #[tokio::test]
 async fn a_limit_in_won_and_what_is_much_in_won_say_nothing_of_dollars() {
-    let house = House::with(SecondPerson {
+    let test_app = TestApp::with(SecondPerson {
         cancel_above: Some(1_000),
         ..alone()
     })
     .await;
-    let paid = house.pay("A-1", 5, json!({ "currency": "USD" })).await;
+    let paid = test_app.pay("A-1", 5, json!({ "currency": "USD" })).await;
     let paid = format!("/payments/{}", paid.id());
     let cancel = format!("{paid}/cancel");
     // Five cents are fewer than a thousand won, and all the same not for whoever has a limit.
-    let mut small = house.sign_in("small").await;
+    let mut small = test_app.sign_in("small").await;
     let key = small.form_key(&paid).await;
     let all = [("key", &*key), ("amount", "0.05"), ("reason", "x")];
     let page = small.follow(&cancel, &all).await;
     assert!(page.contains("달러를 취소할 수 없습니다"), "{page}");
 
-    let mut kim = house.sign_in("kim").await;
+    let mut kim = test_app.sign_in("kim").await;
     let key = kim.form_key(&paid).await;
     assert!(kim.page(&paid).await.contains("달러 취소는 다른 담당자의"));
     let all = [("key", &*key), ("amount", "0.05"), ("reason", "x")];
     let page = kim.follow(&cancel, &all).await;
     assert!(page.contains("다른 담당자의 확인을 기다립니다"), "{page}");
-    let wishes = house.access.open_wishes().await.unwrap();
-    let decide = format!("/wishes/{}", wishes[0].id);
+    let approval_requests = test_app.access.open_approval_requests().await.unwrap();
+    let decide = format!("/approvals/{}", approval_requests[0].id);
     let answer = small.post(&decide, &[("decision", "confirm")]).await;
     assert!(
         answer.text.contains("달러를 취소할 수 없습니다"),
         "{answer:?}"
     );
-    assert_eq!(house.given_back("A-1"), [0; 0]);
-    let mut lee = house.sign_in("lee").await;
+    assert_eq!(test_app.refunded("A-1"), [0; 0]);
+    let mut lee = test_app.sign_in("lee").await;
     lee.post(&decide, &[("decision", "confirm")]).await;
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [5]);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [5]);
 }
 
 #[tokio::test]
 async fn what_is_given_back_is_grouped_as_it_is_read() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
     let tax = json!({ "tax": { "supply": 1_000_000, "vat": 100_000, "tax_free": 134_567 } });
-    let won = house.pay("A-1", 1_234_567, tax).await;
-    let dollars = house
+    let won = test_app.pay("A-1", 1_234_567, tax).await;
+    let dollars = test_app
         .pay("A-2", 123_456, json!({ "currency": "USD" }))
         .await;
-    let mut shop = shop("main", &house.sandbox);
+    let mut shop = shop("main", &test_app.sandbox);
     shop.contract.partial_cancel = false;
     for (paid, field, around) in [(&won, "1,234,567", "{}원"), (&dollars, "1,234.56", "US${}")] {
         let page = kim.page(&format!("/payments/{}", paid.id())).await;
@@ -296,7 +299,7 @@ async fn what_is_given_back_is_grouped_as_it_is_read() {
         );
     }
     // What can only be cancelled whole says how much that is, script or none.
-    house.engine.set_shops([shop]);
+    test_app.engine.set_shops([shop]);
     let page = kim
         .in_lang("en")
         .page(&format!("/payments/{}", won.id()))

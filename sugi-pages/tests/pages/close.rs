@@ -2,21 +2,21 @@
 
 use kcp_sandbox::{FaultKind, Operation};
 use sugi_core::Status;
-use sugi_store::DeedFilter;
+use sugi_store::AuditFilter;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::house::{HELD, House, PATIENCE};
+use crate::test_app::{HELD, MAX_WAIT, TestApp};
 
 #[tokio::test]
 async fn with_its_number_a_doubt_is_kept_or_reversed() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     for (order, outcome, status, said, left) in [
         ("A-1", "keep", Status::Approved, "승인되었습니다", 1_004),
         ("A-2", "reverse", Status::Reversed, "승인을 되돌렸습니다", 0),
     ] {
-        let doubt = house.in_doubt(order).await;
-        let (key, tno) = (kim.form_key(&doubt).await, house.tno(order));
+        let doubt = test_app.in_doubt(order).await;
+        let (key, tno) = (kim.form_key(&doubt).await, test_app.tno(order));
         let form = [
             ("key", &*key),
             ("found", "live"),
@@ -26,7 +26,7 @@ async fn with_its_number_a_doubt_is_kept_or_reversed() {
         ];
         let close = format!("{doubt}/close");
         kim.follow(&close, &form).await;
-        assert_eq!(house.settled(&doubt).await.status(), status);
+        assert_eq!(test_app.settled(&doubt).await.status(), status);
         let page = kim.page(&doubt).await;
         assert!(
             page.contains(said) && page.contains("상점관리자에서 주문번호로 찾음"),
@@ -35,19 +35,19 @@ async fn with_its_number_a_doubt_is_kept_or_reversed() {
         // Sent again it was done before.
         let again = kim.post(&close, &form).await;
         assert_eq!(again.header("location"), Some(&*doubt), "{again:?}");
-        house.settled(&doubt).await;
-        let books = house.sandbox.books_beginning(&format!("{order}-"));
+        test_app.settled(&doubt).await;
+        let books = test_app.sandbox.books_beginning(&format!("{order}-"));
         assert_eq!(books.transactions[0].remaining, left);
     }
 }
 
 #[tokio::test]
 async fn what_is_not_so_closes_nothing() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
-    house.approved("A-1", 1_004).await;
-    let doubt = house.in_doubt("A-2").await;
-    let (key, others) = (kim.form_key(&doubt).await, house.tno("A-1"));
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
+    test_app.approved("A-1", 1_004).await;
+    let doubt = test_app.in_doubt("A-2").await;
+    let (key, others) = (kim.form_key(&doubt).await, test_app.tno("A-1"));
     for (found, tno, note, said) in [
         ("live", &*others, "x", "KCP 조회로 확인되지 않습니다"),
         (
@@ -72,24 +72,24 @@ async fn what_is_not_so_closes_nothing() {
         ];
         let page = kim.follow(&format!("{doubt}/close"), &form).await;
         assert!(page.contains(said), "{found} {tno} {note}: {page}");
-        assert_eq!(house.settled(&doubt).await.status(), Status::InDoubt);
+        assert_eq!(test_app.settled(&doubt).await.status(), Status::InDoubt);
     }
-    assert_eq!(house.given_back("A-1"), [0; 0]);
-    assert_eq!(house.given_back("A-2"), [0; 0]);
+    assert_eq!(test_app.refunded("A-1"), [0; 0]);
+    assert_eq!(test_app.refunded("A-2"), [0; 0]);
 }
 
 #[tokio::test]
 async fn who_closes_the_browser_changes_nothing() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let doubt = house.in_doubt("A-1").await;
-    let (key, tno) = (kim.form_key(&doubt).await, house.tno("A-1"));
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let doubt = test_app.in_doubt("A-1").await;
+    let (key, tno) = (kim.form_key(&doubt).await, test_app.tno("A-1"));
     // The answer is held until whoever asked is gone.
     let delay = FaultKind::LateAnswer {
         delay_ms: HELD.as_secs() * 1_000,
         books_delay_ms: 0,
     };
-    house.fault(delay, Operation::Inquire);
+    test_app.fault(delay, Operation::Inquire);
     let form = [
         ("key", &*key),
         ("tno", &*tno),
@@ -97,24 +97,30 @@ async fn who_closes_the_browser_changes_nothing() {
         ("note", "x"),
     ];
     let request = kim.form(&format!("{doubt}/close"), &form);
-    let before = house.sandbox.messages().len();
-    let mut stream = tokio::net::TcpStream::connect(house.address).await.unwrap();
+    let before = test_app.sandbox.messages().len();
+    let mut stream = tokio::net::TcpStream::connect(test_app.address)
+        .await
+        .unwrap();
     stream.write_all(&request.bytes()).await.unwrap();
     let asked = async {
-        while house.sandbox.messages().len() == before {
+        while test_app.sandbox.messages().len() == before {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    tokio::time::timeout(MAX_WAIT, asked).await.unwrap();
     drop(stream);
     let noticed = async {
         loop {
-            house.access.flush().await;
-            let rows = house.engine.store().deeds(&DeedFilter::default()).await;
+            test_app.access.flush().await;
+            let rows = test_app
+                .engine
+                .store()
+                .audit_entries(&AuditFilter::default())
+                .await;
             if rows
                 .unwrap()
                 .iter()
-                .any(|row| row.deed.outcome == "hung up")
+                .any(|row| row.audit_entry.outcome == "hung up")
             {
                 break;
             }
@@ -122,19 +128,19 @@ async fn who_closes_the_browser_changes_nothing() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, noticed)
+    tokio::time::timeout(MAX_WAIT, noticed)
         .await
         .expect("nobody notices that they are gone");
-    house.sandbox.advance(HELD);
+    test_app.sandbox.advance(HELD);
     let id = doubt.strip_prefix("/payments/").unwrap().parse().unwrap();
     let closed = async {
-        let store = house.engine.store();
+        let store = test_app.engine.store();
         while store.load(&id).await.unwrap().unwrap().payment.status() == Status::InDoubt {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, closed)
+    tokio::time::timeout(MAX_WAIT, closed)
         .await
         .expect("nobody goes on with it");
-    assert_eq!(house.settled(&doubt).await.status(), Status::Approved);
+    assert_eq!(test_app.settled(&doubt).await.status(), Status::Approved);
 }

@@ -3,14 +3,14 @@
 use sugi_pages::ROUTES;
 
 use crate::{
-    house::{House, alone},
     html,
+    test_app::{TestApp, alone},
 };
 use sugi_access::SecondPerson;
 use sugi_store::DeliveryState;
 use sugi_webhooks::NewWebhook;
 
-impl House {
+impl TestApp {
     /// A webhook that has taken one event, has one to be told again, and was given up for one.
     async fn webhook(&self) -> String {
         let line = sugi_webhooks::Line::new(None, sugi_webhooks::Targets::public()).unwrap();
@@ -20,9 +20,9 @@ impl House {
         let id = webhooks.add(new).await.unwrap().0.id.to_string();
         self.approved("W-1", 1_004).await;
         let (store, now) = (self.engine.store(), self.clock.now());
-        let news = store.unnumbered().await.unwrap();
+        let public_event = store.unnumbered().await.unwrap();
         let to = |_: &sugi_store::Event| vec![id.clone()];
-        assert!(store.number(now, &news, to).await.unwrap());
+        assert!(store.number(now, &public_event, to).await.unwrap());
         let due = store.due_deliveries(&id, now, 3).await.unwrap();
         let later = now + jiff::SignedDuration::from_hours(1);
         for (due, (state, at, answer)) in due.into_iter().zip([
@@ -44,19 +44,19 @@ impl House {
 
 #[tokio::test]
 async fn every_page_is_whole_in_both_languages() {
-    let house = House::with(SecondPerson {
+    let test_app = TestApp::with(SecondPerson {
         cancel_above: Some(100),
         ..alone()
     })
     .await;
-    let mut kim = house.sign_in("kim").await;
+    let mut kim = test_app.sign_in("kim").await;
     // Something of everything: an approval, one that waits for a second person, a doubt.
-    let paid = house.approved("A-1", 150_000).await;
+    let paid = test_app.approved("A-1", 150_000).await;
     let key = kim.form_key(&paid).await;
     let form = [("key", &*key), ("amount", "150000"), ("reason", "x")];
     kim.follow(&format!("{paid}/cancel"), &form).await;
-    let doubt = house.in_doubt("A-2").await;
-    let webhook = house.webhook().await;
+    let doubt = test_app.in_doubt("A-2").await;
+    let webhook = test_app.webhook().await;
     let mut looked = 0;
     for route in ROUTES.iter().filter(|route| route.get) {
         if matches!(
@@ -78,7 +78,7 @@ async fn every_page_is_whole_in_both_languages() {
                 let browser = if who == "kim" {
                     kim.clone()
                 } else {
-                    house.sign_in("lee").await
+                    test_app.sign_in("lee").await
                 };
                 let page = browser.in_lang(lang).page(path).await;
                 let faults = html::faults(&page);

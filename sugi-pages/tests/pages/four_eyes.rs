@@ -1,18 +1,18 @@
 //! Ways around the second person, and that there are none.
 
 use kcp_sandbox::{FaultKind, Operation};
-use sugi_access::{AccessError, Operator, Role, SecondPerson, WishState};
+use sugi_access::{AccessError, ApprovalRequestState, Operator, Role, SecondPerson};
 use sugi_core::Actor;
 
 use crate::{
+    approval_requests::{open, state},
     browser::Browser,
-    house::{House, alone},
-    wishes::{open, state},
+    test_app::{TestApp, alone},
 };
 
 /// A house where one person alone gives back so much of a payment.
-async fn house(alone_up_to: u64) -> House {
-    House::with(SecondPerson {
+async fn test_app(alone_up_to: u64) -> TestApp {
+    TestApp::with(SecondPerson {
         cancel_above: Some(alone_up_to),
         ..alone()
     })
@@ -38,9 +38,9 @@ async fn ask(browser: &mut Browser, paid: &str, amount: &str) -> String {
 }
 
 /// Changes an operator, as an administrator does.
-async fn change(house: &House, name: &str, how: impl Fn(&mut Operator)) {
+async fn change(test_app: &TestApp, name: &str, how: impl Fn(&mut Operator)) {
     let name: Actor = name.parse().unwrap();
-    let changed = house.access.change_operator(&name, |operator| {
+    let changed = test_app.access.change_operator(&name, |operator| {
         how(operator);
         Ok::<_, AccessError>(())
     });
@@ -49,39 +49,39 @@ async fn change(house: &House, name: &str, how: impl Fn(&mut Operator)) {
 
 #[tokio::test]
 async fn what_was_given_back_of_it_before_counts() {
-    let house = house(40_000).await;
-    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
-    let paid = house.approved("A-1", 150_000).await;
+    let test_app = test_app(40_000).await;
+    let (mut kim, mut lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = test_app.approved("A-1", 150_000).await;
     let page = kim.page(&paid).await;
     assert!(page.contains("이미 취소한 금액과 합해 40,000원"), "{page}");
     let key = kim.form_key(&paid).await;
     let (path, form) = (format!("{paid}/cancel"), cancel(&key, "40000"));
     kim.follow(&path, &form).await;
-    assert_eq!(house.given_back("A-1"), [40_000]);
+    assert_eq!(test_app.refunded("A-1"), [40_000]);
     // Who it was does not matter, nor how little it is.
     for (by_kim, amount) in [(true, "1"), (false, "40000"), (false, "")] {
         let browser = if by_kim { &mut kim } else { &mut lee };
         let to = ask(browser, &paid, amount).await;
         assert_eq!(to, format!("{paid}?said=wished"), "{amount}");
-        let wish = open(&house).await.remove(0);
-        browser.follow(&wish, &REFUSE).await;
+        let approval_request = open(&test_app).await.remove(0);
+        browser.follow(&approval_request, &REFUSE).await;
     }
-    // Sent again, the form is what was done before and no wish.
+    // Sent again, the form is what was done before and no approval request.
     let again = kim.post(&path, &form).await;
     assert_eq!(again.header("location"), Some(&*paid), "{again:?}");
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [40_000]);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [40_000]);
     ask(&mut kim, &paid, "40000").await;
-    let wish = open(&house).await.remove(0);
-    lee.follow(&wish, &CONFIRM).await;
-    assert_eq!(house.given_back("A-1"), [40_000, 40_000]);
+    let approval_request = open(&test_app).await.remove(0);
+    lee.follow(&approval_request, &CONFIRM).await;
+    assert_eq!(test_app.refunded("A-1"), [40_000, 40_000]);
 }
 
 #[tokio::test]
 async fn of_one_payment_one_cancel_waits_at_a_time() {
-    let house = house(100).await;
-    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = test_app(100).await;
+    let (mut kim, mut lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = test_app.approved("A-1", 1_004).await;
     let keys = [kim.form_key(&paid).await, kim.form_key(&paid).await];
     let path = format!("{paid}/cancel");
     let forms = [cancel(&keys[0], "500"), cancel(&keys[1], "500")];
@@ -96,8 +96,8 @@ async fn of_one_payment_one_cancel_waits_at_a_time() {
     said.sort();
     let wished = Some(format!("{paid}?said=wished"));
     assert_eq!(said, [(303, wished), (409, None)]);
-    let wish = open(&house).await;
-    assert_eq!(wish.len(), 1);
+    let approval_request = open(&test_app).await;
+    assert_eq!(approval_request.len(), 1);
     // Another's is another one too.
     let key = lee.form_key(&paid).await;
     for (lang, sentence) in [
@@ -108,17 +108,17 @@ async fn of_one_payment_one_cancel_waits_at_a_time() {
         let page = lee.clone().in_lang(lang).follow(&path, &form).await;
         assert!(page.contains(sentence), "{page}");
     }
-    lee.follow(&wish[0], &CONFIRM).await;
-    assert_eq!(house.given_back("A-1"), [500]);
+    lee.follow(&approval_request[0], &CONFIRM).await;
+    assert_eq!(test_app.refunded("A-1"), [500]);
     // Then the next can be asked for, and taken back, and asked for again.
     for _ in 0..2 {
         let to = ask(&mut kim, &paid, "504").await;
         assert_eq!(to, format!("{paid}?said=wished"));
-        let wish = open(&house).await.remove(0);
-        kim.follow(&wish, &REFUSE).await;
+        let approval_request = open(&test_app).await.remove(0);
+        kim.follow(&approval_request, &REFUSE).await;
     }
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [500]);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [500]);
 }
 
 /// What became of somebody, in words that are looked for in both languages.
@@ -126,9 +126,9 @@ type Change = (fn(&mut Operator), &'static str, &'static str);
 
 #[tokio::test]
 async fn who_asked_must_still_be_able_to_when_it_is_confirmed() {
-    let house = house(100).await;
-    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = test_app(100).await;
+    let (mut kim, mut lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = test_app.approved("A-1", 1_004).await;
     let changes: [Change; 5] = [
         (
             |kim| kim.active = false,
@@ -153,20 +153,27 @@ async fn who_asked_must_still_be_able_to_when_it_is_confirmed() {
         (|_| {}, "", ""),
     ];
     ask(&mut kim, &paid, "900").await;
-    let wish = open(&house).await.remove(0);
+    let approval_request = open(&test_app).await.remove(0);
     for (how, ko, en) in changes {
-        change(&house, "kim", how).await;
+        change(&test_app, "kim", how).await;
         if !ko.is_empty() {
             for (lang, sentence) in [("ko", ko), ("en", en)] {
-                let answer = lee.clone().in_lang(lang).post(&wish, &CONFIRM).await;
+                let answer = lee
+                    .clone()
+                    .in_lang(lang)
+                    .post(&approval_request, &CONFIRM)
+                    .await;
                 assert_eq!(answer.status, 409, "{answer:?}");
                 assert!(answer.text.contains(sentence), "{sentence}: {answer:?}");
             }
-            assert_eq!(state(&house, &wish).await, WishState::Open);
-            house.settled(&paid).await;
-            assert_eq!(house.given_back("A-1"), [0; 0]);
+            assert_eq!(
+                state(&test_app, &approval_request).await,
+                ApprovalRequestState::Open
+            );
+            test_app.settled(&paid).await;
+            assert_eq!(test_app.refunded("A-1"), [0; 0]);
         }
-        change(&house, "kim", |kim| {
+        change(&test_app, "kim", |kim| {
             kim.active = true;
             kim.roles.insert(Role::Cancel);
             kim.shops = sugi_core::Shops::All;
@@ -174,79 +181,86 @@ async fn who_asked_must_still_be_able_to_when_it_is_confirmed() {
         })
         .await;
     }
-    lee.follow(&wish, &CONFIRM).await;
-    assert_eq!(house.given_back("A-1"), [900]);
+    lee.follow(&approval_request, &CONFIRM).await;
+    assert_eq!(test_app.refunded("A-1"), [900]);
 }
 
 #[tokio::test]
 async fn what_was_confirmed_and_not_carried_out_ends_when_its_asker_is_gone() {
-    let house = house(100).await;
-    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = test_app(100).await;
+    let (mut kim, mut lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = test_app.approved("A-1", 1_004).await;
     ask(&mut kim, &paid, "900").await;
-    let wish = open(&house).await.remove(0);
-    let operator = house.access.operator(&"lee".parse().unwrap()).await;
-    let id = wish.strip_prefix("/wishes/").unwrap();
+    let approval_request = open(&test_app).await.remove(0);
+    let operator = test_app.access.operator(&"lee".parse().unwrap()).await;
+    let id = approval_request.strip_prefix("/approvals/").unwrap();
     let confirm = sugi_access::Decision::Confirm;
     let operator = operator.unwrap().unwrap();
-    house.access.decide(id, &operator, confirm).await.unwrap();
-    change(&house, "kim", |kim| kim.active = false).await;
-    let answer = lee.post(&wish, &[("decision", "again")]).await;
+    test_app
+        .access
+        .decide(id, &operator, confirm)
+        .await
+        .unwrap();
+    change(&test_app, "kim", |kim| kim.active = false).await;
+    let answer = lee.post(&approval_request, &[("decision", "again")]).await;
     assert_eq!(answer.status, 409, "{answer:?}");
-    let ended = state(&house, &wish).await;
+    let ended = state(&test_app, &approval_request).await;
     assert!(
-        matches!(&ended, WishState::Done { outcome, .. } if outcome == "refused"),
+        matches!(&ended, ApprovalRequestState::Done { outcome, .. } if outcome == "refused"),
         "{ended:?}"
     );
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [0; 0]);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [0; 0]);
 }
 
 #[tokio::test]
 async fn a_limit_is_compared_with_what_is_left_and_holds_nobody_from_saying_no() {
-    let house = house(100).await;
-    let (mut small, mut kim) = (house.sign_in("small").await, house.sign_in("kim").await);
-    let paid = house.approved("A-1", 1_600).await;
-    house.cancel(&paid, 600).await;
+    let test_app = test_app(100).await;
+    let (mut small, mut kim) = (
+        test_app.sign_in("small").await,
+        test_app.sign_in("kim").await,
+    );
+    let paid = test_app.approved("A-1", 1_600).await;
+    test_app.cancel(&paid, 600).await;
     // A thousand is left, which is their limit.
     for decision in [REFUSE, CONFIRM] {
-        assert!(ask(&mut small, &paid, "").await.ends_with("wished"));
-        let wish = open(&house).await.remove(0);
+        assert!(ask(&mut small, &paid, "").await.ends_with("requested"));
+        let approval_request = open(&test_app).await.remove(0);
         if decision == CONFIRM {
-            kim.follow(&wish, &decision).await;
+            kim.follow(&approval_request, &decision).await;
             continue;
         }
-        let answer = small.post(&wish, &decision).await;
+        let answer = small.post(&approval_request, &decision).await;
         assert_eq!(answer.status, 303, "{answer:?}");
         assert!(matches!(
-            state(&house, &wish).await,
-            WishState::Refused { .. }
+            state(&test_app, &approval_request).await,
+            ApprovalRequestState::Refused { .. }
         ));
     }
-    assert_eq!(house.given_back("A-1"), [600, 1_000]);
+    assert_eq!(test_app.refunded("A-1"), [600, 1_000]);
     // What is above it they refuse, and do not confirm.
-    let paid = house.approved("A-2", 1_600).await;
+    let paid = test_app.approved("A-2", 1_600).await;
     ask(&mut kim, &paid, "").await;
-    let wish = open(&house).await.remove(0);
-    assert_eq!(small.post(&wish, &CONFIRM).await.status, 409);
-    assert_eq!(small.post(&wish, &REFUSE).await.status, 303);
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-2"), [0; 0]);
+    let approval_request = open(&test_app).await.remove(0);
+    assert_eq!(small.post(&approval_request, &CONFIRM).await.status, 409);
+    assert_eq!(small.post(&approval_request, &REFUSE).await.status, 303);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-2"), [0; 0]);
 }
 
 #[tokio::test]
 async fn whoever_confirms_sees_how_it_ended() {
-    let house = house(100).await;
-    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = test_app(100).await;
+    let (mut kim, mut lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = test_app.approved("A-1", 1_004).await;
     ask(&mut kim, &paid, "1004").await;
     let delay = FaultKind::LateAnswer {
         delay_ms: 300,
         books_delay_ms: 0,
     };
-    house.fault(delay, Operation::Cancel);
-    let wish = open(&house).await.remove(0);
-    let page = lee.follow(&wish, &CONFIRM).await;
+    test_app.fault(delay, Operation::Cancel);
+    let approval_request = open(&test_app).await.remove(0);
+    let page = lee.follow(&approval_request, &CONFIRM).await;
     assert!(
         page.contains("전액 취소되었습니다") && !page.contains("승인되었습니다</h1>"),
         "{page}"
@@ -255,32 +269,32 @@ async fn whoever_confirms_sees_how_it_ended() {
 
 #[tokio::test]
 async fn the_list_is_not_made_anew_under_the_pointer() {
-    let house = house(100).await;
-    let (mut kim, mut lee) = (house.sign_in("kim").await, house.sign_in("lee").await);
+    let test_app = test_app(100).await;
+    let (mut kim, mut lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
     let list = async |browser: &Browser| {
-        let page = browser.page("/wishes").await;
+        let page = browser.page("/approvals").await;
         let (_, list) = page.split_once("<div id=\"list\" data-steady=\"").unwrap();
         let (version, rest) = list.split_once('"').unwrap();
         assert!(!rest.starts_with(" data-live"));
         version.to_owned()
     };
     let none = list(&lee).await;
-    let paid = house.approved("A-1", 1_004).await;
+    let paid = test_app.approved("A-1", 1_004).await;
     ask(&mut kim, &paid, "900").await;
     let one = list(&lee).await;
     assert_ne!(one, none);
-    // It says the same as long as it is the same, however old the wish has become.
-    house.clock.advance(jiff::SignedDuration::from_mins(3));
+    // It says the same as long as it is the same, however old the approval request has become.
+    test_app.clock.advance(jiff::SignedDuration::from_mins(3));
     assert_eq!(list(&lee).await, one);
     for (lang, sentence) in [
         ("ko", "목록이 바뀌었습니다"),
         ("en", "The list has changed"),
     ] {
-        let page = lee.clone().in_lang(lang).page("/wishes").await;
+        let page = lee.clone().in_lang(lang).page("/approvals").await;
         let (_, note) = page.split_once("data-stale hidden>").unwrap();
         assert!(note.starts_with(sentence), "{note}");
     }
-    let wish = open(&house).await.remove(0);
-    lee.follow(&wish, &REFUSE).await;
+    let approval_request = open(&test_app).await.remove(0);
+    lee.follow(&approval_request, &REFUSE).await;
     assert_eq!(list(&lee).await, none);
 }

@@ -5,8 +5,8 @@ use sugi_pages::ROUTES;
 
 use crate::{
     browser::Browser,
-    house::{House, PASSWORD},
     html,
+    test_app::{PASSWORD, TestApp},
 };
 
 const CARD: &str = "4111111111111111";
@@ -26,7 +26,7 @@ async fn enter(browser: &mut Browser, name: &str, kept: &str) -> crate::http::An
     browser.post("/sign-in", &fields).await
 }
 
-impl House {
+impl TestApp {
     /// Everybody's session is over.
     fn leave(&self) {
         self.clock.advance(SignedDuration::from_mins(16));
@@ -35,12 +35,12 @@ impl House {
 
 #[tokio::test]
 async fn a_sale_that_was_sent_too_late_is_kept_for_who_keyed_it_in() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let page = kim.page("/keyin").await;
     let (key, whose) = (value(&page, "key"), value(&page, "whose"));
     assert!(!whose.contains("kim"), "it is sealed");
-    house.leave();
+    test_app.leave();
     let form = [
         ("key", &*key),
         ("whose", &whose),
@@ -77,7 +77,7 @@ async fn a_sale_that_was_sent_too_late_is_kept_for_who_keyed_it_in() {
     }
     let kept = value(&answer.text, "kept");
     // Somebody else: they go where they always go.
-    let mut lee = Browser::new(house.address);
+    let mut lee = Browser::new(test_app.address);
     let other = enter(&mut lee, "lee", &kept).await;
     assert_eq!(
         (other.status, other.header("location")),
@@ -121,7 +121,7 @@ async fn a_sale_that_was_sent_too_late_is_kept_for_who_keyed_it_in() {
     }
     assert!(!back.text.contains(CARD) && !back.text.contains("951010"));
     assert!(back.text.contains("결제되지 않았습니다"), "{}", back.text);
-    assert!(house.sandbox.books().transactions.is_empty());
+    assert!(test_app.sandbox.books().transactions.is_empty());
     // The form is as good as any: it makes one payment.
     let page = kim.page("/keyin").await;
     assert!(!value(&page, "whose").is_empty());
@@ -129,21 +129,21 @@ async fn a_sale_that_was_sent_too_late_is_kept_for_who_keyed_it_in() {
     form.retain(|(name, _)| *name != "email" && *name != "months");
     let paid = kim.post("/keyin", &form).await;
     assert_eq!(paid.status, 303, "{paid:?}");
-    assert_eq!(house.sandbox.books().transactions.len(), 1);
+    assert_eq!(test_app.sandbox.books().transactions.len(), 1);
     // A day later it is nobody's.
-    house.clock.advance(SignedDuration::from_hours(13));
+    test_app.clock.advance(SignedDuration::from_hours(13));
     let late = enter(&mut kim, "kim", &kept).await;
     assert_eq!(late.status, 303, "{late:?}");
 }
 
 #[tokio::test]
 async fn a_cancel_that_was_sent_too_late_gives_nothing_back_and_is_kept() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 150_000).await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 150_000).await;
     let page = kim.page(&paid).await;
     let (key, whose) = (value(&page, "key"), value(&page, "whose"));
-    house.leave();
+    test_app.leave();
     let form = [
         ("key", &*key),
         ("whose", &whose),
@@ -153,8 +153,8 @@ async fn a_cancel_that_was_sent_too_late_gives_nothing_back_and_is_kept() {
     let cancel = format!("{paid}/cancel");
     let answer = kim.post(&cancel, &form).await;
     assert_eq!(answer.status, 401, "{answer:?}");
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [0; 0]);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [0; 0]);
     let back = enter(&mut kim, "kim", &value(&answer.text, "kept")).await;
     assert_eq!(back.status, 200, "{back:?}");
     for (name, text) in [
@@ -166,10 +166,10 @@ async fn a_cancel_that_was_sent_too_late_gives_nothing_back_and_is_kept() {
     }
     let done = kim.post(&cancel, &form).await;
     assert_eq!(done.header("location"), Some(&*paid), "{done:?}");
-    house.settled(&paid).await;
-    assert_eq!(house.given_back("A-1"), [12_345]);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [12_345]);
     // What was somebody else's page, or nobody's, is kept for nobody.
-    house.leave();
+    test_app.leave();
     for whose in ["", "x", &key] {
         let form = [
             ("key", &*key),
@@ -188,10 +188,10 @@ async fn a_cancel_that_was_sent_too_late_gives_nothing_back_and_is_kept() {
 
 #[tokio::test]
 async fn every_form_that_comes_too_late_says_that_nothing_was_sent() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 1_004).await;
-    house.leave();
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 1_004).await;
+    test_app.leave();
     let mut tried = 0;
     for route in ROUTES
         .iter()
@@ -212,9 +212,9 @@ async fn every_form_that_comes_too_late_says_that_nothing_was_sent() {
 
 #[tokio::test]
 async fn typing_keeps_a_session_and_a_page_by_itself_does_not() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let minutes = |minutes| house.clock.advance(SignedDuration::from_mins(minutes));
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let minutes = |minutes| test_app.clock.advance(SignedDuration::from_mins(minutes));
     let stay = async || kim.form("/stay", &[]).send().await.status;
     for _ in 0..4 {
         minutes(14);
@@ -227,7 +227,7 @@ async fn typing_keeps_a_session_and_a_page_by_itself_does_not() {
     minutes(2);
     assert_eq!(stay().await, 303);
     // However much is typed, a session ends.
-    let kim = house.sign_in("kim").await;
+    let kim = test_app.sign_in("kim").await;
     let stay = async || kim.form("/stay", &[]).send().await.status;
     let mut lasted = 0;
     while stay().await == 204 {

@@ -2,12 +2,12 @@
 
 use kcp_sandbox::{FaultKind, Operation};
 use sugi_engine::Currencies;
-use sugi_store::DeedFilter;
+use sugi_store::AuditFilter;
 
 use crate::{
     browser::Browser,
-    house::{House, shop},
     html,
+    test_app::{TestApp, shop},
 };
 
 /// A sale as it is keyed in.
@@ -35,8 +35,8 @@ async fn key(kim: &Browser) -> String {
 
 const CARD: &str = "4111-1111-1111-1111";
 
-fn approvals(house: &House, order_no: &str) -> usize {
-    house
+fn approvals(test_app: &TestApp, order_no: &str) -> usize {
+    test_app
         .sandbox
         .books_beginning(&format!("{order_no}-"))
         .transactions
@@ -52,8 +52,8 @@ async fn charge(kim: &mut Browser, form: &[(&str, &str)]) -> String {
 
 #[tokio::test]
 async fn a_sale_is_made_once_however_often_its_form_is_sent() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let key = key(&kim).await;
     let form = sale(&key, "K-1", CARD);
     let to = charge(&mut kim, &form).await;
@@ -68,15 +68,15 @@ async fn a_sale_is_made_once_however_often_its_form_is_sent() {
     for _ in 0..2 {
         assert_eq!(charge(&mut kim, &form).await, to);
     }
-    assert_eq!(approvals(&house, "K-1"), 1);
-    let paid = house.settled(&to).await;
+    assert_eq!(approvals(&test_app, "K-1"), 1);
+    let paid = test_app.settled(&to).await;
     assert_eq!(paid.request.by.as_str(), "kim");
 }
 
 #[tokio::test]
 async fn a_decline_and_a_lost_answer_are_called_what_they_are() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let first = key(&kim).await;
     let mut wrong = sale(&first, "K-1", CARD);
     wrong.retain(|(name, _)| *name != "password");
@@ -92,7 +92,7 @@ async fn a_decline_and_a_lost_answer_are_called_what_they_are() {
     let to = charge(&mut kim, &sale(&second, "K-1", CARD)).await;
     assert!(kim.page(&to).await.contains("승인되었습니다"));
 
-    house.fault(FaultKind::LoseAnswer, Operation::Approve);
+    test_app.fault(FaultKind::LoseAnswer, Operation::Approve);
     let third = key(&kim).await;
     let mut other = sale(&third, "K-2", "5555555555554444");
     other.retain(|(name, _)| *name != "buyer");
@@ -102,13 +102,13 @@ async fn a_decline_and_a_lost_answer_are_called_what_they_are() {
         page.contains("n doubt") && !page.contains("Nothing was charged"),
         "{page}"
     );
-    assert_eq!(approvals(&house, "K-2"), 1, "KCP has it");
+    assert_eq!(approvals(&test_app, "K-2"), 1, "KCP has it");
 }
 
 #[tokio::test]
 async fn a_sale_like_an_earlier_one_wants_a_reason_and_the_audit_keeps_it() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let first = key(&kim).await;
     let earlier = charge(&mut kim, &sale(&first, "K-1", CARD)).await;
     let second = key(&kim).await;
@@ -121,7 +121,7 @@ async fn a_sale_like_an_earlier_one_wants_a_reason_and_the_audit_keeps_it() {
         answer.text
     );
     assert!(answer.text.contains(&earlier), "it names the earlier one");
-    assert_eq!(approvals(&house, "K-2"), 0);
+    assert_eq!(approvals(&test_app, "K-2"), 0);
     assert!(!answer.text.contains(CARD), "the card is keyed in again");
 
     let named = format!(
@@ -132,15 +132,17 @@ async fn a_sale_like_an_earlier_one_wants_a_reason_and_the_audit_keeps_it() {
     let again = with(anyway(form, &earlier), "anyway", "두 장을 사셨습니다");
     let to = charge(&mut kim, &again).await;
     assert_ne!(to, earlier);
-    assert_eq!(approvals(&house, "K-2"), 1);
-    house.access.flush().await;
-    let of_it = DeedFilter {
+    assert_eq!(approvals(&test_app, "K-2"), 1);
+    test_app.access.flush().await;
+    let of_it = AuditFilter {
         subject: to.strip_prefix("/payments/").map(Into::into),
-        ..DeedFilter::default()
+        ..AuditFilter::default()
     };
-    let deeds = house.engine.store().deeds(&of_it).await.unwrap();
-    let why = deeds.iter().find(|row| row.deed.action == "key in again");
-    let why = &why.expect("the reason is in the audit").deed;
+    let audit_entries = test_app.engine.store().audit_entries(&of_it).await.unwrap();
+    let why = audit_entries
+        .iter()
+        .find(|row| row.audit_entry.action == "key in again");
+    let why = &why.expect("the reason is in the audit").audit_entry;
     assert_eq!(
         (&*why.actor, &*why.outcome, &*why.origin),
         ("operator:kim", "두 장을 사셨습니다", "127.0.0.1")
@@ -149,8 +151,8 @@ async fn a_sale_like_an_earlier_one_wants_a_reason_and_the_audit_keeps_it() {
 
 #[tokio::test]
 async fn what_is_wrong_is_said_at_its_field_and_no_card_comes_back() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let key = key(&kim).await;
     for (field, bad, said) in [
         ("amount", "0", "1원 이상"),
@@ -176,7 +178,7 @@ async fn what_is_wrong_is_said_at_its_field_and_no_card_comes_back() {
             assert!(!answer.text.contains(digits), "{field}: {digits} came back");
         }
     }
-    assert_eq!(approvals(&house, "K-1"), 0);
+    assert_eq!(approvals(&test_app, "K-1"), 0);
 }
 
 /// The same sale in dollars.
@@ -199,8 +201,8 @@ fn with<'a>(
 
 #[tokio::test]
 async fn dollars_are_keyed_in_as_dollars_and_cents() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let page = kim.page("/keyin").await;
     assert!(
         page.contains("<option value=\"USD\">US$</option>"),
@@ -209,7 +211,7 @@ async fn dollars_are_keyed_in_as_dollars_and_cents() {
     let form = key(&kim).await;
     let taxed = with(in_dollars(&form, "K-1", "12.34"), "free", "1.34");
     let to = charge(&mut kim, &taxed).await;
-    let booked = house.sandbox.books_beginning("K-1-").transactions;
+    let booked = test_app.sandbox.books_beginning("K-1-").transactions;
     assert_eq!((booked[0].amount, &*booked[0].currency), (1_234, "840"));
     assert_eq!(booked[0].tax_remaining.unwrap().free, 134);
     for (page, said) in [
@@ -237,13 +239,13 @@ async fn dollars_are_keyed_in_as_dollars_and_cents() {
         ("reason", "x"),
     ];
     kim.follow(&format!("{to}/cancel"), &part).await;
-    assert_eq!(house.given_back("K-1"), [134]);
+    assert_eq!(test_app.refunded("K-1"), [134]);
 }
 
 #[tokio::test]
 async fn as_many_cents_as_won_are_another_sale_and_as_many_cents_again_are_not() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let form = key(&kim).await;
     charge(&mut kim, &in_dollars(&form, "K-1", "120")).await;
     // 12,000 won are not 12,000 cents.
@@ -257,13 +259,13 @@ async fn as_many_cents_as_won_are_another_sale_and_as_many_cents_again_are_not()
     // What was chosen is still chosen when the form comes back.
     let chosen = "<option value=\"USD\" selected>";
     assert!(again.text.contains(chosen), "{}", again.text);
-    assert_eq!(approvals(&house, "K-3"), 0);
+    assert_eq!(approvals(&test_app, "K-3"), 0);
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_dollars_is_said_at_its_field() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let key = key(&kim).await;
     for (field, bad, ko, en) in [
         ("amount", "12.3", "예: 12.34", "such as 12.34"),
@@ -291,22 +293,22 @@ async fn what_is_wrong_with_dollars_is_said_at_its_field() {
             );
         }
     }
-    assert_eq!(approvals(&house, "K-1"), 0);
+    assert_eq!(approvals(&test_app, "K-1"), 0);
     // Nothing of that stands in the way of the sale as it should be.
     charge(&mut kim, &in_dollars(&key, "K-1", "500.00")).await;
-    let booked = house.sandbox.books_beginning("K-1-").transactions;
+    let booked = test_app.sandbox.books_beginning("K-1-").transactions;
     assert_eq!(booked[0].amount, 50_000);
 }
 
 #[tokio::test]
 async fn where_there_are_only_won_nothing_is_to_be_chosen_and_dollars_are_refused() {
-    let house = House::new().await;
+    let test_app = TestApp::new().await;
     for (who, shop, said) in [
         // A shop whose contract takes won, and an operator whose limit is in won.
         ("other", "other", "계약에 있는 통화는 원입니다"),
         ("small", "main", "한도가 없는 담당자에게"),
     ] {
-        let mut browser = house.sign_in(who).await;
+        let mut browser = test_app.sign_in(who).await;
         let page = browser.page("/keyin").await;
         for trace in ["currenc", "dollars", "US$", "decimal"] {
             assert!(!page.contains(trace), "{who} {trace}: {page}");
@@ -316,20 +318,20 @@ async fn where_there_are_only_won_nothing_is_to_be_chosen_and_dollars_are_refuse
         let answer = browser.post("/keyin", &form).await;
         assert_eq!(answer.status, 422, "{who}: {answer:?}");
         assert!(answer.text.contains(said), "{who}: {}", answer.text);
-        assert_eq!(approvals(&house, who), 0);
+        assert_eq!(approvals(&test_app, who), 0);
         let won = with(sale(&key, who, CARD), "shop", shop);
         charge(&mut browser, &with(won, "amount", "900")).await;
-        assert_eq!(approvals(&house, who), 1);
+        assert_eq!(approvals(&test_app, who), 1);
     }
 }
 
 #[tokio::test]
 async fn a_shop_that_takes_dollars_only_offers_nothing_else() {
-    let house = House::new().await;
-    let mut shop = shop("main", &house.sandbox);
+    let test_app = TestApp::new().await;
+    let mut shop = shop("main", &test_app.sandbox);
     shop.contract.currencies = Currencies::parse(&["USD"]).unwrap();
-    house.engine.set_shops([shop]);
-    let mut kim = house.sign_in("kim").await;
+    test_app.engine.set_shops([shop]);
+    let mut kim = test_app.sign_in("kim").await;
     let page = kim.page("/keyin").await;
     assert!(page.contains("value=\"USD\"") && !page.contains("value=\"KRW\""));
     let key = key(&kim).await;
@@ -339,7 +341,7 @@ async fn a_shop_that_takes_dollars_only_offers_nothing_else() {
     assert!(answer.text.contains("통화는 US$입니다"), "{}", answer.text);
     charge(&mut kim, &in_dollars(&key, "K-1", "12.34")).await;
     assert_eq!(
-        house.sandbox.books_beginning("K-1-").transactions[0].amount,
+        test_app.sandbox.books_beginning("K-1-").transactions[0].amount,
         1_234
     );
 }
@@ -364,8 +366,8 @@ fn anyway<'a>(form: Vec<(&'a str, &'a str)>, earlier: &'a str) -> Vec<(&'a str, 
 
 #[tokio::test]
 async fn a_sale_that_stands_is_in_the_way_whatever_was_tried_over_it() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let mut keys = Vec::new();
     for _ in 0..8 {
         keys.push(key(&kim).await);
@@ -392,17 +394,17 @@ async fn a_sale_that_stands_is_in_the_way_whatever_was_tried_over_it() {
     let third = sale(&keys[6], "K-6", "4242424242424242");
     stopped(&mut kim, &third, &first).await;
     for order in ["K-2", "K-3", "K-4", "K-6"] {
-        assert_eq!(approvals(&house, order), 0, "{order}");
+        assert_eq!(approvals(&test_app, order), 0, "{order}");
     }
     // The form that made it still leads to it.
     assert_eq!(charge(&mut kim, &sale(&keys[0], "K-1", CARD)).await, first);
-    assert_eq!(approvals(&house, "K-1"), 1);
+    assert_eq!(approvals(&test_app, "K-1"), 1);
 }
 
 #[tokio::test]
 async fn a_reason_is_good_for_the_payment_that_it_was_given_for() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let mut keys = Vec::new();
     for _ in 0..4 {
         keys.push(key(&kim).await);
@@ -415,28 +417,30 @@ async fn a_reason_is_good_for_the_payment_that_it_was_given_for() {
     stopped(&mut kim, &anyway(third.clone(), &first), &second).await;
     // A reason alone is none.
     stopped(&mut kim, &with(third.clone(), "anyway", "x"), &second).await;
-    assert_eq!(approvals(&house, "K-3"), 0);
+    assert_eq!(approvals(&test_app, "K-3"), 0);
     let third = charge(&mut kim, &anyway(third, &second)).await;
-    assert_eq!(approvals(&house, "K-3"), 1);
+    assert_eq!(approvals(&test_app, "K-3"), 1);
     // A reason that nothing was in the way of is not told to the audit.
     let other = with(anyway(sale(&keys[3], "K-4", CARD), &third), "amount", "1");
     let other = charge(&mut kim, &other).await;
-    house.access.flush().await;
+    test_app.access.flush().await;
     for (page, told) in [(third, 1), (other, 0)] {
-        let of_it = DeedFilter {
+        let of_it = AuditFilter {
             subject: page.strip_prefix("/payments/").map(Into::into),
-            ..DeedFilter::default()
+            ..AuditFilter::default()
         };
-        let deeds = house.engine.store().deeds(&of_it).await.unwrap();
-        let again = deeds.iter().filter(|row| row.deed.action == "key in again");
+        let audit_entries = test_app.engine.store().audit_entries(&of_it).await.unwrap();
+        let again = audit_entries
+            .iter()
+            .filter(|row| row.audit_entry.action == "key in again");
         assert_eq!(again.count(), told, "{page}");
     }
 }
 
 #[tokio::test]
 async fn the_shop_that_was_chosen_stays_chosen_and_stands_before_the_amount() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
     let key = key(&kim).await;
     for (lang, said) in [("ko", "상점을 고르십시오."), ("en", "Choose a shop.")] {
         for (asked, expiry, chosen, note) in [
@@ -462,7 +466,7 @@ async fn the_shop_that_was_chosen_stays_chosen_and_stands_before_the_amount() {
             assert_eq!(said.split_once('>').unwrap().1, note, "{asked}");
         }
     }
-    assert_eq!(approvals(&house, "K-1"), 0);
+    assert_eq!(approvals(&test_app, "K-1"), 0);
     let page = kim.page("/keyin").await;
     let at = |what: &str| page.find(what).unwrap();
     assert!(at("id=\"shop\"") < at("id=\"amount\""), "{page}");

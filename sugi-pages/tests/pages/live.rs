@@ -8,7 +8,7 @@ use tokio::{
 
 use crate::{
     browser::Browser,
-    house::{House, PATIENCE},
+    test_app::{MAX_WAIT, TestApp},
 };
 
 /// A stream that was opened.
@@ -18,9 +18,9 @@ struct Live {
 }
 
 impl Live {
-    async fn open(house: &House, browser: &Browser, query: &str) -> Self {
+    async fn open(test_app: &TestApp, browser: &Browser, query: &str) -> Self {
         let head = browser.request("GET", &format!("/live?{query}")).head();
-        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        let mut stream = TcpStream::connect(test_app.address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut live = Self {
             stream,
@@ -44,7 +44,7 @@ impl Live {
                 self.text.push_str(&String::from_utf8_lossy(&bytes[..n]));
             }
         };
-        tokio::time::timeout(PATIENCE, read)
+        tokio::time::timeout(MAX_WAIT, read)
             .await
             .expect("it was not told");
     }
@@ -52,44 +52,44 @@ impl Live {
 
 #[tokio::test]
 async fn a_payments_page_hears_what_happens_to_it() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 1_004).await;
-    let seq = house.settled(&paid).await.seq;
-    let mut live = Live::open(&house, &kim, &format!("of={paid}&seen={seq}")).await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 1_004).await;
+    let seq = test_app.settled(&paid).await.seq;
+    let mut live = Live::open(&test_app, &kim, &format!("of={paid}&seen={seq}")).await;
     let key = kim.form_key(&paid).await;
     let form = [("key", &*key), ("amount", "4"), ("reason", "x")];
     kim.follow(&format!("{paid}/cancel"), &form).await;
     live.until("event: changed").await;
     // What happened before the stream began is told as well.
-    let mut late = Live::open(&house, &kim, &format!("of={paid}&seen={seq}")).await;
+    let mut late = Live::open(&test_app, &kim, &format!("of={paid}&seen={seq}")).await;
     late.until("event: changed").await;
 }
 
 #[tokio::test]
 async fn any_page_hears_of_a_new_doubt() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let mut live = Live::open(&house, &kim, "of=/keyin").await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let mut live = Live::open(&test_app, &kim, "of=/keyin").await;
     // It has looked once when a stream that is opened later has.
-    let paid = house.approved("A-1", 1_004).await;
+    let paid = test_app.approved("A-1", 1_004).await;
     live.until("event: changed").await;
-    house.settled(&paid).await;
-    house.in_doubt("A-2").await;
+    test_app.settled(&paid).await;
+    test_app.in_doubt("A-2").await;
     live.until("event: changed").await;
 }
 
 #[tokio::test]
 async fn an_open_page_keeps_no_session_alive_and_hears_when_it_is_over() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let mut live = Live::open(&house, &kim, "of=/payments").await;
-    house.clock.advance(SignedDuration::from_mins(16));
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let mut live = Live::open(&test_app, &kim, "of=/payments").await;
+    test_app.clock.advance(SignedDuration::from_mins(16));
     live.until("event: over").await;
     assert_eq!(kim.get("/payments").await.status, 303);
     // Whoever asks with it again is told so at once.
-    let mut again = Live::open(&house, &kim, "of=/payments").await;
+    let mut again = Live::open(&test_app, &kim, "of=/payments").await;
     again.until("event: over").await;
-    let nobody = Browser::new(house.address);
+    let nobody = Browser::new(test_app.address);
     assert_eq!(nobody.get("/live").await.status, 401);
 }

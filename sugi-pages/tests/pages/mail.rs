@@ -1,12 +1,12 @@
-//! The slip as a letter, by a real mail server on loopback.
+//! The slip as an email, by a real mail server on loopback.
 
 use serde_json::json;
-use sugi_store::DeedFilter;
+use sugi_store::AuditFilter;
 
 use crate::{
-    house::House,
     html,
     post::{Mood, Post},
+    test_app::TestApp,
 };
 
 /// The form's fields.
@@ -17,10 +17,13 @@ fn form<'a>(key: &'a str, to: &'a str) -> [(&'a str, &'a str); 3] {
 #[tokio::test]
 async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
     let post = Post::open(Mood::Good).await;
-    let house = House::mailing(&post).await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::mailing(&post).await;
+    let mut kim = test_app.sign_in("kim").await;
     let buyer = json!({ "buyer": { "name": "<b>홍길동", "email": "hong@example.com" } });
-    let paid = format!("/payments/{}", house.pay("A-1", 12_000, buyer).await.id());
+    let paid = format!(
+        "/payments/{}",
+        test_app.pay("A-1", 12_000, buyer).await.id()
+    );
     let slip = format!("{paid}/receipt");
     let page = kim.page(&slip).await;
     assert!(page.contains("value=\"hong@example.com\""), "{page}");
@@ -41,11 +44,11 @@ async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
         page.contains("매출전표를 보냈습니다") && html::faults(&page).is_empty(),
         "{page}"
     );
-    let [letter] = &post.arrived(1).await[..] else {
+    let [email_message] = &post.arrived(1).await[..] else {
         panic!("more than one letter")
     };
-    assert_eq!(letter.to, ["<hong@example.com>"]);
-    let text = decoded(&letter.body);
+    assert_eq!(email_message.to, ["<hong@example.com>"]);
+    let text = decoded(&email_message.body);
     for part in [
         "신용카드 매출전표",
         "12,000원",
@@ -56,23 +59,25 @@ async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("4111111111111111"));
-    house.access.flush().await;
-    let of_it = DeedFilter {
+    test_app.access.flush().await;
+    let of_it = AuditFilter {
         subject: paid.strip_prefix("/payments/").map(Into::into),
-        ..DeedFilter::default()
+        ..AuditFilter::default()
     };
-    let deeds = house.engine.store().deeds(&of_it).await.unwrap();
-    let told = deeds.iter().filter(|row| row.deed.action == "mail slip");
-    let told: Vec<_> = told.map(|row| &*row.deed.outcome).collect();
+    let audit_entries = test_app.engine.store().audit_entries(&of_it).await.unwrap();
+    let told = audit_entries
+        .iter()
+        .filter(|row| row.audit_entry.action == "mail slip");
+    let told: Vec<_> = told.map(|row| &*row.audit_entry.outcome).collect();
     assert_eq!(told, ["to the buyer's address"], "once, as the letter");
     // The same form for somebody else is another letter, and not this form's to send.
     let page = kim.follow(&send, &form(&key, "lee@example.com")).await;
     assert!(page.contains("이미 요청한 것과 다릅니다"), "{page}");
-    assert_eq!(post.letters().len(), 1);
-    // A page that was opened anew sends a letter of its own.
+    assert_eq!(post.email_messages().len(), 1);
+    // A page that was opened anew sends an email of its own.
     let key = kim.form_key(&slip).await;
     kim.follow(&send, &form(&key, "hong@example.com")).await;
-    assert_eq!(post.letters().len(), 2);
+    assert_eq!(post.email_messages().len(), 2);
 }
 
 #[tokio::test]
@@ -101,19 +106,22 @@ async fn what_goes_wrong_is_told_as_well_as_it_is_known() {
         ),
     ] {
         let post = Post::open(mood).await;
-        let house = House::mailing(&post).await;
-        let mut kim = house.sign_in("kim").await;
-        let paid = house.approved("A-1", 1_004).await;
+        let test_app = TestApp::mailing(&post).await;
+        let mut kim = test_app.sign_in("kim").await;
+        let paid = test_app.approved("A-1", 1_004).await;
         let key = kim.form_key(&format!("{paid}/receipt")).await;
         let page = kim.follow(&format!("{paid}/mail"), &form(&key, to)).await;
         assert!(page.contains(said), "{mood:?} {to}: {page}");
-        assert_eq!(post.letters().len(), usize::from(mood == Mood::HangsUp));
+        assert_eq!(
+            post.email_messages().len(),
+            usize::from(mood == Mood::HangsUp)
+        );
     }
 }
 
 #[tokio::test]
 async fn nobody_is_offered_what_is_not_there_or_not_theirs() {
-    let without = House::new().await;
+    let without = TestApp::new().await;
     let mut kim = without.sign_in("kim").await;
     let paid = without.approved("A-1", 1_004).await;
     let key = kim.form_key(&paid).await;
@@ -128,32 +136,32 @@ async fn nobody_is_offered_what_is_not_there_or_not_theirs() {
     assert_eq!(answer.status, 404);
 
     let post = Post::open(Mood::Good).await;
-    let house = House::mailing(&post).await;
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = TestApp::mailing(&post).await;
+    let paid = test_app.approved("A-1", 1_004).await;
     for (name, status) in [("looker", 403), ("other", 404)] {
-        let mut browser = house.sign_in(name).await;
+        let mut browser = test_app.sign_in(name).await;
         let answer = browser
             .post(&format!("{paid}/mail"), &form(&key, "a@example.com"))
             .await;
         assert_eq!(answer.status, status, "{name}: {answer:?}");
     }
-    let looker = house.sign_in("looker").await;
+    let looker = test_app.sign_in("looker").await;
     assert!(
         !looker
             .page(&format!("{paid}/receipt"))
             .await
             .contains("/mail\"")
     );
-    let mut kim = house.sign_in("kim").await;
-    let doubt = house.in_doubt("A-2").await;
+    let mut kim = test_app.sign_in("kim").await;
+    let doubt = test_app.in_doubt("A-2").await;
     let answer = kim
         .post(&format!("{doubt}/mail"), &form(&key, "a@example.com"))
         .await;
     assert_eq!(answer.status, 404, "there is no slip of it");
-    assert!(post.letters().is_empty());
+    assert!(post.email_messages().is_empty());
 }
 
-/// The parts of a letter, each in the letters that it means.
+/// The parts of an email, each in the emails that it means.
 fn decoded(body: &str) -> String {
     use base64::Engine as _;
     let part = |part: &str| {

@@ -7,12 +7,12 @@
     reason = "a test"
 )]
 
+mod approval_requests;
 mod browser;
 mod cancel;
 mod close;
 mod every_page;
 mod four_eyes;
-mod house;
 mod html;
 #[path = "../../../sugi-api/tests/api/http.rs"]
 #[allow(dead_code, reason = "the API's tests use all of it")]
@@ -28,5 +28,5 @@ mod post;
 mod receipt;
 mod search;
 mod strangers;
+mod test_app;
 mod troubles;
-mod wishes;

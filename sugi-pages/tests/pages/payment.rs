@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use crate::{house::House, html};
+use crate::{html, test_app::TestApp};
 
 /// Markup, in every text that somebody else can choose.
 const MARKUP: &str = "<script>alert(1)</script>";
 
 #[tokio::test]
 async fn it_says_what_became_of_it_and_what_to_say() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 150_000).await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 150_000).await;
     let page = kim.page(&paid).await;
-    let tno = house.tno("A-1");
+    let tno = test_app.tno("A-1");
     for text in [
         "승인되었습니다",
         "150,000원",
@@ -36,17 +36,17 @@ async fn it_says_what_became_of_it_and_what_to_say() {
 
 #[tokio::test]
 async fn a_decline_says_that_nothing_was_charged_and_a_doubt_never_does() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
     let card = kcp_sandbox::magic_card(99, "CC61").unwrap();
     let card = json!({ "card": { "number": card, "expiry": "2030-12" } });
-    let declined = house.pay("A-1", 1_004, card).await;
+    let declined = test_app.pay("A-1", 1_004, card).await;
     let page = kim.page(&format!("/payments/{}", declined.id())).await;
     assert!(
         page.contains("거절되었습니다") && page.contains("청구되지 않았습니다"),
         "{page}"
     );
-    let doubt = house.in_doubt("A-2").await;
+    let doubt = test_app.in_doubt("A-2").await;
     for lang in ["ko", "en"] {
         let page = kim.clone().in_lang(lang).page(&doubt).await;
         assert!(
@@ -68,22 +68,22 @@ async fn a_decline_says_that_nothing_was_charged_and_a_doubt_never_does() {
 
 #[tokio::test]
 async fn texts_that_are_markup_are_shown_and_do_nothing() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
     let besides = json!({
         "product": MARKUP,
         "buyer": { "name": "\"><b onclick=a>'&amp;", "phone": "010-1234-5678" },
     });
-    let paid = house.pay("A\"1", 1_004, besides.clone()).await;
+    let paid = test_app.pay("A\"1", 1_004, besides.clone()).await;
     assert_eq!(paid.status, 422, "KCP's order numbers hold no markup");
-    let paid = house.pay("A-1", 1_004, besides).await;
+    let paid = test_app.pay("A-1", 1_004, besides).await;
     let paid = format!("/payments/{}", paid.id());
-    house.in_doubt("A-2").await;
+    test_app.in_doubt("A-2").await;
     let key = kim.form_key(&paid).await;
     let fields = [("key", &*key), ("amount", "4"), ("reason", "<i>'\"&")];
     let mut sender = kim.clone();
     sender.follow(&format!("{paid}/cancel"), &fields).await;
-    house.settled(&paid).await;
+    test_app.settled(&paid).await;
     let search = format!("/payments?q={}", "%22%3E%3Cscript%3E");
     for path in [
         &*paid,
@@ -91,7 +91,7 @@ async fn texts_that_are_markup_are_shown_and_do_nothing() {
         "/payments",
         &search,
         "/doubts",
-        "/wishes",
+        "/approvals",
         "/day",
     ] {
         for lang in ["ko", "en"] {
@@ -114,9 +114,9 @@ async fn texts_that_are_markup_are_shown_and_do_nothing() {
 
 #[tokio::test]
 async fn nothing_says_something_that_the_page_does_not_know() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 1_004).await;
     let page = kim.page(&format!("{paid}?said=%3Cscript%3E")).await;
     assert!(!page.contains("role=\"alert\""), "{page}");
     for path in [
@@ -130,13 +130,13 @@ async fn nothing_says_something_that_the_page_does_not_know() {
 
 #[tokio::test]
 async fn forms_that_move_money_are_not_made_anew_under_somebodys_hands() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
     for page in [
-        house.approved("A-1", 1_004).await,
-        house.in_doubt("A-2").await,
+        test_app.approved("A-1", 1_004).await,
+        test_app.in_doubt("A-2").await,
     ] {
-        let seq = house.settled(&page).await.seq;
+        let seq = test_app.settled(&page).await.seq;
         let text = kim.page(&page).await;
         let steady = format!("<div id=\"acts\" data-steady=\"{seq}\" data-locks>");
         assert!(text.contains(&steady), "{steady}: {text}");
@@ -154,7 +154,7 @@ async fn forms_that_move_money_are_not_made_anew_under_somebodys_hands() {
         }
     }
     // Who has no form there still sees how it goes on.
-    let looker = house.sign_in("looker").await;
-    let text = looker.page(&house.in_doubt("A-3").await).await;
+    let looker = test_app.sign_in("looker").await;
+    let text = looker.page(&test_app.in_doubt("A-3").await).await;
     assert!(text.contains("http-equiv=\"refresh\""), "{text}");
 }

@@ -3,16 +3,16 @@
 use serde_json::json;
 use sugi_engine::Merchant;
 
-use crate::house::House;
+use crate::test_app::TestApp;
 
 #[tokio::test]
 async fn it_has_what_a_sales_slip_has() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let tax =
         json!({ "tax": { "supply": 800, "vat": 80, "tax_free": 124 }, "installment_months": 0 });
-    let paid = format!("/payments/{}", house.pay("A-1", 1_004, tax).await.id());
-    let payment = house.settled(&paid).await;
+    let paid = format!("/payments/{}", test_app.pay("A-1", 1_004, tax).await.id());
+    let payment = test_app.settled(&paid).await;
     let app_no = payment.approval().unwrap().app_no.clone().unwrap();
     let slip = format!("{paid}/receipt");
     let page = kim.page(&slip).await;
@@ -24,7 +24,7 @@ async fn it_has_what_a_sales_slip_has() {
         "411111******1111",
         "일시불",
         &app_no,
-        &house.tno("A-1"),
+        &test_app.tno("A-1"),
         "공급가액",
         "800원",
         "부가세",
@@ -51,7 +51,7 @@ async fn it_has_what_a_sales_slip_has() {
         ("reason", "x"),
     ];
     kim.follow(&format!("{paid}/cancel"), &part).await;
-    house.settled(&paid).await;
+    test_app.settled(&paid).await;
     let page = kim.page(&slip).await;
     for text in [
         "부분취소",
@@ -67,9 +67,9 @@ async fn it_has_what_a_sales_slip_has() {
 
 #[tokio::test]
 async fn it_says_who_sells() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let slip = format!("{}/receipt", house.approved("A-1", 1_004).await);
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let slip = format!("{}/receipt", test_app.approved("A-1", 1_004).await);
     let said = Merchant {
         name: Some("가게 <&> 하나".into()),
         business_no: Some("123-45-67891".into()),
@@ -77,8 +77,8 @@ async fn it_says_who_sells() {
         address: Some("세종대로 110".into()),
         phone: Some("02-120".into()),
     };
-    let shops = house.engine.shops();
-    house.engine.set_shops(shops.iter().map(|shop| {
+    let shops = test_app.engine.shops();
+    test_app.engine.set_shops(shops.iter().map(|shop| {
         let mut shop = (**shop).clone();
         shop.merchant = said.clone();
         shop
@@ -98,19 +98,19 @@ async fn it_says_who_sells() {
 
 #[tokio::test]
 async fn only_what_was_approved_and_is_known_has_one() {
-    let house = House::new().await;
-    let mut kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
     let card = kcp_sandbox::magic_card(99, "CC61").unwrap();
     let card = json!({ "card": { "number": card, "expiry": "2030-12" } });
-    let declined = format!("/payments/{}", house.pay("A-1", 1_004, card).await.id());
-    let doubt = house.in_doubt("A-2").await;
+    let declined = format!("/payments/{}", test_app.pay("A-1", 1_004, card).await.id());
+    let doubt = test_app.in_doubt("A-2").await;
     for page in [&declined, &doubt] {
         let answer = kim.get(&format!("{page}/receipt")).await;
         assert_eq!(answer.status, 404, "{page}");
         assert!(!kim.page(page).await.contains("/receipt"));
     }
-    // What was reversed was charged and given back, and its slip says both.
-    let (key, tno) = (kim.form_key(&doubt).await, house.tno("A-2"));
+    // What was reversed was charged and refunded, and its slip says both.
+    let (key, tno) = (kim.form_key(&doubt).await, test_app.tno("A-2"));
     let form = [
         ("key", &*key),
         ("tno", &*tno),
@@ -118,7 +118,7 @@ async fn only_what_was_approved_and_is_known_has_one() {
         ("note", "x"),
     ];
     kim.follow(&format!("{doubt}/close"), &form).await;
-    house.settled(&doubt).await;
+    test_app.settled(&doubt).await;
     let page = kim.page(&format!("{doubt}/receipt")).await;
     assert!(
         page.contains("class=\"stamp\"") && page.contains("취소금액"),
@@ -128,11 +128,11 @@ async fn only_what_was_approved_and_is_known_has_one() {
 
 #[tokio::test]
 async fn the_style_knows_paper() {
-    let house = House::new().await;
-    let page = house.sign_in("kim").await.page("/payments").await;
+    let test_app = TestApp::new().await;
+    let page = test_app.sign_in("kim").await.page("/payments").await;
     let (_, style) = page.split_once("rel=\"stylesheet\" href=\"").unwrap();
     let style = style.split('"').next().unwrap();
-    let style = house.sign_in("kim").await.page(style).await;
+    let style = test_app.sign_in("kim").await.page(style).await;
     for rule in ["@page", "@media print", ".no-print"] {
         assert!(style.contains(rule), "{rule}");
     }

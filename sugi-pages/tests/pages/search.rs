@@ -1,9 +1,9 @@
 //! The list of payments and its search box.
 
 use serde_json::{Value, json};
-use sugi_store::DeedFilter;
+use sugi_store::AuditFilter;
 
-use crate::{browser::Browser, house::House};
+use crate::{browser::Browser, test_app::TestApp};
 
 /// Percent-encoded, for an address.
 fn encoded(text: &str) -> String {
@@ -12,15 +12,15 @@ fn encoded(text: &str) -> String {
 
 #[tokio::test]
 async fn whatever_a_caller_can_name_finds_the_payment() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 1_004).await;
     let elsewhere = json!({
         "buyer": { "name": "김철수", "phone": "01099998888" },
         "card": { "number": kcp_sandbox::magic_card(99, "CC61").unwrap(), "expiry": "2030-12" },
     });
-    house.pay("B-2", 2_000, elsewhere).await;
-    let payment = house.settled(&paid).await;
+    test_app.pay("B-2", 2_000, elsewhere).await;
+    let payment = test_app.settled(&paid).await;
     let approval = payment.approval().unwrap();
     let app_no = approval.app_no.as_deref().unwrap();
     for typed in [
@@ -70,9 +70,9 @@ async fn whatever_a_caller_can_name_finds_the_payment() {
 
 #[tokio::test]
 async fn a_card_number_in_the_address_goes_no_further() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    house.approved("A-1", 1_004).await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    test_app.approved("A-1", 1_004).await;
     let shows_it = |text: &str| {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         digits.contains("41111111")
@@ -99,7 +99,7 @@ async fn a_card_number_in_the_address_goes_no_further() {
         let page = kim.page(&format!("/day?q={query}")).await;
         assert!(!page.contains(&query) && !shows_it(&page), "{page}");
         // So has signing in.
-        let nobody = Browser::new(house.address);
+        let nobody = Browser::new(test_app.address);
         let answer = nobody.get(&format!("/payments?q={query}")).await;
         assert_eq!(answer.header("location"), Some("/sign-in"), "{typed}");
         let next = encoded(&format!("/payments?q={query}"));
@@ -110,11 +110,11 @@ async fn a_card_number_in_the_address_goes_no_further() {
 
 #[tokio::test]
 async fn a_beginning_finds_what_goes_on_from_it() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
     let sale = async |order: &str, name: &str| {
         let buyer = json!({ "buyer": { "name": name } });
-        assert_eq!(house.pay(order, 1_004, buyer).await.status, 201);
+        assert_eq!(test_app.pay(order, 1_004, buyer).await.status, 201);
     };
     sale("A-10", "홍길동").await;
     sale("A-2", "홍길순").await;
@@ -155,9 +155,9 @@ async fn a_beginning_finds_what_goes_on_from_it() {
 
 #[tokio::test]
 async fn what_is_older_is_a_page_further() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let pay = async |n: u32| house.pay(&format!("A-{n}"), 1_004, Value::Null).await;
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let pay = async |n: u32| test_app.pay(&format!("A-{n}"), 1_004, Value::Null).await;
     for n in 1..=53 {
         assert_eq!(pay(n).await.status, 201);
     }
@@ -186,14 +186,19 @@ async fn what_is_older_is_a_page_further() {
 
 #[tokio::test]
 async fn that_a_list_was_seen_is_in_the_audit() {
-    let house = House::new().await;
-    house.sign_in("kim").await.page("/payments").await;
-    house.access.flush().await;
-    let deeds = DeedFilter {
+    let test_app = TestApp::new().await;
+    test_app.sign_in("kim").await.page("/payments").await;
+    test_app.access.flush().await;
+    let audit_entries = AuditFilter {
         actor: Some("operator:kim".into()),
         subject: Some("payments".into()),
-        ..DeedFilter::default()
+        ..AuditFilter::default()
     };
-    let deeds = house.engine.store().deeds(&deeds).await.unwrap();
-    assert_eq!(deeds.len(), 1, "{deeds:?}");
+    let audit_entries = test_app
+        .engine
+        .store()
+        .audit_entries(&audit_entries)
+        .await
+        .unwrap();
+    assert_eq!(audit_entries.len(), 1, "{audit_entries:?}");
 }

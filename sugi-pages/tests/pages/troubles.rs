@@ -1,12 +1,12 @@
 //! What is no page, said as one: in the reader's language, with the ways to go on; to programs as a problem.
 
-use crate::{house::House, html};
+use crate::{html, test_app::TestApp};
 
 #[tokio::test]
 async fn an_address_that_nobody_has_is_a_page_to_people_and_a_problem_to_programs() {
-    let house = House::new().await;
-    let kim = house.sign_in("kim").await;
-    let stranger = crate::browser::Browser::new(house.address);
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let stranger = crate::browser::Browser::new(test_app.address);
     for path in [
         "/nothing",
         "/payments/",
@@ -49,9 +49,12 @@ async fn an_address_that_nobody_has_is_a_page_to_people_and_a_problem_to_program
 
 #[tokio::test]
 async fn every_trouble_keeps_the_ways_to_go_on() {
-    let house = House::new().await;
-    let (mut kim, mut looker) = (house.sign_in("kim").await, house.sign_in("looker").await);
-    let paid = house.approved("A-1", 1_004).await;
+    let test_app = TestApp::new().await;
+    let (mut kim, mut looker) = (
+        test_app.sign_in("kim").await,
+        test_app.sign_in("looker").await,
+    );
+    let paid = test_app.approved("A-1", 1_004).await;
     let large = "x".repeat(70_000);
     let answers = [
         (403, looker.get("/settings").await),

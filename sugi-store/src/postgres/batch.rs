@@ -18,15 +18,15 @@ use tokio_postgres::{Error, error::Severity};
 
 use super::link::{Link, words};
 use crate::{
-    job::{Job, Verdict, Write},
+    job::{Job, Write, WriteOutcome},
     record, sql,
     sql::many,
-    store::Opening,
+    store::CreationClaims,
     value::{Cells, Value},
 };
 
 /// A server that does not answer for this long is taken for gone.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A transaction did not end as it should.
 pub(super) enum Trouble {
@@ -40,7 +40,7 @@ pub(super) enum Trouble {
         /// The transaction's name at the server.
         transaction: String,
         /// What was to become of each write.
-        verdicts: Vec<Verdict>,
+        write_outcomes: Vec<WriteOutcome>,
     },
 }
 
@@ -52,14 +52,14 @@ pub(super) fn apart(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
         let row = &job.write.row;
         let own = |text: &String| Value::from(text.clone());
         let mut touches = vec![(0, own(&row.id), Value::Null)];
-        if job.write.opening.is_some() || job.write.lives_more().is_some() {
+        if job.write.creation_claims.is_some() || job.write.lives_more().is_some() {
             touches.push((1, own(&row.site_cd), own(&row.order_no)));
         }
         if let Some(key) = job
             .write
-            .opening
+            .creation_claims
             .as_ref()
-            .and_then(|opening| opening.key.as_ref())
+            .and_then(|creation_claims| creation_claims.key.as_ref())
         {
             touches.push((2, own(&key.scope), own(&key.key)));
         }
@@ -75,18 +75,18 @@ struct New<'a> {
     /// Its place among the jobs.
     at: usize,
     write: &'a Write,
-    opening: &'a Opening,
+    creation_claims: &'a CreationClaims,
     has_key: bool,
     has_order: bool,
 }
 
 impl<'a> New<'a> {
-    fn of(at: usize, write: &'a Write, opening: &'a Opening) -> Self {
+    fn of(at: usize, write: &'a Write, creation_claims: &'a CreationClaims) -> Self {
         let (has_key, has_order) = (false, false);
         Self {
             at,
             write,
-            opening,
+            creation_claims,
             has_key,
             has_order,
         }
@@ -104,7 +104,7 @@ impl<'a> New<'a> {
     /// As [`many::CLAIM_ORDER`] has it.
     fn claim(&self) -> [Value<'a>; 5] {
         let [site_cd, order_no] = self.order();
-        let key = self.opening.key.as_ref();
+        let key = self.creation_claims.key.as_ref();
         [
             site_cd.into(),
             order_no.into(),
@@ -123,11 +123,11 @@ struct Claimed {
 }
 
 /// Writes jobs that are [`apart`] in one transaction; says what became of each.
-pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Trouble> {
+pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<WriteOutcome>, Trouble> {
     let (mut new, mut further) = (Vec::new(), Vec::new());
     for (at, Job { write, .. }) in jobs.iter().enumerate() {
-        match &write.opening {
-            Some(opening) => new.push(New::of(at, write, opening)),
+        match &write.creation_claims {
+            Some(creation_claims) => new.push(New::of(at, write, creation_claims)),
             None => further.push((at, &**write)),
         }
     }
@@ -137,15 +137,15 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Tro
 
     // A warning from before is none of this transaction's.
     let _ = link.warned();
-    let mut verdicts: Vec<_> = jobs.iter().map(|_| Verdict::Written).collect();
-    let claimed = patiently(claim(link, &mut new, &mut further, &mut verdicts))
+    let mut write_outcomes: Vec<_> = jobs.iter().map(|_| WriteOutcome::Written).collect();
+    let claimed = patiently(claim(link, &mut new, &mut further, &mut write_outcomes))
         .await
         .map_err(before_commit)?;
-    patiently(refuse(link, &new, &mut verdicts))
+    patiently(refuse(link, &new, &mut write_outcomes))
         .await
         .map_err(before_commit)?;
     let why = match Box::pin(patiently(finish(link, &new, &further, &claimed))).await {
-        Ok(()) if !link.warned() => return Ok(verdicts),
+        Ok(()) if !link.warned() => return Ok(write_outcomes),
         Ok(()) => "the server warned while it committed".into(),
         Err(Some(why)) if is_refusal(&why) => return Err(Trouble::Undone(why)),
         Err(Some(why)) => words(&why),
@@ -154,7 +154,7 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<Verdict>, Tro
     Err(Trouble::Unsure {
         why,
         transaction: claimed.transaction,
-        verdicts,
+        write_outcomes,
     })
 }
 
@@ -163,10 +163,10 @@ async fn claim(
     link: &Link,
     new: &mut [New<'_>],
     further: &mut Vec<(usize, &Write)>,
-    verdicts: &mut [Verdict],
+    write_outcomes: &mut [WriteOutcome],
 ) -> Result<Claimed, Error> {
     let keys = new.iter().filter_map(|new| {
-        let key = new.opening.key.as_ref()?;
+        let key = new.creation_claims.key.as_ref()?;
         Some([
             (&key.scope).into(),
             (&key.key).into(),
@@ -207,7 +207,7 @@ async fn claim(
     further.retain(|(at, write)| {
         let won = written.contains(&write.row.id);
         if !won {
-            verdicts[*at] = Verdict::Beaten;
+            write_outcomes[*at] = WriteOutcome::Conflict;
         }
         won
     });
@@ -219,7 +219,7 @@ async fn claim(
         .filter_map(|row| Some([row.text(0).ok()?, row.text(1).ok()?]))
         .collect();
     for new in new {
-        new.has_key = new.opening.key.is_none() || keys.contains(&new.write.row.id);
+        new.has_key = new.creation_claims.key.is_none() || keys.contains(&new.write.row.id);
         // Whoever is not apart from another of its order is not in the same batch.
         new.has_order = new.has_key && orders.contains(&new.order().map(str::to_owned));
     }
@@ -227,11 +227,15 @@ async fn claim(
 }
 
 /// Finds out what is in the way of the new payments that did not get everything.
-async fn refuse(link: &Link, new: &[New<'_>], verdicts: &mut [Verdict]) -> Result<(), Error> {
+async fn refuse(
+    link: &Link,
+    new: &[New<'_>],
+    write_outcomes: &mut [WriteOutcome],
+) -> Result<(), Error> {
     let lost = new.iter().filter(|new| !new.has_all());
     let refusals = try_join_all(lost.map(async |new| {
         let row = &new.write.row;
-        let refusal = match &new.opening.key {
+        let refusal = match &new.creation_claims.key {
             Some(key) if !new.has_key => {
                 let holder = link
                     .rows(sql::KEY, &[(&key.scope).into(), (&key.key).into()])
@@ -247,7 +251,7 @@ async fn refuse(link: &Link, new: &[New<'_>], verdicts: &mut [Verdict]) -> Resul
         Ok((new.at, refusal))
     }));
     for (at, refusal) in refusals.await? {
-        verdicts[at] = Verdict::Refused(refusal);
+        write_outcomes[at] = WriteOutcome::Refused(refusal);
     }
     Ok(())
 }
@@ -278,7 +282,7 @@ async fn finish(
             .collect(),
     );
     let told = made().chain(further.iter().map(|(_, write)| *write));
-    let told = columns(told.flat_map(news).collect());
+    let told = columns(told.flat_map(public_event).collect());
     let counted = further.iter().filter_map(|(_, write)| {
         let (row, more) = (&write.row, write.lives_more()?);
         Some([(&row.site_cd).into(), (&row.order_no).into(), more.into()])
@@ -321,7 +325,7 @@ async fn finish(
 
 /// The journal rows of a write, in the order of [`many::APPEND`].
 fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 6]> {
-    write.draft.entries.iter().map(|entry| {
+    write.pending_append.entries.iter().map(|entry| {
         let (seq, at) = (entry.seq.into(), entry.at.as_microsecond().into());
         [
             (&write.row.id).into(),
@@ -335,12 +339,15 @@ fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 6]> {
 }
 
 /// What others hear of a write, in the order of [`many::POST`].
-fn news(write: &Write) -> impl Iterator<Item = [Value<'_>; 5]> {
-    write.draft.news().map(|(entry, news)| {
-        let (at, seq) = (entry.at.as_microsecond().into(), entry.seq.into());
-        let (id, shop) = ((&write.row.id).into(), (&write.row.shop).into());
-        [at, id, seq, news.as_str().into(), shop]
-    })
+fn public_event(write: &Write) -> impl Iterator<Item = [Value<'_>; 5]> {
+    write
+        .pending_append
+        .public_event()
+        .map(|(entry, public_event)| {
+            let (at, seq) = (entry.at.as_microsecond().into(), entry.seq.into());
+            let (id, shop) = ((&write.row.id).into(), (&write.row.shop).into());
+            [at, id, seq, public_event.as_str().into(), shop]
+        })
 }
 
 fn sorted<'a, const N: usize>(rows: impl Iterator<Item = [Value<'a>; N]>) -> Vec<[Value<'a>; N]> {
@@ -362,7 +369,7 @@ fn columns<const N: usize>(rows: Vec<[Value<'_>; N]>) -> Vec<Vec<Value<'_>>> {
 
 /// Waits for the server, but not for ever; `None` when it took too long.
 async fn patiently<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Option<Error>> {
-    match tokio::time::timeout(PATIENCE, answer).await {
+    match tokio::time::timeout(MAX_WAIT, answer).await {
         Ok(answer) => answer.map_err(Some),
         Err(_) => Err(None),
     }

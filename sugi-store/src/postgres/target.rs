@@ -15,7 +15,7 @@ use super::{
 use crate::error::StoreError;
 
 /// A server that does not answer for this long counts as away.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// An address that was understood. Its password is nobody's to print.
 pub(super) struct Target {
@@ -94,14 +94,14 @@ impl Target {
                 .map_or("sugi".to_owned(), Into::into),
         );
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(PATIENCE);
+            config.connect_timeout(MAX_WAIT);
         }
         if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(3 * PATIENCE);
+            config.tcp_user_timeout(3 * MAX_WAIT);
         }
         config
-            .keepalives_idle(2 * PATIENCE)
-            .keepalives_interval(PATIENCE)
+            .keepalives_idle(2 * MAX_WAIT)
+            .keepalives_interval(MAX_WAIT)
             .keepalives_retries(3);
         if config.get_hosts().len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -115,7 +115,7 @@ impl Target {
     /// Connects to the primary.
     pub(super) async fn connect(&self) -> Result<(Client, Driver), StoreError> {
         let answer =
-            tokio::time::timeout(3 * PATIENCE, self.config.connect(self.tls.clone())).await;
+            tokio::time::timeout(3 * MAX_WAIT, self.config.connect(self.tls.clone())).await;
         let place = format!("PostgreSQL at {:?}", self.config.get_hosts());
         match answer {
             Err(_) => Err(StoreError::Failed {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    job::{BATCH, Job, Verdict},
+    job::{BATCH, Job, WriteOutcome},
     record,
     sql::{self, many},
     tally::Counter,
@@ -141,11 +141,11 @@ async fn write(
     let mut groups = vec![(batch, 1)];
     while let Some((group, tries)) = groups.pop() {
         match batch::write(&link, &group).await {
-            Ok(verdicts) => {
+            Ok(write_outcomes) => {
                 counter.committed(group.len());
                 report.working();
-                for (job, verdict) in group.into_iter().zip(verdicts) {
-                    job.answer(Ok(verdict));
+                for (job, write_outcome) in group.into_iter().zip(write_outcomes) {
+                    job.answer(Ok(write_outcome));
                 }
             }
             Err(Trouble::Undone(why)) => {
@@ -175,7 +175,7 @@ async fn write(
             Err(Trouble::Unsure {
                 why,
                 transaction,
-                verdicts,
+                write_outcomes,
             }) => {
                 drop(link);
                 report.failing(&why);
@@ -183,7 +183,7 @@ async fn write(
                 let search = tokio::time::timeout(SEARCH, search(target, &transaction, &group));
                 let found = refusing(search, jobs, waiting).await.and_then(Result::ok);
                 let (back, found) = found.unzip();
-                settle(group, verdicts, found.as_ref(), &why);
+                settle(group, write_outcomes, found.as_ref(), &why);
                 let Some(back) = back else {
                     let why = "PostgreSQL is away; nothing was written".into();
                     let why = StoreError::Failed { why };
@@ -248,17 +248,22 @@ async fn explain(link: &Link, group: &[Job], why: Error) -> StoreError {
 }
 
 /// Answers a batch after a search: by the hashes that are there, if they could be read.
-fn settle(group: Vec<Job>, verdicts: Vec<Verdict>, found: Option<&HashSet<String>>, why: &str) {
-    for (job, verdict) in group.into_iter().zip(verdicts) {
+fn settle(
+    group: Vec<Job>,
+    write_outcomes: Vec<WriteOutcome>,
+    found: Option<&HashSet<String>>,
+    why: &str,
+) {
+    for (job, write_outcome) in group.into_iter().zip(write_outcomes) {
         let is_there = found.map(|found| found.contains(&job.write.row.head));
-        job.answer(match (verdict, is_there) {
-            (Verdict::Written, Some(false)) => {
+        job.answer(match (write_outcome, is_there) {
+            (WriteOutcome::Written, Some(false)) => {
                 let why = format!("the commit did not take effect: {why}");
                 Err(StoreError::Failed { why })
             }
-            (Verdict::Written, None) => Err(StoreError::Unknown { why: why.into() }),
+            (WriteOutcome::Written, None) => Err(StoreError::Unknown { why: why.into() }),
             // What was in the way of the others stands, whatever became of this transaction.
-            (verdict, _) => Ok(verdict),
+            (write_outcome, _) => Ok(write_outcome),
         });
     }
 }

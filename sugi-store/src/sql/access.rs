@@ -67,7 +67,7 @@ select max(subject) from audit
 where subject >= $1 and subject < $2 and action = 'purge' and outcome <> 'begun'";
 
 /// The audit, the newest first; `{and}` is made of the filters that are set.
-pub(crate) const DEEDS: &str = "\
+pub(crate) const AUDIT_ENTRIES: &str = "\
 select seq, at, actor, action, subject, outcome, origin, hash from audit
 where seq < $1{and} order by seq desc limit {limit}";
 

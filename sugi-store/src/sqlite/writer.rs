@@ -10,12 +10,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{ending::Ending, rows};
 use crate::{
-    book::Draft,
     error::StoreError,
-    job::{BATCH, Job, QUEUE, Verdict, Write, gone},
+    job::{BATCH, Job, QUEUE, Write, WriteOutcome, gone},
     lock::Lock,
+    payment_snapshot::PendingAppend,
     record, sql,
-    store::Opening,
+    store::CreationClaims,
     tally::Counter,
     value::{Cells, Value},
     writer::Report,
@@ -197,16 +197,16 @@ fn is_of_the_machine(code: ErrorCode) -> bool {
 
 /// What one thing came to inside the batch's transaction.
 enum Found {
-    Verdict(Verdict),
+    WriteOutcome(WriteOutcome),
     Rows(Vec<Vec<Cells>>),
 }
 
 /// Runs one thing inside the batch's transaction.
 fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
     match work {
-        Work::Job(job) => match &job.write.opening {
-            Some(opening) => open(db, &job.write, opening).map(Found::Verdict),
-            None => append(db, &job.write).map(Found::Verdict),
+        Work::Job(job) => match &job.write.creation_claims {
+            Some(creation_claims) => open(db, &job.write, creation_claims).map(Found::WriteOutcome),
+            None => append(db, &job.write).map(Found::WriteOutcome),
         },
         Work::Run { statements, .. } => {
             let found = statements.iter().map(|(sql, values)| rows(db, sql, values));
@@ -230,7 +230,9 @@ impl Work {
     /// Sends the answer, now that it is known whether the commit went well.
     fn answer(self, found: Result<Found, StoreError>) {
         match (self, found) {
-            (Self::Job(job), Ok(Found::Verdict(verdict))) => job.answer(Ok(verdict)),
+            (Self::Job(job), Ok(Found::WriteOutcome(write_outcome))) => {
+                job.answer(Ok(write_outcome))
+            }
             (Self::Run { reply, .. } | Self::Probe { reply }, Ok(Found::Rows(rows))) => {
                 drop(reply.send(Ok(rows)));
             }
@@ -240,21 +242,21 @@ impl Work {
             }
             // Each thing finds what it asks for.
             (Self::Job(_), Ok(Found::Rows(_)))
-            | (Self::Run { .. } | Self::Probe { .. }, Ok(Found::Verdict(_))) => {}
+            | (Self::Run { .. } | Self::Probe { .. }, Ok(Found::WriteOutcome(_))) => {}
         }
     }
 }
 
-fn append(db: &Connection, write: &Write) -> Result<Verdict, rusqlite::Error> {
+fn append(db: &Connection, write: &Write) -> Result<WriteOutcome, rusqlite::Error> {
     let row = &write.row;
     if let Some(tno) = &row.tno {
         let owner = rows(db, sql::OWNER, &[tno.into(), (&row.site_cd).into()])?;
         if let Some(foreign) = record::foreign(owner.first(), row) {
-            return Ok(Verdict::Foreign(foreign));
+            return Ok(WriteOutcome::Foreign(foreign));
         }
     }
-    if !push(db, &write.draft)? {
-        return Ok(Verdict::Beaten);
+    if !push(db, &write.pending_append)? {
+        return Ok(WriteOutcome::Conflict);
     }
     db.prepare_cached(sql::PROJECT)?
         .execute(params_from_iter(&row.projected()))?;
@@ -262,14 +264,14 @@ fn append(db: &Connection, write: &Write) -> Result<Verdict, rusqlite::Error> {
         let values = params![more, row.site_cd, row.order_no];
         db.prepare_cached(sql::COUNT_ORDER)?.execute(values)?;
     }
-    Ok(Verdict::Written)
+    Ok(WriteOutcome::Written)
 }
 
 /// Appends the rows; `false` when somebody else was first, and then nothing was written.
-fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
+fn push(db: &Connection, pending_append: &PendingAppend) -> Result<bool, rusqlite::Error> {
     let mut statement = db.prepare_cached(sql::APPEND)?;
-    let id = draft.after().id.as_str();
-    for entry in &draft.entries {
+    let id = pending_append.after().id.as_str();
+    for entry in &pending_append.entries {
         let values = params![
             id,
             entry.seq,
@@ -282,22 +284,30 @@ fn push(db: &Connection, draft: &Draft) -> Result<bool, rusqlite::Error> {
             return Ok(false);
         }
     }
-    for (entry, news) in draft.news() {
-        let (at, shop) = (entry.at.as_microsecond(), &draft.after().request.shop);
-        let values = params![at, id, entry.seq, news.as_str(), shop.as_str()];
-        db.prepare_cached(sql::news::POST)?.execute(values)?;
+    for (entry, public_event) in pending_append.public_event() {
+        let (at, shop) = (
+            entry.at.as_microsecond(),
+            &pending_append.after().request.shop,
+        );
+        let values = params![at, id, entry.seq, public_event.as_str(), shop.as_str()];
+        db.prepare_cached(sql::public_event::POST)?
+            .execute(values)?;
     }
     Ok(true)
 }
 
 /// Writes a new payment. What could refuse it is looked at before anything is written, so that
 /// nothing has to be taken back: a savepoint would copy every page that the payment touches.
-fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, rusqlite::Error> {
+fn open(
+    db: &Connection,
+    write: &Write,
+    creation_claims: &CreationClaims,
+) -> Result<WriteOutcome, rusqlite::Error> {
     let row = &write.row;
-    if let Some(key) = &opening.key {
+    if let Some(key) = &creation_claims.key {
         let holder = rows(db, sql::KEY, &[(&key.scope).into(), (&key.key).into()])?;
         if !holder.is_empty() {
-            return Ok(Verdict::Refused(record::key_used(holder.first(), key)));
+            return Ok(WriteOutcome::Refused(record::key_used(holder.first(), key)));
         }
     }
     let order: [Value<'_>; 2] = [(&row.site_cd).into(), (&row.order_no).into()];
@@ -305,12 +315,12 @@ fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, ru
     let is_alive = |row: &Cells| !row.int(0).is_ok_and(|living| living == 0);
     if living.iter().any(is_alive) {
         let living = rows(db, sql::LIVING, &order)?;
-        return Ok(Verdict::Refused(record::order_live(living.first())));
+        return Ok(WriteOutcome::Refused(record::order_live(living.first())));
     }
-    if !push(db, &write.draft)? {
-        return Ok(Verdict::Beaten);
+    if !push(db, &write.pending_append)? {
+        return Ok(WriteOutcome::Conflict);
     }
-    if let Some(key) = &opening.key {
+    if let Some(key) = &creation_claims.key {
         let values = params![key.scope, key.key, key.request, row.id];
         once(db.prepare_cached(sql::CLAIM_KEY)?.execute(values)?)?;
     }
@@ -318,7 +328,7 @@ fn open(db: &Connection, write: &Write, opening: &Opening) -> Result<Verdict, ru
     once(db.prepare_cached(sql::CLAIM_ORDER)?.execute(values)?)?;
     db.prepare_cached(sql::OPEN)?
         .execute(params_from_iter(&row.opened()))?;
-    Ok(Verdict::Written)
+    Ok(WriteOutcome::Written)
 }
 
 /// What was free a moment ago in this transaction is free still; anything else undoes it whole.

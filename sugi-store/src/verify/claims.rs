@@ -4,7 +4,7 @@
 //! What of a guard no journal tells is not compared: the wording of an idempotency key.
 
 use crate::{
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql,
     store::Engine,
     value::Cells,
@@ -17,12 +17,12 @@ const STRETCH: i64 = 500;
 pub(super) async fn walk(engine: &Engine) -> Result<(), StoreError> {
     if let Some(row) = first(engine, sql::UNCLAIMED).await? {
         let what = "its order is claimed by nobody";
-        return Err(Finding::in_projection(&row.text(0)?, what).into());
+        return Err(IntegrityViolation::in_projection(&row.text(0)?, what).into());
     }
     if let Some(row) = first(engine, sql::STRAY_KEYS).await? {
         let place = format!("idempotency row of {} for {}", row.text(0)?, row.text(1)?);
         let what = "that payment is not there".into();
-        return Err(Finding { place, what }.into());
+        return Err(IntegrityViolation { place, what }.into());
     }
     let (mut site_cd, mut order_no) = (String::new(), String::new());
     loop {
@@ -35,7 +35,7 @@ pub(super) async fn walk(engine: &Engine) -> Result<(), StoreError> {
         for row in &stretch {
             let place = format!("order_claim row ({}, {})", row.text(0)?, row.text(1)?);
             if let Some(what) = check(row).map_err(|why| why.at(&place))? {
-                return Err(Finding { place, what }.into());
+                return Err(IntegrityViolation { place, what }.into());
             }
         }
     }

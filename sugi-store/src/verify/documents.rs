@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     chain::Hash,
     document::{self, Document, Kind},
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql::check as sql,
     store::Engine,
 };
@@ -29,7 +29,7 @@ pub(super) async fn walk(engine: &Engine) -> Result<(), StoreError> {
         for row in &stretch {
             let name = (row.text(0)?, row.text(1)?);
             let Some(kind) = Kind::parse(&name.0) else {
-                return Err(finding(&name, "there is no such kind of document"));
+                return Err(violation(&name, "there is no such kind of document"));
             };
             if !kind.is_chained() {
                 continue;
@@ -44,13 +44,18 @@ pub(super) async fn walk(engine: &Engine) -> Result<(), StoreError> {
                 Some((version, digest))
                     if version == document.version
                         && digest == document::digest(kind, &document) => {}
-                Some((0, _)) | None => return Err(finding(&name, "no change of ours made it")),
-                Some(_) => return Err(finding(&name, "it is not what its last change made of it")),
+                Some((0, _)) | None => return Err(violation(&name, "no change of ours made it")),
+                Some(_) => {
+                    return Err(violation(
+                        &name,
+                        "it is not what its last change made of it",
+                    ));
+                }
             }
         }
     }
     match left.iter().find(|(_, (version, _))| *version > 0) {
-        Some((name, _)) => Err(finding(
+        Some((name, _)) => Err(violation(
             name,
             "it is gone, and no change of ours took it away",
         )),
@@ -61,7 +66,7 @@ pub(super) async fn walk(engine: &Engine) -> Result<(), StoreError> {
 /// Walks the chain; what it left of each document.
 async fn changes(engine: &Engine) -> Result<BTreeMap<Name, Last>, StoreError> {
     let at = |n: i64, what: &str| {
-        StoreError::from(Finding {
+        StoreError::from(IntegrityViolation {
             place: format!("document_change row {n}"),
             what: what.into(),
         })
@@ -94,8 +99,8 @@ async fn changes(engine: &Engine) -> Result<BTreeMap<Name, Last>, StoreError> {
     }
 }
 
-fn finding((kind, key): &Name, what: &str) -> StoreError {
-    Finding {
+fn violation((kind, key): &Name, what: &str) -> StoreError {
+    IntegrityViolation {
         place: format!("{kind} {key}"),
         what: what.into(),
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     sql::check as sql,
     store::Engine,
     value::Cells,
@@ -25,7 +25,7 @@ pub(super) struct Told<'a> {
     pub(super) at: i64,
     pub(super) payment: &'a str,
     pub(super) seq: i64,
-    pub(super) news: &'a str,
+    pub(super) public_event: &'a str,
     pub(super) shop: &'a str,
 }
 
@@ -34,7 +34,7 @@ impl Told<'_> {
         let mut hash = Sha256::new();
         hash.update(self.at.to_be_bytes());
         hash.update(self.seq.to_be_bytes());
-        for text in [self.payment, self.news, self.shop] {
+        for text in [self.payment, self.public_event, self.shop] {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);
         }
@@ -76,7 +76,10 @@ pub(super) async fn digests(engine: &Engine) -> Result<HashSet<u128>, StoreError
 }
 
 /// Names the first that no journal tells.
-pub(super) async fn stranger(engine: &Engine, told: &HashSet<u128>) -> Result<Finding, StoreError> {
+pub(super) async fn stranger(
+    engine: &Engine,
+    told: &HashSet<u128>,
+) -> Result<IntegrityViolation, StoreError> {
     let (mut seen, mut first) = (HashSet::new(), None);
     each(engine, &mut |one, place| {
         let is_known = told.contains(&one.digest());
@@ -85,7 +88,7 @@ pub(super) async fn stranger(engine: &Engine, told: &HashSet<u128>) -> Result<Fi
         }
     })
     .await?;
-    Ok(Finding {
+    Ok(IntegrityViolation {
         place: first.unwrap_or_else(|| "events".into()),
         what: "it is not what its journal tells, or it is there twice".into(),
     })
@@ -125,7 +128,7 @@ fn read(
     from: usize,
     take: &mut (dyn FnMut(&Told<'_>, &str) + Send),
 ) -> Result<(), StoreError> {
-    let (payment, news, shop) = (
+    let (payment, public_event, shop) = (
         row.text(from + 1)?,
         row.text(from + 3)?,
         row.text(from + 4)?,
@@ -134,7 +137,7 @@ fn read(
         at: row.int(from)?,
         payment: &payment,
         seq: row.int(from + 2)?,
-        news: &news,
+        public_event: &public_event,
         shop: &shop,
     };
     let place = if from == 0 {

@@ -2,7 +2,7 @@
 //! it is read by those indexes.
 
 use crate::{
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     snapshot::Snapshot,
     sql::check as sql,
     store::Engine,
@@ -28,7 +28,7 @@ async fn sqlite(engine: &Engine) -> Result<(), StoreError> {
     if faults == ["ok"] {
         return Ok(());
     }
-    Err(finding("the database's file", faults.join("; ")))
+    Err(violation("the database's file", faults.join("; ")))
 }
 
 /// An index of a PostgreSQL database.
@@ -70,24 +70,24 @@ async fn postgres(engine: &Engine) -> Result<(), StoreError> {
     for index in &indexes {
         let place = format!("index {}", index.name);
         if !index.is_valid {
-            return Err(finding(&place, "PostgreSQL holds it for invalid"));
+            return Err(violation(&place, "PostgreSQL holds it for invalid"));
         }
         if has_amcheck {
             let name = vec![index.name.clone().into()];
             let checked = engine.rows(sql::CHECK_INDEX, name).await;
             checked.map_err(|why| match why {
-                StoreError::Inconsistent(why) => finding(&place, why.what),
+                StoreError::Inconsistent(why) => violation(&place, why.what),
                 other => other,
             })?;
         }
         let (rows, held) = compare(engine, index).await?;
         if held.is_some_and(|held| held != rows) {
             let what = format!("it does not hold the rows of {}; reindex it", index.table);
-            return Err(finding(&place, what));
+            return Err(violation(&place, what));
         }
         if index.is_unique && is_twice(engine, index).await? {
             let what = format!("{} has rows twice that may be there once", index.table);
-            return Err(finding(&place, what));
+            return Err(violation(&place, what));
         }
     }
     plan(engine, sql::BY_INDEX_OR_SCAN).await
@@ -154,8 +154,8 @@ async fn plan(engine: &Engine, settings: &'static [&'static str]) -> Result<(), 
     Ok(())
 }
 
-fn finding(place: &str, what: impl Into<String>) -> StoreError {
-    Finding {
+fn violation(place: &str, what: impl Into<String>) -> StoreError {
+    IntegrityViolation {
         place: place.into(),
         what: what.into(),
     }

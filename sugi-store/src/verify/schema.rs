@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 use rusqlite::Connection;
 
 use crate::{
-    error::{Finding, StoreError},
+    error::{IntegrityViolation, StoreError},
     migrations,
     snapshot::Snapshot,
     sql::check as sql,
@@ -53,7 +53,7 @@ pub(super) async fn check(engine: &Engine) -> Result<(), StoreError> {
     let is_same = seen.len() == steps.len() && seen.iter().zip(steps).all(|(a, b)| a.0 == b.0);
     if !is_same {
         let what = "its rows are not the steps that this program takes";
-        return Err(finding("migration", what));
+        return Err(violation("migration", what));
     }
     Ok(())
 }
@@ -72,10 +72,10 @@ fn compare(
 ) -> Result<(), StoreError> {
     for (name, sql) in made {
         match found.get(name) {
-            None => return Err(finding(&format!("{kind}{name}"), "it is missing")),
+            None => return Err(violation(&format!("{kind}{name}"), "it is missing")),
             Some(other) if other != sql => {
                 let what = "it is not the one that this program makes";
-                return Err(finding(&format!("{kind}{name}"), what));
+                return Err(violation(&format!("{kind}{name}"), what));
             }
             Some(_) => {}
         }
@@ -86,7 +86,7 @@ fn compare(
         .filter(acts)
         .find(|name| !made.contains_key(*name))
     {
-        Some(name) => Err(finding(name, "this program makes no such thing")),
+        Some(name) => Err(violation(name, "this program makes no such thing")),
         None => Ok(()),
     }
 }
@@ -155,7 +155,7 @@ async fn postgres(engine: &Engine, made: &[Cells], tables: &Tables) -> Result<()
     match engine.rows(sql::TRIGGERS, Vec::new()).await?.first() {
         Some(row) => {
             let place = format!("trigger {}", row.text(0)?);
-            Err(finding(&place, "this program makes no such thing"))
+            Err(violation(&place, "this program makes no such thing"))
         }
         None => Ok(()),
     }
@@ -169,8 +169,8 @@ fn bare(sql: &str) -> String {
         .replace(['(', ')', ' ', '\n', '"'], "")
 }
 
-fn finding(place: &str, what: &str) -> StoreError {
-    Finding {
+fn violation(place: &str, what: &str) -> StoreError {
+    IntegrityViolation {
         place: place.into(),
         what: what.into(),
     }

@@ -1,8 +1,8 @@
 //! The audit: one chain, whoever writes; and the documents beside it, changed by one at a time.
 
-use sugi_store::{Anchor, Deed, DeedFilter, DocumentKind, StoreError};
+use sugi_store::{AuditCheckpoint, AuditEntry, AuditFilter, DocumentKind, StoreError};
 
-use crate::{House, at};
+use crate::{TestApp, at};
 
 on_each_engine!(
     rows_are_numbered_and_found,
@@ -13,8 +13,8 @@ on_each_engine!(
     a_document_is_changed_by_whoever_read_its_newest_version,
 );
 
-fn deed(n: i64, actor: &str, subject: &str) -> Deed {
-    Deed {
+fn audit_entry(n: i64, actor: &str, subject: &str) -> AuditEntry {
+    AuditEntry {
         at: at(n),
         actor: actor.into(),
         action: "GET /v1/payments/{id}".into(),
@@ -25,60 +25,74 @@ fn deed(n: i64, actor: &str, subject: &str) -> Deed {
 }
 
 /// Writes rows behind whatever is there.
-async fn write(house: &House, deeds: &[Deed]) -> Anchor {
-    let behind = house.store().audit_anchor().await.unwrap();
-    house.store().audit(behind, deeds).await.unwrap().unwrap()
+async fn write(test_app: &TestApp, audit_entries: &[AuditEntry]) -> AuditCheckpoint {
+    let behind = test_app.store().audit_checkpoint().await.unwrap();
+    test_app
+        .store()
+        .audit(behind, audit_entries)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
-async fn found(house: &House, filter: DeedFilter) -> Vec<i64> {
-    let rows = house.store().deeds(&filter).await.unwrap();
+async fn found(test_app: &TestApp, filter: AuditFilter) -> Vec<i64> {
+    let rows = test_app.store().audit_entries(&filter).await.unwrap();
     rows.iter().map(|row| row.seq).collect()
 }
 
-async fn rows_are_numbered_and_found(mut house: House) {
+async fn rows_are_numbered_and_found(mut test_app: TestApp) {
     write(
-        &house,
-        &[deed(1, "operator:kim", "a"), deed(2, "key:shop", "b")],
+        &test_app,
+        &[
+            audit_entry(1, "operator:kim", "a"),
+            audit_entry(2, "key:shop", "b"),
+        ],
     )
     .await;
-    let end = write(&house, &[deed(3, "operator:kim", "b")]).await;
-    house.reopen().await;
-    assert_eq!(house.store().verify_audit(Some(end)).await.unwrap(), end);
+    let end = write(&test_app, &[audit_entry(3, "operator:kim", "b")]).await;
+    test_app.reopen().await;
+    assert_eq!(test_app.store().verify_audit(Some(end)).await.unwrap(), end);
     assert_eq!(end.to_string().parse(), Ok(end));
-    assert_eq!(found(&house, DeedFilter::default()).await, [3, 2, 1]);
-    let by = |actor: Option<&str>, subject: Option<&str>, before| DeedFilter {
+    assert_eq!(found(&test_app, AuditFilter::default()).await, [3, 2, 1]);
+    let by = |actor: Option<&str>, subject: Option<&str>, before| AuditFilter {
         actor: actor.map(Into::into),
         subject: subject.map(Into::into),
         before,
     };
     assert_eq!(
-        found(&house, by(Some("operator:kim"), None, None)).await,
+        found(&test_app, by(Some("operator:kim"), None, None)).await,
         [3, 1]
     );
-    assert_eq!(found(&house, by(None, Some("b"), None)).await, [3, 2]);
-    assert_eq!(found(&house, by(None, Some("b"), Some(3))).await, [2]);
-    let rows = house.store().deeds(&DeedFilter::default()).await.unwrap();
-    assert_eq!(rows[0].deed, deed(3, "operator:kim", "b"));
+    assert_eq!(found(&test_app, by(None, Some("b"), None)).await, [3, 2]);
+    assert_eq!(found(&test_app, by(None, Some("b"), Some(3))).await, [2]);
+    let rows = test_app
+        .store()
+        .audit_entries(&AuditFilter::default())
+        .await
+        .unwrap();
+    assert_eq!(rows[0].audit_entry, audit_entry(3, "operator:kim", "b"));
 }
 
-async fn of_two_that_write_behind_one_anchor_one_is_told_so(house: House) {
-    let start = house.store().audit_anchor().await.unwrap();
-    assert_eq!(start, Anchor::START);
-    let ours = [deed(1, "a", ""), deed(2, "a", "")];
-    let theirs = [deed(1, "b", "")];
+async fn of_two_that_write_behind_one_anchor_one_is_told_so(test_app: TestApp) {
+    let start = test_app.store().audit_checkpoint().await.unwrap();
+    assert_eq!(start, AuditCheckpoint::START);
+    let ours = [audit_entry(1, "a", ""), audit_entry(2, "a", "")];
+    let theirs = [audit_entry(1, "b", "")];
     let both = tokio::join!(
-        house.store().audit(start, &ours),
-        house.store().audit(start, &theirs)
+        test_app.store().audit(start, &ours),
+        test_app.store().audit(start, &theirs)
     );
     let both = [both.0.unwrap(), both.1.unwrap()];
     assert_eq!(both.iter().flatten().count(), 1, "{both:?}");
-    let end = house.store().verify_audit(None).await.unwrap();
+    let end = test_app.store().verify_audit(None).await.unwrap();
     assert_eq!(both.iter().flatten().next(), Some(&end));
 }
 
-async fn any_change_of_a_row_is_named(house: House) {
-    let rows: Vec<_> = (1..=4).map(|n| deed(n, "operator:kim", "x")).collect();
-    let end = write(&house, &rows).await;
+async fn any_change_of_a_row_is_named(test_app: TestApp) {
+    let rows: Vec<_> = (1..=4)
+        .map(|n| audit_entry(n, "operator:kim", "x"))
+        .collect();
+    let end = write(&test_app, &rows).await;
     for (n, (harm, place)) in [
         ("update audit set actor = 'operator:lee' where seq = 2", 2),
         ("update audit set subject = 'xx' where seq = 3", 3),
@@ -96,47 +110,59 @@ async fn any_change_of_a_row_is_named(house: House) {
     .into_iter()
     .enumerate()
     {
-        let house = house.another().await;
-        assert_eq!(write(&house, &rows).await, end);
-        assert_eq!(house.harm(harm), 1, "{n}");
-        let why = house.store().verify_audit(None).await.unwrap_err();
+        let test_app = test_app.another().await;
+        assert_eq!(write(&test_app, &rows).await, end);
+        assert_eq!(test_app.harm(harm), 1, "{n}");
+        let why = test_app.store().verify_audit(None).await.unwrap_err();
         let named = matches!(&why, StoreError::Inconsistent(found) if found.place == format!("audit row {place}"));
         assert!(named, "{harm}: {why}");
     }
 }
 
-async fn a_chain_that_was_cut_off_is_known_by_an_anchor(house: House) {
-    write(&house, &[deed(1, "a", ""), deed(2, "a", "")]).await;
-    let kept = write(&house, &[deed(3, "a", "")]).await;
-    house.harm("delete from audit where seq = 3");
-    assert_eq!(house.store().verify_audit(None).await.unwrap().seq, 2);
-    let why = house.store().verify_audit(Some(kept)).await.unwrap_err();
+async fn a_chain_that_was_cut_off_is_known_by_an_anchor(test_app: TestApp) {
+    write(
+        &test_app,
+        &[audit_entry(1, "a", ""), audit_entry(2, "a", "")],
+    )
+    .await;
+    let kept = write(&test_app, &[audit_entry(3, "a", "")]).await;
+    test_app.harm("delete from audit where seq = 3");
+    assert_eq!(test_app.store().verify_audit(None).await.unwrap().seq, 2);
+    let why = test_app.store().verify_audit(Some(kept)).await.unwrap_err();
     assert!(
         why.to_string().contains("audit row 3: it was cut off"),
         "{why}"
     );
-    write(&house, &[deed(3, "b", "")]).await;
-    let why = house.store().verify_audit(Some(kept)).await.unwrap_err();
+    write(&test_app, &[audit_entry(3, "b", "")]).await;
+    let why = test_app.store().verify_audit(Some(kept)).await.unwrap_err();
     assert!(
         why.to_string().contains("not the row that was anchored"),
         "{why}"
     );
 }
 
-async fn a_payment_that_was_taken_out_whole_is_missed(house: House) {
-    let book = house.pay(1, "A-1").await.unwrap();
-    write(&house, &[deed(1, "key:shop", book.payment.id.as_str())]).await;
-    house.store().verify_audit(None).await.unwrap();
-    house.harm("delete from journal");
-    house.harm("delete from payment");
-    house.harm("delete from order_claim");
-    house.store().verify().await.unwrap();
-    let why = house.store().verify_audit(None).await.unwrap_err();
+async fn a_payment_that_was_taken_out_whole_is_missed(test_app: TestApp) {
+    let payment_snapshot = test_app.pay(1, "A-1").await.unwrap();
+    write(
+        &test_app,
+        &[audit_entry(
+            1,
+            "key:shop",
+            payment_snapshot.payment.id.as_str(),
+        )],
+    )
+    .await;
+    test_app.store().verify_audit(None).await.unwrap();
+    test_app.harm("delete from journal");
+    test_app.harm("delete from payment");
+    test_app.harm("delete from order_claim");
+    test_app.store().verify().await.unwrap();
+    let why = test_app.store().verify_audit(None).await.unwrap_err();
     assert!(why.to_string().contains("gone from the ledger"), "{why}");
 }
 
-async fn a_document_is_changed_by_whoever_read_its_newest_version(house: House) {
-    let (store, kind) = (house.store(), DocumentKind::Operator);
+async fn a_document_is_changed_by_whoever_read_its_newest_version(test_app: TestApp) {
+    let (store, kind) = (test_app.store(), DocumentKind::Operator);
     assert!(store.add_document(kind, "kim", "", "1").await.unwrap());
     assert!(!store.add_document(kind, "kim", "", "2").await.unwrap());
     assert!(

@@ -2,9 +2,9 @@
 
 use nhn_kcp::Amount;
 use sugi_core::{Event, Mode, SendNo};
-use sugi_store::{Book, CreateError, Opening, StoreError};
+use sugi_store::{CreateError, CreationClaims, PaymentSnapshot, StoreError};
 
-use crate::{House, approved, declined, draft, id, key};
+use crate::{TestApp, approved, declined, id, key, pending_append};
 
 on_each_engine!(
     a_key_makes_one_payment,
@@ -18,20 +18,20 @@ on_each_engine!(
 );
 
 /// What was charged twice is alive twice, and both have to end before the order can be paid again.
-async fn an_order_lives_as_long_as_any_payment_of_it(house: House) {
-    let first = house.pay(1, "A-1").await.unwrap();
-    let first = house.then(&first, declined()).await.unwrap();
-    let second = house.pay(2, "A-1").await.unwrap();
-    let second = house
+async fn an_order_lives_as_long_as_any_payment_of_it(test_app: TestApp) {
+    let first = test_app.pay(1, "A-1").await.unwrap();
+    let first = test_app.then(&first, declined()).await.unwrap();
+    let second = test_app.pay(2, "A-1").await.unwrap();
+    let second = test_app
         .then(&second, approved("26000000000002"))
         .await
         .unwrap();
     // The first was charged after all.
-    let first = house
+    let first = test_app
         .then(&first, approved("26000000000001"))
         .await
         .unwrap();
-    house.store().verify().await.unwrap();
+    test_app.store().verify().await.unwrap();
     let sent = || Event::CancelSent {
         send: SendNo(1),
         mode: Mode::Full,
@@ -48,58 +48,62 @@ async fn an_order_lives_as_long_as_any_payment_of_it(house: House) {
         all: true,
         tax: None,
     };
-    let asked = house.then(&second, Event::CancelAsked(order)).await;
-    let at_kcp = house.then(&asked.unwrap(), sent()).await.unwrap();
-    house.then(&at_kcp, done()).await.unwrap();
-    let again = house.pay(3, "A-1").await;
+    let asked = test_app.then(&second, Event::CancelAsked(order)).await;
+    let at_kcp = test_app.then(&asked.unwrap(), sent()).await.unwrap();
+    test_app.then(&at_kcp, done()).await.unwrap();
+    let again = test_app.pay(3, "A-1").await;
     assert!(
         matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(1)),
         "the first one is alive: {again:?}"
     );
-    house.store().verify().await.unwrap();
-    let reversing = house.then(&first, Event::ReverseDecided).await.unwrap();
-    let at_kcp = house.then(&reversing, sent()).await.unwrap();
-    assert!(house.pay(3, "A-1").await.is_err());
-    house.then(&at_kcp, done()).await.unwrap();
-    house.pay(3, "A-1").await.unwrap();
-    house.store().verify().await.unwrap();
+    test_app.store().verify().await.unwrap();
+    let reversing = test_app.then(&first, Event::ReverseDecided).await.unwrap();
+    let at_kcp = test_app.then(&reversing, sent()).await.unwrap();
+    assert!(test_app.pay(3, "A-1").await.is_err());
+    test_app.then(&at_kcp, done()).await.unwrap();
+    test_app.pay(3, "A-1").await.unwrap();
+    test_app.store().verify().await.unwrap();
 }
 
 /// The number that KCP was told for an attempt is that attempt's; what a merchant calls an order is the
 /// merchant's. One says nothing of the other.
-async fn an_order_that_is_named_as_anothers_attempt_is_an_order_of_its_own(house: House) {
-    let first = house.pay(1, "A-1").await.unwrap();
-    house.then(&first, declined()).await.unwrap();
-    let opening = Opening::default;
-    let second = house
+async fn an_order_that_is_named_as_anothers_attempt_is_an_order_of_its_own(test_app: TestApp) {
+    let first = test_app.pay(1, "A-1").await.unwrap();
+    test_app.then(&first, declined()).await.unwrap();
+    let creation_claims = CreationClaims::default;
+    let second = test_app
         .store()
-        .create(attempt(2, "A-1", "A-1-2"), None, opening());
+        .create(attempt(2, "A-1", "A-1-2"), None, creation_claims());
     let second = second.await.unwrap();
-    let own = house.pay(3, "A-1-2").await.unwrap();
-    house.then(&own, approved("26000000000003")).await.unwrap();
-    house.store().verify().await.unwrap();
+    let own = test_app.pay(3, "A-1-2").await.unwrap();
+    test_app
+        .then(&own, approved("26000000000003"))
+        .await
+        .unwrap();
+    test_app.store().verify().await.unwrap();
     // The attempt ends; the order that is named like it is paid, and stays so.
-    house.then(&second, declined()).await.unwrap();
-    let again = house.pay(4, "A-1-2").await;
+    test_app.then(&second, declined()).await.unwrap();
+    let again = test_app.pay(4, "A-1-2").await;
     assert!(
         matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(3)),
         "paid twice: {again:?}"
     );
-    house.pay(4, "A-1").await.unwrap();
-    house.store().verify().await.unwrap();
+    test_app.pay(4, "A-1").await.unwrap();
+    test_app.store().verify().await.unwrap();
 }
 
-async fn an_order_is_a_site_codes_and_not_a_shops(house: House) {
-    house.pay(1, "A-1").await.unwrap();
+async fn an_order_is_a_site_codes_and_not_a_shops(test_app: TestApp) {
+    test_app.pay(1, "A-1").await.unwrap();
     let of = |n, shop: &str, site_cd: &str| {
         let mut request = crate::request("A-1");
         request.shop = shop.parse().unwrap();
         request.site_cd = site_cd.parse().unwrap();
         let events = vec![Event::Requested(Box::new(request)), Event::ApproveSent];
-        let draft = sugi_store::Draft::begin(id(n), crate::at(1), &[7; 16], events);
-        house
+        let pending_append =
+            sugi_store::PendingAppend::begin(id(n), crate::at(1), &[7; 16], events);
+        test_app
             .store()
-            .create(draft.unwrap(), None, Opening::default())
+            .create(pending_append.unwrap(), None, CreationClaims::default())
     };
     let other_shop = of(2, "other", "T0000").await;
     assert!(
@@ -107,22 +111,23 @@ async fn an_order_is_a_site_codes_and_not_a_shops(house: House) {
         "{other_shop:?}"
     );
     of(2, "main", "T0007").await.unwrap();
-    house.store().verify().await.unwrap();
+    test_app.store().verify().await.unwrap();
 }
 
 /// Of two payments that KCP tells of one transaction, one has it. The other does not take it over,
 /// whatever becomes of the first.
-async fn a_transaction_is_one_payments(house: House) {
+async fn a_transaction_is_one_payments(test_app: TestApp) {
     const TNO: &str = "26000000000001";
-    let append = |book: &Book, event| {
-        let draft = sugi_store::Draft::of(book.clone(), crate::at(2), event).unwrap();
-        house.store().append(draft, None)
+    let append = |payment_snapshot: &PaymentSnapshot, event| {
+        let pending_append =
+            sugi_store::PendingAppend::of(payment_snapshot.clone(), crate::at(2), event).unwrap();
+        test_app.store().append(pending_append, None)
     };
-    let first = house.pay(1, "A-1").await.unwrap();
-    let first = house.then(&first, approved(TNO)).await.unwrap();
-    let second = house.pay(2, "A-2").await.unwrap();
-    let lost = house.pay(3, "A-3").await.unwrap();
-    let lost = house
+    let first = test_app.pay(1, "A-1").await.unwrap();
+    let first = test_app.then(&first, approved(TNO)).await.unwrap();
+    let second = test_app.pay(2, "A-2").await.unwrap();
+    let lost = test_app.pay(3, "A-3").await.unwrap();
+    let lost = test_app
         .then(&lost, Event::Lost(crate::write::lost()))
         .await
         .unwrap();
@@ -137,23 +142,23 @@ async fn a_transaction_is_one_payments(house: House) {
         tno: TNO.parse().unwrap(),
     };
     let asked_at = crate::at(2).into();
-    let found = Event::Looked(sugi_core::Looked {
+    let found = Event::Inquired(sugi_core::Inquired {
         seen,
         source,
         asked_at,
     });
     for _ in 0..2 {
-        for (book, event) in [(&second, approved(TNO)), (&lost, found.clone())] {
-            let refused = append(book, event).await;
+        for (payment_snapshot, event) in [(&second, approved(TNO)), (&lost, found.clone())] {
+            let refused = append(payment_snapshot, event).await;
             let Err(StoreError::Foreign { tno, payment }) = refused else {
                 panic!("{refused:?}")
             };
             assert_eq!((tno.as_str(), payment), (TNO, id(1)));
         }
     }
-    house.store().verify().await.unwrap();
+    test_app.store().verify().await.unwrap();
     assert_eq!(
-        house.store().load(&id(2)).await.unwrap().unwrap().head,
+        test_app.store().load(&id(2)).await.unwrap().unwrap().head,
         second.head
     );
     // Others at the same moment are not held up by it.
@@ -171,22 +176,25 @@ async fn a_transaction_is_one_payments(house: House) {
         all: false,
         tax: None,
     };
-    house.then(&first, Event::CancelAsked(order)).await.unwrap();
+    test_app
+        .then(&first, Event::CancelAsked(order))
+        .await
+        .unwrap();
 }
 
-async fn a_key_makes_one_payment(house: House) {
-    let opening = |request| Opening {
+async fn a_key_makes_one_payment(test_app: TestApp) {
+    let creation_claims = |request| CreationClaims {
         key: Some(key("k1", request)),
     };
-    house
+    test_app
         .store()
-        .create(draft(1, "A-1"), None, opening("r1"))
+        .create(pending_append(1, "A-1"), None, creation_claims("r1"))
         .await
         .unwrap();
     for (n, (request, same)) in (2..).zip([("r1", true), ("r2", false)]) {
-        let again = house
+        let again = test_app
             .store()
-            .create(draft(n, "A-2"), None, opening(request))
+            .create(pending_append(n, "A-2"), None, creation_claims(request))
             .await;
         let Err(CreateError::KeyUsed {
             payment,
@@ -198,38 +206,42 @@ async fn a_key_makes_one_payment(house: House) {
         assert_eq!((payment, same_request), (id(1), same));
     }
     assert_eq!(
-        house.store().by_key("cli", "k1").await.unwrap(),
+        test_app.store().by_key("cli", "k1").await.unwrap(),
         Some((id(1), "r1".into()))
     );
     assert_eq!(
-        house.store().verify().await.unwrap().0,
+        test_app.store().verify().await.unwrap().0,
         1,
         "the refused ones left nothing behind"
     );
 }
 
-async fn keys_of_different_callers_do_not_meet(house: House) {
-    let mut opening = Opening {
+async fn keys_of_different_callers_do_not_meet(test_app: TestApp) {
+    let mut creation_claims = CreationClaims {
         key: Some(key("k1", "r1")),
     };
-    house
+    test_app
         .store()
-        .create(draft(1, "A-1"), None, opening.clone())
+        .create(pending_append(1, "A-1"), None, creation_claims.clone())
         .await
         .unwrap();
-    opening.key.as_mut().unwrap().scope = "web".into();
-    house
+    creation_claims.key.as_mut().unwrap().scope = "web".into();
+    test_app
         .store()
-        .create(draft(2, "A-2"), None, opening)
+        .create(pending_append(2, "A-2"), None, creation_claims)
         .await
         .unwrap();
 }
 
-async fn a_hundred_at_once_with_one_key_make_one_payment(house: House) {
-    let opening = Opening {
+async fn a_hundred_at_once_with_one_key_make_one_payment(test_app: TestApp) {
+    let creation_claims = CreationClaims {
         key: Some(key("k1", "r1")),
     };
-    let tries = (1..=100).map(|n| house.store().create(draft(n, "A-1"), None, opening.clone()));
+    let tries = (1..=100).map(|n| {
+        test_app
+            .store()
+            .create(pending_append(n, "A-1"), None, creation_claims.clone())
+    });
     let mut made = 0;
     for outcome in crate::together(tries).await {
         match outcome {
@@ -243,29 +255,29 @@ async fn a_hundred_at_once_with_one_key_make_one_payment(house: House) {
     assert_eq!(made, 1);
 }
 
-async fn an_order_has_one_live_payment(house: House) {
-    let first = house.pay(1, "A-1").await.unwrap();
-    let again = house.pay(2, "A-1").await;
+async fn an_order_has_one_live_payment(test_app: TestApp) {
+    let first = test_app.pay(1, "A-1").await.unwrap();
+    let again = test_app.pay(2, "A-1").await;
     assert!(
         matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(1)),
         "{again:?}"
     );
-    house.then(&first, declined()).await.unwrap();
-    house.pay(2, "A-1").await.unwrap();
-    let again = house.pay(3, "A-1").await;
+    test_app.then(&first, declined()).await.unwrap();
+    test_app.pay(2, "A-1").await.unwrap();
+    let again = test_app.pay(3, "A-1").await;
     assert!(
         matches!(&again, Err(CreateError::OrderLive { payment }) if *payment == id(2)),
         "{again:?}"
     );
-    house.store().verify().await.unwrap();
+    test_app.store().verify().await.unwrap();
 }
 
-pub(crate) fn attempt(n: u32, order_no: &str, ordr_idxx: &str) -> sugi_store::Draft {
+pub(crate) fn attempt(n: u32, order_no: &str, ordr_idxx: &str) -> sugi_store::PendingAppend {
     let mut request = crate::request(order_no);
     request.order.order_no = ordr_idxx.parse().unwrap();
     let events = vec![
         sugi_core::Event::Requested(Box::new(request)),
         sugi_core::Event::ApproveSent,
     ];
-    sugi_store::Draft::begin(id(n), crate::at(1), &[7; 16], events).unwrap()
+    sugi_store::PendingAppend::begin(id(n), crate::at(1), &[7; 16], events).unwrap()
 }

@@ -1,9 +1,9 @@
 //! Every byte of the journal, of its projection and of the audit counts: whichever is broken, the row
 //! that it is in is named.
 
-use sugi_store::{Deed, Store, StoreError};
+use sugi_store::{AuditEntry, Store, StoreError};
 
-use crate::{House, Place, approved, at, id};
+use crate::{Place, TestApp, approved, at, id};
 
 on_each_engine!(every_byte_that_is_broken_is_named);
 
@@ -30,24 +30,29 @@ enum Content {
     Number(i64),
 }
 
-async fn every_byte_that_is_broken_is_named(house: House) {
+async fn every_byte_that_is_broken_is_named(test_app: TestApp) {
     for n in 1..=2 {
-        let book = house.pay(n, &format!("A-{n}")).await.unwrap();
+        let payment_snapshot = test_app.pay(n, &format!("A-{n}")).await.unwrap();
         let approval = approved(&format!("2600000000000{n}"));
-        house.then(&book, approval).await.unwrap();
+        test_app.then(&payment_snapshot, approval).await.unwrap();
     }
     let payment = id(2);
-    let deeds: Vec<_> = (1..=3).map(|n| deed(n, payment.as_str())).collect();
-    let start = house.store().audit_anchor().await.unwrap();
-    house.store().audit(start, &deeds).await.unwrap().unwrap();
-    assert!(verify(house.store()).await.is_ok());
+    let audit_entries: Vec<_> = (1..=3).map(|n| audit_entry(n, payment.as_str())).collect();
+    let start = test_app.store().audit_checkpoint().await.unwrap();
+    test_app
+        .store()
+        .audit(start, &audit_entries)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(verify(test_app.store()).await.is_ok());
 
     // A round trip costs more there, and what is compared is the same.
-    let step = match house.place {
+    let step = match test_app.place {
         Place::Folder(_) => 1,
         Place::Database(_) => 37,
     };
-    let hand = Hand::on(&house).await;
+    let hand = Hand::on(&test_app).await;
     let mut broken = 0;
     for cell in cells(&hand, payment.as_str()).await {
         let whole = hand.read(&cell).await;
@@ -58,18 +63,18 @@ async fn every_byte_that_is_broken_is_named(house: House) {
                 continue;
             };
             hand.write(&cell, &flipped).await;
-            let found = verify(house.store()).await;
+            let found = verify(test_app.store()).await;
             let name = format!("{}, {} byte {at} bit {bit}", cell.place, cell.column);
-            let Err(StoreError::Inconsistent(finding)) = found else {
+            let Err(StoreError::Inconsistent(violation)) = found else {
                 panic!("{name}: {found:?}")
             };
-            assert!(cell.is_named(&finding.place), "{name}: {finding}");
+            assert!(cell.is_named(&violation.place), "{name}: {violation}");
             hand.write(&cell, &whole).await;
             broken += 1;
         }
     }
     assert!(broken > 2_400 / step, "{broken}");
-    assert!(verify(house.store()).await.is_ok(), "all is as it was");
+    assert!(verify(test_app.store()).await.is_ok(), "all is as it was");
 }
 
 async fn verify(store: &Store) -> Result<(), StoreError> {
@@ -78,8 +83,8 @@ async fn verify(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn deed(n: i64, subject: &str) -> Deed {
-    Deed {
+fn audit_entry(n: i64, subject: &str) -> AuditEntry {
+    AuditEntry {
         at: at(n),
         actor: "operator:김".into(),
         action: "GET /v1/payments/{id}".into(),
@@ -211,8 +216,8 @@ enum Hand {
 }
 
 impl Hand {
-    async fn on(house: &House) -> Self {
-        match &house.place {
+    async fn on(test_app: &TestApp) -> Self {
+        match &test_app.place {
             Place::Folder(dir) => {
                 let db = rusqlite::Connection::open(dir.path().join("sugi.db")).unwrap();
                 db.execute_batch("pragma synchronous = off").unwrap();

@@ -2,9 +2,11 @@
 
 use std::{collections::HashSet, path::Path};
 
-use sugi_store::{Deed, DocumentKind, NOT_COVERED, NotCovered, Opening, Store, StoreError};
+use sugi_store::{
+    AuditEntry, CreationClaims, DocumentKind, NOT_COVERED, NotCovered, Store, StoreError,
+};
 
-use crate::{House, Place, approved, at, declined, draft, id, key};
+use crate::{Place, TestApp, approved, at, declined, id, key, pending_append};
 
 /// Rows of a table that are harmed: what the table is called here, and which rows of it.
 const TABLES: &[(&str, &str, &str)] = &[
@@ -25,25 +27,28 @@ const TABLES: &[(&str, &str, &str)] = &[
 ];
 
 /// A ledger with something in every table.
-async fn full(house: &House) {
-    let store = house.store();
-    let first = draft(1, "A-1");
-    let opening = |key| Opening { key: Some(key) };
-    let book = store
-        .create(first, Some(at(40)), opening(key("k-1", "r-1")))
+async fn full(test_app: &TestApp) {
+    let store = test_app.store();
+    let first = pending_append(1, "A-1");
+    let creation_claims = |key| CreationClaims { key: Some(key) };
+    let payment_snapshot = store
+        .create(first, Some(at(40)), creation_claims(key("k-1", "r-1")))
         .await
         .unwrap();
-    house.then(&book, approved("26000000000001")).await.unwrap();
-    let second = draft(2, "A-2");
-    let book = store
-        .create(second, Some(at(40)), opening(key("k-2", "r-2")))
+    test_app
+        .then(&payment_snapshot, approved("26000000000001"))
+        .await
+        .unwrap();
+    let second = pending_append(2, "A-2");
+    let payment_snapshot = store
+        .create(second, Some(at(40)), creation_claims(key("k-2", "r-2")))
         .await
         .unwrap();
     let events = store.unnumbered().await.unwrap();
     let to = |_: &_| vec!["wh_1".to_owned()];
     assert!(store.number(at(10), &events, to).await.unwrap());
-    house.then(&book, declined()).await.unwrap();
-    house.pay(3, "A-3").await.unwrap();
+    test_app.then(&payment_snapshot, declined()).await.unwrap();
+    test_app.pay(3, "A-3").await.unwrap();
     let leases = store.lease_due("node", at(41), jiff::SignedDuration::from_secs(60), 8);
     assert!(!leases.await.unwrap().is_empty());
     for (kind, name) in [
@@ -67,8 +72,8 @@ async fn full(house: &House) {
             .await
             .unwrap()
     );
-    let deeds: Vec<_> = (1..=3)
-        .map(|n| Deed {
+    let audit_entries: Vec<_> = (1..=3)
+        .map(|n| AuditEntry {
             at: at(n),
             actor: "operator:kim".into(),
             action: "look".into(),
@@ -77,8 +82,8 @@ async fn full(house: &House) {
             origin: "-".into(),
         })
         .collect();
-    let start = store.audit_anchor().await.unwrap();
-    store.audit(start, &deeds).await.unwrap().unwrap();
+    let start = store.audit_checkpoint().await.unwrap();
+    store.audit(start, &audit_entries).await.unwrap().unwrap();
     prove(store).await.unwrap();
 }
 
@@ -157,10 +162,10 @@ fn copied(from: &Path) -> tempfile::TempDir {
 
 #[tokio::test]
 async fn each_change_of_each_column_is_found_or_said_not_to_be() {
-    let mut house = House::sqlite();
-    full(&house).await;
-    house.store = None;
-    let Place::Folder(dir) = &house.place else {
+    let mut test_app = TestApp::sqlite();
+    full(&test_app).await;
+    test_app.store = None;
+    let Place::Folder(dir) = &test_app.place else {
         unreachable!()
     };
     let whole = copied(dir.path());
@@ -216,7 +221,7 @@ on_each_engine!(
     a_ledger_that_is_written_to_holds,
 );
 
-async fn a_schema_that_is_another_is_found_and_named(house: House) {
+async fn a_schema_that_is_another_is_found_and_named(test_app: TestApp) {
     for (harm, place) in [
         ("drop index payment_due", "index payment_due"),
         (
@@ -225,21 +230,21 @@ async fn a_schema_that_is_another_is_found_and_named(house: House) {
         ),
         ("delete from migration where n = 1", "migration"),
     ] {
-        let house = house.another().await;
-        full(&house).await;
-        house.harm_all(harm);
-        let why = house.store().verify().await.unwrap_err().to_string();
+        let test_app = test_app.another().await;
+        full(&test_app).await;
+        test_app.harm_all(harm);
+        let why = test_app.store().verify().await.unwrap_err().to_string();
         assert!(why.contains(place), "{harm}: {why}");
     }
 }
 
-async fn an_index_that_does_not_hold_its_table_is_found_and_named(house: House) {
+async fn an_index_that_does_not_hold_its_table_is_found_and_named(test_app: TestApp) {
     for index in ["idempotency_pkey", "payment_due"] {
-        let mut house = house.another().await;
-        full(&house).await;
-        house.store = None;
-        house.blind(index, "idempotency");
-        let store = match &house.place {
+        let mut test_app = test_app.another().await;
+        full(&test_app).await;
+        test_app.store = None;
+        test_app.blind(index, "idempotency");
+        let store = match &test_app.place {
             Place::Folder(dir) => Store::open_to_read(dir.path()).unwrap(),
             Place::Database(database) => Store::connect_to_read(database.url()).await.unwrap(),
         };
@@ -251,7 +256,7 @@ async fn an_index_that_does_not_hold_its_table_is_found_and_named(house: House) 
     }
 }
 
-async fn a_document_that_was_changed_by_another_hand_is_named(house: House) {
+async fn a_document_that_was_changed_by_another_hand_is_named(test_app: TestApp) {
     for harm in [
         "update document set body = '{2}' where key = 'kim'",
         "update document set body = '{}', version = 1 where key = 'kim'",
@@ -259,10 +264,10 @@ async fn a_document_that_was_changed_by_another_hand_is_named(house: House) {
         "insert into document (kind, key, owner, version, body) values ('operator', 'lee', '', 1, '{}')",
         "insert into document (kind, key, owner, version, body) values ('operator', 'choi', '', 1, '{}')",
     ] {
-        let house = house.another().await;
-        full(&house).await;
-        assert_eq!(house.harm(harm), 1);
-        let why = house.store().verify().await.unwrap_err().to_string();
+        let test_app = test_app.another().await;
+        full(&test_app).await;
+        assert_eq!(test_app.harm(harm), 1);
+        let why = test_app.store().verify().await.unwrap_err().to_string();
         assert!(
             why.starts_with("the ledger does not read as it should: operator "),
             "{harm}: {why}"
@@ -271,19 +276,22 @@ async fn a_document_that_was_changed_by_another_hand_is_named(house: House) {
 }
 
 /// A moment is looked at, so what is written meanwhile is no difference.
-async fn a_ledger_that_is_written_to_holds(house: House) {
-    full(&house).await;
+async fn a_ledger_that_is_written_to_holds(test_app: TestApp) {
+    full(&test_app).await;
     let writes = async {
         for n in 10..40 {
-            let book = house.pay(n, &format!("B-{n}")).await.unwrap();
+            let payment_snapshot = test_app.pay(n, &format!("B-{n}")).await.unwrap();
             let tno = format!("260000001{n:05}");
-            house.then(&book, approved(&tno)).await.unwrap();
-            let events = house.store().unnumbered().await.unwrap();
+            test_app
+                .then(&payment_snapshot, approved(&tno))
+                .await
+                .unwrap();
+            let events = test_app.store().unnumbered().await.unwrap();
             let to = |_: &_| Vec::new();
-            house.store().number(at(10), &events, to).await.unwrap();
+            test_app.store().number(at(10), &events, to).await.unwrap();
             let name = n.to_string();
             let kind = DocumentKind::Operator;
-            house
+            test_app
                 .store()
                 .add_document(kind, &name, "", "")
                 .await
@@ -292,18 +300,18 @@ async fn a_ledger_that_is_written_to_holds(house: House) {
     };
     let proofs = async {
         for _ in 0..5 {
-            house.store().verify().await.unwrap();
+            test_app.store().verify().await.unwrap();
         }
     };
     tokio::join!(writes, proofs);
-    house.store().verify().await.unwrap();
+    test_app.store().verify().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_torn_copy_is_told_by_the_ending_beside_it() {
-    let house = House::sqlite();
-    full(&house).await;
-    let Place::Folder(dir) = &house.place else {
+    let test_app = TestApp::sqlite();
+    full(&test_app).await;
+    let Place::Folder(dir) = &test_app.place else {
         unreachable!()
     };
     // The log is not brought home: what is in it is missing in a copy without it.
@@ -324,7 +332,7 @@ async fn a_torn_copy_is_told_by_the_ending_beside_it() {
             .unwrap();
     };
     home(dir.path());
-    house.pay(9, "A-9").await.unwrap();
+    test_app.pay(9, "A-9").await.unwrap();
     let torn = copied(dir.path());
     let store = Store::open_to_read(torn.path()).unwrap();
     assert!(store.knows_its_end());
@@ -356,11 +364,11 @@ async fn a_torn_copy_is_told_by_the_ending_beside_it() {
 /// PostgreSQL's own check, where it is installed.
 #[tokio::test]
 async fn amcheck_is_asked_where_it_is_installed() {
-    let house = House::postgres().await;
-    full(&house).await;
-    house.harm_all("create extension amcheck");
-    house.store().verify().await.unwrap();
-    house.blind("idempotency_pkey", "idempotency");
-    let why = house.store().verify().await.unwrap_err().to_string();
+    let test_app = TestApp::postgres().await;
+    full(&test_app).await;
+    test_app.harm_all("create extension amcheck");
+    test_app.store().verify().await.unwrap();
+    test_app.blind("idempotency_pkey", "idempotency");
+    let why = test_app.store().verify().await.unwrap_err().to_string();
     assert!(why.contains("index idempotency_pkey: heap tuple"), "{why}");
 }

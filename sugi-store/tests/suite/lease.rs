@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use sugi_store::Lease;
 
-use crate::{House, at, id};
+use crate::{TestApp, at, id};
 
 on_each_engine!(
     nodes_get_different_payments,
@@ -18,14 +18,14 @@ on_each_engine!(
 const TTL: SignedDuration = SignedDuration::from_secs(5);
 
 /// Payments that are due from second 40 on.
-async fn due(house: &House, n: u32) {
+async fn due(test_app: &TestApp, n: u32) {
     for n in 1..=n {
-        house.pay(n, &format!("A-{n}")).await.unwrap();
+        test_app.pay(n, &format!("A-{n}")).await.unwrap();
     }
 }
 
-async fn lease(house: &House, node: &str, second: i64, limit: u32) -> Vec<Lease> {
-    house
+async fn lease(test_app: &TestApp, node: &str, second: i64, limit: u32) -> Vec<Lease> {
+    test_app
         .store()
         .lease_due(node, at(second), TTL, limit)
         .await
@@ -38,28 +38,28 @@ fn payments(leases: &[Lease]) -> Vec<sugi_core::PaymentId> {
     payments
 }
 
-async fn nodes_get_different_payments(house: House) {
-    due(&house, 3).await;
-    let first = lease(&house, "a", 40, 2).await;
+async fn nodes_get_different_payments(test_app: TestApp) {
+    due(&test_app, 3).await;
+    let first = lease(&test_app, "a", 40, 2).await;
     assert_eq!(payments(&first), [id(1), id(2)], "the longest due first");
     assert!(
         first
             .iter()
             .all(|lease| lease.fence == 1 && lease.node == "a")
     );
-    assert_eq!(payments(&lease(&house, "b", 40, 2).await), [id(3)]);
+    assert_eq!(payments(&lease(&test_app, "b", 40, 2).await), [id(3)]);
     assert_eq!(
-        lease(&house, "a", 41, 2).await,
+        lease(&test_app, "a", 41, 2).await,
         [],
         "what it holds is not given to it again"
     );
 }
 
-async fn a_dead_nodes_work_is_taken_over_when_its_time_is_up(house: House) {
-    due(&house, 1).await;
-    lease(&house, "a", 40, 9).await;
-    assert_eq!(lease(&house, "b", 44, 9).await, []);
-    let taken = lease(&house, "b", 45, 9).await;
+async fn a_dead_nodes_work_is_taken_over_when_its_time_is_up(test_app: TestApp) {
+    due(&test_app, 1).await;
+    lease(&test_app, "a", 40, 9).await;
+    assert_eq!(lease(&test_app, "b", 44, 9).await, []);
+    let taken = lease(&test_app, "b", 45, 9).await;
     assert_eq!(
         taken,
         [Lease {
@@ -70,56 +70,59 @@ async fn a_dead_nodes_work_is_taken_over_when_its_time_is_up(house: House) {
     );
 }
 
-async fn who_was_taken_over_is_told_so(house: House) {
-    due(&house, 1).await;
-    let old = lease(&house, "a", 40, 9).await.remove(0);
-    assert!(house.store().renew(&old, at(44), TTL).await.unwrap());
-    assert_eq!(lease(&house, "b", 46, 9).await, [], "it was renewed");
-    let new = lease(&house, "b", 49, 9).await.remove(0);
-    assert!(!house.store().renew(&old, at(50), TTL).await.unwrap());
-    assert!(!house.store().release(&old).await.unwrap());
-    assert!(house.store().renew(&new, at(50), TTL).await.unwrap());
+async fn who_was_taken_over_is_told_so(test_app: TestApp) {
+    due(&test_app, 1).await;
+    let old = lease(&test_app, "a", 40, 9).await.remove(0);
+    assert!(test_app.store().renew(&old, at(44), TTL).await.unwrap());
+    assert_eq!(lease(&test_app, "b", 46, 9).await, [], "it was renewed");
+    let new = lease(&test_app, "b", 49, 9).await.remove(0);
+    assert!(!test_app.store().renew(&old, at(50), TTL).await.unwrap());
+    assert!(!test_app.store().release(&old).await.unwrap());
+    assert!(test_app.store().renew(&new, at(50), TTL).await.unwrap());
     // The same node again is not the same hold.
-    let again = lease(&house, "a", 60, 9).await.remove(0);
+    let again = lease(&test_app, "a", 60, 9).await.remove(0);
     assert_eq!(again.fence, 3);
-    assert!(!house.store().renew(&old, at(61), TTL).await.unwrap());
+    assert!(!test_app.store().renew(&old, at(61), TTL).await.unwrap());
 }
 
-async fn what_was_given_back_is_free_at_once(house: House) {
-    due(&house, 1).await;
-    let held = lease(&house, "a", 40, 9).await.remove(0);
-    assert!(house.store().release(&held).await.unwrap());
+async fn what_was_given_back_is_free_at_once(test_app: TestApp) {
+    due(&test_app, 1).await;
+    let held = lease(&test_app, "a", 40, 9).await.remove(0);
+    assert!(test_app.store().release(&held).await.unwrap());
     assert_eq!(
-        lease(&house, "b", 40, 9).await[0].fence,
+        lease(&test_app, "b", 40, 9).await[0].fence,
         2,
         "a fence never repeats"
     );
 }
 
-async fn only_what_is_due_is_leased(house: House) {
-    due(&house, 1).await;
-    assert_eq!(lease(&house, "a", 39, 9).await, []);
-    let book = house.store().load(&id(1)).await.unwrap().unwrap();
-    house.then(&book, crate::declined()).await.unwrap();
-    assert_eq!(lease(&house, "a", 99, 9).await, [], "it rests");
-    assert_eq!(house.store().verify().await.unwrap(), (1, 3));
+async fn only_what_is_due_is_leased(test_app: TestApp) {
+    due(&test_app, 1).await;
+    assert_eq!(lease(&test_app, "a", 39, 9).await, []);
+    let payment_snapshot = test_app.store().load(&id(1)).await.unwrap().unwrap();
+    test_app
+        .then(&payment_snapshot, crate::declined())
+        .await
+        .unwrap();
+    assert_eq!(lease(&test_app, "a", 99, 9).await, [], "it rests");
+    assert_eq!(test_app.store().verify().await.unwrap(), (1, 3));
 }
 
-async fn a_dead_node_whose_clock_was_ahead_keeps_nobody_waiting(house: House) {
-    due(&house, 1).await;
+async fn a_dead_node_whose_clock_was_ahead_keeps_nobody_waiting(test_app: TestApp) {
+    due(&test_app, 1).await;
     let ahead = 14 * 3_600;
-    assert_eq!(lease(&house, "a", 40 + ahead, 9).await.len(), 1);
-    let taken = lease(&house, "b", 41, 9).await;
+    assert_eq!(lease(&test_app, "a", 40 + ahead, 9).await.len(), 1);
+    let taken = lease(&test_app, "b", 41, 9).await;
     assert_eq!((payments(&taken), taken[0].fence), (vec![id(1)], 2));
 }
 
-async fn many_nodes_at_once_share_the_work(house: House) {
-    due(&house, 60).await;
+async fn many_nodes_at_once_share_the_work(test_app: TestApp) {
+    due(&test_app, 60).await;
     let nodes: Vec<_> = (0..8).map(|n| format!("node-{n}")).collect();
     let mut all = Vec::new();
     // Some may come out with less than they asked for, or nothing; none with another's.
     for _ in 0..20 {
-        let tries = nodes.iter().map(|node| lease(&house, node, 40, 3));
+        let tries = nodes.iter().map(|node| lease(&test_app, node, 40, 3));
         all.extend(crate::together(tries).await.into_iter().flatten());
     }
     assert_eq!(payments(&all), (1..=60).map(id).collect::<Vec<_>>());

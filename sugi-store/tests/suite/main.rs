@@ -7,13 +7,13 @@ macro_rules! on_each_engine {
         mod sqlite {
             $(#[tokio::test]
             async fn $name() {
-                super::$name(crate::House::sqlite()).await;
+                super::$name(crate::TestApp::sqlite()).await;
             })*
         }
         mod postgres {
             $(#[tokio::test]
             async fn $name() {
-                super::$name(crate::House::postgres().await).await;
+                super::$name(crate::TestApp::postgres().await).await;
             })*
         }
     };
@@ -21,24 +21,24 @@ macro_rules! on_each_engine {
 
 mod audit;
 mod create;
-mod finding;
 mod flips;
 mod harms;
 mod lease;
-mod news;
 mod postgres;
+mod public_event;
 mod retention;
 mod tamper;
+mod violation;
 mod write;
 mod writer;
 
 use jiff::Timestamp;
 use nhn_kcp::{Amount, Buyer, MaskedCard, Money, Order, OrderNo};
 use sugi_core::{Approval, Event, Kind, PaymentId, Refusal, Request};
-use sugi_store::{Book, CreateError, Draft, Key, Opening, Store};
+use sugi_store::{CreateError, CreationClaims, Key, PaymentSnapshot, PendingAppend, Store};
 
 /// A ledger of its own.
-struct House {
+struct TestApp {
     place: Place,
     store: Option<Store>,
 }
@@ -49,7 +49,7 @@ enum Place {
     Database(pg_for_tests::Database),
 }
 
-impl House {
+impl TestApp {
     fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Some(Store::open(dir.path()).unwrap());
@@ -60,12 +60,12 @@ impl House {
     }
 
     async fn postgres() -> Self {
-        let mut house = Self {
+        let mut test_app = Self {
             place: Place::Database(pg_for_tests::database()),
             store: None,
         };
-        house.reopen().await;
-        house
+        test_app.reopen().await;
+        test_app
     }
 
     /// An empty ledger of the same kind.
@@ -155,16 +155,27 @@ impl House {
     }
 
     /// Writes a payment whose approval is being sent.
-    async fn pay(&self, n: u32, order_no: &str) -> Result<Book, CreateError> {
+    async fn pay(&self, n: u32, order_no: &str) -> Result<PaymentSnapshot, CreateError> {
         self.store()
-            .create(draft(n, order_no), Some(at(40)), Opening::default())
+            .create(
+                pending_append(n, order_no),
+                Some(at(40)),
+                CreationClaims::default(),
+            )
             .await
     }
 
     /// Lets something happen to a payment; `None` when somebody else was quicker.
-    async fn then(&self, book: &Book, event: Event) -> Option<Book> {
+    async fn then(
+        &self,
+        payment_snapshot: &PaymentSnapshot,
+        event: Event,
+    ) -> Option<PaymentSnapshot> {
         self.store()
-            .append(Draft::of(book.clone(), at(2), event).unwrap(), None)
+            .append(
+                PendingAppend::of(payment_snapshot.clone(), at(2), event).unwrap(),
+                None,
+            )
             .await
             .unwrap()
     }
@@ -178,8 +189,8 @@ fn id(n: u32) -> PaymentId {
     format!("pay_{n:032x}").parse().unwrap()
 }
 
-fn draft(n: u32, order_no: &str) -> Draft {
-    Draft::begin(
+fn pending_append(n: u32, order_no: &str) -> PendingAppend {
+    PendingAppend::begin(
         id(n),
         at(1),
         &[7; 16],

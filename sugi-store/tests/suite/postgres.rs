@@ -11,4 +11,4 @@ mod tls;
 use std::time::Duration;
 
 /// How long to wait for what must happen: far longer than it ever takes.
-const PATIENCE: Duration = Duration::from_mins(1);
+const MAX_WAIT: Duration = Duration::from_mins(1);

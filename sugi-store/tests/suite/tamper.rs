@@ -2,7 +2,7 @@
 
 use sugi_store::StoreError;
 
-use crate::{House, approved, id};
+use crate::{TestApp, approved, id};
 
 on_each_engine!(
     every_kind_of_harm_is_found_and_named,
@@ -10,22 +10,22 @@ on_each_engine!(
 );
 
 /// Writes two payments, does something to the rows, and returns what the ledger then says.
-async fn after(mut house: House, harm: &str) -> StoreError {
+async fn after(mut test_app: TestApp, harm: &str) -> StoreError {
     for n in 1..=2 {
-        let book = house.pay(n, &format!("A-{n}")).await.unwrap();
-        house
-            .then(&book, approved(&format!("2600000000000{n}")))
+        let payment_snapshot = test_app.pay(n, &format!("A-{n}")).await.unwrap();
+        test_app
+            .then(&payment_snapshot, approved(&format!("2600000000000{n}")))
             .await
             .unwrap();
     }
-    house.store().verify().await.unwrap();
-    house.store = None;
-    assert!(house.harm(harm) > 0, "{harm} did nothing");
-    house.reopen().await;
-    house.store().verify().await.expect_err(harm)
+    test_app.store().verify().await.unwrap();
+    test_app.store = None;
+    assert!(test_app.harm(harm) > 0, "{harm} did nothing");
+    test_app.reopen().await;
+    test_app.store().verify().await.expect_err(harm)
 }
 
-async fn every_kind_of_harm_is_found_and_named(house: House) {
+async fn every_kind_of_harm_is_found_and_named(test_app: TestApp) {
     let payment = id(2);
     let row = |seq: i32| format!("journal row ({payment}, {seq})");
     let projection = format!("payment row {payment}");
@@ -72,15 +72,19 @@ async fn every_kind_of_harm_is_found_and_named(house: House) {
         ),
         ("delete from payment where id = '{}'", row(1)),
     ] {
-        let finding = after(house.another().await, &harm.replace("{}", payment.as_str())).await;
-        let StoreError::Inconsistent(finding) = finding else {
-            panic!("{harm}: {finding}")
+        let violation = after(
+            test_app.another().await,
+            &harm.replace("{}", payment.as_str()),
+        )
+        .await;
+        let StoreError::Inconsistent(violation) = violation else {
+            panic!("{harm}: {violation}")
         };
-        assert_eq!(finding.place, place, "{harm}: {finding}");
+        assert_eq!(violation.place, place, "{harm}: {violation}");
     }
 }
 
-async fn a_guard_that_guards_wrongly_is_found_and_named(house: House) {
+async fn a_guard_that_guards_wrongly_is_found_and_named(test_app: TestApp) {
     let two = id(2);
     let claim = "order_claim row (T0000, A-2)".to_owned();
     for (harm, place) in [
@@ -117,10 +121,10 @@ async fn a_guard_that_guards_wrongly_is_found_and_named(house: House) {
             "idempotency row of cli for nobody".to_owned(),
         ),
     ] {
-        let found = after(house.another().await, harm).await;
-        let StoreError::Inconsistent(finding) = found else {
+        let found = after(test_app.another().await, harm).await;
+        let StoreError::Inconsistent(violation) = found else {
             panic!("{harm}: {found}")
         };
-        assert_eq!(finding.place, place, "{harm}: {finding}");
+        assert_eq!(violation.place, place, "{harm}: {violation}");
     }
 }

@@ -3,7 +3,7 @@
 use sugi_core::{Event, Status};
 use sugi_store::{Store, StoreError};
 
-use crate::{House, Place, approved, at, declined, id};
+use crate::{Place, TestApp, approved, at, declined, id};
 
 on_each_engine!(
     of_two_that_want_to_be_next_one_is_told_so,
@@ -14,30 +14,33 @@ on_each_engine!(
     a_clock_that_stands_before_the_newest_event_is_refused,
 );
 
-async fn of_two_that_want_to_be_next_one_is_told_so(house: House) {
-    let book = house.pay(1, "A-1").await.unwrap();
+async fn of_two_that_want_to_be_next_one_is_told_so(test_app: TestApp) {
+    let payment_snapshot = test_app.pay(1, "A-1").await.unwrap();
     assert!(
-        house
-            .then(&book, approved("26000000000001"))
+        test_app
+            .then(&payment_snapshot, approved("26000000000001"))
             .await
             .is_some()
     );
     assert!(
-        house.then(&book, declined()).await.is_none(),
+        test_app.then(&payment_snapshot, declined()).await.is_none(),
         "the row after it is taken"
     );
-    let stands = house.store().load(&id(1)).await.unwrap().unwrap();
+    let stands = test_app.store().load(&id(1)).await.unwrap().unwrap();
     assert_eq!(stands.payment.status(), Status::Approved);
 }
 
-async fn a_payment_comes_back_as_it_was(mut house: House) {
-    let book = house.pay(1, "A-1").await.unwrap();
-    let book = house.then(&book, approved("26000000000001")).await.unwrap();
-    house.reopen().await;
-    let again = house.store().load(&id(1)).await.unwrap().unwrap();
-    assert_eq!(again.payment, book.payment);
-    assert_eq!(again.head, book.head);
-    let names: Vec<_> = house
+async fn a_payment_comes_back_as_it_was(mut test_app: TestApp) {
+    let payment_snapshot = test_app.pay(1, "A-1").await.unwrap();
+    let payment_snapshot = test_app
+        .then(&payment_snapshot, approved("26000000000001"))
+        .await
+        .unwrap();
+    test_app.reopen().await;
+    let again = test_app.store().load(&id(1)).await.unwrap().unwrap();
+    assert_eq!(again.payment, payment_snapshot.payment);
+    assert_eq!(again.head, payment_snapshot.head);
+    let names: Vec<_> = test_app
         .store()
         .journal(&id(1))
         .await
@@ -46,20 +49,20 @@ async fn a_payment_comes_back_as_it_was(mut house: House) {
         .map(|row| row.event.name())
         .collect();
     assert_eq!(names, ["requested", "approve_sent", "approved"]);
-    assert_eq!(house.store().verify().await.unwrap(), (1, 3));
+    assert_eq!(test_app.store().verify().await.unwrap(), (1, 3));
 }
 
-async fn a_clock_that_stands_before_the_newest_event_is_refused(house: House) {
-    let store = house.store();
+async fn a_clock_that_stands_before_the_newest_event_is_refused(test_app: TestApp) {
+    let store = test_app.store();
     assert!(
         store.check_clock(at(0), None).await.is_ok(),
         "nothing is newer"
     );
-    let book = house.pay(1, "A-1").await.unwrap();
+    let payment_snapshot = test_app.pay(1, "A-1").await.unwrap();
     // News of a payment is newer than the payment.
     let late = at(10 * 3_600);
-    let draft = sugi_store::Draft::of(book, late, declined()).unwrap();
-    store.append(draft, None).await.unwrap().unwrap();
+    let pending_append = sugi_store::PendingAppend::of(payment_snapshot, late, declined()).unwrap();
+    store.append(pending_append, None).await.unwrap().unwrap();
     assert!(store.check_clock(at(9 * 3_600), None).await.is_ok());
     let behind = at(9 * 3_600 - 1);
     let refused = store.check_clock(behind, None).await;
@@ -72,22 +75,29 @@ async fn a_clock_that_stands_before_the_newest_event_is_refused(house: House) {
     assert!(store.check_clock(behind, Some(at(7))).await.is_err());
 }
 
-async fn what_is_due_comes_the_longest_due_first(house: House) {
+async fn what_is_due_comes_the_longest_due_first(test_app: TestApp) {
     for (n, due) in [(1, 30), (2, 10), (3, 20)] {
-        let opening = sugi_store::Opening::default();
-        house
+        let creation_claims = sugi_store::CreationClaims::default();
+        test_app
             .store()
-            .create(crate::draft(n, &format!("A-{n}")), Some(at(due)), opening)
+            .create(
+                crate::pending_append(n, &format!("A-{n}")),
+                Some(at(due)),
+                creation_claims,
+            )
             .await
             .unwrap();
     }
-    assert_eq!(house.store().due(at(25), 10).await.unwrap(), [id(2), id(3)]);
-    assert_eq!(house.store().due(at(25), 1).await.unwrap(), [id(2)]);
-    assert_eq!(house.store().next_due().await.unwrap(), Some(at(10)));
-    let book = house.store().load(&id(2)).await.unwrap().unwrap();
-    house.then(&book, declined()).await.unwrap();
     assert_eq!(
-        house.store().next_due().await.unwrap(),
+        test_app.store().due(at(25), 10).await.unwrap(),
+        [id(2), id(3)]
+    );
+    assert_eq!(test_app.store().due(at(25), 1).await.unwrap(), [id(2)]);
+    assert_eq!(test_app.store().next_due().await.unwrap(), Some(at(10)));
+    let payment_snapshot = test_app.store().load(&id(2)).await.unwrap().unwrap();
+    test_app.then(&payment_snapshot, declined()).await.unwrap();
+    assert_eq!(
+        test_app.store().next_due().await.unwrap(),
         Some(at(20)),
         "what rests is not due"
     );
@@ -95,32 +105,33 @@ async fn what_is_due_comes_the_longest_due_first(house: House) {
 
 #[tokio::test]
 async fn a_file_is_written_by_one() {
-    let mut house = House::sqlite();
-    assert!(house.store().is_sole());
-    let second = house.open().await;
+    let mut test_app = TestApp::sqlite();
+    assert!(test_app.store().is_sole());
+    let second = test_app.open().await;
     assert!(
         matches!(second, Err(StoreError::Locked { .. })),
         "{second:?}"
     );
 
     // Reading beside the writer is fine, and sees what was committed; writing is refused.
-    let book = house.pay(1, "A-1").await.unwrap();
-    let Place::Folder(dir) = &house.place else {
+    let payment_snapshot = test_app.pay(1, "A-1").await.unwrap();
+    let Place::Folder(dir) = &test_app.place else {
         panic!()
     };
     let reader = Store::open_to_read(dir.path()).unwrap();
     assert!(!reader.is_sole());
     assert_eq!(
         reader.load(&id(1)).await.unwrap().unwrap().payment,
-        book.payment
+        payment_snapshot.payment
     );
-    let draft = sugi_store::Draft::of(book, at(2), Event::Lost(lost())).unwrap();
+    let pending_append =
+        sugi_store::PendingAppend::of(payment_snapshot, at(2), Event::Lost(lost())).unwrap();
     assert!(matches!(
-        reader.append(draft, None).await,
+        reader.append(pending_append, None).await,
         Err(StoreError::Failed { .. })
     ));
 
-    house.reopen().await;
+    test_app.reopen().await;
 }
 
 #[tokio::test]
@@ -134,15 +145,19 @@ async fn a_reader_makes_no_ledger() {
     );
 }
 
-async fn many_writers_share_commits_and_none_is_forgotten(house: House) {
-    let store = std::sync::Arc::new(house.store.unwrap());
+async fn many_writers_share_commits_and_none_is_forgotten(test_app: TestApp) {
+    let store = std::sync::Arc::new(test_app.store.unwrap());
     let tasks: Vec<_> = (1..=500)
         .map(|n| {
             let store = std::sync::Arc::clone(&store);
             tokio::spawn(async move {
-                let opening = sugi_store::Opening::default();
+                let creation_claims = sugi_store::CreationClaims::default();
                 store
-                    .create(crate::draft(n, &format!("A-{n}")), None, opening)
+                    .create(
+                        crate::pending_append(n, &format!("A-{n}")),
+                        None,
+                        creation_claims,
+                    )
                     .await
                     .unwrap()
             })
@@ -157,16 +172,16 @@ async fn many_writers_share_commits_and_none_is_forgotten(house: House) {
     assert!((1..=500).contains(&tally.commits), "{tally:?}");
 }
 
-async fn what_is_asked_at_once_is_done_as_if_one_came_after_the_other(house: House) {
+async fn what_is_asked_at_once_is_done_as_if_one_came_after_the_other(test_app: TestApp) {
     for n in 0..50 {
         let (first, second) = (2 * n, 2 * n + 1);
         let order = format!("A-{n}");
-        let book = house.pay(first, &order).await.unwrap();
+        let payment_snapshot = test_app.pay(first, &order).await.unwrap();
         let (declines, approves, again) = tokio::join!(
             biased;
-            house.then(&book, declined()),
-            house.then(&book, approved("26000000000001")),
-            house.pay(second, &order),
+            test_app.then(&payment_snapshot, declined()),
+            test_app.then(&payment_snapshot, approved("26000000000001")),
+            test_app.pay(second, &order),
         );
         assert!(
             declines.is_some() && approves.is_none(),
@@ -174,7 +189,7 @@ async fn what_is_asked_at_once_is_done_as_if_one_came_after_the_other(house: Hou
         );
         assert!(again.is_ok(), "the order was free again: {again:?}");
     }
-    assert_eq!(house.store().verify().await.unwrap(), (100, 250));
+    assert_eq!(test_app.store().verify().await.unwrap(), (100, 250));
 }
 
 pub(crate) fn lost() -> sugi_core::Lost {

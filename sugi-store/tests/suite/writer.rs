@@ -3,19 +3,19 @@
 use pg_for_tests::Server;
 use sugi_store::{CreateError, Store, StoreError, WriterState};
 
-use crate::{House, Place};
+use crate::{Place, TestApp};
 
 on_each_engine!(a_writer_that_writes_is_working);
 
-async fn a_writer_that_writes_is_working(house: House) {
-    let store = house.store();
+async fn a_writer_that_writes_is_working(test_app: TestApp) {
+    let store = test_app.store();
     assert_eq!(store.writer(), WriterState::Working);
     store.probe().await.unwrap();
     let before = store.tally().commits;
-    house.pay(1, "A-1").await.unwrap();
+    test_app.pay(1, "A-1").await.unwrap();
     assert_eq!(store.writer(), WriterState::Working);
     assert!(store.tally().commits > before);
-    let is_file = matches!(house.place, Place::Folder(_));
+    let is_file = matches!(test_app.place, Place::Folder(_));
     assert_eq!(store.free_bytes().unwrap().is_some(), is_file);
 }
 
@@ -35,13 +35,13 @@ fn break_schema(dir: &std::path::Path) {
 
 #[tokio::test]
 async fn a_writer_that_ends_says_so_for_ever() {
-    let house = House::sqlite();
-    let Place::Folder(dir) = &house.place else {
+    let test_app = TestApp::sqlite();
+    let Place::Folder(dir) = &test_app.place else {
         panic!()
     };
-    let store = house.store();
+    let store = test_app.store();
     break_schema(dir.path());
-    let why = house.pay(1, "A-1").await.unwrap_err();
+    let why = test_app.pay(1, "A-1").await.unwrap_err();
     let is_unknown = matches!(why, CreateError::Store(StoreError::Unknown { .. }));
     assert!(is_unknown, "{why}");
     let ended = store.writer_ended().await;
@@ -53,8 +53,8 @@ async fn a_writer_that_ends_says_so_for_ever() {
 
 #[tokio::test]
 async fn a_ledger_that_is_read_has_no_writer() {
-    let house = House::sqlite();
-    let Place::Folder(dir) = &house.place else {
+    let test_app = TestApp::sqlite();
+    let Place::Folder(dir) = &test_app.place else {
         panic!()
     };
     let read = Store::open_to_read(dir.path()).unwrap();
@@ -66,14 +66,14 @@ async fn a_ledger_that_is_read_has_no_writer() {
 async fn a_database_that_is_away_fails_the_probe_and_the_writer() {
     let server = Server::start(&[]);
     let database = server.database();
-    let mut house = House {
+    let mut test_app = TestApp {
         place: Place::Database(database),
         store: None,
     };
-    house.reopen().await;
+    test_app.reopen().await;
     server.kill();
-    assert!(house.store().probe().await.is_err());
-    assert!(house.pay(1, "A-1").await.is_err());
-    let state = house.store().writer();
+    assert!(test_app.store().probe().await.is_err());
+    assert!(test_app.pay(1, "A-1").await.is_err());
+    let state = test_app.store().writer();
     assert!(matches!(state, WriterState::Failing { .. }), "{state:?}");
 }

@@ -2,9 +2,9 @@
 
 use std::{path::Path, process::Command};
 
-use sugi_core::News;
+use sugi_core::PublicEvent;
 use sugi_engine::clock::Clock;
-use sugi_webhooks::{LADDER, SigningSecret, signature};
+use sugi_webhooks::{BACKOFF, SigningSecret, signature};
 
 const DOCUMENT: &str = include_str!("../../../docs/webhooks.md");
 const BODY: &str = r#"{"id":"evt_1","product":"테스트 상품"}"#;
@@ -100,13 +100,13 @@ public class Main {
 
 #[test]
 fn every_type_is_told_of_and_the_ladder_is_the_one_that_is_climbed() {
-    for news in News::ALL {
-        let named = format!("`{}`", news.as_str());
+    for public_event in PublicEvent::ALL {
+        let named = format!("`{}`", public_event.as_str());
         assert!(DOCUMENT.contains(&named), "{named}");
     }
     let steps = "5 seconds, 5 minutes, half an hour, 2, 5, 10, 14, 20 and 24 hours";
     assert!(DOCUMENT.replace('\n', " ").contains(steps));
-    let minutes = LADDER.map(|step| step.as_secs() / 60);
+    let minutes = BACKOFF.map(|step| step.as_secs() / 60);
     assert_eq!(minutes, [0, 5, 30, 120, 300, 600, 840, 1_200, 1_440]);
-    assert_eq!(LADDER[0].as_secs(), 5);
+    assert_eq!(BACKOFF[0].as_secs(), 5);
 }

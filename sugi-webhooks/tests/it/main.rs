@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod document;
-mod house;
 mod receiver;
 mod setting;
 mod telling;
+mod test_app;

@@ -93,8 +93,8 @@ impl Receiver {
                 changed.await;
             }
         };
-        let patience = Duration::from_secs(30);
-        let got = tokio::time::timeout(patience, enough).await;
+        let max_wait = Duration::from_secs(30);
+        let got = tokio::time::timeout(max_wait, enough).await;
         got.unwrap_or_else(|_| panic!("told {} times, not {times}", self.got().len()))
     }
 }

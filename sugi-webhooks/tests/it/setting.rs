@@ -6,8 +6,8 @@ use sugi_webhooks::{
 };
 
 use crate::{
-    house::{House, new},
     receiver::Receiver,
+    test_app::{TestApp, new},
 };
 
 const URL: &str = "https://shop.example.com/sugi";
@@ -21,38 +21,41 @@ fn keyed(url: &str, key: &str) -> NewWebhook {
 
 #[tokio::test]
 async fn asked_twice_it_is_set_up_once() {
-    let house = House::new();
-    let (first, secret, again) = house.webhooks.add(keyed(URL, "k")).await.unwrap();
+    let test_app = TestApp::new();
+    let (first, secret, again) = test_app.webhooks.add(keyed(URL, "k")).await.unwrap();
     assert!(!again);
-    let (second, same, again) = house.webhooks.add(keyed(URL, "k")).await.unwrap();
+    let (second, same, again) = test_app.webhooks.add(keyed(URL, "k")).await.unwrap();
     assert_eq!((second, same, again), (first.clone(), secret, true));
-    let other = house.webhooks.add(keyed("https://example.com/", "k")).await;
+    let other = test_app
+        .webhooks
+        .add(keyed("https://example.com/", "k"))
+        .await;
     assert!(matches!(other, Err(WebhookError::KeyReused)), "{other:?}");
-    house.webhooks.add(keyed(URL, "l")).await.unwrap();
+    test_app.webhooks.add(keyed(URL, "l")).await.unwrap();
     // What another key made of its secret is not this one's to hear.
-    let renewed = house.webhooks.renew_secret(&first.id, None).await;
+    let renewed = test_app.webhooks.renew_secret(&first.id, None).await;
     renewed.unwrap();
-    let again = house.webhooks.add(keyed(URL, "k")).await;
+    let again = test_app.webhooks.add(keyed(URL, "k")).await;
     assert!(matches!(again, Err(WebhookError::Renewed)), "{again:?}");
-    let all = house.webhooks.all().await.unwrap();
+    let all = test_app.webhooks.all().await.unwrap();
     assert_eq!(all.len(), 2);
     assert!(all.iter().any(|one| one.id == first.id));
-    house.webhooks.remove(&first.id).await.unwrap();
-    assert_eq!(house.webhooks.get(&first.id).await.unwrap(), None);
-    assert_eq!(house.webhooks.all().await.unwrap().len(), 1);
+    test_app.webhooks.remove(&first.id).await.unwrap();
+    assert_eq!(test_app.webhooks.get(&first.id).await.unwrap(), None);
+    assert_eq!(test_app.webhooks.all().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn its_secret_is_in_no_file() {
-    let house = House::new();
-    let (webhook, secret) = house.webhook(URL).await;
-    let (next, _) = house
+    let test_app = TestApp::new();
+    let (webhook, secret) = test_app.webhook(URL).await;
+    let (next, _) = test_app
         .webhooks
         .renew_secret(&webhook.id, None)
         .await
         .unwrap();
     for file in ["sugi.db", "sugi.db-wal"] {
-        let bytes = std::fs::read(house.dir.path().join(file)).unwrap();
+        let bytes = std::fs::read(test_app.dir.path().join(file)).unwrap();
         for secret in [&secret, &next] {
             let text = secret.as_str().trim_start_matches("whsec_").as_bytes();
             assert!(
@@ -65,18 +68,22 @@ async fn its_secret_is_in_no_file() {
 
 #[tokio::test]
 async fn while_its_secret_changes_it_signs_with_both() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
-    let (webhook, old) = house.webhook(&receiver.url).await;
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    let (webhook, old) = test_app.webhook(&receiver.url).await;
     let renew = async |key| {
         let by = Some(("key:shop", key));
-        house.webhooks.renew_secret(&webhook.id, by).await.unwrap()
+        test_app
+            .webhooks
+            .renew_secret(&webhook.id, by)
+            .await
+            .unwrap()
     };
     let (new, again) = renew("k").await;
     assert!(!again);
     assert_eq!(renew("k").await, (new.clone(), true));
     let try_out = async || {
-        let webhook = house.webhooks.get(&webhook.id).await.unwrap().unwrap();
-        let answer = house.webhooks.try_out(&webhook, "k").await;
+        let webhook = test_app.webhooks.get(&webhook.id).await.unwrap().unwrap();
+        let answer = test_app.webhooks.try_out(&webhook, "k").await;
         assert_eq!(answer, Answer::Status(200));
         receiver.got().pop().unwrap()
     };
@@ -90,24 +97,24 @@ async fn while_its_secret_changes_it_signs_with_both() {
         "{}",
         got.body
     );
-    house.advance(24 * 3_600);
+    test_app.advance(24 * 3_600);
     let got = try_out().await;
     assert_eq!((got.signed_by(&new), got.signed_by(&old)), (Some(0), None));
 }
 
 #[tokio::test]
 async fn without_a_secret_of_the_installation_there_is_none() {
-    let house = House::with(None, None);
-    let none = house.webhooks.add(new(URL)).await;
+    let test_app = TestApp::with(None, None);
+    let none = test_app.webhooks.add(new(URL)).await;
     assert!(matches!(none, Err(WebhookError::NoSecret)), "{none:?}");
-    assert!(house.webhooks.all().await.unwrap().is_empty());
+    assert!(test_app.webhooks.all().await.unwrap().is_empty());
 }
 
 /// What a webhook must not reach: this machine, inner networks, a cloud's metadata.
 #[tokio::test]
 async fn inner_addresses_are_told_only_where_the_configuration_says_so() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
-    let public = house.reaching(Targets::public());
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    let public = test_app.reaching(Targets::public());
     for url in [
         receiver.url.as_str(),
         "http://localhost:8081/",
@@ -125,7 +132,7 @@ async fn inner_addresses_are_told_only_where_the_configuration_says_so() {
         );
     }
     // One that was set up while it was allowed is not told any more either.
-    let (webhook, _) = house.webhook(&receiver.url).await;
+    let (webhook, _) = test_app.webhook(&receiver.url).await;
     let Answer::None(why) = public.try_out(&webhook, "k").await else {
         panic!("it was told");
     };
@@ -139,7 +146,7 @@ async fn inner_addresses_are_told_only_where_the_configuration_says_so() {
         ("127.1", NOT_REACHED),
     ] {
         let url = format!("https://{host}:{port}");
-        let (webhook, _) = house.webhook(&url).await;
+        let (webhook, _) = test_app.webhook(&url).await;
         let Answer::None(why) = public.try_out(&webhook, "k").await else {
             panic!("{url} was told");
         };
@@ -147,42 +154,42 @@ async fn inner_addresses_are_told_only_where_the_configuration_says_so() {
     }
     assert!(receiver.got().is_empty());
     assert_eq!(
-        house.webhooks.try_out(&webhook, "k").await,
+        test_app.webhooks.try_out(&webhook, "k").await,
         Answer::Status(200)
     );
 }
 
 #[tokio::test]
 async fn there_are_only_so_many() {
-    let house = House::new();
+    let test_app = TestApp::new();
     for _ in 0..WEBHOOKS_MOST {
-        house.webhook(URL).await;
+        test_app.webhook(URL).await;
     }
-    let more = house.webhooks.add(new(URL)).await;
+    let more = test_app.webhooks.add(new(URL)).await;
     assert!(matches!(more, Err(WebhookError::TooMany)), "{more:?}");
 }
 
 #[tokio::test]
 async fn whoever_is_not_there_is_not_told() {
-    let house = House::new();
+    let test_app = TestApp::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
-    let (webhook, _) = house.webhook(&url).await;
-    let Answer::None(why) = house.webhooks.try_out(&webhook, "k").await else {
+    let (webhook, _) = test_app.webhook(&url).await;
+    let Answer::None(why) = test_app.webhooks.try_out(&webhook, "k").await else {
         panic!("somebody was there")
     };
     assert!(why.starts_with("not reached: "), "{why}");
-    assert_eq!(house.webhooks.tries(), (0, 1));
+    assert_eq!(test_app.webhooks.tries(), (0, 1));
 }
 
 #[tokio::test]
 async fn who_takes_it_and_says_no_end_has_taken_it() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let house = House::new();
+    let test_app = TestApp::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let (webhook, _) = house.webhook(&url).await;
+    let (webhook, _) = test_app.webhook(&url).await;
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut part = [0; 4_096];
@@ -193,7 +200,7 @@ async fn who_takes_it_and_says_no_end_has_taken_it() {
         let _ = stream.read(&mut part).await;
         std::future::pending::<()>().await;
     });
-    let answer = house.webhooks.try_out(&webhook, "k").await;
+    let answer = test_app.webhooks.try_out(&webhook, "k").await;
     assert_eq!(answer, Answer::Status(200));
 }
 
@@ -233,12 +240,12 @@ async fn with_tls_only_the_right_one_is_told() {
         }
     });
     let url = format!("https://localhost:{port}/");
-    for (house, told) in [
-        (House::trusting(Some(made.cert.pem().as_bytes())), true),
-        (House::new(), false),
+    for (test_app, told) in [
+        (TestApp::trusting(Some(made.cert.pem().as_bytes())), true),
+        (TestApp::new(), false),
     ] {
-        let (webhook, _) = house.webhook(&url).await;
-        let answer = house.webhooks.try_out(&webhook, "k").await;
+        let (webhook, _) = test_app.webhook(&url).await;
+        let answer = test_app.webhooks.try_out(&webhook, "k").await;
         assert_eq!(answer == Answer::Status(204), told, "{answer}");
         assert!(
             told || answer.to_string().contains("certificate"),

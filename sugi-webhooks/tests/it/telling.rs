@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 
-use sugi_core::{Event, Lost, News};
+use sugi_core::{Event, Lost, PublicEvent};
 use sugi_store::{Delivery, DeliveryState};
-use sugi_webhooks::{LADDER, NewWebhook, Webhook};
+use sugi_webhooks::{BACKOFF, NewWebhook, Webhook};
 
 use crate::{
-    house::{House, approved, new, start},
     receiver::Receiver,
+    test_app::{TestApp, approved, new, start},
 };
 
-async fn ended(house: &House, webhook: &Webhook, event: u64) -> Delivery {
-    let found = house.until(async |store| {
+async fn ended(test_app: &TestApp, webhook: &Webhook, event: u64) -> Delivery {
+    let found = test_app.until(async |store| {
         let told = store
             .deliveries(webhook.id.as_str(), event + 1, false)
             .await;
@@ -24,52 +24,52 @@ async fn ended(house: &House, webhook: &Webhook, event: u64) -> Delivery {
 
 #[tokio::test]
 async fn what_happened_is_told_once_and_signed() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
-    let (webhook, secret) = house.webhook(&receiver.url).await;
-    let _postman = house.postman();
-    house.sold("main", 1).await;
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    let (webhook, secret) = test_app.webhook(&receiver.url).await;
+    let _postman = test_app.dispatcher();
+    test_app.sold("main", 1).await;
     let got = receiver.told(1).await.remove(0);
     assert_eq!(
         (got.id.as_str(), got.body.as_str(), got.at),
         ("evt_1", "1 payment.approved approved", start())
     );
     assert_eq!((got.signed_by(&secret), got.signatures.len()), (Some(0), 1));
-    let told = ended(&house, &webhook, 1).await;
+    let told = ended(&test_app, &webhook, 1).await;
     assert_eq!(
         (told.state, told.attempts, told.answer.as_deref()),
         (DeliveryState::Delivered, 1, Some("200"))
     );
-    house.advance(1_000_000);
-    house.declined("main", 2).await;
-    ended(&house, &webhook, 2).await;
+    test_app.advance(1_000_000);
+    test_app.declined("main", 2).await;
+    ended(&test_app, &webhook, 2).await;
     assert_eq!(receiver.got().len(), 2);
-    assert_eq!(house.webhooks.tries(), (2, 0));
+    assert_eq!(test_app.webhooks.tries(), (2, 0));
 }
 
 #[tokio::test]
 async fn whoever_does_not_take_it_is_told_again_later() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[500, 301]).await);
-    let (webhook, secret) = house.webhook(&receiver.url).await;
-    let _postman = house.postman();
-    house.sold("main", 1).await;
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[500, 301]).await);
+    let (webhook, secret) = test_app.webhook(&receiver.url).await;
+    let _postman = test_app.dispatcher();
+    test_app.sold("main", 1).await;
     for (n, pause) in [(1, 5), (2, 300)] {
         receiver.told(n).await;
-        let waits = house.until(async |store| {
+        let waits = test_app.until(async |store| {
             let told = store
                 .deliveries(webhook.id.as_str(), 9, true)
                 .await
                 .unwrap();
             let due = told.first()?.due_at?;
             // In hand it is due a minute later, for others.
-            (due.duration_since(house.clock.now()).as_secs() == pause).then_some(())
+            (due.duration_since(test_app.clock.now()).as_secs() == pause).then_some(())
         });
         waits.await;
-        house.advance(pause - 1);
-        let due = house
+        test_app.advance(pause - 1);
+        let due = test_app
             .store()
-            .due_deliveries(webhook.id.as_str(), house.clock.now(), 9);
+            .due_deliveries(webhook.id.as_str(), test_app.clock.now(), 9);
         assert!(due.await.unwrap().is_empty());
-        house.advance(1);
+        test_app.advance(1);
     }
     let got = receiver.told(3).await;
     assert!(
@@ -77,52 +77,52 @@ async fn whoever_does_not_take_it_is_told_again_later() {
             .all(|got| got.id == "evt_1" && got.signed_by(&secret).is_some())
     );
     assert_eq!(got[2].at.duration_since(got[0].at).as_secs(), 305);
-    let told = ended(&house, &webhook, 1).await;
+    let told = ended(&test_app, &webhook, 1).await;
     assert_eq!((told.state, told.attempts), (DeliveryState::Delivered, 3));
     // Counted before they are written down.
-    assert_eq!(house.webhooks.tries(), (1, 2));
+    assert_eq!(test_app.webhooks.tries(), (1, 2));
 }
 
 #[tokio::test]
 async fn after_days_it_is_given_up_and_can_be_asked_for_again() {
-    let tries = LADDER.len() + 1;
-    let (house, receiver) = (House::new(), Receiver::begin(&vec![503; tries]).await);
-    let (webhook, _) = house.webhook(&receiver.url).await;
+    let tries = BACKOFF.len() + 1;
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&vec![503; tries]).await);
+    let (webhook, _) = test_app.webhook(&receiver.url).await;
     let id = webhook.id.as_str();
-    let _postman = house.postman();
-    house.sold("main", 1).await;
-    for (n, pause) in (1..).zip(LADDER) {
+    let _postman = test_app.dispatcher();
+    test_app.sold("main", 1).await;
+    for (n, pause) in (1..).zip(BACKOFF) {
         receiver.told(n).await;
-        let waits = house.until(async |store| {
+        let waits = test_app.until(async |store| {
             let told = store.deliveries(id, 9, true).await.unwrap();
-            (told.first()?.answer.is_some() && told[0].due_at? == house.clock.now() + pause)
+            (told.first()?.answer.is_some() && told[0].due_at? == test_app.clock.now() + pause)
                 .then_some(())
         });
         waits.await;
-        house.clock.advance(pause);
+        test_app.clock.advance(pause);
     }
-    let told = ended(&house, &webhook, 1).await;
+    let told = ended(&test_app, &webhook, 1).await;
     assert_eq!(
         (told.state, told.answer.as_deref(), receiver.got().len()),
         (DeliveryState::GivenUp, Some("503"), tries)
     );
-    assert_eq!(house.store().undelivered(id).await.unwrap().given_up, 1);
-    house
+    assert_eq!(test_app.store().undelivered(id).await.unwrap().given_up, 1);
+    test_app
         .webhooks
-        .tell_again(&webhook, &told.event)
+        .redeliver(&webhook, &told.event)
         .await
         .unwrap();
     receiver.told(tries + 1).await;
-    let told = ended(&house, &webhook, 1).await;
+    let told = ended(&test_app, &webhook, 1).await;
     assert_eq!((told.state, told.attempts), (DeliveryState::Delivered, 1));
 }
 
 #[tokio::test]
 async fn each_hears_what_it_asked_for() {
-    let house = House::new();
+    let test_app = TestApp::new();
     let (declines, other) = (Receiver::begin(&[]).await, Receiver::begin(&[]).await);
     let only_declines = NewWebhook {
-        news: [News::Declined].into(),
+        public_event: [PublicEvent::Declined].into(),
         ..new(&declines.url)
     };
     let only_other = NewWebhook {
@@ -130,13 +130,13 @@ async fn each_hears_what_it_asked_for() {
         ..new(&other.url)
     };
     for new in [only_declines, only_other] {
-        house.webhooks.add(new).await.unwrap();
+        test_app.webhooks.add(new).await.unwrap();
     }
-    let _postman = house.postman();
-    house.sold("main", 1).await;
-    house.declined("main", 2).await;
-    house.sold("other", 3).await;
-    house.declined("other", 4).await;
+    let _postman = test_app.dispatcher();
+    test_app.sold("main", 1).await;
+    test_app.declined("main", 2).await;
+    test_app.sold("other", 3).await;
+    test_app.declined("other", 4).await;
     let bodies = async |receiver: &Receiver| {
         let got = receiver.told(2).await;
         let bodies: HashSet<_> = got.into_iter().map(|got| got.body).collect();
@@ -155,14 +155,14 @@ async fn each_hears_what_it_asked_for() {
 
 #[tokio::test]
 async fn who_does_not_answer_holds_up_nobody_else() {
-    let house = House::new();
+    let test_app = TestApp::new();
     let (silent, other) = (Receiver::begin(&[]).await, Receiver::begin(&[]).await);
     silent.be_silent(true);
-    house.webhook(&silent.url).await;
-    house.webhook(&other.url).await;
-    let _postman = house.postman();
+    test_app.webhook(&silent.url).await;
+    test_app.webhook(&other.url).await;
+    let _postman = test_app.dispatcher();
     for n in 1..=20 {
-        house.sold("main", n).await;
+        test_app.sold("main", n).await;
     }
     assert_eq!(other.told(20).await.len(), 20);
     // And no more at once than is good for it.
@@ -171,15 +171,15 @@ async fn who_does_not_answer_holds_up_nobody_else() {
 
 #[tokio::test]
 async fn who_is_being_told_hears_of_a_new_secret() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
-    let (webhook, old) = house.webhook(&receiver.url).await;
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    let (webhook, old) = test_app.webhook(&receiver.url).await;
     receiver.be_silent(true);
     for n in 1..=20 {
-        house.sold("main", n).await;
+        test_app.sold("main", n).await;
     }
-    let _postman = house.postman();
+    let _postman = test_app.dispatcher();
     receiver.told(8).await;
-    let renewed = house.webhooks.renew_secret(&webhook.id, None).await;
+    let renewed = test_app.webhooks.renew_secret(&webhook.id, None).await;
     let (new, _) = renewed.unwrap();
     receiver.be_silent(false);
     let got = receiver.told(20).await;
@@ -189,36 +189,36 @@ async fn who_is_being_told_hears_of_a_new_secret() {
 
 #[tokio::test]
 async fn who_is_taken_away_is_told_no_more() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
-    let (webhook, _) = house.webhook(&receiver.url).await;
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    let (webhook, _) = test_app.webhook(&receiver.url).await;
     let other = Receiver::begin(&[]).await;
     receiver.be_silent(true);
     for n in 1..=20 {
-        house.sold("main", n).await;
+        test_app.sold("main", n).await;
     }
-    let _postman = house.postman();
+    let _postman = test_app.dispatcher();
     receiver.told(8).await;
-    house.webhooks.remove(&webhook.id).await.unwrap();
+    test_app.webhooks.remove(&webhook.id).await.unwrap();
     receiver.be_silent(false);
-    house.webhook(&other.url).await;
-    house.sold("main", 21).await;
+    test_app.webhook(&other.url).await;
+    test_app.sold("main", 21).await;
     assert_eq!(other.told(1).await[0].id, "evt_21");
     assert_eq!(receiver.got().len(), 8);
 }
 
 #[tokio::test]
 async fn of_two_postmen_one_tells() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
-    house.webhook(&receiver.url).await;
-    let (_one, _other) = (house.postman(), house.postman());
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    test_app.webhook(&receiver.url).await;
+    let (_one, _other) = (test_app.dispatcher(), test_app.dispatcher());
     for n in 1..=30 {
-        house.sold("main", n).await;
+        test_app.sold("main", n).await;
     }
     receiver.told(30).await;
-    house
+    test_app
         .until(async |store| {
             let all = store.deliveries("wh", 0, false).await.unwrap();
-            let webhook = &house.webhooks.all().await.unwrap()[0];
+            let webhook = &test_app.webhooks.all().await.unwrap()[0];
             let open = store.undelivered(webhook.id.as_str()).await.unwrap();
             (all.is_empty() && open.waiting == 0).then_some(())
         })
@@ -229,36 +229,36 @@ async fn of_two_postmen_one_tells() {
 
 #[tokio::test]
 async fn what_a_postman_left_on_the_way_is_told_again() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
-    let (webhook, _) = house.webhook(&receiver.url).await;
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    let (webhook, _) = test_app.webhook(&receiver.url).await;
     receiver.be_silent(true);
-    let postman = house.postman();
-    house.sold("main", 1).await;
+    let dispatcher = test_app.dispatcher();
+    test_app.sold("main", 1).await;
     receiver.told(1).await;
-    drop(postman);
+    drop(dispatcher);
     receiver.be_silent(false);
-    let _postman = house.postman();
-    house.advance(61);
+    let _postman = test_app.dispatcher();
+    test_app.advance(61);
     let got = receiver.told(2).await;
     assert_eq!(got[0].id, got[1].id);
-    let told = ended(&house, &webhook, 1).await;
+    let told = ended(&test_app, &webhook, 1).await;
     assert_eq!((told.state, told.attempts), (DeliveryState::Delivered, 2));
 }
 
 #[tokio::test]
 async fn it_tells_what_was_so_then() {
-    let (house, receiver) = (House::new(), Receiver::begin(&[]).await);
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
     let lost = Event::Lost(Lost {
         why: "timed out".into(),
         tno: None,
         contradicts: false,
     });
-    let doubt = house.then(house.begun("main", 1).await, lost).await;
+    let doubt = test_app.then(test_app.begun("main", 1).await, lost).await;
     // The answer comes late: nobody hears of it before it is decided what becomes of it.
-    let alive = house.then(doubt, approved(1)).await;
-    house.then(alive, Event::Kept).await;
-    house.webhook(&receiver.url).await;
-    let _postman = house.postman();
+    let alive = test_app.then(doubt, approved(1)).await;
+    test_app.then(alive, Event::Kept).await;
+    test_app.webhook(&receiver.url).await;
+    let _postman = test_app.dispatcher();
     let mut bodies: Vec<_> = receiver
         .told(2)
         .await

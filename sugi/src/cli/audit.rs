@@ -1,9 +1,9 @@
-//! `sugi audit`: who did what, and the anchor to keep.
+//! `sugi audit`: who did what, and the checkpoint to keep.
 
 use clap::Subcommand;
 use serde_json::json;
 use sugi_engine::clock::Clock;
-use sugi_store::{AuditRow, DEEDS_PAGE, DeedFilter};
+use sugi_store::{AUDIT_ENTRIES_PAGE, AuditFilter, AuditRow};
 
 use crate::{cli::Failure, house::Place, print};
 
@@ -18,9 +18,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Print where the audit stands, one line to keep on paper or to mail: `sugi verify --anchor` then
+    /// Print where the audit stands, one line to keep on paper or to mail: `sugi verify --checkpoint` then
     /// knows that nothing before it was changed or cut off
-    Anchor(Anchor),
+    AuditCheckpoint(AuditCheckpoint),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ struct List {
 }
 
 #[derive(Debug, clap::Args)]
-struct Anchor {
+struct AuditCheckpoint {
     #[command(flatten)]
     place: Place,
     /// Print it as JSON
@@ -52,36 +52,40 @@ struct Anchor {
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match args.what {
-        Some(What::Anchor(args)) => anchor(args).await,
+        Some(What::AuditCheckpoint(args)) => checkpoint(args).await,
         None => list(args.list).await,
     }
 }
 
 async fn list(args: List) -> Result<(), Failure> {
     let access = args.place.access_to_read().await?;
-    let filter = DeedFilter {
+    let filter = AuditFilter {
         actor: args.actor,
         subject: args.subject,
         before: args.before,
     };
-    let rows = access.engine().store().deeds(&filter).await?;
+    let rows = access.engine().store().audit_entries(&filter).await?;
     if args.json {
         for row in &rows {
             print::json(&as_json(row));
         }
     } else {
-        let cells = rows.iter().map(|AuditRow { seq, deed, .. }| {
-            let mut cells = vec![seq.to_string(), print::time(deed.at)];
-            let texts = [
-                &deed.actor,
-                &deed.action,
-                &deed.subject,
-                &deed.outcome,
-                &deed.origin,
-            ];
-            cells.extend(texts.map(|text| printable(text)));
-            cells
-        });
+        let cells = rows.iter().map(
+            |AuditRow {
+                 seq, audit_entry, ..
+             }| {
+                let mut cells = vec![seq.to_string(), print::time(audit_entry.at)];
+                let texts = [
+                    &audit_entry.actor,
+                    &audit_entry.action,
+                    &audit_entry.subject,
+                    &audit_entry.outcome,
+                    &audit_entry.origin,
+                ];
+                cells.extend(texts.map(|text| printable(text)));
+                cells
+            },
+        );
         let head = [
             "no",
             "time (KST)",
@@ -93,38 +97,42 @@ async fn list(args: List) -> Result<(), Failure> {
         ];
         print::table(&head, &[0], cells);
     }
-    if let Some(last) = rows.last().filter(|_| rows.len() == DEEDS_PAGE) {
+    if let Some(last) = rows.last().filter(|_| rows.len() == AUDIT_ENTRIES_PAGE) {
         print::talk(&format!("there may be more: --before {}", last.seq));
     }
     Ok(())
 }
 
-async fn anchor(args: Anchor) -> Result<(), Failure> {
+async fn checkpoint(args: AuditCheckpoint) -> Result<(), Failure> {
     let access = args.place.access_to_read().await?;
-    let anchor = access.engine().store().audit_anchor().await?;
+    let checkpoint = access.engine().store().audit_checkpoint().await?;
     let (at, installation) = (Clock::real().now(), args.place.installation()?);
     if args.json {
         print::json(&json!({
-            "anchor": anchor.to_string(),
+            "checkpoint": checkpoint.to_string(),
             "at": at,
             "installation": installation,
         }));
     } else {
-        print::data(&crate::anchor::line(anchor, at, &installation));
+        print::data(&crate::checkpoint::line(checkpoint, at, &installation));
     }
     Ok(())
 }
 
 fn as_json(row: &AuditRow) -> serde_json::Value {
-    let AuditRow { seq, deed, hash } = row;
+    let AuditRow {
+        seq,
+        audit_entry,
+        hash,
+    } = row;
     json!({
         "seq": seq,
-        "at": deed.at,
-        "actor": deed.actor,
-        "action": deed.action,
-        "subject": deed.subject,
-        "outcome": deed.outcome,
-        "origin": deed.origin,
+        "at": audit_entry.at,
+        "actor": audit_entry.actor,
+        "action": audit_entry.action,
+        "subject": audit_entry.subject,
+        "outcome": audit_entry.outcome,
+        "origin": audit_entry.origin,
         "hash": hash.to_hex(),
     })
 }

@@ -58,7 +58,7 @@ pub(crate) struct Args {
     payments: Option<u64>,
     /// Before each turn, wait so many seconds at most for other processes to leave the machine alone
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=3600))]
-    patience: u32,
+    max_wait: u32,
     /// Only with so many callers
     #[arg(long, value_name = "N")]
     callers: Option<usize>,
@@ -123,7 +123,7 @@ struct Bench {
     rounds: u32,
     warm: Stretch,
     watched: Stretch,
-    patience: Duration,
+    max_wait: Duration,
 }
 
 /// How long it is looked whether the machine is quiet, and how much of that others may have worked.
@@ -186,7 +186,7 @@ impl Bench {
             rounds,
             warm,
             watched,
-            patience: Duration::from_secs(args.patience.into()),
+            max_wait: Duration::from_secs(args.max_wait.into()),
         })
     }
 
@@ -256,7 +256,7 @@ impl Bench {
             0 => Ok(None),
             _ => service.metric("sugi_ledger_commits_total").await.map(Some),
         };
-        self.quiet(service, services).await;
+        self.uncertainty_window(service, services).await;
         let before = commits().await?;
         let mut marks = Vec::with_capacity(2);
         let mark = || marks.push(Mark::now(service, services));
@@ -272,8 +272,8 @@ impl Bench {
     }
 
     /// Waits, as long as patience lasts, until others leave the machine alone.
-    async fn quiet(&self, service: &Service, services: &[Service; 2]) {
-        let until = Instant::now() + self.patience;
+    async fn uncertainty_window(&self, service: &Service, services: &[Service; 2]) {
+        let until = Instant::now() + self.max_wait;
         while Instant::now() < until {
             let begin = Mark::now(service, services);
             sleep(LOOK).await;

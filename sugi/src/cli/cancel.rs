@@ -7,7 +7,7 @@ use sugi_core::{Payment, PaymentId, State};
 use sugi_engine::CancelAsk;
 
 use crate::{
-    cli::{Failure, deed, tax::Parts},
+    cli::{Failure, audit_entry, tax::Parts},
     house::Place,
     print, view,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Args {
 
 /// Exit codes beyond 0: 3 refused, 4 not ended yet.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    deed::no_card(&[
+    audit_entry::no_card(&[
         ("--reason", Rule::Text, Some(args.reason.as_str())),
         ("--key", Rule::Name, args.key.as_deref()),
     ])?;
@@ -52,10 +52,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         by: "cli".parse()?,
         key: args.key.map(|key| ("cli".into(), key)),
     };
-    deed::noted(&engine, "cancel", args.payment.as_str(), "begun").await;
+    audit_entry::noted(&engine, "cancel", args.payment.as_str(), "begun").await;
     let asked = engine.cancel(&args.payment, ask).await;
     let outcome = if asked.is_ok() { "asked" } else { "refused" };
-    deed::noted(&engine, "cancel", args.payment.as_str(), outcome).await;
+    audit_entry::noted(&engine, "cancel", args.payment.as_str(), outcome).await;
     let id = asked.map_err(|why| Failure::new(why).code(2))?;
     let ended = |payment: &Payment| {
         !matches!(

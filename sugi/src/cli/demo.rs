@@ -106,13 +106,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let key = ApiKey::new("demo".parse()?, &demo.key);
     let service = serve::Service {
         webhooks: demo.webhooks.clone(),
-        door: listener.into(),
+        listening: listener.into(),
         keys: vec![key],
         limits: Limits::default(),
         traces: None,
         buyer_days: None,
         mailer: None,
-        anchor: None,
+        checkpoint: None,
         control: None,
     };
     serve::serve(service, async |_: &Engine, _: &Api| {
@@ -132,8 +132,8 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     let seconds = Seconds {
         connect: 1.0,
         answer: 2.0,
-        quiet: 3.0,
-        ladder: vec![0.0, 0.1, 0.3, 1.0],
+        uncertainty_window: 3.0,
+        backoff: vec![0.0, 0.1, 0.3, 1.0],
         ..Seconds::default()
     };
     let shop = |contract| {

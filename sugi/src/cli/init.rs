@@ -9,7 +9,7 @@ use sugi_core::Actor;
 use crate::{
     cli::{
         Failure,
-        deed::written_down,
+        audit_entry::written_down,
         user::{self, RolesArg},
     },
     config,

@@ -6,7 +6,7 @@ use crate::{
     cli::Failure,
     house::Place,
     print,
-    scan::{Canaries, Finding, Outcome, Search, Trouble},
+    scan::{Canaries, IntegrityViolation, Outcome, Search, Trouble},
 };
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     let outcome = search.outcome();
     report(&outcome, &troubles, args.json);
-    match (outcome.findings.len(), troubles.len()) {
+    match (outcome.violations.len(), troubles.len()) {
         (0, 0) => Ok(()),
         (0, count) => Err(
             Failure::new(format!("{count} place(s) could not be looked through"))
@@ -71,22 +71,22 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 fn report(outcome: &Outcome, troubles: &[Trouble], json: bool) {
     let Outcome {
-        findings,
+        violations,
         looked_through,
         bytes,
     } = outcome;
     if json {
         print::json(&serde_json::json!({
-            "clean": findings.is_empty() && troubles.is_empty(),
+            "clean": violations.is_empty() && troubles.is_empty(),
             "not_looked_through": troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "findings": findings,
+            "findings": violations,
             "looked_through": looked_through,
             "bytes": bytes,
         }));
         return;
     }
-    for one in findings {
-        let Finding {
+    for one in violations {
+        let IntegrityViolation {
             place,
             offset,
             kind,
@@ -97,7 +97,7 @@ fn report(outcome: &Outcome, troubles: &[Trouble], json: bool) {
     for trouble in troubles {
         print::talk(&format!("not looked through: {trouble}"));
     }
-    if findings.is_empty() && troubles.is_empty() {
+    if violations.is_empty() && troubles.is_empty() {
         print::data("nothing that looks like a card number");
     }
     print::talk(&format!(

@@ -11,7 +11,7 @@ use sugi_engine::{Outcome, PayError, Sale};
 
 use crate::{
     card_input,
-    cli::{Failure, deed, tax::Parts},
+    cli::{Failure, audit_entry, tax::Parts},
     house::Place,
     print, view,
 };
@@ -100,16 +100,16 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     // Before, because a command can be ended while it waits; and after, how it went.
     let order = sale.order.order_no.to_string();
-    deed::noted(&engine, "pay", &order, "begun").await;
+    audit_entry::noted(&engine, "pay", &order, "begun").await;
     let begun = engine.pay(sale).await;
     if begun.is_err() {
-        deed::noted(&engine, "pay", &order, "refused").await;
+        audit_entry::noted(&engine, "pay", &order, "refused").await;
     }
     let payment = match begun.map_err(explain)? {
-        Outcome::Begun(ticket) => {
+        Outcome::Begun(payment_handle) => {
             let (last, first) = tokio::join!(
-                ticket.last_word(Duration::from_secs(args.wait)),
-                ticket.first_word()
+                payment_handle.final_outcome(Duration::from_secs(args.wait)),
+                payment_handle.first_result()
             );
             if last.seq < first.seq { first } else { last }
         }
@@ -125,7 +125,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     engine.settle(Duration::from_secs(2)).await;
     let state = payment.status().as_str();
-    deed::noted(&engine, "pay", payment.id.as_str(), state).await;
+    audit_entry::noted(&engine, "pay", payment.id.as_str(), state).await;
     let code = match payment.status() {
         Status::Declined => 3,
         Status::InDoubt | Status::Reversing | Status::Requested | Status::Approving => 4,
@@ -142,7 +142,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn no_card(args: &Args) -> Result<(), Failure> {
-    deed::no_card(&[
+    audit_entry::no_card(&[
         ("--order", Rule::Stored, Some(args.order.as_str())),
         (
             "--product",

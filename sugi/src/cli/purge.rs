@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             .code(2));
     }
     let by = format!("cli:{}", unix_user::name());
-    let taken = access.forget_buyers(before, &by).await?;
+    let taken = access.erase_buyers(before, &by).await?;
     access.flush().await;
     if args.json {
         print::json(&serde_json::json!({ "before": before, "payments": taken }));

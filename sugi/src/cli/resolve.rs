@@ -7,7 +7,7 @@ use sugi_core::PaymentId;
 use sugi_engine::{Resolution, ResolveAsk, ResolveError};
 
 use crate::{
-    cli::{Failure, deed},
+    cli::{Failure, audit_entry},
     house::{self, Place},
     print, view,
 };
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// Its transaction number, from KCP's partner site or the buyer's message; KCP has to confirm it
     #[arg(long)]
     tno: Option<Tno>,
-    /// It is not on KCP's partner site; counts only after the quiet period
+    /// It is not on KCP's partner site; counts only after the uncertainty window
     #[arg(long)]
     absent: bool,
     /// A cancel does not end because inquiries fail: what KCP's partner site shows to be left, in the
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    deed::no_card(&[
+    audit_entry::no_card(&[
         ("--note", Rule::Text, Some(&*args.note)),
         ("--key", Rule::Name, args.key.as_deref()),
     ])?;
@@ -64,10 +64,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         by: "cli".parse()?,
         key: args.key.map(|key| ("cli".into(), key)),
     };
-    deed::noted(&engine, "resolve", args.payment.as_str(), "begun").await;
+    audit_entry::noted(&engine, "resolve", args.payment.as_str(), "begun").await;
     let told = engine.resolve(&args.payment, ask).await;
     let outcome = if told.is_ok() { "taken" } else { "refused" };
-    deed::noted(&engine, "resolve", args.payment.as_str(), outcome).await;
+    audit_entry::noted(&engine, "resolve", args.payment.as_str(), outcome).await;
     told.map_err(|why| {
         let hint = match &why {
             ResolveError::NotConfirmed(_) => {

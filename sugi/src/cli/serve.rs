@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use sugi_access::Access;
-use sugi_api::{Api, ApiKey, Door, Limits};
+use sugi_api::{Api, ApiKey, Limits, Listener};
 use sugi_engine::{Engine, clock::Clock};
 use sugi_mail::Mailer;
 use sugi_pages::Pages;
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    anchor,
+    checkpoint,
     cli::{Failure, sandbox::until_stopped},
     config::Config,
     control::Control,
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     config: PathBuf,
 }
 
-/// How long a stop waits for calls to KCP that are on the line: longer than one can last.
+/// How long a stop waits for calls to KCP that are in flight: longer than one can last.
 const LAST_CALLS: Duration = Duration::from_mins(1);
 /// How long a process goes on whose ledger cannot be written any more: long enough for open requests to be answered
 /// and for the number in an answer from KCP to reach the log, short enough for a supervisor to start it again soon.
@@ -57,18 +57,18 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     let mail = config.mail()?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
-    let door = config.door().await?;
+    let listening = config.listening().await?;
     let scheme = if config.tls.is_some() {
         "https"
     } else {
         "http"
     };
-    let at = door.local_addr()?;
+    let at = listening.local_addr()?;
     let access = Access::new(engine, Clock::real(), config.access_rules_with_secret(at)?);
     let webhooks = Webhooks::new(access, config.line()?);
     print::talk(&format!("listening on {scheme}://{at}"));
-    let anchor = match &mail {
-        Some((mailer, to)) if !to.is_empty() => Some(anchor::Post {
+    let checkpoint = match &mail {
+        Some((mailer, to)) if !to.is_empty() => Some(checkpoint::Post {
             mailer: mailer.clone(),
             to: to.clone(),
             installation: house::installation(&config),
@@ -77,13 +77,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let service = Service {
         webhooks,
-        door,
+        listening,
         keys,
         limits: config.limits(),
         traces: traces.as_ref(),
         buyer_days: config.buyer_days(),
         mailer: mail.as_ref().map(|(mailer, _)| mailer.clone()),
-        anchor,
+        checkpoint,
         control: match config.database {
             None => Control::open(&config.ledger()),
             // There commands write beside the service.
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 /// What is served, and what is seen to meanwhile.
 pub(crate) struct Service<'a> {
     pub(crate) webhooks: Webhooks,
-    pub(crate) door: Door,
+    pub(crate) listening: Listener,
     pub(crate) keys: Vec<ApiKey>,
     pub(crate) limits: Limits,
     pub(crate) traces: Option<&'a Traces>,
@@ -109,14 +109,14 @@ pub(crate) struct Service<'a> {
     pub(crate) buyer_days: Option<u32>,
     /// What slips are mailed by, if anything.
     pub(crate) mailer: Option<Mailer>,
-    /// Who mails the day's anchor, if anybody.
-    pub(crate) anchor: Option<anchor::Post>,
+    /// Who mails the day's checkpoint, if anybody.
+    pub(crate) checkpoint: Option<checkpoint::Post>,
     /// Where the machine's administrator asks, of a ledger in a file.
     pub(crate) control: Option<Control>,
 }
 
 /// Serves until the process is told to stop, and then ends in order: requests first, then the calls
-/// that are on the line; what is left stands in the ledger. When the ledger's writer has ended nothing more can be
+/// that are in flight; what is left stands in the ledger. When the ledger's writer has ended nothing more can be
 /// done here, so the process ends at once and fails: a supervisor starts it again, and the start settles what is open.
 pub(crate) async fn serve(
     service: Service<'_>,
@@ -124,13 +124,13 @@ pub(crate) async fn serve(
 ) -> Result<(), Failure> {
     let Service {
         webhooks,
-        door,
+        listening,
         keys,
         limits,
         traces,
         buyer_days,
         mailer,
-        anchor,
+        checkpoint,
         control,
     } = service;
     let access = webhooks.access().clone();
@@ -143,7 +143,7 @@ pub(crate) async fn serve(
     }
     let limits = limits.within(harden::descriptors()?);
     let api = Api::new(webhooks.clone(), keys, limits);
-    let door = door.counted_by(&api);
+    let listening = listening.counted_by(&api);
     let router = sugi_api::router(&api, Pages::with_mail(&api, mailer).router());
     let router = match traces {
         Some(traces) => traces.around(router),
@@ -156,7 +156,7 @@ pub(crate) async fn serve(
     };
     let whole = async {
         tokio::join!(
-            sugi_api::serve(door, router, limits, told()),
+            sugi_api::serve(listening, router, limits, told()),
             engine.run(told()),
             Box::pin(async {
                 let forget = async {
@@ -165,8 +165,8 @@ pub(crate) async fn serve(
                     }
                 };
                 let mail = async {
-                    if let Some(anchor) = &anchor {
-                        anchor.run(&access, told()).await;
+                    if let Some(checkpoint) = &checkpoint {
+                        checkpoint.run(&access, told()).await;
                     }
                 };
                 let tell = webhooks.run(sugi_api::event_json, told());

@@ -11,7 +11,7 @@ use sugi_engine::clock::Clock;
 
 pub(crate) use self::show::{as_json, roles_in_words};
 use crate::{
-    cli::{Failure, deed::written_down},
+    cli::{Failure, audit_entry::written_down},
     control::{self, Ask},
     house::Place,
     password_input::PasswordArgs,

@@ -1,6 +1,6 @@
 //! `sugi verify`.
 
-use sugi_store::{Anchor, NOT_COVERED, Store, StoreError};
+use sugi_store::{AuditCheckpoint, NOT_COVERED, Store, StoreError};
 
 use crate::{cli::Failure, house::Place, print};
 
@@ -8,9 +8,9 @@ use crate::{cli::Failure, house::Place, print};
 pub(crate) struct Args {
     #[command(flatten)]
     place: Place,
-    /// An anchor that was kept, from `sugi audit anchor`: the audit must still run through it
+    /// A checkpoint that was kept, from `sugi audit checkpoint`: the audit must still run through it
     #[arg(long, value_name = "NUMBER:HASH")]
-    anchor: Option<Anchor>,
+    checkpoint: Option<AuditCheckpoint>,
     /// Print the outcome as JSON
     #[arg(long)]
     json: bool,
@@ -23,22 +23,22 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Failure::new(why).hint("keep the ledger as it is, and compare it with a backup from before")
     };
     let (payments, rows) = store.verify().await.map_err(failed)?;
-    let end = store.verify_audit(args.anchor).await.map_err(failed)?;
-    let not_covered = not_covered(&store, args.anchor.is_some());
+    let end = store.verify_audit(args.checkpoint).await.map_err(failed)?;
+    let not_covered = not_covered(&store, args.checkpoint.is_some());
     if args.json {
         print::json(&serde_json::json!({
             "holds": true,
             "payments": payments,
             "rows": rows,
             "audit_rows": end.seq,
-            "anchor": end.to_string(),
+            "checkpoint": end.to_string(),
             "knows_its_end": store.knows_its_end(),
             "not_covered": not_covered,
         }));
     } else {
-        let deeds = end.seq;
+        let audit_entries = end.seq;
         print::data(&format!(
-            "holds: {payments} payments, {rows} journal rows, {deeds} audit rows"
+            "holds: {payments} payments, {rows} journal rows, {audit_entries} audit rows"
         ));
         for what in not_covered {
             print::data(&format!("not covered: {what}"));
@@ -59,7 +59,7 @@ fn not_covered(store: &Store, has_anchor: bool) -> Vec<&'static str> {
     if !knows_its_end {
         all.push(
             "where the ledger ends: no sugi.end stands beside it, so a copy that was torn, or an older one, \
-             holds as well; an anchor that was kept (--anchor) tells",
+             holds as well; a checkpoint that was kept (--checkpoint) tells",
         );
     }
     all

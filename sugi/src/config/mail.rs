@@ -1,4 +1,4 @@
-//! `[mail]`: what slips and anchors are mailed by.
+//! `[mail]`: what slips and checkpoints are mailed by.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::secret_file;
 
-/// The mail server, and who gets the day's anchor.
+/// The mail server, and who gets the day's checkpoint.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MailConfig {
@@ -30,9 +30,9 @@ pub(crate) struct MailConfig {
     password_file: Option<PathBuf>,
     /// Who it is from: an address, or `Name <address>`.
     from: String,
-    /// Who keeps the audit's anchor.
+    /// Who keeps the audit's checkpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) anchor_to: Vec<String>,
+    pub(crate) checkpoint_to: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -82,8 +82,12 @@ impl MailConfig {
             authority: authority.transpose()?,
             ..Server::new(&self.server, &self.from)
         };
-        if let Some(bad) = self.anchor_to.iter().find(|to| !sugi_mail::is_address(to)) {
-            return Err(format!("mail.anchor_to: {bad:?} is not a mail address"));
+        if let Some(bad) = self
+            .checkpoint_to
+            .iter()
+            .find(|to| !sugi_mail::is_address(to))
+        {
+            return Err(format!("mail.checkpoint_to: {bad:?} is not a mail address"));
         }
         Mailer::new(server).map_err(|why| format!("mail: {why}"))
     }

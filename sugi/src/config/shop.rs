@@ -152,9 +152,9 @@ pub(crate) struct Seconds {
     /// How long an unused connection is kept.
     pub(crate) idle: f64,
     /// How long a request can live inside KCP.
-    pub(crate) quiet: f64,
+    pub(crate) uncertainty_window: f64,
     /// The pauses between tries; the last is taken again and again.
-    pub(crate) ladder: Vec<f64>,
+    pub(crate) backoff: Vec<f64>,
 }
 
 impl Default for Seconds {
@@ -164,9 +164,9 @@ impl Default for Seconds {
             connect: times.connect.as_secs_f64(),
             answer: times.answer.as_secs_f64(),
             idle: times.idle.as_secs_f64(),
-            quiet: policy.quiet.as_secs_f64(),
-            ladder: policy
-                .ladder
+            uncertainty_window: policy.uncertainty_window.as_secs_f64(),
+            backoff: policy
+                .backoff
                 .iter()
                 .map(jiff::SignedDuration::as_secs_f64)
                 .collect(),
@@ -210,11 +210,11 @@ impl ShopConfig {
             seconds(what, value)
                 .map(|span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
         };
-        let ladder = self
+        let backoff = self
             .seconds
-            .ladder
+            .backoff
             .iter()
-            .map(|pause| signed("ladder", *pause))
+            .map(|pause| signed("backoff", *pause))
             .collect::<Result<_, _>>()?;
         let ContractConfig {
             authenticated,
@@ -236,17 +236,17 @@ impl ShopConfig {
             currencies,
             order_numbers: order_numbers.into(),
         };
-        let quiet = signed("quiet", self.seconds.quiet)?;
-        if quiet < SHORTEST_QUIET {
+        let uncertainty_window = signed("uncertainty_window", self.seconds.uncertainty_window)?;
+        if uncertainty_window < SHORTEST_QUIET {
             return Err(failed(
-                &"seconds.quiet must be 1 or more: without it nothing can ever be proved absent",
+                &"seconds.uncertainty_window must be 1 or more: without it nothing can ever be proved absent",
             ));
         }
         let policy = Policy {
-            quiet,
+            uncertainty_window,
             order_lookup,
             keep_if_waiting,
-            ladder,
+            backoff,
             ..Policy::default()
         };
         let limits = Limits {
@@ -321,7 +321,7 @@ impl ShopConfig {
     }
 }
 
-/// A quiet period that is none would let a look prove what it cannot.
+/// A uncertainty window that is none would let a look prove what it cannot.
 const SHORTEST_QUIET: SignedDuration = SignedDuration::from_secs(1);
 /// What the ledger and the scheduler may take between writing an intent and acting on it.
 const MARGIN: Duration = Duration::from_secs(5);

@@ -35,7 +35,7 @@ impl From<pan::Seen> for Found {
     }
 }
 
-/// All card numbers in a piece: of one byte a letter, and of two; with full-width digits of UTF-8, of
+/// All card numbers in a piece: of one byte an email, and of two; with full-width digits of UTF-8, of
 /// UTF-16 and of EUC-KR.
 pub(super) fn all(bytes: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn all(bytes: &[u8]) -> Vec<Found> {
     found
 }
 
-/// Card numbers whose neighbours are others' letters: where values stand one behind the other, and it is
+/// Card numbers whose neighbours are others' emails: where values stand one behind the other, and it is
 /// not known where one ends. A long row of hexadecimal digits is a hash, whatever is in it.
 pub(super) fn beside_others(bytes: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
@@ -74,7 +74,7 @@ pub(super) fn beside_others(bytes: &[u8]) -> Vec<Found> {
 }
 
 /// Card numbers in what was encoded whole: in base64 of either alphabet, over the ends of lines as mails have
-/// it, and in hexadecimal digits. Where a row of such letters begins is not known, so each place is tried.
+/// it, and in hexadecimal digits. Where a row of such emails begins is not known, so each place is tried.
 pub(super) fn coded(bytes: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     rows(bytes, base64, SHORTEST.div_ceil(3) * 4 - 2, |row| {
@@ -92,22 +92,22 @@ pub(super) fn coded(bytes: &[u8]) -> Vec<Found> {
     found
 }
 
-fn base64(letter: u8) -> Option<u8> {
-    Some(match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
+fn base64(email_message: u8) -> Option<u8> {
+    Some(match email_message {
+        b'A'..=b'Z' => email_message - b'A',
+        b'a'..=b'z' => email_message - b'a' + 26,
+        b'0'..=b'9' => email_message - b'0' + 52,
         b'+' | b'-' => 62,
         b'/' | b'_' => 63,
         _ => return None,
     })
 }
 
-fn hexadecimal(letter: u8) -> Option<u8> {
-    u8::try_from(char::from(letter).to_digit(16)?).ok()
+fn hexadecimal(email_message: u8) -> Option<u8> {
+    u8::try_from(char::from(email_message).to_digit(16)?).ok()
 }
 
-/// Gives away each row of letters with a value that is long enough, with where each stands. The end of a
+/// Gives away each row of emails with a value that is long enough, with where each stands. The end of a
 /// line does not end it.
 fn rows(
     bytes: &[u8],
@@ -116,10 +116,10 @@ fn rows(
     mut take: impl FnMut(&[(usize, u8)]),
 ) {
     let mut row = Vec::new();
-    for (at, &letter) in bytes.iter().enumerate() {
-        match value(letter) {
+    for (at, &email_message) in bytes.iter().enumerate() {
+        match value(email_message) {
             Some(value) => row.push((at, value)),
-            None if matches!(letter, b'\r' | b'\n') && !row.is_empty() => {}
+            None if matches!(email_message, b'\r' | b'\n') && !row.is_empty() => {}
             None => {
                 if row.len() >= shortest {
                     take(&row);
@@ -133,7 +133,7 @@ fn rows(
     }
 }
 
-/// Looks through a row of letters of so many bits each, from one of them on.
+/// Looks through a row of emails of so many bits each, from one of them on.
 fn decoded(row: &[(usize, u8)], from: usize, bits: usize, found: &mut Vec<Found>) {
     let Some(row) = row.get(from..) else { return };
     let mut bytes = Vec::with_capacity(row.len() * bits / 8);
@@ -168,7 +168,7 @@ fn may_be_wide(bytes: &[u8]) -> bool {
     beside.take(SHORTEST).count() == SHORTEST
 }
 
-/// Two bytes a letter. A number begins with an ASCII digit or one of full width; where none goes on, the
+/// Two bytes an email. A number begins with an ASCII digit or one of full width; where none goes on, the
 /// next is looked for quickly.
 fn wide(bytes: &[u8], from: usize, high_first: bool, take: &mut dyn FnMut(pan::Seen)) {
     let pairs = bytes.get(from..).unwrap_or_default().as_chunks::<2>().0;
@@ -203,7 +203,7 @@ fn wide(bytes: &[u8], from: usize, high_first: bool, take: &mut dyn FnMut(pan::S
 }
 
 /// Letters of EUC-KR, if there are enough of its full-width digits for a card. Elsewhere their bytes are
-/// parts of other letters, so these are not looked for together with the narrow ones.
+/// parts of other emails, so these are not looked for together with the narrow ones.
 fn euc_kr(bytes: &[u8], take: &mut dyn FnMut(pan::Seen)) {
     let digit = |pair: &[u8]| pair[0] == 0xa3 && (0xb0..=0xb9).contains(&pair[1]);
     let digits = bytes.windows(2).filter(|pair| digit(pair));

@@ -1,7 +1,7 @@
 //! Values in SQLite's files, one by one.
 //!
 //! SQLite writes the values of a row one behind the other with nothing between them, so a card number may
-//! stand there with the next column's letters at its last digit, and a search for numbers that stand by
+//! stand there with the next column's emails at its last digit, and a search for numbers that stand by
 //! themselves passes it over. Here the pages of a database or of its write-ahead log are taken apart as
 //! they go by, <https://sqlite.org/fileformat2.html> says how, and each value is handed out alone. Nothing
 //! is trusted: what does not read as a page is passed over, and was looked through as plain bytes anyway.

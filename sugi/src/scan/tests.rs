@@ -8,10 +8,10 @@ use super::*;
 
 const CARD: &str = "4111111111111111";
 
-fn look_through(path: &Path, canaries: Canaries) -> Vec<Finding> {
+fn look_through(path: &Path, canaries: Canaries) -> Vec<IntegrityViolation> {
     let mut search = Search::new(canaries);
     assert!(search.path(path).is_empty());
-    search.outcome().findings
+    search.outcome().violations
 }
 
 fn in_pieces(bytes: &[u8], piece: usize) -> Vec<u64> {
@@ -21,7 +21,7 @@ fn in_pieces(bytes: &[u8], piece: usize) -> Vec<u64> {
         search.take(piece);
     }
     search.end();
-    search.findings.iter().map(|found| found.offset).collect()
+    search.violations.iter().map(|found| found.offset).collect()
 }
 
 proptest! {
@@ -154,7 +154,7 @@ fn in_file(bytes: &[u8]) -> Vec<(String, u64, String)> {
     std::fs::write(&file, bytes).unwrap();
     let found = look_through(dir.path(), Canaries::default());
     let name = file.display().to_string();
-    let place = |one: &Finding| one.place.strip_prefix(&name).unwrap().to_owned();
+    let place = |one: &IntegrityViolation| one.place.strip_prefix(&name).unwrap().to_owned();
     found
         .iter()
         .map(|one| (place(one), one.offset, one.masked.clone()))
@@ -341,7 +341,7 @@ fn what_cannot_be_read_hides_nothing_that_was_found() {
     file("c.txt", CARD.as_bytes());
     let mut search = Search::new(Canaries::default());
     assert_eq!(search.path(dir.path()).len(), 1);
-    assert_eq!(search.outcome().findings.len(), 2);
+    assert_eq!(search.outcome().violations.len(), 2);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::{net::TcpStream, runtime::Handle};
 
 /// How long a collector may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// No answer of a collector comes near this.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
@@ -64,7 +64,7 @@ impl HttpClient for Post {
             Ok::<_, HttpError>(Response::from_parts(head, body.to_bytes()))
         };
         // The clock of the time-out is the runtime's as well.
-        let in_time = async move { tokio::time::timeout(PATIENCE, sent).await? };
+        let in_time = async move { tokio::time::timeout(MAX_WAIT, sent).await? };
         let answer = self.runtime.spawn(in_time).await;
         let answer = answer.map_err(|why| sugi_store::broke_off(&why))?;
         match &answer {

@@ -6,8 +6,8 @@ use sugi_engine::{Contract, Currencies};
 use thirtyfour::{Key, prelude::*};
 
 use crate::{
-    house::{keys, until},
     service::{Service, contract},
+    test_app::{keys, until},
 };
 
 /// What people type who mean an amount, and what is none.
@@ -96,7 +96,7 @@ async fn what_is_no_amount_is_refused_where_it_stands_and_stays_to_be_mended() {
     let books = service.sandbox.books();
     assert_eq!(books.transactions[0].amount, 50_000);
 
-    // The same where money is given back; digits in the middle keep the place where one is.
+    // The same where money is refunded; digits in the middle keep the place where one is.
     for text in NONE {
         let field = browser.find(By::Id("cancel-amount")).await.unwrap();
         field.send_keys(Key::Control + "a").await.unwrap();

@@ -1,9 +1,9 @@
-//! Money given back by hand, part by part, until nothing is left.
+//! Money refunded by hand, part by part, until nothing is left.
 
 use serde_json::{Value, json};
 use thirtyfour::{Key, prelude::*};
 
-use crate::house::{House, keys};
+use crate::test_app::{TestApp, keys};
 
 /// Writes an amount over the one that stands there, and why; then sends it, twice if so.
 async fn give_back(browser: &WebDriver, amount: &str, twice: bool) {
@@ -29,9 +29,9 @@ fn fact(name: &str, text: &str) -> By {
     ))
 }
 
-/// What is left of the only sale, and how many times something was given back, as KCP has it.
-fn at_kcp(house: &House) -> (u64, usize) {
-    let books = house.books();
+/// What is left of the only sale, and how many times something was refunded, as KCP has it.
+fn at_kcp(test_app: &TestApp) -> (u64, usize) {
+    let books = test_app.books();
     let [sale] = books.as_slice() else {
         panic!("{books:?}");
     };
@@ -41,45 +41,51 @@ fn at_kcp(house: &House) -> (u64, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sale_is_given_back_part_by_part_until_nothing_is_left() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
-    let sale = house.sale("C-1");
-    let page = house.at(&format!("/payments/{}", sale["id"].as_str().unwrap()));
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
+    let sale = test_app.sale("C-1");
+    let page = test_app.at(&format!("/payments/{}", sale["id"].as_str().unwrap()));
     browser.goto(&page).await.unwrap();
     // More than there is.
     give_back(&browser, "150001", false).await;
     let wrong = By::Css("#cancel-amount-note.error");
-    let notice = house.until(&browser, wrong.clone()).await;
+    let notice = test_app.until(&browser, wrong.clone()).await;
     assert_eq!(
         notice.text().await.unwrap(),
         "남은 금액보다 많습니다. 취소된 것은 없습니다."
     );
-    assert_eq!(at_kcp(&house), (150_000, 0));
+    assert_eq!(at_kcp(&test_app), (150_000, 0));
     // A part, with a double click.
     give_back(&browser, "50,000", true).await;
-    house.until(&browser, fact("남은 금액", "100,000원")).await;
-    assert_eq!(at_kcp(&house), (100_000, 1));
+    test_app
+        .until(&browser, fact("남은 금액", "100,000원"))
+        .await;
+    assert_eq!(at_kcp(&test_app), (100_000, 1));
     let hint = browser.find(By::Id("cancel-hint")).await.unwrap();
     let hint = hint.text().await.unwrap();
     assert!(hint.starts_with("남은 금액 100,000원."), "{hint}");
     // As much as there was at first is more than what is left now.
     give_back(&browser, "150000", false).await;
-    house.until(&browser, wrong).await;
+    test_app.until(&browser, wrong).await;
     let kept = browser.find(By::Id("cancel-amount")).await.unwrap();
     let kept = kept.prop("value").await.unwrap();
     assert_eq!(kept.as_deref(), Some("150,000"), "it stays to be mended");
-    assert_eq!(at_kcp(&house), (100_000, 1));
+    assert_eq!(at_kcp(&test_app), (100_000, 1));
     // Another part; the page of what became of it, once more, gives nothing back.
     give_back(&browser, "30000", false).await;
-    house.until(&browser, fact("남은 금액", "70,000원")).await;
+    test_app
+        .until(&browser, fact("남은 금액", "70,000원"))
+        .await;
     browser.refresh().await.unwrap();
-    house.until(&browser, fact("남은 금액", "70,000원")).await;
-    assert_eq!(at_kcp(&house), (70_000, 2));
+    test_app
+        .until(&browser, fact("남은 금액", "70,000원"))
+        .await;
+    assert_eq!(at_kcp(&test_app), (70_000, 2));
     // What stands in the form is all that is left.
     let reason = browser.find(By::Id("reason")).await.unwrap();
     reason.send_keys("나머지" + Key::Enter).await.unwrap();
-    house.until(&browser, fact("남은 금액", "0원")).await;
-    assert_eq!(at_kcp(&house), (0, 3));
+    test_app.until(&browser, fact("남은 금액", "0원")).await;
+    assert_eq!(at_kcp(&test_app), (0, 3));
     let said = browser.find(By::Css(".result h1")).await.unwrap();
     assert_eq!(said.text().await.unwrap(), "취소되었습니다");
     let form = browser.find_all(By::Css("#acts form")).await.unwrap();
@@ -97,20 +103,20 @@ async fn seen(browser: &WebDriver, script: &str) -> Value {
 }
 
 /// A doubt at another shop, once the page that is open shows it.
-async fn doubt_elsewhere(house: &House, browser: &WebDriver, order_no: &str) -> Value {
-    house.fault("lose_answer");
-    let doubt = house.pay(order_no, &json!({ "shop": "no-lookup" }));
+async fn doubt_elsewhere(test_app: &TestApp, browser: &WebDriver, order_no: &str) -> Value {
+    test_app.fault("lose_answer");
+    let doubt = test_app.pay(order_no, &json!({ "shop": "no-lookup" }));
     let link = format!("#alarm a[href$='{}']", doubt["id"].as_str().unwrap());
-    house.until(browser, By::Css(link)).await;
+    test_app.until(browser, By::Css(link)).await;
     doubt
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_typed_stays_whatever_happens_meanwhile_and_an_old_form_sends_nothing() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
-    let sale = house.sale("C-1");
-    let page = house.at(&format!("/payments/{}", sale["id"].as_str().unwrap()));
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
+    let sale = test_app.sale("C-1");
+    let page = test_app.at(&format!("/payments/{}", sale["id"].as_str().unwrap()));
     browser.goto(&page).await.unwrap();
     let field = browser.find(By::Id("cancel-amount")).await.unwrap();
     let on_it = "document.querySelector('#acts .danger').innerText";
@@ -137,14 +143,14 @@ async fn what_is_typed_stays_whatever_happens_meanwhile_and_an_old_form_sends_no
     let aimed = "(() => { new MutationObserver((_, watch) => { watch.disconnect(); const click = new MouseEvent('click', { bubbles: true, cancelable: true, detail: 1 });
         window.aimed = document.querySelector('#acts .danger').dispatchEvent(click); }).observe(document.getElementById('alarm'), { childList: true }); })()";
     seen(&browser, aimed).await;
-    let doubt = doubt_elsewhere(&house, &browser, "C-2").await;
+    let doubt = doubt_elsewhere(&test_app, &browser, "C-2").await;
     assert_eq!(seen(&browser, form).await, typed);
     assert!(button.is_enabled().await.unwrap());
     assert_eq!(seen(&browser, "window.aimed").await, false);
     // Once the payment itself is another, nothing is sent from here.
-    house.cancel(&sale, 1_000);
+    test_app.cancel(&sale, 1_000);
     let stale = By::Css("[data-stale]:not([hidden])");
-    let said = house.until(&browser, stale.clone()).await;
+    let said = test_app.until(&browser, stale.clone()).await;
     let said = said.text().await.unwrap();
     assert!(said.starts_with("이 결제가 바뀌었습니다."), "{said}");
     assert!(!button.is_enabled().await.unwrap());
@@ -159,19 +165,21 @@ async fn what_is_typed_stays_whatever_happens_meanwhile_and_an_old_form_sends_no
         .click()
         .await
         .unwrap();
-    house.until(&browser, fact("남은 금액", "149,000원")).await;
+    test_app
+        .until(&browser, fact("남은 금액", "149,000원"))
+        .await;
     let left = browser.find_all(stale).await.unwrap();
     assert!(left.is_empty(), "the page was made anew");
 
     // What was chosen about a doubt stays chosen.
-    let page = house.at(&format!("/payments/{}", doubt["id"].as_str().unwrap()));
+    let page = test_app.at(&format!("/payments/{}", doubt["id"].as_str().unwrap()));
     browser.goto(&page).await.unwrap();
-    let keep = house.until(&browser, By::Css("[value=keep]")).await;
+    let keep = test_app.until(&browser, By::Css("[value=keep]")).await;
     keep.click().await.unwrap();
     let close = browser.find(By::Css("form[action$='/close'] button"));
     close.await.unwrap().focus().await.unwrap();
     let typed = seen(&browser, form).await;
-    doubt_elsewhere(&house, &browser, "C-3").await;
+    doubt_elsewhere(&test_app, &browser, "C-3").await;
     assert_eq!(seen(&browser, form).await, typed);
     assert!(
         typed.as_array().unwrap().contains(&"keep".into()),
@@ -182,42 +190,46 @@ async fn what_is_typed_stays_whatever_happens_meanwhile_and_an_old_form_sends_no
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_of_wishes_stays_as_it_is_and_says_that_it_has_changed() {
-    let house = House::new().await;
-    let browser = house.browser("en").await;
-    browser.goto(house.at("/wishes")).await.unwrap();
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("en").await;
+    browser.goto(test_app.at("/approvals")).await.unwrap();
     let ask = async |order_no: &str| {
-        house.fault("lose_answer");
-        house.pay(order_no, &json!({ "shop": "no-lookup" }))
+        test_app.fault("lose_answer");
+        test_app.pay(order_no, &json!({ "shop": "no-lookup" }))
     };
     let doubts = [ask("C-1").await, ask("C-2").await];
-    let wish = async |doubt: &Value| {
-        let page = house.at(&format!("/payments/{}", doubt["id"].as_str().unwrap()));
+    let approval_request = async |doubt: &Value| {
+        let page = test_app.at(&format!("/payments/{}", doubt["id"].as_str().unwrap()));
         browser.goto(&page).await.unwrap();
         for (field, text) in [("tno", "26000000000001"), ("note", "x")] {
-            let field = house.until(&browser, By::Id(field)).await;
+            let field = test_app.until(&browser, By::Id(field)).await;
             field.send_keys(text).await.unwrap();
         }
         let close = browser.find(By::Css("form[action$='/close'] .button"));
         close.await.unwrap().click().await.unwrap();
-        house.until(&browser, By::Css(".notice[role=alert]")).await;
+        test_app
+            .until(&browser, By::Css(".notice[role=alert]"))
+            .await;
     };
     for doubt in &doubts {
-        wish(doubt).await;
+        approval_request(doubt).await;
     }
     let list = browser.window().await.unwrap();
-    browser.goto(house.at("/wishes")).await.unwrap();
+    browser.goto(test_app.at("/approvals")).await.unwrap();
     let rows = "[...document.querySelectorAll('#list form')].map((form) => form.action)";
     let before = seen(&browser, rows).await;
     assert_eq!(before.as_array().unwrap().len(), 2, "{before}");
     // In another window the older one is taken back.
     let other = browser.new_tab().await.unwrap();
     browser.switch_to_window(other).await.unwrap();
-    browser.goto(house.at("/wishes")).await.unwrap();
+    browser.goto(test_app.at("/approvals")).await.unwrap();
     let back = browser.find(By::Css("#list [value=refuse]")).await.unwrap();
     back.click().await.unwrap();
-    house.until(&browser, By::Css(".wish:only-of-type")).await;
+    test_app
+        .until(&browser, By::Css(".wish:only-of-type"))
+        .await;
     browser.switch_to_window(list).await.unwrap();
-    let said = house
+    let said = test_app
         .until(&browser, By::Css("[data-stale]:not([hidden])"))
         .await;
     let said = said.text().await.unwrap();

@@ -9,9 +9,9 @@ use thirtyfour::{Key, prelude::*};
 use totp_rs::{Builder, Secret};
 
 use crate::{
-    house::until,
     measure::{faint_buttons, overlaps},
     service::{PASSWORD, Service, contract},
+    test_app::until,
 };
 
 fn dollars() -> Currencies {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 use crate::{
-    house::{House, keys},
     measure::overlaps,
+    test_app::{TestApp, keys},
 };
 
 /// Over the wire, style and script included.
@@ -149,30 +149,32 @@ async fn picture(browser: &WebDriver, name: &str) {
     fs::write(dir.join(format!("{name}.png")), png).unwrap();
 }
 
-/// Something of everything: sales, one of them in dollars, one that is given back in part, one that was
+/// Something of everything: sales, one of them in dollars, one that is refunded in part, one that was
 /// declined, and one that stays in doubt and waits for a second person to close it. Where each of them is.
-async fn scene(house: &House, browser: &WebDriver) -> Vec<(&'static str, String)> {
+async fn scene(test_app: &TestApp, browser: &WebDriver) -> Vec<(&'static str, String)> {
     let page = |sale: &Value| format!("/payments/{}", sale["id"].as_str().unwrap());
-    let webhook = house.webhook();
-    let sale = page(&house.sale("P-1"));
-    let part = house.sale("P-2");
-    house.cancel(&part, 50_000);
+    let webhook = test_app.webhook();
+    let sale = page(&test_app.sale("P-1"));
+    let part = test_app.sale("P-2");
+    test_app.cancel(&part, 50_000);
     let number = kcp_sandbox::magic_card(99, "CC61").unwrap();
     let card = json!({ "card": { "number": number, "expiry": "2030-12" } });
-    let declined = page(&house.pay("P-3", &card));
+    let declined = page(&test_app.pay("P-3", &card));
     let cents = json!({ "amount": 123_456, "currency": "USD" });
-    let dollars = page(&house.pay("P-5", &cents));
-    house.fault("lose_answer");
+    let dollars = page(&test_app.pay("P-5", &cents));
+    test_app.fault("lose_answer");
     let elsewhere = json!({ "shop": "no-lookup", "amount": 1_234_567 });
-    let doubt = page(&house.pay("P-4", &elsewhere));
-    browser.goto(house.at(&doubt)).await.unwrap();
+    let doubt = page(&test_app.pay("P-4", &elsewhere));
+    browser.goto(test_app.at(&doubt)).await.unwrap();
     for (field, text) in [("tno", "26000000000001"), ("note", "KCP 상점관리자")] {
-        let field = house.until(browser, By::Id(field)).await;
+        let field = test_app.until(browser, By::Id(field)).await;
         field.send_keys(text).await.unwrap();
     }
     let close = browser.find(By::Css("form[action$='/close'] .button"));
     close.await.unwrap().click().await.unwrap();
-    house.until(browser, By::Css(".notice[role=alert]")).await;
+    test_app
+        .until(browser, By::Css(".notice[role=alert]"))
+        .await;
     vec![
         ("webhook", webhook),
         ("receipt", format!("{sale}/receipt")),
@@ -191,7 +193,7 @@ const PAGES: [(&str, &str); 14] = [
     ("keyin", "/keyin"),
     ("payments", "/payments"),
     ("doubts", "/doubts"),
-    ("wishes", "/wishes"),
+    ("wishes", "/approvals"),
     ("day", "/day"),
     ("settings", "/settings"),
     ("operator", "/settings/operators/demo2"),
@@ -205,8 +207,8 @@ const PAGES: [(&str, &str); 14] = [
 ];
 
 /// The page to key in at, when something was wrong; a webhook's secret; and the keys that there are.
-async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -> Vec<String> {
-    browser.goto(house.at("/keyin")).await.unwrap();
+async fn in_between(test_app: &TestApp, browser: &WebDriver, axe: &str, lang: &str) -> Vec<String> {
+    browser.goto(test_app.at("/keyin")).await.unwrap();
     for (field, text) in [
         ("amount", "1234567"),
         ("card", "4111111111111111"),
@@ -214,7 +216,7 @@ async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -
         ("holder", "951399"),
         ("password", "00"),
     ] {
-        let field = house.until(browser, By::Id(field)).await;
+        let field = test_app.until(browser, By::Id(field)).await;
         field.send_keys(text).await.unwrap();
     }
     browser
@@ -224,10 +226,12 @@ async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -
         .click()
         .await
         .unwrap();
-    house.until(browser, By::Css("#expiry[aria-invalid]")).await;
+    test_app
+        .until(browser, By::Css("#expiry[aria-invalid]"))
+        .await;
     let mut found = look(browser, axe, &format!("keyin-wrong-{lang}")).await;
     browser
-        .goto(house.at("/settings/add-webhook"))
+        .goto(test_app.at("/settings/add-webhook"))
         .await
         .unwrap();
     let url = browser.find(By::Id("url")).await.unwrap();
@@ -235,34 +239,34 @@ async fn in_between(house: &House, browser: &WebDriver, axe: &str, lang: &str) -
         .await
         .unwrap();
     let own = browser.find(By::Name("own")).await.unwrap();
-    own.send_keys(house.password()).await.unwrap();
+    own.send_keys(test_app.password()).await.unwrap();
     keys(browser, "\u{e007}").await;
-    house.until(browser, By::Css("section code")).await;
+    test_app.until(browser, By::Css("section code")).await;
     found.extend(look(browser, axe, &format!("webhook-secret-{lang}")).await);
-    browser.goto(house.at("/day")).await.unwrap();
+    browser.goto(test_app.at("/day")).await.unwrap();
     keys(browser, "?").await;
-    house.until(browser, By::Css("#keys[open]")).await;
+    test_app.until(browser, By::Css("#keys[open]")).await;
     found.extend(look(browser, axe, &format!("keys-{lang}")).await);
     found
 }
 
 async fn every_page_in(lang: &str) {
-    let (house, axe) = (House::new().await, axe());
-    let browser = house.stranger(lang).await;
-    browser.goto(house.at("/sign-in")).await.unwrap();
+    let (test_app, axe) = (TestApp::new().await, axe());
+    let browser = test_app.stranger(lang).await;
+    browser.goto(test_app.at("/sign-in")).await.unwrap();
     let mut found = look(&browser, &axe, &format!("sign-in-{lang}")).await;
-    house.sign_in(&browser).await;
-    let mut pages = scene(&house, &browser).await;
+    test_app.sign_in(&browser).await;
+    let mut pages = scene(&test_app, &browser).await;
     pages.extend(PAGES.map(|(name, path)| (name, path.to_owned())));
     for (name, path) in pages {
-        browser.goto(house.at(&path)).await.unwrap();
+        browser.goto(test_app.at(&path)).await.unwrap();
         found.extend(look(&browser, &axe, &format!("{name}-{lang}")).await);
         // The other language is measured in every configuration.
         if lang == "ko" {
             found.extend(overlaps(&browser, name).await);
         }
     }
-    found.extend(in_between(&house, &browser, &axe, lang).await);
+    found.extend(in_between(&test_app, &browser, &axe, lang).await);
     browser.quit().await.unwrap();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

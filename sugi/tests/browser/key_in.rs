@@ -2,7 +2,7 @@
 
 use thirtyfour::{Key, prelude::*};
 
-use crate::house::{House, keys};
+use crate::test_app::{TestApp, keys};
 
 /// An authenticated sale, keyed in on a page that was just opened; how many keys it took.
 async fn key_in(browser: &WebDriver) -> usize {
@@ -14,9 +14,9 @@ async fn key_in(browser: &WebDriver) -> usize {
     count + keys(browser, "00").await
 }
 
-async fn open(house: &House, browser: &WebDriver) {
-    browser.goto(house.at("/keyin")).await.unwrap();
-    house.until(browser, By::Id("keyin")).await;
+async fn open(test_app: &TestApp, browser: &WebDriver) {
+    browser.goto(test_app.at("/keyin")).await.unwrap();
+    test_app.until(browser, By::Id("keyin")).await;
 }
 
 async fn press_enter(browser: &WebDriver) -> usize {
@@ -25,17 +25,17 @@ async fn press_enter(browser: &WebDriver) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_authenticated_sale_takes_at_most_45_keys_and_no_mouse() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
-    open(&house, &browser).await;
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
+    open(&test_app, &browser).await;
     let seen = browser.find(By::Id("card-seen")).await.unwrap();
     let count = key_in(&browser).await;
     assert_eq!(seen.text().await.unwrap(), "•••• •••• •••• 1111  Visa");
     let count = count + press_enter(&browser).await;
-    house.until(&browser, By::Css(".result.good")).await;
+    test_app.until(&browser, By::Css(".result.good")).await;
     println!("{count} keys");
     assert!(count <= 45, "{count} keys");
-    let books = house.books();
+    let books = test_app.books();
     assert_eq!(books.len(), 1);
     assert_eq!(books[0]["amount"], 1_004);
     // Nothing of the card is left in the page or its history.
@@ -43,7 +43,7 @@ async fn an_authenticated_sale_takes_at_most_45_keys_and_no_mouse() {
     assert!(!source.contains("4111111111111111") && !source.contains("951010"));
     let shown = browser.current_url().await.unwrap();
     browser.back().await.unwrap();
-    house.left(&browser, shown.as_str()).await;
+    test_app.left(&browser, shown.as_str()).await;
     let source = browser.source().await.unwrap();
     assert!(!source.contains("4111111111111111"));
     // What was typed is in no page's source.
@@ -59,11 +59,11 @@ async fn an_authenticated_sale_takes_at_most_45_keys_and_no_mouse() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sale_that_is_sent_twice_is_one() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
     // Enter held down, and a double click: the answer takes a while.
     for (n, twice) in ["enter", "click"].into_iter().enumerate() {
-        open(&house, &browser).await;
+        open(&test_app, &browser).await;
         key_in(&browser).await;
         if n > 0 {
             // The guard would stop it before anything is sent, so this one has another amount.
@@ -78,37 +78,37 @@ async fn a_sale_that_is_sent_twice_is_one() {
             let chain = browser.action_chain().double_click_element(&button);
             chain.perform().await.unwrap();
         }
-        house.until(&browser, By::Css(".result.good")).await;
-        assert_eq!(house.books().len(), n + 1, "{twice}");
+        test_app.until(&browser, By::Css(".result.good")).await;
+        assert_eq!(test_app.books().len(), n + 1, "{twice}");
     }
     // The page of the result again, and back from it: neither sends anything.
     browser.refresh().await.unwrap();
-    house.until(&browser, By::Css(".result.good")).await;
+    test_app.until(&browser, By::Css(".result.good")).await;
     let shown = browser.current_url().await.unwrap();
     browser.back().await.unwrap();
-    house.left(&browser, shown.as_str()).await;
-    assert_eq!(house.books().len(), 2);
+    test_app.left(&browser, shown.as_str()).await;
+    assert_eq!(test_app.books().len(), 2);
     browser.quit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_tabs_make_one_payment_and_say_so() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
     let first = browser.window().await.unwrap();
-    open(&house, &browser).await;
+    open(&test_app, &browser).await;
     let second = browser.new_tab().await.unwrap();
     browser.switch_to_window(second).await.unwrap();
-    open(&house, &browser).await;
+    open(&test_app, &browser).await;
     key_in(&browser).await;
     press_enter(&browser).await;
-    house.until(&browser, By::Css(".result.good")).await;
+    test_app.until(&browser, By::Css(".result.good")).await;
     browser.switch_to_window(first).await.unwrap();
     let amount = browser.find(By::Id("amount")).await.unwrap();
     amount.focus().await.unwrap();
     key_in(&browser).await;
     press_enter(&browser).await;
-    let earlier = house
+    let earlier = test_app
         .until(&browser, By::Css("#refused:not([hidden]) a"))
         .await;
     assert!(
@@ -119,82 +119,82 @@ async fn two_tabs_make_one_payment_and_say_so() {
             .unwrap()
             .contains("/payments/pay_")
     );
-    assert_eq!(house.books().len(), 1);
+    assert_eq!(test_app.books().len(), 1);
     // With a reason it is a sale of its own.
     let why = browser.find(By::Id("anyway")).await.unwrap();
     why.send_keys("두 번째 상품").await.unwrap();
     press_enter(&browser).await;
-    house.until(&browser, By::Css(".result.good")).await;
-    assert_eq!(house.books().len(), 2);
+    test_app.until(&browser, By::Css(".result.good")).await;
+    assert_eq!(test_app.books().len(), 2);
     browser.quit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reason_is_for_the_payment_that_was_shown() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
     let mut shown = Vec::new();
     for more in ["", "0"] {
-        open(&house, &browser).await;
+        open(&test_app, &browser).await;
         key_in(&browser).await;
         let amount = browser.find(By::Id("amount")).await.unwrap();
         amount.send_keys(more).await.unwrap();
         press_enter(&browser).await;
-        house.until(&browser, By::Css(".result.good")).await;
+        test_app.until(&browser, By::Css(".result.good")).await;
         let at = browser.current_url().await.unwrap();
         shown.push(format!("#refused:not([hidden]) a[href='{}']", at.path()));
     }
-    open(&house, &browser).await;
+    open(&test_app, &browser).await;
     key_in(&browser).await;
     press_enter(&browser).await;
-    house.until(&browser, By::Css(shown[0].clone())).await;
+    test_app.until(&browser, By::Css(shown[0].clone())).await;
     let why = browser.find(By::Id("anyway")).await.unwrap();
     why.send_keys("두 번째 상품").await.unwrap();
     // As much as the other sale was: the reason is none for that one.
     let amount = browser.find(By::Id("amount")).await.unwrap();
     amount.send_keys("0").await.unwrap();
     press_enter(&browser).await;
-    house.until(&browser, By::Css(shown[1].clone())).await;
+    test_app.until(&browser, By::Css(shown[1].clone())).await;
     assert_eq!(why.prop("value").await.unwrap().as_deref(), Some(""));
     assert!(why.is_displayed().await.unwrap());
-    assert_eq!(house.books().len(), 2);
+    assert_eq!(test_app.books().len(), 2);
     browser.quit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_is_in_doubt_and_then_known_without_a_key() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
-    open(&house, &browser).await;
-    house.fault("lose_answer");
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
+    open(&test_app, &browser).await;
+    test_app.fault("lose_answer");
     // Whoever looks learns nothing, until it was seen that nothing is known.
-    house.faults("garbage", "inquire", 1_000_000);
+    test_app.faults("garbage", "inquire", 1_000_000);
     key_in(&browser).await;
     press_enter(&browser).await;
-    house.until(&browser, By::Css(".result.doubt")).await;
+    test_app.until(&browser, By::Css(".result.doubt")).await;
     let source = browser.source().await.unwrap();
     assert!(
         source.contains("승인 여부를 아직 모릅니다") && !source.contains("승인되었습니다"),
         "it says more than is known"
     );
-    house.clear_faults();
+    test_app.clear_faults();
     // This shop's contract answers look-ups, and the operator waits: the sale is found and kept.
-    house.until(&browser, By::Css(".result.good")).await;
+    test_app.until(&browser, By::Css(".result.good")).await;
     let source = browser.source().await.unwrap();
     assert!(source.contains("승인되었습니다"), "it does not say so");
-    assert_eq!(house.books().len(), 1);
+    assert_eq!(test_app.books().len(), 1);
     browser.quit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_said_where_it_is_and_nothing_typed_is_lost() {
-    let house = House::new().await;
-    let browser = house.browser("en").await;
-    open(&house, &browser).await;
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("en").await;
+    open(&test_app, &browser).await;
     let enter = char::from(Key::Enter);
     keys(&browser, &format!("1004{enter}4111111111111111")).await;
     keys(&browser, &format!("1220951399{enter}00{enter}")).await;
-    house
+    test_app
         .until(&browser, By::Css("#expiry[aria-invalid]"))
         .await;
     let focus = browser.active_element().await.unwrap();
@@ -207,15 +207,15 @@ async fn what_is_wrong_is_said_where_it_is_and_nothing_typed_is_lost() {
     let card = browser.find(By::Id("card")).await.unwrap();
     let kept = card.prop("value").await.unwrap();
     assert_eq!(kept.as_deref(), Some("4111111111111111"));
-    assert_eq!(house.books().len(), 0);
+    assert_eq!(test_app.books().len(), 0);
     browser.quit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dollars_are_chosen_typed_with_cents_and_seen_before_they_are_charged() {
-    let house = House::new().await;
-    let browser = house.browser("en").await;
-    open(&house, &browser).await;
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("en").await;
+    open(&test_app, &browser).await;
     let find = async |id: &str| browser.find(By::Id(id)).await.unwrap();
     let choose = async |id: &str, value: &str| {
         let option = format!("#{id} option[value={value}]");
@@ -276,10 +276,10 @@ async fn dollars_are_chosen_typed_with_cents_and_seen_before_they_are_charged() 
         &format!("12.34{enter}41111111111111111230951010{enter}00{enter}"),
     )
     .await;
-    house.until(&browser, By::Css(".result.good")).await;
+    test_app.until(&browser, By::Css(".result.good")).await;
     let source = browser.source().await.unwrap();
     assert!(source.contains("Your payment of US$12.34"), "{source}");
-    let books = house.books();
+    let books = test_app.books();
     assert_eq!(
         (&books[0]["amount"], &books[0]["currency"]),
         (&1_234.into(), &"840".into())

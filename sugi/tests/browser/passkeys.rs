@@ -5,7 +5,7 @@ use thirtyfour::{Key, prelude::*};
 
 use crate::{
     every_page::{axe, look},
-    house::{House, keys},
+    test_app::{TestApp, keys},
 };
 
 /// A device that recognises its owner; its name.
@@ -31,37 +31,45 @@ async fn recognises(browser: &WebDriver, device: &str, yes: bool) {
 }
 
 /// Fills in the form to add a passkey, and sends it.
-async fn add(house: &House, browser: &WebDriver, name: &str) {
-    browser.goto(house.at_localhost("/account")).await.unwrap();
-    let open = house.until(browser, By::Css("#passkey-add summary")).await;
+async fn add(test_app: &TestApp, browser: &WebDriver, name: &str) {
+    browser
+        .goto(test_app.at_localhost("/account"))
+        .await
+        .unwrap();
+    let open = test_app
+        .until(browser, By::Css("#passkey-add summary"))
+        .await;
     open.click().await.unwrap();
     let field = browser.find(By::Id("passkey-name")).await.unwrap();
     field.send_keys(name).await.unwrap();
     let (tab, enter) = (char::from(Key::Tab), char::from(Key::Enter));
-    keys(browser, &format!("{tab}{}{enter}", house.password())).await;
+    keys(browser, &format!("{tab}{}{enter}", test_app.password())).await;
 }
 
 /// Asks to be let in with a passkey, by keyboard.
-async fn enter(house: &House, browser: &WebDriver) {
-    browser.goto(house.at_localhost("/sign-in")).await.unwrap();
+async fn enter(test_app: &TestApp, browser: &WebDriver) {
+    browser
+        .goto(test_app.at_localhost("/sign-in"))
+        .await
+        .unwrap();
     let way = By::Css("[data-passkey]:not([hidden]) button");
-    let way = house.until(browser, way).await;
+    let way = test_app.until(browser, way).await;
     way.focus().await.unwrap();
     keys(browser, &char::from(Key::Enter).to_string()).await;
 }
 
-async fn sign_out(house: &House, browser: &WebDriver) {
+async fn sign_out(test_app: &TestApp, browser: &WebDriver) {
     let out = browser
         .find(By::Css("form[action='/sign-out'] button"))
         .await;
     out.unwrap().click().await.unwrap();
-    house.until(browser, By::Id("password")).await;
+    test_app.until(browser, By::Id("password")).await;
 }
 
 /// What the page says is wrong, which has the focus so that it is read out.
-async fn problem(house: &House, browser: &WebDriver) -> String {
+async fn problem(test_app: &TestApp, browser: &WebDriver) -> String {
     let problem = By::Css("[data-passkey] .problem:not([hidden])");
-    let problem = house.until(browser, problem).await;
+    let problem = test_app.until(browser, problem).await;
     assert_eq!(
         problem.attr("role").await.unwrap().as_deref(),
         Some("alert")
@@ -74,50 +82,56 @@ async fn problem(house: &House, browser: &WebDriver) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_passkey_is_added_lets_in_and_is_removed() {
-    let (house, axe) = (House::new().await, axe());
-    let browser = house.stranger("en").await;
+    let (test_app, axe) = (TestApp::new().await, axe());
+    let browser = test_app.stranger("en").await;
     let device = device(&browser).await;
-    browser.goto(house.at_localhost("/sign-in")).await.unwrap();
+    browser
+        .goto(test_app.at_localhost("/sign-in"))
+        .await
+        .unwrap();
     let mut found = look(&browser, &axe, "passkeys-sign-in").await;
-    house.sign_in(&browser).await;
+    test_app.sign_in(&browser).await;
 
-    add(&house, &browser, "office laptop").await;
+    add(&test_app, &browser, "office laptop").await;
     let mine = By::Css("form[action^='/account/passkeys/']:not([data-passkey])");
-    house.until(&browser, mine.clone()).await;
+    test_app.until(&browser, mine.clone()).await;
     let section = browser.find(By::Id("passkeys")).await.unwrap();
     assert!(section.text().await.unwrap().contains("office laptop"));
     let open = browser.find(By::Css("#passkey-add summary")).await.unwrap();
     open.click().await.unwrap();
     found.extend(look(&browser, &axe, "passkeys-account").await);
-    add(&house, &browser, "once more").await;
-    let why = problem(&house, &browser).await;
+    add(&test_app, &browser, "once more").await;
+    let why = problem(&test_app, &browser).await;
     assert_eq!(why, "This device has a passkey of yours already.");
 
-    sign_out(&house, &browser).await;
-    enter(&house, &browser).await;
-    house.until(&browser, By::Id("keyin")).await;
-    sign_out(&house, &browser).await;
+    sign_out(&test_app, &browser).await;
+    enter(&test_app, &browser).await;
+    test_app.until(&browser, By::Id("keyin")).await;
+    sign_out(&test_app, &browser).await;
     recognises(&browser, &device, false).await;
-    enter(&house, &browser).await;
-    let why = problem(&house, &browser).await;
+    enter(&test_app, &browser).await;
+    let why = problem(&test_app, &browser).await;
     assert!(why.starts_with("It was cancelled on the device"), "{why}");
     recognises(&browser, &device, true).await;
-    enter(&house, &browser).await;
-    house.until(&browser, By::Id("keyin")).await;
+    enter(&test_app, &browser).await;
+    test_app.until(&browser, By::Id("keyin")).await;
 
-    browser.goto(house.at_localhost("/account")).await.unwrap();
+    browser
+        .goto(test_app.at_localhost("/account"))
+        .await
+        .unwrap();
     let open = browser.find(By::Css("#passkeys .line summary")).await;
     open.unwrap().click().await.unwrap();
     let password = By::Css("#passkeys .line input[type=password]");
     let password = browser.find(password).await.unwrap();
-    password.send_keys(house.password()).await.unwrap();
+    password.send_keys(test_app.password()).await.unwrap();
     keys(&browser, &char::from(Key::Enter).to_string()).await;
     let add_one = By::Css("#passkeys .hint + noscript + [data-passkey-note]");
-    house.until(&browser, add_one).await;
+    test_app.until(&browser, add_one).await;
     assert!(browser.find_all(mine).await.unwrap().is_empty());
-    sign_out(&house, &browser).await;
-    enter(&house, &browser).await;
-    let why = problem(&house, &browser).await;
+    sign_out(&test_app, &browser).await;
+    enter(&test_app, &browser).await;
+    let why = problem(&test_app, &browser).await;
     assert!(why.starts_with("This passkey lets nobody in."), "{why}");
     let at = browser.current_url().await.unwrap();
     assert_eq!(at.path(), "/sign-in");
@@ -127,18 +141,21 @@ async fn a_passkey_is_added_lets_in_and_is_removed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_another_address_there_is_no_way_to_try_and_the_page_says_where_there_is() {
-    let house = House::new().await;
-    let browser = house.stranger("en").await;
-    browser.goto(house.at("/sign-in")).await.unwrap();
+    let test_app = TestApp::new().await;
+    let browser = test_app.stranger("en").await;
+    browser.goto(test_app.at("/sign-in")).await.unwrap();
     let way = browser.find(By::Css("[data-passkey]")).await.unwrap();
     assert!(!way.is_displayed().await.unwrap());
-    house.sign_in(&browser).await;
-    browser.goto(house.at("/account")).await.unwrap();
+    test_app.sign_in(&browser).await;
+    browser.goto(test_app.at("/account")).await.unwrap();
     let note = By::Css("[data-passkey-note]:not([hidden])");
-    let note = house.until(&browser, note).await;
+    let note = test_app.until(&browser, note).await;
     assert_eq!(
         note.text().await.unwrap(),
-        format!("Passkeys can be used at {} only.", house.at_localhost(""))
+        format!(
+            "Passkeys can be used at {} only.",
+            test_app.at_localhost("")
+        )
     );
     let form = browser.find(By::Css("[data-passkey]")).await.unwrap();
     assert!(!form.is_displayed().await.unwrap());

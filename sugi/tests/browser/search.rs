@@ -3,26 +3,26 @@
 use serde_json::json;
 use thirtyfour::{Key, prelude::*};
 
-use crate::house::{House, keys};
+use crate::test_app::{TestApp, keys};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
-    let house = House::new().await;
-    let browser = house.browser("ko").await;
-    let ours = house.sale("S-1");
+    let test_app = TestApp::new().await;
+    let browser = test_app.browser("ko").await;
+    let ours = test_app.sale("S-1");
     let other = json!({
         "amount": 2_000,
         "buyer": { "name": "김철수", "phone": "010-9999-8888" },
         "card": { "number": "5555555555554444", "expiry": "2030-12" },
     });
-    let other = house.pay("S-2", &other);
+    let other = test_app.pay("S-2", &other);
     let text = |payment: &serde_json::Value, pointer: &str| {
         let text = payment.pointer(pointer).unwrap().as_str().unwrap();
         text.to_owned()
     };
     let enter = char::from(Key::Enter).to_string();
-    browser.goto(house.at("/payments")).await.unwrap();
-    house
+    browser.goto(test_app.at("/payments")).await.unwrap();
+    test_app
         .until(&browser, By::XPath("//*[@id='list'][count(.//tbody/tr)=2]"))
         .await;
     // By turns, so that what is looked for never stands there already.
@@ -51,7 +51,7 @@ async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
         keys(&browser, &enter).await;
         let order = ["S-1", "S-2"][n % 2];
         let row = format!("//*[@id='list'][count(.//tbody/tr)=1]//a[.='{order}']");
-        house.until(&browser, By::XPath(row)).await;
+        test_app.until(&browser, By::XPath(row)).await;
         let typed_in = browser.find(By::Id("q")).await.unwrap();
         assert_eq!(typed_in.prop("value").await.unwrap().as_ref(), Some(typed));
     }
@@ -68,7 +68,7 @@ async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
         browser.execute(script, Vec::new()).await.unwrap();
         keys(&browser, &enter).await;
         let ours = "//*[@id='list'][count(.//tbody/tr)=1]//a[.='S-1']";
-        house.until(&browser, By::XPath(ours)).await;
+        test_app.until(&browser, By::XPath(ours)).await;
         let sent = browser
             .execute("return sessionStorage.sent", Vec::new())
             .await
@@ -78,12 +78,12 @@ async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
         keys(&browser, "/").await;
         keys(&browser, &format!("S-2{enter}")).await;
         let theirs = "//*[@id='list'][count(.//tbody/tr)=1]//a[.='S-2']";
-        house.until(&browser, By::XPath(theirs)).await;
+        test_app.until(&browser, By::XPath(theirs)).await;
     }
     // What may be an order number is looked for as it is.
     keys(&browser, "/").await;
     keys(&browser, &format!("41111111-11111111{enter}")).await;
-    house.until(&browser, By::Css("#list > .notice")).await;
+    test_app.until(&browser, By::Css("#list > .notice")).await;
     let address = browser.current_url().await.unwrap();
     assert!(
         address.query().unwrap().contains("q=41111111-11111111"),
@@ -92,16 +92,16 @@ async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
     keys(&browser, "/").await;
     keys(&browser, &format!("S-2{enter}")).await;
     let theirs = "//*[@id='list'][count(.//tbody/tr)=1]//a[.='S-2']";
-    house.until(&browser, By::XPath(theirs)).await;
+    test_app.until(&browser, By::XPath(theirs)).await;
     // Nobody has this one, and the page says so.
     keys(&browser, "/").await;
     keys(&browser, &format!("없는 사람{enter}")).await;
-    let empty = house.until(&browser, By::Css("#list > .notice")).await;
+    let empty = test_app.until(&browser, By::Css("#list > .notice")).await;
     assert_eq!(empty.text().await.unwrap(), "조건에 맞는 결제가 없습니다.");
     // A payment's own name leads to its page.
     keys(&browser, "/").await;
     keys(&browser, &format!("{}{enter}", text(&other, "/id"))).await;
-    house.until(&browser, By::Id("facts")).await;
+    test_app.until(&browser, By::Id("facts")).await;
     let address = browser.current_url().await.unwrap();
     assert_eq!(address.path(), format!("/payments/{}", text(&other, "/id")));
     browser.quit().await.unwrap();

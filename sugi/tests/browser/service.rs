@@ -48,7 +48,7 @@ impl Service {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let engine = Engine::new(store, [], Clock::real());
-        let clock = Clock::by_hand(Clock::real().now());
+        let clock = Clock::manual(Clock::real().now());
         let rules = Rules {
             secret: Some(Secret::parse(&"1".repeat(64)).unwrap()),
             ..Rules::default()

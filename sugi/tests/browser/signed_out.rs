@@ -7,9 +7,9 @@ use thirtyfour::{Key, prelude::*};
 
 use crate::{
     every_page::axe,
-    house::{keys, until},
     measure::overlaps,
     service::{PASSWORD, Service},
+    test_app::{keys, until},
 };
 
 const CARD: &str = "4111111111111111";
@@ -174,7 +174,7 @@ async fn what_is_sent_without_a_session_is_not_done_and_nobody_else_gets_it() {
     assert_eq!(value(&browser, "buyer").await, "");
     assert_ne!(value(&browser, "order_no").await, "K-1");
 
-    // Money that is given back is not, either; and comes back to be sent.
+    // Money that is refunded is not, either; and comes back to be sent.
     let paid = service.pay(&browser, "A-1", json!({})).await;
     browser.goto(service.at(&paid)).await.unwrap();
     for (field, text) in [("cancel-amount", "12345"), ("reason", "고객 변심")] {

@@ -192,7 +192,7 @@ async fn a_card_number_among_the_arguments_is_repeated_by_no_error() {
             ],
             vec!["pay", &*format!("--card={card}")],
             vec!["show", card],
-            vec!["verify", "--anchor", card],
+            vec!["verify", "--checkpoint", card],
             vec!["user", card],
             vec!["user", "show", card],
             vec!["serve", "--config", card],

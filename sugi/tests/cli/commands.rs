@@ -82,7 +82,7 @@ async fn a_sale_is_taken_shown_listed_and_given_back() {
         (&true.into(), &false.into())
     );
     let unknown = proved["not_covered"].to_string();
-    assert!(unknown.contains("--anchor"), "{unknown}");
+    assert!(unknown.contains("--checkpoint"), "{unknown}");
     let (why, code) = failure(&desk.sugi(&["cancel", id, "--reason", "again"], ""));
     assert!(why.contains("nothing is left") && code == 2, "{why}");
 }
@@ -173,7 +173,7 @@ async fn dollars_are_sold_where_the_contract_takes_them() {
     let listed = desk.sugi(&["list"], "");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(listed.contains("12.34 USD"), "{listed}");
-    // What was sold is given back, whatever the contract says now.
+    // What was sold is refunded, whatever the contract says now.
     let id = paid["id"].as_str().unwrap();
     let back = desk.json(&["cancel", id, "--reason", "x", "--json"], "");
     assert_eq!(back["state"], "cancelled", "{back}");

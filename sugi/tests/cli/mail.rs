@@ -23,26 +23,31 @@ async fn the_days_anchor_is_mailed_and_holds_later() {
         ("SUGI_MAIL__ANCHOR_TO", "[\"kim@example.com\"]"),
     ];
     let service = Service::start_with(&desk, &env);
-    let letters = post.arrived(1).await;
+    let email_messages = post.arrived(1).await;
     drop(service);
-    assert_eq!(letters[0].to, ["<kim@example.com>"]);
-    let subject = "Subject: sugi audit anchor";
-    assert!(letters[0].body.contains(subject), "{}", letters[0].body);
+    assert_eq!(email_messages[0].to, ["<kim@example.com>"]);
+    let subject = "Subject: sugi audit checkpoint";
+    assert!(
+        email_messages[0].body.contains(subject),
+        "{}",
+        email_messages[0].body
+    );
 
-    // What was mailed is what `sugi audit anchor` prints, at its own time.
-    let now = desk.json(&["audit", "anchor", "--json"], "");
-    let [anchor, installation] = ["anchor", "installation"].map(|name| now[name].as_str().unwrap());
-    let text = text(&letters[0].body);
+    // What was mailed is what `sugi audit checkpoint` prints, at its own time.
+    let now = desk.json(&["audit", "checkpoint", "--json"], "");
+    let [checkpoint, installation] =
+        ["checkpoint", "installation"].map(|name| now[name].as_str().unwrap());
+    let text = text(&email_messages[0].body);
     let line = text.lines().next().unwrap();
     let parts: Vec<_> = line.split("  ").collect();
     assert!(
-        matches!(parts[..], [one, _, other] if one == anchor && other == installation),
+        matches!(parts[..], [one, _, other] if one == checkpoint && other == installation),
         "{now}: {text}"
     );
-    let command = format!("sugi verify --anchor {anchor}");
+    let command = format!("sugi verify --checkpoint {checkpoint}");
     assert!(text.lines().any(|line| line.trim() == command), "{text}");
     desk.pay("A-2", "1004");
-    let holds = desk.json(&["verify", "--anchor", anchor, "--json"], "");
+    let holds = desk.json(&["verify", "--checkpoint", checkpoint, "--json"], "");
     assert_eq!(holds["holds"], true);
 }
 
@@ -78,7 +83,7 @@ async fn a_mail_section_that_contradicts_itself_stops_the_start() {
         ),
         (
             "server = \"localhost\"\nfrom = \"a@example.com\"\nanchor_to = [\"kim\"]",
-            "anchor_to",
+            "checkpoint_to",
         ),
     ] {
         fs::write(desk.config(), format!("{config}\n[mail]\n{mail}\n")).unwrap();

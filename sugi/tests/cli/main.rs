@@ -63,7 +63,7 @@ impl Desk {
             key_password = "{}"
             contract.unauthenticated = true
             contract.order_lookup = true
-            seconds = {{ connect = 20, answer = 20, quiet = 2, ladder = [0, 0.05, 0.2] }}
+            seconds = {{ connect = 20, answer = 20, uncertainty_window = 2, backoff = [0, 0.05, 0.2] }}
             "#,
             sandbox.credentials().site_cd,
             sandbox.url(),
@@ -124,13 +124,13 @@ fn run(command: &mut Command, stdin: &str) -> Output {
 }
 
 /// Long enough for everything that is to come, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// Asks again and again until it is so.
 fn until(what: &str, mut so: impl FnMut() -> bool) {
     let since = tokio::time::Instant::now();
     while !so() {
-        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(since.elapsed() < MAX_WAIT, "waited in vain: {what}");
         std::thread::yield_now();
     }
 }

@@ -321,16 +321,16 @@ fn beside_a_service_operators_are_shown_and_not_changed() {
     );
     assert_eq!(office.json(&["audit", "--json"])["seq"], 1);
     assert_eq!(office.json(&["verify", "--json"])["audit_rows"], 1);
-    let anchor = office.json(&["audit", "anchor", "--json"]);
+    let checkpoint = office.json(&["audit", "checkpoint", "--json"]);
     drop(service);
     // A ledger alone, without a configuration, is read as well.
     let alone = |args: &[&str]| -> Value {
         let output = run(sugi().args(args).arg("--data").arg(office.ledger()), "");
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    let same = alone(&["audit", "anchor", "--json"]);
-    assert_eq!(same["anchor"], anchor["anchor"]);
-    assert_eq!(same["installation"], anchor["installation"]);
+    let same = alone(&["audit", "checkpoint", "--json"]);
+    assert_eq!(same["checkpoint"], checkpoint["checkpoint"]);
+    assert_eq!(same["installation"], checkpoint["installation"]);
     assert_eq!(alone(&["user", "list", "--json"])["name"], "kim");
 }
 
@@ -390,15 +390,18 @@ fn an_anchor_that_was_kept_tells_what_was_cut_off_or_changed() {
     };
     add("lee");
     add("park");
-    let line = String::from_utf8(office.sugi(&["audit", "anchor"]).stdout).unwrap();
+    let line = String::from_utf8(office.sugi(&["audit", "checkpoint"]).stdout).unwrap();
     let ledger = std::fs::canonicalize(office.ledger()).unwrap();
     assert!(
         line.starts_with("3:") && line.trim_end().ends_with(&path(&ledger)),
         "{line}"
     );
-    let anchor = line.split_whitespace().next().unwrap();
-    let verify = ["verify", "--anchor", anchor, "--json"];
-    assert_eq!(office.json(&verify)["anchor"].as_str(), Some(anchor));
+    let checkpoint = line.split_whitespace().next().unwrap();
+    let verify = ["verify", "--checkpoint", checkpoint, "--json"];
+    assert_eq!(
+        office.json(&verify)["checkpoint"].as_str(),
+        Some(checkpoint)
+    );
     add("choi");
     assert_eq!(office.json(&verify)["audit_rows"], 4);
 
@@ -424,7 +427,7 @@ fn an_anchor_that_was_kept_tells_what_was_cut_off_or_changed() {
     office.harm("update audit set subject = 'somebody' where seq = 2");
     named(&["verify"], "audit row 2");
     named(&verify, "audit row 2");
-    let why = office.refused(&["verify", "--anchor", "3:12"]);
+    let why = office.refused(&["verify", "--checkpoint", "3:12"]);
     assert!(why.contains("64 hexadecimal digits"), "{why}");
 }
 

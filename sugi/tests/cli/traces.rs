@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 
 use crate::{
-    CARD, Desk, PATIENCE, failure, run,
+    CARD, Desk, MAX_WAIT, failure, run,
     serve::{Service, key},
     sugi,
 };
@@ -66,7 +66,7 @@ impl Collector {
         while !enough(&spans) {
             let body = self
                 .got
-                .recv_timeout(PATIENCE)
+                .recv_timeout(MAX_WAIT)
                 .unwrap_or_else(|_| panic!("no more spans came: {spans:#?}"));
             let told = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
             let scopes = told

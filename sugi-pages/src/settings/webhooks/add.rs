@@ -10,27 +10,27 @@ use axum::{
 };
 use nhn_kcp::pan::{self, Rule};
 use sugi_api::Audited;
-use sugi_core::{News, Shops};
+use sugi_core::{PublicEvent, Shops};
 use sugi_engine::clock;
 use sugi_webhooks::{Address, NewWebhook, SigningSecret, Webhook, WebhookError};
 
 use super::{WebhookWords, address, name, said, wrong_url};
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::Form,
+    layout::{Layout, Part, html},
     settings::{
         own::{self, Own},
         refused,
     },
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    trouble::ErrorPage,
 };
 
 #[derive(Template)]
 #[template(path = "settings/add_webhook.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static WebhookWords,
     problem: Option<&'static str>,
     key: String,
@@ -44,7 +44,7 @@ struct Page {
 #[derive(Template)]
 #[template(path = "settings/webhook_secret.html")]
 struct SecretPage<'a> {
-    shell: Shell,
+    layout: Layout,
     w: &'static WebhookWords,
     secret: &'a str,
     url: &'a str,
@@ -56,15 +56,15 @@ struct SecretPage<'a> {
 /// The page that shows a webhook's secret, once.
 pub(super) async fn secret_page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     webhook: &Webhook,
     secret: &SigningSecret,
     both: bool,
-) -> Result<Response, Trouble> {
-    let w = WebhookWords::of(visitor.lang);
-    let shell = Shell::around(pages, visitor, Part::Settings, w.one).await?;
+) -> Result<Response, ErrorPage> {
+    let w = WebhookWords::of(current_operator.lang);
+    let layout = Layout::around(pages, current_operator, Part::Settings, w.one).await?;
     Ok(html(&SecretPage {
-        shell,
+        layout,
         w,
         secret: secret.as_str(),
         url: webhook.url.as_str(),
@@ -78,63 +78,66 @@ struct Wanted {
     /// Made with the form, so that a form that is sent twice sets up one.
     key: String,
     url: String,
-    news: BTreeSet<News>,
+    public_event: BTreeSet<PublicEvent>,
     /// All means all that whoever asks may use.
     shops: Shops,
 }
 
-pub(crate) async fn new(State(pages): State<Pages>, visitor: Visitor) -> Result<Response, Trouble> {
+pub(crate) async fn new(
+    State(pages): State<Pages>,
+    current_operator: CurrentOperator,
+) -> Result<Response, ErrorPage> {
     let wanted = Wanted {
         key: clock::new_webhook_id().to_string(),
         url: String::new(),
-        news: BTreeSet::new(),
+        public_event: BTreeSet::new(),
         shops: Shops::All,
     };
-    page(&pages, &visitor, wanted, None).await
+    page(&pages, &current_operator, wanted, None).await
 }
 
 pub(crate) async fn add(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     form: Form,
-) -> Result<Response, Trouble> {
-    let w = WebhookWords::of(visitor.lang);
+) -> Result<Response, ErrorPage> {
+    let w = WebhookWords::of(current_operator.lang);
     let wanted = Wanted::of(&form)?;
-    let me = visitor.operator();
+    let me = current_operator.operator();
     // Nobody has others told of what they may not see.
     let shops = match &wanted.shops {
         Shops::All => me.shops.clone(),
         Shops::Only(_) => wanted.shops.clone(),
     };
     if !shops.is_within(&me.shops) {
-        return Err(Trouble::MayNot);
+        return Err(ErrorPage::MayNot);
     }
     if shops.is_none() {
-        let page = page(&pages, &visitor, wanted, Some(w.e_no_shop));
+        let page = page(&pages, &current_operator, wanted, Some(w.e_no_shop));
         return Ok(refused(page.await?));
     }
     let url = match wanted.url.parse::<Address>() {
         Ok(url) if !pan::holds(&wanted.url, Rule::Name) => url,
         wrong => {
             let problem = wrong.err().map_or(w.e_url_form, |why| wrong_url(why, w));
-            let page = page(&pages, &visitor, wanted, Some(problem));
+            let page = page(&pages, &current_operator, wanted, Some(problem));
             return Ok(refused(page.await?));
         }
     };
-    if let Some(problem) = own::answered(&pages, &visitor, &form).await? {
-        let page = page(&pages, &visitor, wanted, Some(problem));
+    if let Some(problem) = own::answered(&pages, &current_operator, &form).await? {
+        let page = page(&pages, &current_operator, wanted, Some(problem));
         return Ok(refused(page.await?));
     }
     let new = NewWebhook {
         key: Some((format!("operator:{}", me.name), wanted.key.clone())),
         url,
-        news: wanted.news.clone(),
+        public_event: wanted.public_event.clone(),
         shops,
         by: me.name.clone(),
     };
     match pages.0.api.webhooks().add(new).await {
         Ok((webhook, secret, _)) => {
-            let page = secret_page(&pages, &visitor, &webhook, &secret, false).await?;
+            let page = secret_page(&pages, &current_operator, &webhook, &secret, false).await?;
             Ok((Extension(Audited(webhook.id.to_string())), page).into_response())
         }
         Err(why) => {
@@ -143,7 +146,7 @@ pub(crate) async fn add(
                 wanted.key = clock::new_webhook_id().to_string();
             }
             let problem = said(why, w)?;
-            let page = page(&pages, &visitor, wanted, Some(problem));
+            let page = page(&pages, &current_operator, wanted, Some(problem));
             Ok(refused(page.await?))
         }
     }
@@ -151,13 +154,15 @@ pub(crate) async fn add(
 
 impl Wanted {
     /// What was sent. A type or a shop that reads as none is not left out: fewer types can mean all.
-    fn of(form: &Form) -> Result<Self, Trouble> {
-        let news = form.all("type").into_iter().map(|word| word.parse().ok());
+    fn of(form: &Form) -> Result<Self, ErrorPage> {
+        let public_event = form.all("type").into_iter().map(|word| word.parse().ok());
         let shops = super::super::shops_of(form)?;
         Ok(Self {
-            key: form.maybe("key").ok_or(Trouble::BadForm)?.into(),
+            key: form.maybe("key").ok_or(ErrorPage::BadForm)?.into(),
             url: form.get("url").into(),
-            news: news.collect::<Option<_>>().ok_or(Trouble::BadForm)?,
+            public_event: public_event
+                .collect::<Option<_>>()
+                .ok_or(ErrorPage::BadForm)?,
             shops,
         })
     }
@@ -165,16 +170,19 @@ impl Wanted {
 
 async fn page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     wanted: Wanted,
     problem: Option<&'static str>,
-) -> Result<Response, Trouble> {
-    let (lang, w) = (visitor.lang, WebhookWords::of(visitor.lang));
-    let shell = Shell::around(pages, visitor, Part::Settings, w.add).await?;
+) -> Result<Response, ErrorPage> {
+    let (lang, w) = (
+        current_operator.lang,
+        WebhookWords::of(current_operator.lang),
+    );
+    let layout = Layout::around(pages, current_operator, Part::Settings, w.add).await?;
     let shops = pages.access().engine().shops();
     let mut shops: Vec<_> = shops
         .iter()
-        .filter(|shop| visitor.operator().may_use(&shop.id))
+        .filter(|shop| current_operator.operator().may_use(&shop.id))
         .map(|shop| {
             let named = wanted.shops.named();
             let has = named.is_some_and(|named| named.contains(&shop.id));
@@ -182,12 +190,12 @@ async fn page(
         })
         .collect();
     shops.sort();
-    let types = News::ALL.map(|news| {
-        let is_wanted = wanted.news.contains(&news);
-        (news.as_str(), name(lang, news), is_wanted)
+    let types = PublicEvent::ALL.map(|public_event| {
+        let is_wanted = wanted.public_event.contains(&public_event);
+        (public_event.as_str(), name(lang, public_event), is_wanted)
     });
     Ok(html(&Page {
-        shell,
+        layout,
         w,
         problem,
         key: wanted.key,
@@ -195,6 +203,6 @@ async fn page(
         types: types.into(),
         shops,
         all_shops: wanted.shops == Shops::All,
-        own: Own::of(visitor),
+        own: Own::of(current_operator),
     }))
 }

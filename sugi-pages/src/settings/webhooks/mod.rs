@@ -3,16 +3,16 @@
 pub(crate) mod add;
 pub(crate) mod one;
 
-use sugi_core::{News, Status, WebhookId};
+use sugi_core::{PublicEvent, Status, WebhookId};
 use sugi_store::{StoreError, Undelivered};
 use sugi_webhooks::{BROKE, BadAddress, NOT_REACHED, SLOW, Webhook, WebhookError};
 
 use super::{names, or};
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     lang::{Lang, fill, words},
-    trouble::Trouble,
-    visitor::Visitor,
+    trouble::ErrorPage,
     words::{Common, state},
 };
 
@@ -94,10 +94,16 @@ pub(super) struct Line {
 }
 
 /// The webhooks that somebody may see, the oldest first.
-pub(super) async fn lines(pages: &Pages, visitor: &Visitor) -> Result<Vec<Line>, StoreError> {
-    let (lang, w) = (visitor.lang, WebhookWords::of(visitor.lang));
+pub(super) async fn lines(
+    pages: &Pages,
+    current_operator: &CurrentOperator,
+) -> Result<Vec<Line>, StoreError> {
+    let (lang, w) = (
+        current_operator.lang,
+        WebhookWords::of(current_operator.lang),
+    );
     let mut all = pages.0.api.webhooks().all().await?;
-    all.retain(|webhook| webhook.is_within(&visitor.operator().shops));
+    all.retain(|webhook| webhook.is_within(&current_operator.operator().shops));
     all.sort_by_key(|webhook| webhook.created_at);
     let mut lines = Vec::with_capacity(all.len());
     for webhook in all {
@@ -135,7 +141,10 @@ fn standing(w: &WebhookWords, open: &Undelivered) -> (String, &'static str) {
 }
 
 fn types(lang: Lang, webhook: &Webhook) -> String {
-    let all = webhook.news.iter().map(|news| name(lang, *news));
+    let all = webhook
+        .public_event
+        .iter()
+        .map(|public_event| name(lang, *public_event));
     or(names(all), WebhookWords::of(lang).all)
 }
 
@@ -145,17 +154,17 @@ fn shops(lang: Lang, webhook: &Webhook) -> String {
 }
 
 /// News in a word: the word of the state that it is about.
-fn name(lang: Lang, news: News) -> &'static str {
-    let status = match news {
-        News::Approved => Status::Approved,
-        News::Declined => Status::Declined,
-        News::InDoubt => Status::InDoubt,
-        News::Reversing => Status::Reversing,
-        News::Reversed => Status::Reversed,
-        News::PartiallyCancelled => Status::PartiallyCancelled,
-        News::Cancelled => Status::Cancelled,
-        News::Void => Status::Void,
-        News::CancelRefused => return WebhookWords::of(lang).cancel_refused,
+fn name(lang: Lang, public_event: PublicEvent) -> &'static str {
+    let status = match public_event {
+        PublicEvent::Approved => Status::Approved,
+        PublicEvent::Declined => Status::Declined,
+        PublicEvent::InDoubt => Status::InDoubt,
+        PublicEvent::Reversing => Status::Reversing,
+        PublicEvent::Reversed => Status::Reversed,
+        PublicEvent::PartiallyCancelled => Status::PartiallyCancelled,
+        PublicEvent::Cancelled => Status::Cancelled,
+        PublicEvent::Void => Status::Void,
+        PublicEvent::CancelRefused => return WebhookWords::of(lang).cancel_refused,
     };
     state(lang, status)
 }
@@ -188,7 +197,7 @@ fn wrong_url(why: BadAddress, w: &'static WebhookWords) -> &'static str {
     }
 }
 
-fn said(why: WebhookError, w: &'static WebhookWords) -> Result<&'static str, Trouble> {
+fn said(why: WebhookError, w: &'static WebhookWords) -> Result<&'static str, ErrorPage> {
     match why {
         WebhookError::NoSecret => Ok(w.e_no_secret),
         WebhookError::Sealed => Ok(w.e_sealed),
@@ -197,7 +206,7 @@ fn said(why: WebhookError, w: &'static WebhookWords) -> Result<&'static str, Tro
         WebhookError::Busy => Ok(w.e_busy),
         WebhookError::KeyReused | WebhookError::Renewed => Ok(w.e_used),
         WebhookError::TooOften => Ok(w.e_often),
-        WebhookError::Unknown(_) => Err(Trouble::NotFound),
+        WebhookError::Unknown(_) => Err(ErrorPage::NotFound),
         WebhookError::Store(why) => Err(why.into()),
     }
 }

@@ -15,22 +15,22 @@ use sugi_webhooks::Webhook;
 use super::{WebhookWords, add::secret_page, address, ended, name, said, shops, standing, types};
 use crate::{
     Pages,
+    current_operator::CurrentOperator,
     form::Form,
     lang::{Lang, fill},
+    layout::{Layout, Part, html},
     settings::{
         own::{self, Own},
         refused,
     },
-    shell::{Part, Shell, html},
-    trouble::Trouble,
-    visitor::Visitor,
+    trouble::ErrorPage,
     write,
 };
 
 #[derive(Template)]
 #[template(path = "settings/webhook.html")]
 struct Page {
-    shell: Shell,
+    layout: Layout,
     w: &'static WebhookWords,
     /// What was done, or could not be, and how that looks.
     notice: Option<(String, &'static str)>,
@@ -69,30 +69,30 @@ pub(crate) struct Ask {
 
 pub(crate) async fn show(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(id): Path<String>,
     query: Result<Query<Ask>, QueryRejection>,
-) -> Result<Response, Trouble> {
-    let webhook = find(&pages, &visitor, &id).await?;
+) -> Result<Response, ErrorPage> {
+    let webhook = find(&pages, &current_operator, &id).await?;
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
-    page(&pages, &visitor, &webhook, &ask, None).await
+    page(&pages, &current_operator, &webhook, &ask, None).await
 }
 
 pub(crate) async fn change(
     State(pages): State<Pages>,
-    visitor: Visitor,
+    current_operator: CurrentOperator,
     Path(id): Path<String>,
     form: Form,
-) -> Result<Response, Trouble> {
-    let webhook = find(&pages, &visitor, &id).await?;
-    let w = WebhookWords::of(visitor.lang);
+) -> Result<Response, ErrorPage> {
+    let webhook = find(&pages, &current_operator, &id).await?;
+    let w = WebhookWords::of(current_operator.lang);
     let (webhooks, key) = (pages.0.api.webhooks(), form.get("key"));
     // With its secret anybody can say that a sale was paid.
     if matches!(form.get("act"), "secret" | "remove")
-        && let Some(problem) = own::answered(&pages, &visitor, &form).await?
+        && let Some(problem) = own::answered(&pages, &current_operator, &form).await?
     {
         let notice = Some((problem.to_owned(), "bad"));
-        let page = page(&pages, &visitor, &webhook, &Ask::default(), notice).await?;
+        let page = page(&pages, &current_operator, &webhook, &Ask::default(), notice).await?;
         return Ok(refused(page));
     }
     let notice = match form.get("act") {
@@ -106,22 +106,23 @@ pub(crate) async fn change(
             (fill(words, &[&ended(w, &answer.to_string())]), tone)
         }
         "again" => {
-            let event = form.get("event").parse().map_err(|_| Trouble::BadForm)?;
+            let event = form.get("event").parse().map_err(|_| ErrorPage::BadForm)?;
             let event = pages.access().engine().store().event(event).await?;
             let wanted = event.filter(|event| webhook.wants(event));
-            let event = wanted.ok_or(Trouble::NotFound)?;
-            webhooks.tell_again(&webhook, &event).await?;
+            let event = wanted.ok_or(ErrorPage::NotFound)?;
+            webhooks.redeliver(&webhook, &event).await?;
             let did = Extension(Did(format!("again evt_{}", event.n)));
             return Ok((did, Redirect::to(&address(&webhook.id))).into_response());
         }
         "secret" => {
-            let scope = format!("operator:{}", visitor.operator().name);
+            let scope = format!("operator:{}", current_operator.operator().name);
             match webhooks
                 .renew_secret(&webhook.id, Some((&scope, key)))
                 .await
             {
                 Ok((secret, _)) => {
-                    let page = secret_page(&pages, &visitor, &webhook, &secret, true).await?;
+                    let page =
+                        secret_page(&pages, &current_operator, &webhook, &secret, true).await?;
                     return Ok((Extension(Did("secret".into())), page).into_response());
                 }
                 Err(why) => (said(why, w)?.to_owned(), "bad"),
@@ -132,10 +133,10 @@ pub(crate) async fn change(
             let did = Extension(Did("removed".into()));
             return Ok((did, Redirect::to("/settings")).into_response());
         }
-        _ => return Err(Trouble::BadForm),
+        _ => return Err(ErrorPage::BadForm),
     };
     let ask = Ask::default();
-    let page = page(&pages, &visitor, &webhook, &ask, Some(notice)).await?;
+    let page = page(&pages, &current_operator, &webhook, &ask, Some(notice)).await?;
     let act = if form.get("act") == "test" {
         "test"
     } else {
@@ -145,22 +146,29 @@ pub(crate) async fn change(
 }
 
 /// A webhook that the visitor may see: one that tells of no shop but theirs.
-async fn find(pages: &Pages, visitor: &Visitor, id: &str) -> Result<Webhook, Trouble> {
-    let id = id.parse().map_err(|_| Trouble::NotFound)?;
+async fn find(
+    pages: &Pages,
+    current_operator: &CurrentOperator,
+    id: &str,
+) -> Result<Webhook, ErrorPage> {
+    let id = id.parse().map_err(|_| ErrorPage::NotFound)?;
     let found = pages.0.api.webhooks().get(&id).await?;
-    let mine = found.filter(|webhook| webhook.is_within(&visitor.operator().shops));
-    mine.ok_or(Trouble::NotFound)
+    let mine = found.filter(|webhook| webhook.is_within(&current_operator.operator().shops));
+    mine.ok_or(ErrorPage::NotFound)
 }
 
 async fn page(
     pages: &Pages,
-    visitor: &Visitor,
+    current_operator: &CurrentOperator,
     webhook: &Webhook,
     ask: &Ask,
     notice: Option<(String, &'static str)>,
-) -> Result<Response, Trouble> {
-    let (lang, w) = (visitor.lang, WebhookWords::of(visitor.lang));
-    let shell = Shell::around(pages, visitor, Part::Settings, w.one).await?;
+) -> Result<Response, ErrorPage> {
+    let (lang, w) = (
+        current_operator.lang,
+        WebhookWords::of(current_operator.lang),
+    );
+    let layout = Layout::around(pages, current_operator, Part::Settings, w.one).await?;
     let store = pages.access().engine().store();
     let (id, now) = (webhook.id.as_str(), pages.access().clock().now());
     let open = store.undelivered(id).await?;
@@ -186,7 +194,7 @@ async fn page(
     }
     facts.retain(|(_, text)| !text.is_empty());
     Ok(html(&Page {
-        shell,
+        layout,
         w,
         notice,
         key: sugi_engine::clock::new_webhook_id().to_string(),
@@ -200,7 +208,7 @@ async fn page(
             .collect(),
         older,
         address,
-        own: Own::of(visitor),
+        own: Own::of(current_operator),
     }))
 }
 
@@ -217,8 +225,8 @@ impl Line {
         };
         Self {
             n: event.n,
-            what: name(lang, event.news),
-            kind: event.news.as_str(),
+            what: name(lang, event.public_event),
+            kind: event.public_event.as_str(),
             payment: event.payment.to_string(),
             when: write::time(event.at),
             state,

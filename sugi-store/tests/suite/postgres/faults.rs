@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use pg_for_tests::Server;
-use sugi_store::{CreateError, Draft, Opening, Store, StoreError};
+use sugi_store::{CreateError, CreationClaims, PendingAppend, Store, StoreError};
 
-use super::{PATIENCE, load::Told, proxy::Proxy};
-use crate::{House, Place, approved, at, draft, id};
+use super::{MAX_WAIT, load::Told, proxy::Proxy};
+use crate::{Place, TestApp, approved, at, id, pending_append};
 
 /// How often a proxy cuts a connection in two.
 const CUTS: u32 = 60;
@@ -15,9 +15,9 @@ const KILLS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_connections_lose_nothing_and_leave_no_doubt() {
-    let mut house = House::postgres().await;
-    let store = Arc::new(house.store.take().unwrap());
-    let Place::Database(database) = &house.place else {
+    let mut test_app = TestApp::postgres().await;
+    let store = Arc::new(test_app.store.take().unwrap());
+    let Place::Database(database) = &test_app.place else {
         panic!()
     };
     let killer = connect(database.url()).await;
@@ -27,7 +27,7 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
     let (mut killed, mut committing) = (0, 0);
     let mut last = tokio::time::Instant::now();
     while killed < KILLS {
-        assert!(last.elapsed() < PATIENCE, "nobody is left to be killed");
+        assert!(last.elapsed() < MAX_WAIT, "nobody is left to be killed");
         // Every other time the killer lies in wait for a commit.
         let phase = if killed % 2 == 0 {
             "true"
@@ -56,7 +56,7 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
     for caller in callers {
         caller.await.unwrap();
     }
-    let (written, failed, unknown) = told.check(&house.open().await.unwrap()).await;
+    let (written, failed, unknown) = told.check(&test_app.open().await.unwrap()).await;
     println!(
         "{killed} kills, {committing} of them in a commit: {written} written, {failed} failed, {unknown} unknown"
     );
@@ -71,8 +71,8 @@ async fn killed_connections_lose_nothing_and_leave_no_doubt() {
 /// alike from here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_cut_at_any_byte_lose_nothing_and_leave_no_doubt() {
-    let house = House::postgres().await;
-    let Place::Database(database) = &house.place else {
+    let test_app = TestApp::postgres().await;
+    let Place::Database(database) = &test_app.place else {
         panic!()
     };
     let (server, name) = database
@@ -93,13 +93,13 @@ async fn connections_cut_at_any_byte_lose_nothing_and_leave_no_doubt() {
             }
         }
     };
-    let store = tokio::time::timeout(PATIENCE, connected)
+    let store = tokio::time::timeout(MAX_WAIT, connected)
         .await
         .expect("no way through");
 
     let told = Arc::new(Told::default());
     let callers = told.begin(&store, 16);
-    tokio::time::timeout(3 * PATIENCE, proxy.cuts.wait_for(|cuts| *cuts >= CUTS))
+    tokio::time::timeout(3 * MAX_WAIT, proxy.cuts.wait_for(|cuts| *cuts >= CUTS))
         .await
         .expect("the connections are not cut")
         .unwrap();
@@ -107,7 +107,7 @@ async fn connections_cut_at_any_byte_lose_nothing_and_leave_no_doubt() {
     for caller in callers {
         caller.await.unwrap();
     }
-    let (written, failed, unknown) = told.check(&house.open().await.unwrap()).await;
+    let (written, failed, unknown) = told.check(&test_app.open().await.unwrap()).await;
     println!("{CUTS} cuts: {written} written, {failed} failed, {unknown} unknown");
     assert!(written > 0 && failed > 0);
     assert_eq!(unknown, 0, "the server was there all the time");
@@ -119,7 +119,10 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     let database = server.database();
     let store = Arc::new(Store::connect(database.url()).await.unwrap());
     let other = connect(database.url()).await;
-    let book = store.create(draft(1, "A-1"), None, plain()).await.unwrap();
+    let payment_snapshot = store
+        .create(pending_append(1, "A-1"), None, plain())
+        .await
+        .unwrap();
     let standbys = async |names: &str| {
         let alter = format!("alter system set synchronous_standby_names = '{names}'");
         other.batch_execute(&alter).await.unwrap();
@@ -158,19 +161,19 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, in_force)
+        tokio::time::timeout(MAX_WAIT, in_force)
             .await
             .expect("the setting is never in force");
     };
-    let spawn = |store: &Arc<Store>, draft: Draft| {
+    let spawn = |store: &Arc<Store>, pending_append: PendingAppend| {
         let store = Arc::clone(store);
-        tokio::spawn(async move { store.append(draft, None).await })
+        tokio::spawn(async move { store.append(pending_append, None).await })
     };
 
     nobody().await;
     let appended = spawn(
         &store,
-        Draft::of(book, at(2), approved("26000000000001")).unwrap(),
+        PendingAppend::of(payment_snapshot, at(2), approved("26000000000001")).unwrap(),
     );
     waiting("pg_cancel_backend", a_commit_waits).await;
     // The server ends the commit in its own time: then the row can be seen, and is still nobody's to
@@ -181,9 +184,9 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     shown(&other, "a look", waits).await;
     assert!(!appended.is_finished(), "answered before it was safe");
     standbys("").await;
-    let book = appended.await.unwrap().unwrap();
+    let payment_snapshot = appended.await.unwrap().unwrap();
     assert_eq!(
-        book.unwrap().payment.seq,
+        payment_snapshot.unwrap().payment.seq,
         3,
         "it became safe, and that was found out"
     );
@@ -191,7 +194,7 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
     nobody().await;
     let created = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.create(draft(2, "A-2"), None, plain()).await }
+        async move { store.create(pending_append(2, "A-2"), None, plain()).await }
     });
     waiting("pg_terminate_backend", a_commit_waits).await;
     let created = created.await.unwrap();
@@ -205,8 +208,14 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
         "it was true that it may have been written"
     );
     // And life goes on, as soon as the writer has a connection again.
-    let go_on = async { while store.create(draft(3, "A-3"), None, plain()).await.is_err() {} };
-    tokio::time::timeout(PATIENCE, go_on)
+    let go_on = async {
+        while store
+            .create(pending_append(3, "A-3"), None, plain())
+            .await
+            .is_err()
+        {}
+    };
+    tokio::time::timeout(MAX_WAIT, go_on)
         .await
         .expect("it is stuck");
     store.verify().await.unwrap();
@@ -216,13 +225,16 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
 async fn while_the_database_is_away_writes_fail_quickly_and_clearly() {
     let server = Server::start(&[]);
     let store = Store::connect(server.database().url()).await.unwrap();
-    store.create(draft(1, "A-1"), None, plain()).await.unwrap();
+    store
+        .create(pending_append(1, "A-1"), None, plain())
+        .await
+        .unwrap();
     server.kill();
     // What was on its way when it died may have arrived, or may not.
-    let _ = store.create(draft(2, "A-2"), None, plain()).await;
+    let _ = store.create(pending_append(2, "A-2"), None, plain()).await;
     let refusals = async {
         for n in 3..=500 {
-            let refused = store.create(draft(n, "A-3"), None, plain()).await;
+            let refused = store.create(pending_append(n, "A-3"), None, plain()).await;
             let Err(CreateError::Store(StoreError::Failed { why })) = refused else {
                 panic!("{refused:?}")
             };
@@ -230,7 +242,7 @@ async fn while_the_database_is_away_writes_fail_quickly_and_clearly() {
         }
     };
     // If each waited as long as the first one, they would take ten times as long.
-    tokio::time::timeout(PATIENCE, refusals)
+    tokio::time::timeout(MAX_WAIT, refusals)
         .await
         .expect("they wait");
     assert!(matches!(
@@ -241,17 +253,17 @@ async fn while_the_database_is_away_writes_fail_quickly_and_clearly() {
 
 #[tokio::test]
 async fn what_the_server_cannot_take_is_nobody_elses_fault() {
-    let house = House::postgres().await;
+    let test_app = TestApp::postgres().await;
     // PostgreSQL takes no NUL in a text.
     let key = |n: u32| match n {
         7 => crate::key("k\0", "r"),
         n => crate::key(&format!("k{n}"), "r"),
     };
     let all = (1..=20).map(|n| {
-        let opening = Opening { key: Some(key(n)) };
-        house
+        let creation_claims = CreationClaims { key: Some(key(n)) };
+        test_app
             .store()
-            .create(draft(n, &format!("A-{n}")), None, opening)
+            .create(pending_append(n, &format!("A-{n}")), None, creation_claims)
     });
     for (n, made) in (1..).zip(crate::together(all).await) {
         match n {
@@ -262,25 +274,28 @@ async fn what_the_server_cannot_take_is_nobody_elses_fault() {
             _ => drop(made.unwrap()),
         }
     }
-    assert_eq!(house.store().verify().await.unwrap().0, 19);
+    assert_eq!(test_app.store().verify().await.unwrap().0, 19);
 }
 
 #[tokio::test]
 async fn what_was_created_already_is_not_created_again() {
-    let house = House::postgres().await;
-    house.pay(1, "A-1").await.unwrap();
-    let again = [house.pay(1, "A-2"), house.pay(2, "A-3")];
+    let test_app = TestApp::postgres().await;
+    test_app.pay(1, "A-1").await.unwrap();
+    let again = [test_app.pay(1, "A-2"), test_app.pay(2, "A-3")];
     let again = crate::together(again.into_iter()).await;
     assert!(
         matches!(again[0], Err(CreateError::Store(StoreError::Failed { .. }))),
         "{again:?}"
     );
     assert!(again[1].is_ok());
-    house.pay(3, "A-2").await.expect("the order was not kept");
+    test_app
+        .pay(3, "A-2")
+        .await
+        .expect("the order was not kept");
 }
 
-fn plain() -> Opening {
-    Opening::default()
+fn plain() -> CreationClaims {
+    CreationClaims::default()
 }
 
 /// Asks until there is something to be seen.
@@ -290,7 +305,7 @@ async fn shown(client: &tokio_postgres::Client, what: &str, query: &str) {
             tokio::task::yield_now().await;
         }
     };
-    let asked = tokio::time::timeout(PATIENCE, asking).await;
+    let asked = tokio::time::timeout(MAX_WAIT, asking).await;
     assert!(asked.is_ok(), "not to be seen: {what}");
 }
 

@@ -9,12 +9,14 @@ use std::{
     time::Duration,
 };
 
-use sugi_core::{Event, Live, Looked, Lost, PaymentId, Source};
-use sugi_store::{Book, CreateError, Draft, Hash, Opening, Store, StoreError};
+use sugi_core::{Event, Inquired, Live, Lost, PaymentId, Source};
+use sugi_store::{
+    CreateError, CreationClaims, Hash, PaymentSnapshot, PendingAppend, Store, StoreError,
+};
 use tokio::sync::watch;
 
-use super::PATIENCE;
-use crate::{at, draft, id};
+use super::MAX_WAIT;
+use crate::{at, id, pending_append};
 
 /// How long whoever was refused stays away, unless somebody else is served before.
 const AWAY: Duration = Duration::from_millis(10);
@@ -55,39 +57,49 @@ impl Told {
     /// Waits until so many rows are acknowledged.
     pub(super) async fn reach(&self, rows: usize) {
         let mut count = self.count.subscribe();
-        let reached = tokio::time::timeout(PATIENCE, count.wait_for(|count| *count >= rows)).await;
+        let reached = tokio::time::timeout(MAX_WAIT, count.wait_for(|count| *count >= rows)).await;
         assert!(reached.is_ok(), "{} rows and no more", self.count());
     }
 
     async fn call(self: Arc<Self>, store: Arc<Store>) {
         while !self.stop.load(Ordering::SeqCst) {
             let n = self.next.fetch_add(1, Ordering::SeqCst);
-            let mut book = match store
-                .create(draft(n, &format!("A-{n}")), None, Opening::default())
+            let mut payment_snapshot = match store
+                .create(
+                    pending_append(n, &format!("A-{n}")),
+                    None,
+                    CreationClaims::default(),
+                )
                 .await
             {
-                Ok(book) => book,
+                Ok(payment_snapshot) => payment_snapshot,
                 Err(CreateError::Store(why)) => {
                     self.note(&id(n), 1, at(1), why).await;
                     continue;
                 }
                 Err(why) => panic!("{why}"),
             };
-            self.wrote(&book);
+            self.wrote(&payment_snapshot);
             for event in [lost(), looked(), looked()] {
                 let time = at(1_000 + i64::from(self.next.fetch_add(1, Ordering::SeqCst)));
-                let Ok(draft) = Draft::of(book.clone(), time, event) else {
+                let Ok(pending_append) = PendingAppend::of(payment_snapshot.clone(), time, event)
+                else {
                     break;
                 };
-                match store.append(draft, None).await {
+                match store.append(pending_append, None).await {
                     Ok(Some(written)) => {
                         self.wrote(&written);
-                        book = written;
+                        payment_snapshot = written;
                     }
-                    Ok(None) => panic!("somebody else wrote {}", book.payment.id),
+                    Ok(None) => panic!("somebody else wrote {}", payment_snapshot.payment.id),
                     Err(why) => {
-                        self.note(&book.payment.id, book.payment.seq + 1, time, why)
-                            .await;
+                        self.note(
+                            &payment_snapshot.payment.id,
+                            payment_snapshot.payment.seq + 1,
+                            time,
+                            why,
+                        )
+                        .await;
                         break;
                     }
                 }
@@ -95,11 +107,12 @@ impl Told {
         }
     }
 
-    fn wrote(&self, book: &Book) {
-        self.written
-            .lock()
-            .unwrap()
-            .push((book.payment.id.clone(), book.payment.seq, book.head));
+    fn wrote(&self, payment_snapshot: &PaymentSnapshot) {
+        self.written.lock().unwrap().push((
+            payment_snapshot.payment.id.clone(),
+            payment_snapshot.payment.seq,
+            payment_snapshot.head,
+        ));
         self.count.send_modify(|count| *count += 1);
     }
 
@@ -168,7 +181,7 @@ fn looked() -> Event {
     let seen = Live::Unclear {
         why: "no answer".into(),
     };
-    Event::Looked(Looked {
+    Event::Inquired(Inquired {
         seen,
         source: Source::Inquiry {
             tno: "26000000000001".parse().unwrap(),

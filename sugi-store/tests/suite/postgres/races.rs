@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use sugi_store::{CreateError, Opening, Store, StoreError};
+use sugi_store::{CreateError, CreationClaims, Store, StoreError};
 
-use crate::{House, Place, approved, at, declined, draft, id, key};
+use crate::{Place, TestApp, approved, at, declined, id, key, pending_append};
 
 /// How often each kind of race is run.
 const RACES: u32 = 1_000;
 
-async fn two_nodes() -> (House, Arc<Store>, Arc<Store>) {
-    let mut house = House::postgres().await;
-    let one = Arc::new(house.store.take().unwrap());
-    let two = Arc::new(house.open().await.unwrap());
+async fn two_nodes() -> (TestApp, Arc<Store>, Arc<Store>) {
+    let mut test_app = TestApp::postgres().await;
+    let one = Arc::new(test_app.store.take().unwrap());
+    let two = Arc::new(test_app.open().await.unwrap());
     assert!(!one.is_sole());
-    (house, one, two)
+    (test_app, one, two)
 }
 
 /// Runs both sides of every race at once, now one first, now the other.
@@ -42,7 +42,7 @@ async fn for_the_next_row_of_a_payment() {
     let begun = race([&one, &two], |node, n, side| async move {
         match side {
             0 => Some(
-                node.create(draft(n, &format!("A-{n}")), None, plain())
+                node.create(pending_append(n, &format!("A-{n}")), None, plain())
                     .await
                     .unwrap(),
             ),
@@ -52,7 +52,7 @@ async fn for_the_next_row_of_a_payment() {
     let books: Vec<_> = begun
         .await
         .into_iter()
-        .filter_map(|[book, _]| book)
+        .filter_map(|[payment_snapshot, _]| payment_snapshot)
         .collect();
     let outcomes = race([&one, &two], |node, n, side| {
         let event = if side == 0 {
@@ -60,8 +60,9 @@ async fn for_the_next_row_of_a_payment() {
         } else {
             declined()
         };
-        let draft = sugi_store::Draft::of(books[n as usize].clone(), at(2), event).unwrap();
-        async move { node.append(draft, None).await.unwrap() }
+        let pending_append =
+            sugi_store::PendingAppend::of(books[n as usize].clone(), at(2), event).unwrap();
+        async move { node.append(pending_append, None).await.unwrap() }
     });
     for (n, outcome) in (0..).zip(outcomes.await) {
         let ([Some(winner), None] | [None, Some(winner)]) = outcome else {
@@ -77,10 +78,14 @@ async fn for_the_next_row_of_a_payment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_an_order() {
-    let (house, one, two) = two_nodes().await;
+    let (test_app, one, two) = two_nodes().await;
     let outcomes = race([&one, &two], |node, n, side| async move {
-        node.create(draft(2 * n + side, &format!("A-{n}")), None, plain())
-            .await
+        node.create(
+            pending_append(2 * n + side, &format!("A-{n}")),
+            None,
+            plain(),
+        )
+        .await
     });
     for outcome in outcomes.await {
         let ([Ok(won), Err(lost)] | [Err(lost), Ok(won)]) = outcome else {
@@ -91,20 +96,20 @@ async fn for_an_order() {
         };
         assert_eq!(payment, won.payment.id);
     }
-    nothing_is_left_over(&house, &one).await;
+    nothing_is_left_over(&test_app, &one).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_a_key() {
-    let (house, one, two) = two_nodes().await;
+    let (test_app, one, two) = two_nodes().await;
     let outcomes = race([&one, &two], |node, n, side| async move {
-        let opening = Opening {
+        let creation_claims = CreationClaims {
             key: Some(key(&format!("k{n}"), &format!("r{}", side * (n % 2)))),
         };
         node.create(
-            draft(2 * n + side, &format!("A-{}", 2 * n + side)),
+            pending_append(2 * n + side, &format!("A-{}", 2 * n + side)),
             None,
-            opening,
+            creation_claims,
         )
         .await
     });
@@ -121,30 +126,31 @@ async fn for_a_key() {
         };
         assert_eq!((payment, same_request), (won.payment.id, n % 2 == 0));
     }
-    nothing_is_left_over(&house, &one).await;
+    nothing_is_left_over(&test_app, &one).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_the_second_attempt_at_an_order() {
-    let (house, one, two) = two_nodes().await;
+    let (test_app, one, two) = two_nodes().await;
     let begun = race([&one, &two], |node, n, side| async move {
         if side == 0 {
-            let book = node
-                .create(draft(3 * n, &format!("A-{n}")), None, plain())
+            let payment_snapshot = node
+                .create(pending_append(3 * n, &format!("A-{n}")), None, plain())
                 .await
                 .unwrap();
-            let draft = sugi_store::Draft::of(book, at(2), declined()).unwrap();
-            node.append(draft, None).await.unwrap().unwrap();
+            let pending_append =
+                sugi_store::PendingAppend::of(payment_snapshot, at(2), declined()).unwrap();
+            node.append(pending_append, None).await.unwrap().unwrap();
         }
     });
     begun.await;
     let outcomes = race([&one, &two], |node, n, side| async move {
-        let draft =
+        let pending_append =
             crate::create::attempt(3 * n + 1 + side, &format!("A-{n}"), &format!("A-{n}-2"));
-        let opening = Opening {
+        let creation_claims = CreationClaims {
             key: Some(key(&format!("k{n}-{side}"), "r")),
         };
-        node.create(draft, None, opening).await
+        node.create(pending_append, None, creation_claims).await
     });
     for (n, outcome) in (0..).zip(outcomes.await) {
         let ([Ok(won), Err(lost)] | [Err(lost), Ok(won)]) = outcome else {
@@ -155,7 +161,7 @@ async fn for_the_second_attempt_at_an_order() {
         };
         assert_eq!(payment, won.payment.id);
     }
-    nothing_is_left_over(&house, &one).await;
+    nothing_is_left_over(&test_app, &one).await;
 }
 
 /// Of two payments of an order one comes back to life while the other dies. Neither sees the other's
@@ -168,10 +174,10 @@ async fn two_payments_of_an_order_move_at_once() {
             return None;
         }
         let order = format!("A-{n}");
-        let first = node.create(draft(3 * n, &order), None, plain());
-        let dies = sugi_store::Draft::of(first.await.unwrap(), at(2), declined());
+        let first = node.create(pending_append(3 * n, &order), None, plain());
+        let dies = sugi_store::PendingAppend::of(first.await.unwrap(), at(2), declined());
         let first = node.append(dies.unwrap(), None).await.unwrap().unwrap();
-        let second = node.create(draft(3 * n + 1, &order), None, plain());
+        let second = node.create(pending_append(3 * n + 1, &order), None, plain());
         Some([first, second.await.unwrap()])
     });
     let books: Vec<_> = begun
@@ -185,16 +191,16 @@ async fn two_payments_of_an_order_move_at_once() {
         } else {
             declined()
         };
-        let book = books[n as usize][side as usize].clone();
-        let draft = sugi_store::Draft::of(book, at(3), event).unwrap();
-        async move { node.append(draft, None).await.unwrap() }
+        let payment_snapshot = books[n as usize][side as usize].clone();
+        let pending_append = sugi_store::PendingAppend::of(payment_snapshot, at(3), event).unwrap();
+        async move { node.append(pending_append, None).await.unwrap() }
     });
     for outcome in moved.await {
         assert!(outcome.iter().all(Option::is_some), "{outcome:?}");
     }
     one.verify().await.unwrap();
     for n in 0..RACES {
-        let again = two.create(draft(3 * n + 2, &format!("A-{n}")), None, plain());
+        let again = two.create(pending_append(3 * n + 2, &format!("A-{n}")), None, plain());
         let again = again.await;
         let Err(CreateError::OrderLive { payment }) = again else {
             panic!("{n} was paid twice: {again:?}")
@@ -208,14 +214,15 @@ async fn for_a_transaction_at_kcp() {
     let (_house, one, two) = two_nodes().await;
     let begun = race([&one, &two], |node, n, side| async move {
         let n = 2 * n + side;
-        let created = node.create(draft(n, &format!("A-{n}")), None, plain());
+        let created = node.create(pending_append(n, &format!("A-{n}")), None, plain());
         created.await.unwrap()
     });
     let books = begun.await;
     let taken = race([&one, &two], |node, n, side| {
-        let book = books[n as usize][side as usize].clone();
-        let draft = sugi_store::Draft::of(book, at(2), approved(&tno(n))).unwrap();
-        async move { node.append(draft, None).await }
+        let payment_snapshot = books[n as usize][side as usize].clone();
+        let pending_append =
+            sugi_store::PendingAppend::of(payment_snapshot, at(2), approved(&tno(n))).unwrap();
+        async move { node.append(pending_append, None).await }
     });
     for (n, outcome) in (0..).zip(taken.await) {
         let ([Ok(Some(won)), Err(lost)] | [Err(lost), Ok(Some(won))]) = outcome else {
@@ -239,14 +246,14 @@ fn tno(n: u32) -> String {
     format!("26{n:012}")
 }
 
-fn plain() -> Opening {
-    Opening::default()
+fn plain() -> CreationClaims {
+    CreationClaims::default()
 }
 
 /// Whoever lost has taken nothing with it.
-async fn nothing_is_left_over(house: &House, store: &Store) {
+async fn nothing_is_left_over(test_app: &TestApp, store: &Store) {
     store.verify().await.unwrap();
-    let Place::Database(database) = &house.place else {
+    let Place::Database(database) = &test_app.place else {
         panic!()
     };
     let strays = "select count(*) from idempotency where not exists (select 1 from payment where id = payment)";

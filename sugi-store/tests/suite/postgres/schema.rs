@@ -2,7 +2,7 @@
 
 use sugi_store::{Store, StoreError};
 
-use crate::{House, Place};
+use crate::{Place, TestApp};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_start_at_once_make_it_once() {
@@ -29,30 +29,33 @@ async fn whoever_only_reads_makes_nothing() {
     let reader = Store::connect_to_read(database.url()).await.unwrap();
     reader.verify().await.unwrap();
     assert!(
-        reader.audit(sugi_store::Anchor::START, &[]).await.is_ok(),
+        reader
+            .audit(sugi_store::AuditCheckpoint::START, &[])
+            .await
+            .is_ok(),
         "nothing is nothing"
     );
 }
 
 #[tokio::test]
 async fn a_newer_one_is_refused() {
-    let house = House::postgres().await;
-    let Place::Database(database) = &house.place else {
+    let test_app = TestApp::postgres().await;
+    let Place::Database(database) = &test_app.place else {
         panic!()
     };
     database.sql("insert into migration (n, name) values (99, 'from the future')");
-    let refused = house.open().await;
-    let Err(StoreError::Inconsistent(finding)) = refused else {
+    let refused = test_app.open().await;
+    let Err(StoreError::Inconsistent(violation)) = refused else {
         panic!("{refused:?}")
     };
-    assert!(finding.what.contains("use a newer sugi"), "{finding}");
+    assert!(violation.what.contains("use a newer sugi"), "{violation}");
 }
 
 /// The test server sorts as Korean does where it can; ids and cursors have to sort by bytes.
 #[tokio::test]
 async fn every_text_sorts_by_its_bytes() {
-    let house = House::postgres().await;
-    let Place::Database(database) = &house.place else {
+    let test_app = TestApp::postgres().await;
+    let Place::Database(database) = &test_app.place else {
         panic!()
     };
     let others = database.sql(
@@ -64,8 +67,8 @@ async fn every_text_sorts_by_its_bytes() {
 
 #[tokio::test]
 async fn a_database_that_cannot_hold_every_name_is_refused() {
-    let house = House::postgres().await;
-    let Place::Database(database) = &house.place else {
+    let test_app = TestApp::postgres().await;
+    let Place::Database(database) = &test_app.place else {
         panic!()
     };
     let name = format!("euc_kr_{}", std::process::id());

@@ -171,7 +171,10 @@ fn write(request: &mut String, key: &str, word: &str, n: u64) {
     const PRODUCT: &str = "테스트 상품";
     /// An odd number scatters all others without bringing two together.
     const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (order, key_of_request) = (format!("{word}p{n:08}"), letters(n.wrapping_mul(SCATTER)));
+    let (order, key_of_request) = (
+        format!("{word}p{n:08}"),
+        email_messages(n.wrapping_mul(SCATTER)),
+    );
     let body = format!(
         "{{\"shop\":\"main\",\"order_no\":\"{order}\",\"amount\":1004,\"currency\":\"KRW\",\"product\":\"{PRODUCT}\",\
          \"buyer\":{{\"name\":\"홍길동\",\"email\":\"test@kcp.co.kr\",\"phone\":\"01000000000\"}},\
@@ -188,10 +191,10 @@ fn write(request: &mut String, key: &str, word: &str, n: u64) {
     );
 }
 
-/// A number in sixteen letters: a run of digits could look like a card number.
-fn letters(number: u64) -> String {
-    let letter = |place: u32| char::from(b'a' + ((number >> (4 * place)) & 15) as u8);
-    (0..16).map(letter).collect()
+/// A number in sixteen emails: a run of digits could look like a card number.
+fn email_messages(number: u64) -> String {
+    let email_message = |place: u32| char::from(b'a' + ((number >> (4 * place)) & 15) as u8);
+    (0..16).map(email_message).collect()
 }
 
 fn approved(answer: &[u8]) -> bool {

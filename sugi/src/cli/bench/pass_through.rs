@@ -84,9 +84,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let router = Router::new()
         .route("/v1/payments", post(pass_on))
         .with_state(line);
-    let door = config.door().await?;
-    print::talk(&format!("listening on http://{}", door.local_addr()?));
-    sugi_api::serve(door, router, Limits::default(), until_stopped()).await;
+    let listening = config.listening().await?;
+    print::talk(&format!("listening on http://{}", listening.local_addr()?));
+    sugi_api::serve(listening, router, Limits::default(), until_stopped()).await;
     Ok(())
 }
 

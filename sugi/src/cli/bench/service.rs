@@ -88,7 +88,7 @@ impl Service {
 }
 
 impl Drop for Service {
-    /// Ends it without asking: nothing is on the line any more, and a ledger has to stand that.
+    /// Ends it without asking: nothing is in flight any more, and a ledger has to stand that.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -34,12 +34,14 @@ pub(crate) async fn ledger_and_books(demo: &Demo) -> Result<bool, Failure> {
             })
             .await?;
         for summary in &page.payments {
-            let Some(book) = demo.engine.store().load(&summary.id).await? else {
+            let Some(payment_snapshot) = demo.engine.store().load(&summary.id).await? else {
                 continue;
             };
-            let at_kcp = book.payment.request.order.order_no.to_string();
-            lines.entry(at_kcp).or_default().ledger =
-                Some((book.payment.status(), live(&book.payment)));
+            let at_kcp = payment_snapshot.payment.request.order.order_no.to_string();
+            lines.entry(at_kcp).or_default().ledger = Some((
+                payment_snapshot.payment.status(),
+                live(&payment_snapshot.payment),
+            ));
         }
         before = page.payments.last().map(|payment| payment.id.clone());
         if !page.more {

@@ -193,7 +193,9 @@ impl Demo {
             key: None,
         };
         match self.engine.pay(sale).await? {
-            Outcome::Begun(ticket) => Ok(Payment::clone(&*ticket.first_word().await)),
+            Outcome::Begun(payment_handle) => {
+                Ok(Payment::clone(&*payment_handle.first_result().await))
+            }
             Outcome::Replayed(payment) => Ok(*payment),
         }
     }
@@ -219,8 +221,8 @@ impl Demo {
 
     async fn settled(&self, id: &PaymentId) -> Result<Payment, Failure> {
         self.engine.settle(Duration::from_secs(30)).await;
-        let book = self.engine.store().load(id).await?;
-        Ok(book
+        let payment_snapshot = self.engine.store().load(id).await?;
+        Ok(payment_snapshot
             .ok_or_else(|| Failure::new(format!("{id} is gone")))?
             .payment)
     }
