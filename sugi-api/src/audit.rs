@@ -172,11 +172,11 @@ impl Open {
         }
         let code = response.extensions().get::<Code>();
         let did = response.extensions().get::<Did>();
-        let words = code
+        let wording = code
             .map(|code| code.as_str())
-            .or(did.map(|Did(words)| &**words));
-        audit_entry.outcome = match words {
-            Some(words) => format!("{} {words}", status.as_str()),
+            .or(did.map(|Did(wording)| &**wording));
+        audit_entry.outcome = match wording {
+            Some(wording) => format!("{} {wording}", status.as_str()),
             None => status.as_str().into(),
         };
         Some(audit_entry)

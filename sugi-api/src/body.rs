@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn what_is_not_json_is_named_by_its_place() {
         let deep = "[".repeat(10_000);
-        for (body, words) in [
+        for (body, wording) in [
             (&b"{\"amount\":"[..], "ends too early at line 1, column 10"),
             (b"", "ends too early"),
             (b"\xef\xbb\xbf{\"amount\":1}", "byte order mark"),
@@ -430,7 +430,7 @@ mod tests {
         ] {
             let problem = parse::<Outer>(body).unwrap_err();
             assert_eq!(problem.code(), Code::BadJson);
-            assert!(format!("{problem:?}").contains(words), "{problem:?}");
+            assert!(format!("{problem:?}").contains(wording), "{problem:?}");
         }
         assert!(parse::<serde_json::Value>(deep.as_bytes()).is_err());
     }

@@ -29,7 +29,7 @@ use crate::router::operations;
     components(schemas(
         crate::problem::Body,
         crate::problem::LimitWord,
-        crate::payments::words::StateWord,
+        crate::payments::wording::StateWord,
         crate::payments::list::ShopWord,
         crate::payments::list::Moment,
     )),

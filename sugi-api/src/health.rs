@@ -136,7 +136,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Readiness>, Pr
 impl Readiness {
     /// Asks the writer and the disk. `before` is what was known: the log is told of what changed.
     async fn ask(api: &Api, before: Option<&Self>) -> Self {
-        let (ledger, words) = ledger(api).await;
+        let (ledger, wording) = ledger(api).await;
         let (disk, too_little) = disk(api);
         let why: Vec<String> = ledger
             .why()
@@ -148,7 +148,7 @@ impl Readiness {
         let was_ready = before.is_none_or(|before| before.why.is_none());
         match &why {
             // The database's own words are for the log: they can name hosts, and quote what was written.
-            Some(why) if was_ready => tracing::error!(%why, words, "not ready to take payments"),
+            Some(why) if was_ready => tracing::error!(%why, wording, "not ready to take payments"),
             None if !was_ready => tracing::info!("ready to take payments again"),
             _ => {}
         }

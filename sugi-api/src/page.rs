@@ -215,12 +215,12 @@ fn show_schema(main: &mut String, schema: &Value) {
         let _ = write!(main, "<p>{}</p>", kind(part));
         show_schema(main, part);
     }
-    if let Some(words) = schema["enum"].as_array() {
-        let words: Vec<_> = words
+    if let Some(wording) = schema["enum"].as_array() {
+        let wording: Vec<_> = wording
             .iter()
             .map(|word| format!("<code>{}</code>", escape(text(word))))
             .collect();
-        let _ = write!(main, "<p>{}</p>", words.join(" "));
+        let _ = write!(main, "<p>{}</p>", wording.join(" "));
     }
     if let Some(fields) = schema["properties"].as_object() {
         main.push_str("<table><tr><th>Field<th>Type<th>What</tr>");
@@ -275,7 +275,7 @@ fn kind(schema: &Value) -> String {
         return kinds.join(" or ");
     }
     let word = match &schema["type"] {
-        Value::Array(words) => words
+        Value::Array(wording) => wording
             .iter()
             .map(text)
             .find(|word| *word != "null")
@@ -307,9 +307,9 @@ fn rules(schema: &Value) -> String {
             rules.push(format!("{word} <code>{}</code>", escape(&value)));
         }
     }
-    if let Some(words) = schema["enum"].as_array() {
+    if let Some(wording) = schema["enum"].as_array() {
         rules.push(
-            words
+            wording
                 .iter()
                 .map(|word| format!("<code>{}</code>", escape(text(word))))
                 .collect::<Vec<_>>()

@@ -429,10 +429,10 @@ mod tests {
 
     #[test]
     fn codes_are_distinct_and_spelt_alike() {
-        let mut words: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), Code::ALL.len());
+        let mut wording: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        wording.sort_unstable();
+        wording.dedup();
+        assert_eq!(wording.len(), Code::ALL.len());
         for code in Code::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
             assert!(code.status().is_client_error() || code.status().is_server_error());

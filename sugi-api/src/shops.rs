@@ -7,7 +7,7 @@ use sugi_engine::{Engine, Shop};
 use utoipa::ToSchema;
 
 use crate::{
-    Api, auth::Caller, document::Problems, keys::Scope, payments::words::CurrencyWord,
+    Api, auth::Caller, document::Problems, keys::Scope, payments::wording::CurrencyWord,
     problem::Problem,
 };
 

@@ -29,7 +29,7 @@ pub fn summary(summary: Summary) -> Value {
 /// What happened to a payment in this currency, in a sentence.
 #[must_use]
 pub fn event(event: &Event, currency: Currency) -> String {
-    history::tell(event, currency)
+    history::describe(event, currency)
 }
 
 fn json(view: &impl serde::Serialize) -> Value {

@@ -35,12 +35,12 @@ pub struct Send {
     /// The transaction that it cancels.
     pub tno: Tno,
     /// What was heard of it.
-    pub heard: Option<Heard>,
+    pub heard: Option<AnswerSoFar>,
 }
 
 /// What was heard of a send, as far as it decides whether an answer is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Heard {
+pub enum AnswerSoFar {
     /// It took effect.
     Done,
     /// KCP refused it.
@@ -136,11 +136,11 @@ impl Event {
         }
     }
 
-    pub(crate) fn heard(&self) -> Option<Heard> {
+    pub(crate) fn heard(&self) -> Option<AnswerSoFar> {
         match self {
-            Self::CancelDone { send: Some(_), .. } => Some(Heard::Done),
-            Self::CancelRefused { .. } => Some(Heard::Refused),
-            Self::CancelLost { .. } | Self::CancelNotSent { .. } => Some(Heard::Nothing),
+            Self::CancelDone { send: Some(_), .. } => Some(AnswerSoFar::Done),
+            Self::CancelRefused { .. } => Some(AnswerSoFar::Refused),
+            Self::CancelLost { .. } | Self::CancelNotSent { .. } => Some(AnswerSoFar::Nothing),
             _ => None,
         }
     }
@@ -266,7 +266,7 @@ impl Payment {
             return Ok(());
         };
         let send = self.send(number).ok_or(wrong.clone())?;
-        if send.heard == Some(heard) || (heard == Heard::Nothing && send.heard.is_some()) {
+        if send.heard == Some(heard) || (heard == AnswerSoFar::Nothing && send.heard.is_some()) {
             return Err(Illegal::Known {
                 event: event.name(),
             });
@@ -297,7 +297,7 @@ impl Payment {
         }
     }
 
-    fn remember(&mut self, number: SendNo, heard: Heard) {
+    fn remember(&mut self, number: SendNo, heard: AnswerSoFar) {
         let place = number
             .0
             .checked_sub(1)
@@ -323,8 +323,8 @@ impl Payment {
             .or(known)
             .cloned();
         match &answer {
-            Answer::CancelDone { send, .. } => self.remember(*send, Heard::Done),
-            Answer::CancelRefused { send, .. } => self.remember(*send, Heard::Refused),
+            Answer::CancelDone { send, .. } => self.remember(*send, AnswerSoFar::Done),
+            Answer::CancelRefused { send, .. } => self.remember(*send, AnswerSoFar::Refused),
             _ => {}
         }
         self.late.push(answer);
@@ -396,7 +396,7 @@ impl Payment {
             return;
         };
         let done = |send: &Send| {
-            send.cancel.as_ref() == Some(&order.id) && send.heard == Some(Heard::Done)
+            send.cancel.as_ref() == Some(&order.id) && send.heard == Some(AnswerSoFar::Done)
         };
         let Some(last) = cancels.last_mut() else {
             return;

@@ -19,11 +19,11 @@
 extern crate self as sugi_core;
 
 mod cancel_attempt;
+pub mod decode;
 mod doubt;
 mod event;
 #[cfg(test)]
 mod explore;
-pub mod heard;
 mod id;
 mod late;
 mod mutation;
@@ -45,7 +45,7 @@ pub use event::{
     Approval, CancelOrder, Event, Inquired, Live, Lost, Refusal, Says, Source, VoidReason,
 };
 pub use id::{Actor, BadName, CancelId, PaymentId, ResolutionId, ShopId, WebhookId};
-pub use late::{Answer, Heard, Review, Send, SendNo};
+pub use late::{Answer, AnswerSoFar, Review, Send, SendNo};
 pub use payment::{Illegal, Payment};
 pub use policy::Policy;
 pub use public_event::{PublicEvent, PublicSnapshot};

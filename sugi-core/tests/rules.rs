@@ -371,7 +371,7 @@ fn tax_parts_are_sent_as_asked_and_then_are_not_left() {
     assert_eq!(tax, Some(parts(200, 20, 100)));
     let done = asked
         .evolve(at(3), Event::CancelSent { send, mode })
-        .and_then(|sent| sent.evolve(at(4), sugi_core::heard::cancelled(send, mode)))
+        .and_then(|sent| sent.evolve(at(4), sugi_core::decode::cancelled(send, mode)))
         .unwrap();
     assert_eq!(done.tax_left(), Some(parts(600, 60, 24)));
 }

@@ -10,7 +10,7 @@ use jiff::{
 use nhn_kcp::{Card, HolderProof};
 use sugi_core::{
     Event, Illegal, Inquired, Live, Payment, PaymentId, Policy, Shops, Source, Status, VoidReason,
-    When, heard,
+    When, decode,
     todo::{Call, ProcessContext, Todo, todo},
 };
 use sugi_store::{Filter, PaymentSnapshot, PendingAppend, StoreError};
@@ -436,7 +436,7 @@ impl Inner {
                 Ok(None) => {}
                 Err(why @ StoreError::Foreign { .. }) => {
                     self.is_foreign(&payment_snapshot.payment.id, shop, &why);
-                    match heard::of_another(&event, why.to_string()) {
+                    match decode::of_another(&event, why.to_string()) {
                         Some(evidence) => event = evidence,
                         None => return payment_snapshot,
                     }

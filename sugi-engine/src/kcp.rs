@@ -5,7 +5,7 @@ use nhn_kcp::{
     AuthenticatedKeyIn, Cancel, CancelReason, Card, Client, Inquiry, Invalid, KcpTime, Order,
     ServerDate, Tno, UnauthenticatedKeyIn, korean_date,
 };
-use sugi_core::{Event, Live, Mode, Payment, SendNo, VoidReason, When, heard, todo::Call};
+use sugi_core::{Event, Live, Mode, Payment, SendNo, VoidReason, When, decode, todo::Call};
 
 use tracing::Instrument as _;
 
@@ -76,7 +76,7 @@ pub(crate) async fn approve(
         Err(why) => why.refusal().map(|no| &no.damaged),
     };
     say_damaged("approve", shop, damaged);
-    let event = heard::approval(answer);
+    let event = decode::approval(answer);
     trace::ended(&span, &event);
     event
 }
@@ -153,7 +153,7 @@ pub(crate) async fn cancel(
                 Err(why) => why.refusal().map(|no| &no.damaged),
             };
             say_damaged("cancel", shop, damaged);
-            let event = heard::cancel(send, mode, answer);
+            let event = decode::cancel(send, mode, answer);
             trace::ended(&span, &event);
             event
         }
@@ -189,7 +189,7 @@ pub(crate) async fn look(
     say_damaged(name, shop, damaged);
     // What time it was at KCP when it was asked is known now, if the answer says it.
     asked_at.hear(&clock.when(shop.kcp_clock.now(clock)));
-    let event = heard::look(payment, call, asked_at, &shop.policy, answer);
+    let event = decode::look(payment, call, asked_at, &shop.policy, answer);
     trace::ended(&span, &event);
     event
 }
@@ -225,7 +225,7 @@ pub(crate) async fn inquire(
     let answer = line.client.inquire(&inquiry).instrument(span.clone()).await;
     line.heard(None);
     asked_at.hear(&clock.when(shop.kcp_clock.now(clock)));
-    let live = heard::seen(payment, Some(tno), asked_at, &shop.policy, answer);
+    let live = decode::seen(payment, Some(tno), asked_at, &shop.policy, answer);
     span.record("outcome", trace::seen(&live));
     live
 }

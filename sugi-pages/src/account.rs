@@ -13,18 +13,18 @@ use zeroize::Zeroizing;
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::Form,
-    lang::{fill, words},
+    lang::{fill, messages},
     layout::{Layout, Part, html},
+    messages::role,
     passkeys::own::Section,
-    trouble::ErrorPage,
-    words::role,
     write,
 };
 
-words! {
+messages! {
     /// One's own account.
-    AccountWords {
+    AccountMessages {
         title "내 계정" "My account"
         roles "권한" "Roles"
         look_only "조회만" "Look only"
@@ -71,9 +71,9 @@ words! {
 
 #[derive(Template)]
 #[template(path = "account.html")]
-struct Page {
+struct AccountPage {
     layout: Layout,
-    w: &'static AccountWords,
+    w: &'static AccountMessages,
     problem: Option<&'static str>,
     facts: Vec<(&'static str, String)>,
     codes: String,
@@ -95,7 +95,7 @@ struct SessionRow {
 #[template(path = "codes.html")]
 struct CodesPage {
     layout: Layout,
-    w: &'static AccountWords,
+    w: &'static AccountMessages,
     problem: Option<&'static str>,
     /// They are required: what else would do, if anything.
     needed: Option<&'static str>,
@@ -121,7 +121,7 @@ async fn page(
 ) -> Result<Response, ErrorPage> {
     let (lang, w, me) = (
         current_operator.lang,
-        AccountWords::of(current_operator.lang),
+        AccountMessages::of(current_operator.lang),
         current_operator.operator(),
     );
     let layout = Layout::around(pages, current_operator, Part::Account, w.title).await?;
@@ -142,7 +142,7 @@ async fn page(
         address: session.address,
     });
     let left = me.recovery_codes_left().to_string();
-    Ok(html(&Page {
+    Ok(html(&AccountPage {
         layout,
         w,
         problem,
@@ -165,7 +165,7 @@ pub(crate) async fn password(
     form: Form,
 ) -> Result<Response, ErrorPage> {
     let (w, me) = (
-        AccountWords::of(current_operator.lang),
+        AccountMessages::of(current_operator.lang),
         current_operator.operator(),
     );
     let new = form.secret("new");
@@ -173,7 +173,7 @@ pub(crate) async fn password(
         return refused(&pages, &current_operator, w.e_again).await;
     }
     let (old, code) = (form.secret("old"), form.get("code"));
-    if let Some(problem) = shown_again(&pages, &current_operator, old, code).await? {
+    if let Some(problem) = reauthenticated(&pages, &current_operator, old, code).await? {
         return refused(&pages, &current_operator, problem).await;
     }
     match pages.access().set_password(&me.name, new).await {
@@ -195,13 +195,13 @@ pub(crate) async fn refused(
 
 /// Asks once more who somebody is: whoever found an open screen must not lock its owner out. What is in
 /// the way, if anything is.
-pub(crate) async fn shown_again(
+pub(crate) async fn reauthenticated(
     pages: &Pages,
     current_operator: &CurrentOperator,
     password: Zeroizing<String>,
     code: &str,
 ) -> Result<Option<&'static str>, ErrorPage> {
-    let w = AccountWords::of(current_operator.lang);
+    let w = AccountMessages::of(current_operator.lang);
     let ask = SignIn {
         name: current_operator.operator().name.to_string(),
         password,
@@ -236,12 +236,12 @@ pub(crate) async fn set_codes(
     current_operator: CurrentOperator,
     form: Form,
 ) -> Result<Response, ErrorPage> {
-    let w = AccountWords::of(current_operator.lang);
+    let w = AccountMessages::of(current_operator.lang);
     let secret = form.get("secret").to_owned();
     let code = form.digits("code");
     let name = &current_operator.operator().name;
     let (password, present) = (form.secret("password"), form.get("present"));
-    let problem = shown_again(&pages, &current_operator, password, present).await?;
+    let problem = reauthenticated(&pages, &current_operator, password, present).await?;
     if problem.is_some() {
         let mut response =
             codes_page(&pages, &current_operator, &secret, problem, Vec::new()).await?;
@@ -271,7 +271,7 @@ async fn codes_page(
     problem: Option<&'static str>,
     paper: Vec<String>,
 ) -> Result<Response, ErrorPage> {
-    let w = AccountWords::of(current_operator.lang);
+    let w = AccountMessages::of(current_operator.lang);
     let layout = Layout::around(pages, current_operator, Part::Account, w.codes).await?;
     let url = pages
         .access()
@@ -308,7 +308,7 @@ pub(crate) async fn end_session(
 }
 
 /// Why a change of somebody was not made, in words; the ledger's troubles are not among them.
-pub(crate) fn said(why: &AccessError, w: &AccountWords) -> Result<&'static str, ErrorPage> {
+pub(crate) fn said(why: &AccessError, w: &AccountMessages) -> Result<&'static str, ErrorPage> {
     match why {
         AccessError::Password(PasswordError::Length) => Ok(w.e_length),
         AccessError::Password(PasswordError::Guessable) => Ok(w.e_guessable),

@@ -24,22 +24,22 @@ use sugi_engine::{CancelAsk, Resolution, ResolveAsk};
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::Form,
-    lang::{Lang, fill, words},
+    lang::{Lang, fill, messages},
     layout::{Layout, Part, html},
+    messages::Common,
     payments::{
         cancel::{first_result, left},
         detached,
         notice::{self, Notice},
     },
-    trouble::ErrorPage,
-    words::Common,
     write,
 };
 
-words! {
+messages! {
     /// What waits for a second person.
-    ApprovalRequestWords {
+    ApprovalRequestMessages {
         title "동료 확인 대기" "To confirm"
         lead "다른 담당자가 요청한 일입니다. 내용을 보고 확인하거나 반려하십시오. 본인이 요청한 것은 확인할 수 없습니다." "Somebody else asked for these. Look, then confirm or refuse. Nobody confirms what they asked for themselves."
         empty "기다리는 요청이 없습니다." "Nothing waits."
@@ -77,11 +77,11 @@ words! {
 
 #[derive(Template)]
 #[template(path = "approval_requests.html")]
-struct Page {
+struct ApprovalRequestsPage {
     layout: Layout,
-    w: &'static ApprovalRequestWords,
+    w: &'static ApprovalRequestMessages,
     problem: Option<&'static str>,
-    rows: Vec<Row>,
+    rows: Vec<ApprovalRequestRow>,
     /// What is on the list and how it stands: another one is another list.
     version: String,
 }
@@ -90,7 +90,7 @@ struct Page {
     clippy::struct_excessive_bools,
     reason = "the page asks each of them by itself"
 )]
-struct Row {
+struct ApprovalRequestRow {
     id: String,
     what: String,
     payment: Option<(String, String)>,
@@ -120,7 +120,7 @@ pub(crate) async fn decide(
 ) -> Result<Response, ErrorPage> {
     let (access, w) = (
         pages.access(),
-        ApprovalRequestWords::of(current_operator.lang),
+        ApprovalRequestMessages::of(current_operator.lang),
     );
     let approval_request = access
         .approval_request_of(&id)
@@ -317,7 +317,7 @@ async fn run(
 async fn hindrance(
     pages: &Pages,
     current_operator: &CurrentOperator,
-    w: &'static ApprovalRequestWords,
+    w: &'static ApprovalRequestMessages,
     approval_request: &ApprovalRequest,
     payment: Option<&Payment>,
 ) -> Result<Option<&'static str>, ErrorPage> {
@@ -348,7 +348,7 @@ async fn hindrance(
 
 /// Why who asked could not do it themselves any more: it is done in their name.
 fn asker_problem(
-    w: &'static ApprovalRequestWords,
+    w: &'static ApprovalRequestMessages,
     asker: Option<&Operator>,
     approval_request: &ApprovalRequest,
     payment: Option<&Payment>,
@@ -397,7 +397,7 @@ async fn page(
     current_operator: &CurrentOperator,
     problem: Option<&'static str>,
 ) -> Result<Response, ErrorPage> {
-    let w = ApprovalRequestWords::of(current_operator.lang);
+    let w = ApprovalRequestMessages::of(current_operator.lang);
     let layout = Layout::around(pages, current_operator, Part::ApprovalRequests, w.title).await?;
     let mut rows = Vec::new();
     for approval_request in pages.access().open_approval_requests().await? {
@@ -416,7 +416,7 @@ async fn page(
     for row in &rows {
         let _ = write!(version, "{} {};", row.id, row.confirmed);
     }
-    let page = Page {
+    let page = ApprovalRequestsPage {
         layout,
         w,
         problem,
@@ -429,15 +429,15 @@ async fn page(
 fn row(
     pages: &Pages,
     current_operator: &CurrentOperator,
-    w: &ApprovalRequestWords,
+    w: &ApprovalRequestMessages,
     approval_request: ApprovalRequest,
     payment: Option<&Payment>,
-) -> Row {
+) -> ApprovalRequestRow {
     let lang = current_operator.lang;
     let now = pages.access().clock().now();
     let age = write::span(lang, now.duration_since(approval_request.at));
     let (what, reason) = tell(lang, w, &approval_request.what, payment);
-    Row {
+    ApprovalRequestRow {
         payment: payment.map(|payment| {
             let order = fill(w.order, &[payment.request.order_no.as_str()]);
             (format!("/payments/{}", payment.id), order)
@@ -481,7 +481,7 @@ fn days(query: &str) -> Option<(&str, &str)> {
 /// What is wished, and why.
 fn tell(
     lang: Lang,
-    w: &ApprovalRequestWords,
+    w: &ApprovalRequestMessages,
     what: &What,
     payment: Option<&Payment>,
 ) -> (String, String) {

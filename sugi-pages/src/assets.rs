@@ -11,7 +11,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use sha2::{Digest as _, Sha256};
 use sugi_api::Unaudited;
 
-use crate::trouble::ErrorPage;
+use crate::error_page::ErrorPage;
 
 /// The style, as browsers get it.
 fn style() -> &'static str {

@@ -11,10 +11,10 @@ use sugi_core::{ShopId, Shops};
 
 use crate::{
     Pages,
+    error_page::ErrorPage,
     lang::Lang,
     router::{Gate, ROUTES},
     seen::Alarmed,
-    trouble::ErrorPage,
 };
 
 /// The cookie that keeps a session. The prefix makes browsers hold it to this host, to TLS (or to

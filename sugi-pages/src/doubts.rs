@@ -7,18 +7,18 @@ use sugi_store::Summary;
 use crate::{
     Pages,
     current_operator::CurrentOperator,
-    lang::{Lang, fill, words},
+    error_page::ErrorPage,
+    lang::{Lang, fill, messages},
     layout::{Layout, Part, html},
-    trouble::ErrorPage,
     write,
 };
 
 /// How many are shown.
 const MOST: u32 = 500;
 
-words! {
+messages! {
     /// The list of doubts.
-    DoubtsWords {
+    DoubtsMessages {
         title "확인 필요" "In doubt"
         lead "카드사 승인 여부를 아직 모르는 결제입니다. 같은 주문을 다시 결제하지 마십시오." "Whether these were charged is not known yet. Do not charge the same order again."
         empty "확인이 필요한 결제가 없습니다." "Nothing is in doubt."
@@ -35,13 +35,13 @@ words! {
 
 #[derive(Template)]
 #[template(path = "doubts.html")]
-struct Page {
+struct DoubtsPage {
     layout: Layout,
-    w: &'static DoubtsWords,
-    rows: Vec<Row>,
+    w: &'static DoubtsMessages,
+    rows: Vec<DoubtRow>,
 }
 
-struct Row {
+struct DoubtRow {
     href: String,
     order_no: String,
     amount: String,
@@ -58,18 +58,18 @@ pub(crate) async fn show(
     current_operator: CurrentOperator,
 ) -> Result<Response, ErrorPage> {
     let lang = current_operator.lang;
-    let w = DoubtsWords::of(lang);
+    let w = DoubtsMessages::of(lang);
     let layout = Layout::around(&pages, &current_operator, Part::Doubts, w.title).await?;
     let mut doubts = pages.access().engine().store().doubts(MOST).await?;
     doubts.retain(|doubt| current_operator.operator().may_use(&doubt.shop));
     let now = pages.access().clock().now();
-    let row = |doubt| Row::of(lang, w, doubt, now);
+    let row = |doubt| DoubtRow::of(lang, w, doubt, now);
     let rows = doubts.into_iter().map(row).collect();
-    Ok(html(&Page { layout, w, rows }))
+    Ok(html(&DoubtsPage { layout, w, rows }))
 }
 
-impl Row {
-    fn of(lang: Lang, w: &DoubtsWords, doubt: Summary, now: jiff::Timestamp) -> Self {
+impl DoubtRow {
+    fn of(lang: Lang, w: &DoubtsMessages, doubt: Summary, now: jiff::Timestamp) -> Self {
         let since = doubt.doubt_since.unwrap_or(doubt.created_at);
         Self {
             href: format!("/payments/{}", doubt.id),

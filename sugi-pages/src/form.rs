@@ -17,7 +17,7 @@ use nhn_kcp::{
 use sugi_api::{Code, WorkPlace};
 use zeroize::Zeroizing;
 
-use crate::{Pages, trouble::ErrorPage};
+use crate::{Pages, error_page::ErrorPage};
 
 /// The most fields of a form.
 const FIELDS_MAX: usize = 200;

@@ -20,11 +20,11 @@ use sugi_api::Audited;
 use crate::{
     Pages,
     current_operator::{self, CurrentOperator, SESSION_COOKIE, SignedOut, cookie, wants_json},
+    error_page::ErrorPage,
     form::Form,
     keyin,
     lang::Lang,
     payments, sign_in,
-    trouble::ErrorPage,
 };
 
 /// For how long: a sign-in page may stand open through a break, and not for another day.
@@ -45,20 +45,20 @@ pub(crate) struct Keeper(Secret);
 pub(crate) struct Kept {
     /// The page that it stands on.
     pub(crate) page: String,
-    kind: Kind,
+    kind: KeptKind,
     until: Timestamp,
     fields: Vec<(String, String)>,
 }
 
 /// A form that is worth keeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Kind {
+enum KeptKind {
     KeyIn,
     Cancel,
     Close,
 }
 
-impl Kind {
+impl KeptKind {
     /// The form that is sent to an address, and the page that it stands on.
     fn of(address: &str) -> Option<(Self, String)> {
         if address == "/keyin" {
@@ -119,7 +119,7 @@ impl Keeper {
 
     /// What is kept of a form that was on its way to an address; nothing where there is nothing worth it.
     fn keep(&self, address: &str, form: &Form, now: Timestamp) -> Option<String> {
-        let (kind, page) = Kind::of(address)?;
+        let (kind, page) = KeptKind::of(address)?;
         let by = self.0.open("whose form", "", form.get(WHOSE))?;
         let held = |name: &&str| {
             let rule = match *name {
@@ -201,7 +201,7 @@ pub(crate) async fn signed_out(State(pages): State<Pages>, parts: Parts, form: F
 fn sign_in_page(pages: &Pages, parts: &Parts, address: &str, form: &Form) -> Response {
     let now = pages.access().clock().now();
     let kept = pages.0.keeper.keep(address, form, now);
-    let next = Kind::of(address).map_or_else(String::new, |(_, page)| page);
+    let next = KeptKind::of(address).map_or_else(String::new, |(_, page)| page);
     sign_in::unsent(pages, Lang::of(&parts.headers), &next, kept)
 }
 
@@ -264,14 +264,14 @@ async fn back(
     current_operator.path.clone_from(&kept.page);
     let form = Form::of(kept.fields);
     let mut shown = match kept.kind {
-        Kind::KeyIn => keyin::opened_again(pages, &current_operator, &form).await,
-        Kind::Cancel => {
+        KeptKind::KeyIn => keyin::opened_again(pages, &current_operator, &form).await,
+        KeptKind::Cancel => {
             payments::show::opened_again(pages, &current_operator, &kept.page, |filled| {
                 filled.cancel = Some(&form);
             })
             .await
         }
-        Kind::Close => {
+        KeptKind::Close => {
             payments::show::opened_again(pages, &current_operator, &kept.page, |filled| {
                 filled.close = Some(&form);
             })

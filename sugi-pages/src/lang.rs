@@ -65,7 +65,7 @@ impl Lang {
 ///
 /// Both languages stand side by side, so that who changes one sees the other; a word that is missing
 /// in one does not compile, and a template that uses a word that is not there does not either.
-macro_rules! words {
+macro_rules! messages {
     ($(#[$doc:meta])* $table:ident { $($name:ident $ko:literal $en:literal)* }) => {
         $(#[$doc])*
         #[derive(Debug)]
@@ -87,7 +87,7 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+pub(crate) use messages;
 
 #[cfg(test)]
 pub(crate) fn check(name: &str, ko: &str, en: &str) {

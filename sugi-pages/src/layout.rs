@@ -9,7 +9,7 @@ use crate::{
     Pages, assets,
     current_operator::CurrentOperator,
     lang::{Lang, fill},
-    words::Common,
+    messages::Common,
     write,
 };
 
@@ -211,7 +211,7 @@ pub(crate) fn html(page: &impl Template) -> Response {
         Ok(text) => Html(text).into_response(),
         Err(why) => {
             tracing::error!(%why, "a page could not be rendered");
-            crate::trouble::ErrorPage::Broken.into()
+            crate::error_page::ErrorPage::Broken.into()
         }
     }
 }

@@ -12,9 +12,9 @@ use sugi_access::Role;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
 use crate::{
-    Pages, account, approval_requests, assets, current_operator, day, doubts, form::holds_control,
-    home, kept, keyin, live, passkeys, payments, seen, settings, sign_in, trouble,
-    trouble::ErrorPage,
+    Pages, account, approval_requests, assets, current_operator, day, doubts, error_page,
+    error_page::ErrorPage, form::holds_control, home, kept, keyin, live, passkeys, payments, seen,
+    settings, sign_in,
 };
 
 /// Who may come to a page at all. What they may do there to which shop and how much is the page's.
@@ -157,7 +157,7 @@ fn around(table: Router<Pages>, pages: &Pages) -> Router {
         .layer(CatchPanicLayer::custom(broken))
         .layer(middleware::from_fn_with_state(
             pages.clone(),
-            trouble::dress,
+            error_page::render_errors,
         ))
         .layer(middleware::from_fn(say))
         .with_state(pages.clone())

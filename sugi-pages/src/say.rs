@@ -7,8 +7,8 @@ use nhn_kcp::{Class, ResultCode, Retry};
 use sugi_core::{Payment, State, Status, VoidReason};
 
 use crate::{
-    lang::{Lang, fill, words},
-    words::tone,
+    lang::{Lang, fill, messages},
+    messages::tone,
     write,
 };
 
@@ -24,9 +24,9 @@ pub(crate) struct Said {
     pub(crate) next: String,
 }
 
-words! {
+messages! {
     /// Results and what follows from them.
-    SayWords {
+    SayMessages {
         approved "승인되었습니다" "Approved"
         approved_say "{} 결제가 승인되었습니다. 끝자리 {} 카드, 승인번호 {}입니다." "Your payment of {} with the card ending in {} is approved. The approval number is {}."
         declined "거절되었습니다" "Declined"
@@ -63,7 +63,7 @@ words! {
 
 /// The result of a payment as it stands.
 pub(crate) fn of(lang: Lang, payment: &Payment) -> Said {
-    let w = SayWords::of(lang);
+    let w = SayMessages::of(lang);
     let currency = payment.request.order.money.currency.to_string();
     let money = |amount| write::money(lang, amount, &currency);
     let amount = payment.request.order.money.amount.get();
@@ -112,7 +112,7 @@ pub(crate) fn of(lang: Lang, payment: &Payment) -> Said {
 pub(crate) fn why(lang: Lang, code: ResultCode) -> String {
     let meaning = code.meaning();
     if meaning.class == Class::Unlisted {
-        return fill(SayWords::of(lang).unknown_code, &[code.as_str()]);
+        return fill(SayMessages::of(lang).unknown_code, &[code.as_str()]);
     }
     match lang {
         Lang::Ko => meaning.gloss_ko.into(),
@@ -130,7 +130,7 @@ pub(crate) fn why(lang: Lang, code: ResultCode) -> String {
 
 /// What the operator does after a code.
 pub(crate) fn next(lang: Lang, code: ResultCode) -> &'static str {
-    let w = SayWords::of(lang);
+    let w = SayMessages::of(lang);
     match code.meaning().retry {
         Retry::Never => w.never,
         Retry::SameCardLater => w.same_card_later,

@@ -15,20 +15,20 @@ use sugi_core::Actor;
 use crate::{
     Pages, assets,
     current_operator::{self, CurrentOperator, SESSION_COOKIE},
+    error_page::ErrorPage,
     form::Form,
     kept,
-    lang::{LANG_COOKIE, Lang, fill, words},
+    lang::{LANG_COOKIE, Lang, fill, messages},
     layout::html,
+    messages::Common,
     ours,
-    passkeys::PasskeyWords,
-    trouble::ErrorPage,
-    words::Common,
+    passkeys::PasskeyMessages,
     write,
 };
 
-words! {
+messages! {
     /// The page to sign in at.
-    SignInWords {
+    SignInMessages {
         title "로그인" "Sign in"
         name "아이디" "Name"
         password "비밀번호" "Password"
@@ -48,10 +48,10 @@ words! {
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-struct Page {
+struct SignInPage {
     lang: Lang,
     t: &'static Common,
-    w: &'static SignInWords,
+    w: &'static SignInMessages,
     style: &'static str,
     next: String,
     name: String,
@@ -61,7 +61,7 @@ struct Page {
     /// The form that was open, sealed; empty if there was none.
     kept: String,
     code_needed: bool,
-    p: &'static PasskeyWords,
+    p: &'static PasskeyMessages,
     /// Where passkeys are good, and the script that shows them.
     passkeys: Option<(String, &'static str)>,
 }
@@ -75,15 +75,15 @@ pub(crate) struct Next {
     unsent: Option<String>,
 }
 
-impl Page {
+impl SignInPage {
     fn new(pages: &Pages, lang: Lang, next: &str) -> Self {
         let site = pages.access().rules().passkeys.as_ref();
         Self {
             lang,
-            p: PasskeyWords::of(lang),
+            p: PasskeyMessages::of(lang),
             passkeys: site.map(|site| (site.origins.join(" "), assets::script_path())),
             t: Common::of(lang),
-            w: SignInWords::of(lang),
+            w: SignInMessages::of(lang),
             style: assets::style_path(),
             next: ours::page(next).unwrap_or_default().into(),
             name: String::new(),
@@ -102,7 +102,7 @@ pub(crate) async fn show(
 ) -> Result<Response, ErrorPage> {
     let lang = Lang::of(&headers);
     let query = query.map(|Query(query)| query).unwrap_or_default();
-    let mut page = Page::new(&pages, lang, &query.next);
+    let mut page = SignInPage::new(&pages, lang, &query.next);
     page.unsent = query.unsent.is_some();
     if pages.access().operators().await?.is_empty() {
         page.problem = Some(page.w.no_operator.into());
@@ -112,7 +112,7 @@ pub(crate) async fn show(
 
 /// The page for whoever sent something, or had typed something, when their session was over.
 pub(crate) fn unsent(pages: &Pages, lang: Lang, next: &str, kept: Option<String>) -> Response {
-    let mut page = Page::new(pages, lang, next);
+    let mut page = SignInPage::new(pages, lang, next);
     page.unsent = true;
     page.kept = kept.unwrap_or_default();
     html(&page)
@@ -129,7 +129,7 @@ pub(crate) async fn enter(
         password: form.secret("password"),
         code: form.get("code").into(),
     };
-    let mut page = Page::new(&pages, lang, form.get("next"));
+    let mut page = SignInPage::new(&pages, lang, form.get("next"));
     page.kept = form.get(kept::FIELD).into();
     page.unsent = !page.kept.is_empty();
     // A name that nobody has could be a password in the wrong field.

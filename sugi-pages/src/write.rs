@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, tz::Offset};
 
-use crate::{lang::Lang, words::Common};
+use crate::{lang::Lang, messages::Common};
 
 /// An amount with its currency: `150,000원`, `₩150,000`, `US$12.34`.
 pub(crate) fn money(lang: Lang, amount: u64, currency: &str) -> String {

@@ -24,7 +24,7 @@ impl Hash {
         seq: u32,
         at: Timestamp,
         body: &str,
-        aside: Option<[u8; 32]>,
+        erasable: Option<[u8; 32]>,
     ) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0);
@@ -33,8 +33,8 @@ impl Hash {
         hash.update(at.as_microsecond().to_be_bytes());
         hash.update((body.len() as u64).to_be_bytes());
         hash.update(body);
-        if let Some(aside) = aside {
-            hash.update(aside);
+        if let Some(erasable) = erasable {
+            hash.update(erasable);
         }
         Self(hash.finalize().into())
     }

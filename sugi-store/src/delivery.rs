@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::{
     document::Kind,
     error::{IntegrityViolation, StoreError},
-    feed::{Event, signed},
+    event_stream::{Event, signed},
     sql::{access, public_event as sql},
     store::Store,
     value::Cells,

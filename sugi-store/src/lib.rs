@@ -19,13 +19,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod aside;
 mod audit;
 mod chain;
 mod delivery;
 mod document;
+mod erasable;
 mod error;
-mod feed;
+mod event_stream;
 mod job;
 mod lease;
 mod list;
@@ -47,7 +47,6 @@ mod value;
 mod verify;
 mod writer;
 
-pub use aside::Salt;
 pub use audit::{
     AUDIT_ENTRIES_AT_ONCE, AUDIT_ENTRIES_PAGE, AuditCheckpoint, AuditEntry, AuditFilter,
     Row as AuditRow,
@@ -55,8 +54,9 @@ pub use audit::{
 pub use chain::Hash;
 pub use delivery::{DELIVERIES_MOST, Delivery, DeliveryState, Due, UNDELIVERED_MOST, Undelivered};
 pub use document::{DOCUMENTS_MOST, Document, Kind as DocumentKind};
+pub use erasable::Salt;
 pub use error::{CreateError, IntegrityViolation, StoreError, broke_off};
-pub use feed::{EVENTS_MOST, Event};
+pub use event_stream::{EVENTS_MOST, Event};
 pub use lease::Lease;
 pub use list::{Filter, Page, Summary, Text};
 pub use payment_snapshot::{Entry, PaymentSnapshot, PendingAppend};

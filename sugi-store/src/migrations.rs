@@ -23,8 +23,14 @@ const STEPS: &[(&str, &str)] = &[
         include_str!("../migrations/0003_reports.sql"),
     ),
     ("0004 lists", include_str!("../migrations/0004_lists.sql")),
-    ("0005 aside", include_str!("../migrations/0005_aside.sql")),
-    ("0006 news", include_str!("../migrations/0006_news.sql")),
+    (
+        "0005 erasable",
+        include_str!("../migrations/0005_erasable.sql"),
+    ),
+    (
+        "0006 public event",
+        include_str!("../migrations/0006_public_event.sql"),
+    ),
 ];
 
 const TABLE: &str =

@@ -6,8 +6,8 @@ use sugi_core::{
 };
 
 use crate::{
-    aside::{self, Salt},
     chain::Hash,
+    erasable::{self, Salt},
 };
 
 /// A payment as the store holds it.
@@ -40,7 +40,7 @@ pub(crate) struct NewEntry {
     pub(crate) seq: u32,
     pub(crate) at: Timestamp,
     pub(crate) body: String,
-    pub(crate) aside: Option<String>,
+    pub(crate) erasable: Option<String>,
     pub(crate) hash: Hash,
     /// What others hear of it.
     pub(crate) public_event: Option<PublicEvent>,
@@ -68,8 +68,8 @@ impl PendingAppend {
         let when = when.into();
         let mut events = events.into_iter();
         let first = events.next().ok_or(Illegal::Beginning)?;
-        let (bare, aside) = aside::part(&first, salt);
-        let entry = NewEntry::of(&id, Hash::START, 1, when, &bare, aside);
+        let (bare, erasable) = erasable::part(&first, salt);
+        let entry = NewEntry::of(&id, Hash::START, 1, when, &bare, erasable);
         let after = PaymentSnapshot {
             payment: Payment::begin(id, when, first)?,
             head: entry.hash,
@@ -161,15 +161,21 @@ impl NewEntry {
         seq: u32,
         when: When,
         event: &Event,
-        aside: Option<String>,
+        erasable: Option<String>,
     ) -> Self {
         let (at, body) = (when.at, crate::record::body(event, when.clock));
-        let hash = before.next(id, seq, at, &body, aside.as_deref().map(aside::digest));
+        let hash = before.next(
+            id,
+            seq,
+            at,
+            &body,
+            erasable.as_deref().map(erasable::digest),
+        );
         Self {
             seq,
             at,
             body,
-            aside,
+            erasable,
             hash,
             public_event: None,
         }

@@ -7,8 +7,8 @@ use sugi_core::{
 };
 
 use crate::{
-    aside,
     chain::Hash,
+    erasable,
     error::{CreateError, IntegrityViolation, StoreError},
     payment_snapshot::PaymentSnapshot,
     store::Key,
@@ -43,7 +43,7 @@ pub(crate) struct RawEntry {
     pub(crate) at: i64,
     pub(crate) body: String,
     pub(crate) hash: String,
-    pub(crate) aside: Option<String>,
+    pub(crate) erasable: Option<String>,
 }
 
 impl RawEntry {
@@ -55,7 +55,7 @@ impl RawEntry {
             at,
             body: row.text(from + 2)?,
             hash: row.text(from + 3)?,
-            aside: row.maybe_text(from + 4)?,
+            erasable: row.maybe_text(from + 4)?,
         })
     }
 
@@ -63,8 +63,8 @@ impl RawEntry {
     pub(crate) fn event(&self) -> Result<Event, String> {
         let event = serde_json::from_str(&self.body).map_err(|why| format!("not an event: {why}"));
         let mut event = event?;
-        if let Some(aside) = &self.aside {
-            aside::join(&mut event, aside)?;
+        if let Some(erasable) = &self.erasable {
+            erasable::join(&mut event, erasable)?;
         }
         Ok(event)
     }
@@ -108,7 +108,7 @@ pub(crate) fn fold_each(
             return Err(bad(format!("row {seq} is missing")).into());
         }
         let at = Timestamp::from_microsecond(row.at).map_err(|why| bad(why.to_string()))?;
-        let digest = row.aside.as_deref().map(aside::digest);
+        let digest = row.erasable.as_deref().map(erasable::digest);
         let head = before.next(id, seq, at, &row.body, digest);
         if Hash::from_hex(&row.hash) != Some(head) {
             return Err(bad("its hash does not fit it and the row before".into()).into());

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date, tz};
 
 use crate::{
-    aside,
+    erasable,
     error::{IntegrityViolation, StoreError},
     sql,
     store::{Engine, Store},
@@ -111,7 +111,7 @@ pub(crate) fn beginning(day: Date) -> Result<Timestamp, StoreError> {
 struct Kept {
     id: String,
     created_at: i64,
-    aside: String,
+    erasable: String,
 }
 
 async fn stretch(
@@ -131,7 +131,7 @@ async fn stretch(
         Ok(Kept {
             id: row.text(0)?,
             created_at: row.int(1)?,
-            aside: row.text(2)?,
+            erasable: row.text(2)?,
         })
     });
     read.collect()
@@ -152,6 +152,6 @@ fn statements(found: Vec<Kept>) -> Vec<(String, Vec<Value<'static>>)> {
     let ids = found.iter().map(|kept| kept.id.clone().into()).collect();
     let gone = found
         .into_iter()
-        .flat_map(|kept| [kept.id.into(), aside::gone(&kept.aside).into()]);
+        .flat_map(|kept| [kept.id.into(), erasable::gone(&kept.erasable).into()]);
     vec![(projection, ids), (journal, gone.collect())]
 }

@@ -9,7 +9,7 @@ pub(crate) mod public_event;
 
 /// A row of the journal. Nothing happens if its number is taken: somebody else was quicker.
 pub(crate) const APPEND: &str = "\
-insert into journal (payment, seq, at, body, hash, aside) values ($1, $2, $3, $4, $5, $6)
+insert into journal (payment, seq, at, body, hash, erasable) values ($1, $2, $3, $4, $5, $6)
 on conflict (payment, seq) do nothing";
 
 /// The projection of a new payment.
@@ -60,7 +60,7 @@ pub(crate) const KEY: &str =
 
 /// A payment's journal.
 pub(crate) const JOURNAL: &str =
-    "select seq, at, body, hash, aside from journal where payment = $1 order by seq";
+    "select seq, at, body, hash, erasable from journal where payment = $1 order by seq";
 
 /// What is due, the longest due first.
 pub(crate) const DUE: &str =
@@ -73,12 +73,12 @@ pub(crate) const SET_DUE: &str = "update payment set due_at = $1 where id = $2 a
 pub(crate) const DOUBTS_DUE: &str =
     "update payment set due_at = $1 where doubt_since is not null and due_at is null";
 
-/// Settled payments whose buyers stand aside, in order of time, a stretch at a time.
+/// Settled payments whose buyers stand erasable, in order of time, a stretch at a time.
 pub(crate) const BUYERS: &str = "\
-select p.id, p.created_at, j.aside from payment as p join journal as j on j.payment = p.id and j.seq = 1
+select p.id, p.created_at, j.erasable from payment as p join journal as j on j.payment = p.id and j.seq = 1
 where p.created_at < $1 and p.created_at >= $2 and (p.created_at > $2 or p.id > $3)
     and p.status not in ('requested', 'approving', 'in_doubt', 'reversing')
-    and j.aside is not null and j.aside not like 'sha256:%'
+    and j.erasable is not null and j.erasable not like 'sha256:%'
 order by p.created_at, p.id limit $4";
 
 /// The projection of payments without their buyers, if they are settled still; `{rows}` is as many as
@@ -87,11 +87,11 @@ pub(crate) const ERASE_BUYER: &str = "\
 update payment set buyer_name = null, buyer_phone = null
 where id in ({rows}) and status not in ('requested', 'approving', 'in_doubt', 'reversing')";
 
-/// Leaves the digests of what stands aside in its place, where the projection has let go of it; `{rows}`
+/// Leaves the digests of what stands erasable in its place, where the projection has let go of it; `{rows}`
 /// is payments and digests.
 pub(crate) const ERASE_PERSONAL_DATA: &str = "\
 with gone (payment, digest) as (values {rows})
-update journal set aside = gone.digest from gone
+update journal set erasable = gone.digest from gone
 where journal.payment = gone.payment and journal.seq = 1 and exists (select 1 from payment as p
     where p.id = gone.payment and p.buyer_name is null and p.buyer_phone is null
         and p.status not in ('requested', 'approving', 'in_doubt', 'reversing'))";
@@ -113,7 +113,7 @@ select max(at) from (
 pub(crate) const WALK: &str = "\
 select p.id, p.seq, p.head, p.status, p.cancelled, p.tno, p.app_no, p.issuer, p.due_at, p.doubt_since, p.updated_at,
     p.shop, p.site_cd, p.order_no, p.ordr_idxx, p.amount, p.currency, p.buyer_name, p.buyer_phone, p.last4, p.actor, p.created_at,
-    j.seq, j.at, j.body, j.hash, j.aside
+    j.seq, j.at, j.body, j.hash, j.erasable
 from (select * from payment where id > $1 order by id limit $2) p left join journal j on j.payment = p.id
 order by p.id, j.seq";
 
@@ -288,13 +288,13 @@ pub(crate) const TOUCH: &str = "update migration set name = name where n = 1";
 pub(crate) mod many {
     /// [`super::APPEND`]; what comes back was written.
     pub(crate) const APPEND: &str = "\
-insert into journal (payment, seq, at, body, hash, aside)
+insert into journal (payment, seq, at, body, hash, erasable)
 select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 on conflict (payment, seq) do nothing returning payment";
 
     /// The first rows of new payments, whose names are nobody else's: a conflict is an error.
     pub(crate) const BEGIN: &str = "\
-insert into journal (payment, seq, at, body, hash, aside)
+insert into journal (payment, seq, at, body, hash, erasable)
 select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])";
 
     /// [`super::OPEN`].

@@ -16,9 +16,9 @@ use jiff::Timestamp;
 
 use self::events::{Bag, Told};
 use crate::{
-    aside,
+    erasable,
     error::{IntegrityViolation, StoreError},
-    feed,
+    event_stream,
     record::{self, RawEntry, Row},
     retention, sql,
     store::Engine,
@@ -96,7 +96,7 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
         return Err(IntegrityViolation::in_row(&orphan.text(0)?, orphan.int(1)?, what).into());
     }
     claims::walk(engine).await?;
-    feed::verify(engine).await?;
+    event_stream::verify(engine).await?;
     if events::all(engine).await? != told {
         return Err(wrong_event(engine).await?.into());
     }
@@ -192,7 +192,7 @@ fn check(
         RawEntry::read(row, Row::WIDTH).map_err(|why| why.at(&place))
     });
     let journal = journal.collect::<Result<Vec<_>, _>>()?;
-    let is_gone = |row: &RawEntry| row.aside.as_deref().is_some_and(aside::is_gone);
+    let is_gone = |row: &RawEntry| row.erasable.as_deref().is_some_and(erasable::is_gone);
     let owned_up = |row: &RawEntry| forgotten.is_some_and(|day| row.at < day.as_microsecond());
     if let Some(row) = journal.iter().find(|row| is_gone(row) && !owned_up(row)) {
         let what = "its buyer was taken away, and no audit row tells of it";

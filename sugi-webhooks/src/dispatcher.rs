@@ -136,7 +136,7 @@ impl Webhooks {
                 let mut tries = tokio::task::JoinSet::new();
                 for due in due {
                     let (this, webhook) = (self.clone(), Arc::clone(&webhook));
-                    tries.spawn(async move { this.tell(&webhook, due, render).await });
+                    tries.spawn(async move { this.deliver(&webhook, due, render).await });
                 }
                 while let Some(tried) = tries.join_next().await {
                     tried.unwrap_or(Ok(()))?;
@@ -160,7 +160,7 @@ impl Webhooks {
     }
 
     /// Tells a webhook of one event, if nobody else does.
-    async fn tell(&self, webhook: &Webhook, due: Due, render: Render) -> Result<(), StoreError> {
+    async fn deliver(&self, webhook: &Webhook, due: Due, render: Render) -> Result<(), StoreError> {
         let (id, now) = (webhook.id.as_str(), self.now());
         let until = now.saturating_add(HELD).unwrap_or(Timestamp::MAX);
         let Some(mine) = self.store().take_delivery(id, due, now, until).await? else {
@@ -222,7 +222,7 @@ impl Webhooks {
             signature: &signature,
             body,
         };
-        let answer = self.0.line.tell(&webhook.url, message).await;
+        let answer = self.0.line.deliver(&webhook.url, message).await;
         let count = if answer.is_taken() {
             &self.0.tally.taken
         } else {

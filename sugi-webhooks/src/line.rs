@@ -136,7 +136,7 @@ impl Line {
     }
 
     /// Tells one message once.
-    pub(crate) async fn tell(&self, to: &Address, message: Message<'_>) -> Answer {
+    pub(crate) async fn deliver(&self, to: &Address, message: Message<'_>) -> Answer {
         let request = Request::builder()
             .method(Method::POST)
             .uri(to.as_str())

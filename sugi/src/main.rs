@@ -7,7 +7,7 @@ mod config;
 mod control;
 mod day;
 mod harden;
-mod house;
+mod ledger_location;
 mod log;
 mod password_input;
 mod print;

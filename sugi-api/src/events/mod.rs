@@ -78,10 +78,10 @@ impl ToSchema for TypeWord {
 impl PartialSchema for TypeWord {
     fn schema() -> RefOr<Schema> {
         let what = "What became of the payment: its state, or a cancellation that did not happen.";
-        let words = ObjectBuilder::new()
+        let wording = ObjectBuilder::new()
             .schema_type(Type::String)
             .enum_values(Some(PublicEvent::ALL.map(PublicEvent::as_str)))
             .description(Some(what));
-        RefOr::T(Schema::Object(words.build()))
+        RefOr::T(Schema::Object(wording.build()))
     }
 }

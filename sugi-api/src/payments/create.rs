@@ -50,7 +50,7 @@ pub(crate) struct New {
     #[schema(value_type = u64, minimum = 1, maximum = 999_999_999_999_u64, example = 1004)]
     amount: Whole,
     /// `KRW` when left out. The shop's contract has to take it; see `GET /v1/shops`.
-    #[schema(inline, value_type = Option<super::words::CurrencyWord>)]
+    #[schema(inline, value_type = Option<super::wording::CurrencyWord>)]
     currency: Option<String>,
     /// What is sold; the buyer reads it on the receipt. At most 100 bytes of UTF-8 without control
     /// characters; a Korean letter takes 3 bytes.

@@ -30,14 +30,14 @@ impl Happening {
             seq: entry.seq,
             at: entry.at,
             event: entry.event.name(),
-            text: tell(&entry.event, currency),
+            text: describe(&entry.event, currency),
         }
     }
 }
 
 /// What happened to a payment in this currency, in a sentence.
 #[allow(clippy::too_many_lines, reason = "one sentence per event")]
-pub(crate) fn tell(event: &Event, currency: Currency) -> String {
+pub(crate) fn describe(event: &Event, currency: Currency) -> String {
     let money = |units| match Amount::new(units) {
         Ok(amount) => Money { amount, currency }.to_string(),
         Err(_) => format!("0 {currency}"),
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn money_is_told_in_its_currency() {
         let left = |remaining, currency| {
-            tell(
+            describe(
                 &Event::CancelDone {
                     send: None,
                     remaining,

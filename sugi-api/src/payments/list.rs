@@ -24,7 +24,7 @@ use crate::{
 
 use super::{
     view::{BuyerView, CardView, money_may_have_moved},
-    words::{CurrencyWord, StateWord},
+    wording::{CurrencyWord, StateWord},
 };
 
 /// How many payments a page holds unless the caller says so.

@@ -8,7 +8,7 @@ pub(crate) mod list;
 pub(crate) mod resolve;
 pub(crate) mod tax;
 pub(crate) mod view;
-pub(crate) mod words;
+pub(crate) mod wording;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use sugi_core::{Approval, CancelOrder, Cancelled, Payment, Refusal, State, Statu
 use utoipa::ToSchema;
 
 use super::tax::TaxView;
-use super::words::{CancellationWord, CurrencyWord, InterestWord, KindWord, StateWord, VoidWord};
+use super::wording::{CancellationWord, CurrencyWord, InterestWord, KindWord, StateWord, VoidWord};
 
 /// A payment as it is now.
 #[derive(Debug, Serialize, ToSchema)]

@@ -122,8 +122,8 @@ fn url(text: &str) -> Result<Address, Problem> {
     text.parse().map_err(bad_url)
 }
 
-fn public_event(words: &[String]) -> Result<BTreeSet<PublicEvent>, Problem> {
-    let public_event = words.iter().map(|word| word.parse());
+fn public_event(wording: &[String]) -> Result<BTreeSet<PublicEvent>, Problem> {
+    let public_event = wording.iter().map(|word| word.parse());
     public_event.collect::<Result<_, ()>>().map_err(|()| {
         let rule = "must be types of events; see /docs";
         Problem::new(Code::InvalidValue, format!("types {rule}"))
@@ -133,18 +133,18 @@ fn public_event(words: &[String]) -> Result<BTreeSet<PublicEvent>, Problem> {
 }
 
 /// The shops that are asked for; those of the key where nothing is said of them.
-fn shops(caller: &Caller, words: Option<&[String]>) -> Result<Shops, Problem> {
+fn shops(caller: &Caller, wording: Option<&[String]>) -> Result<Shops, Problem> {
     let key: &ApiKey = &caller.key;
-    let Some(words) = words else {
+    let Some(wording) = wording else {
         return Ok(key.shops.clone());
     };
-    if words.is_empty() {
+    if wording.is_empty() {
         let rule = "must name a shop, or be left out for all that the key may use";
         return Err(Problem::new(Code::InvalidValue, format!("shops {rule}"))
             .field("shops")
             .rule(rule));
     }
-    let shops = words.iter().map(|word| {
+    let shops = wording.iter().map(|word| {
         let rule = "must be 1 to 32 of a-z, 0-9, - and _ each";
         let bad = || {
             Problem::new(Code::InvalidValue, format!("shops {rule}"))

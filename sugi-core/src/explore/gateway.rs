@@ -1,7 +1,7 @@
 //! KCP and the way to it: how calls go out, land, and end.
 
 use nhn_kcp::{TaxParts, Tno};
-use sugi_core::{Event, Inquired, Live, Lost, Mode, Source, VoidReason, heard, todo::Call};
+use sugi_core::{Event, Inquired, Live, Lost, Mode, Source, VoidReason, decode, todo::Call};
 
 use super::{
     samples::{approval, approved, at, misread, refusal, tno},
@@ -114,7 +114,7 @@ impl World {
             });
         });
         if let Sent::Cancel(send, mode) = call {
-            let refused = || heard::refused(*send, *mode, refusal("8012"));
+            let refused = || decode::refused(*send, *mode, refusal("8012"));
             end(&|w| {
                 w.left.losses -= 1;
                 w.take_up(refused());
@@ -123,7 +123,7 @@ impl World {
             if !self.left.several_nodes {
                 end(&|w| {
                     w.left.losses -= 1;
-                    w.take_up(heard::refused(*send, *mode, refusal("8134")));
+                    w.take_up(decode::refused(*send, *mode, refusal("8134")));
                 });
             }
             if self.left.delays > 0 {
@@ -217,11 +217,11 @@ impl World {
     pub(super) fn answer(&self, call: &Sent, took: bool) -> Event {
         match call {
             Sent::Approve => approved(),
-            Sent::Cancel(send, mode) if took => heard::cancelled(*send, *mode),
+            Sent::Cancel(send, mode) if took => decode::cancelled(*send, *mode),
             Sent::Cancel(send, mode) if self.books == Some(0) => {
-                heard::refused(*send, *mode, refusal("8133"))
+                decode::refused(*send, *mode, refusal("8133"))
             }
-            Sent::Cancel(send, Mode::Full) => heard::refused(*send, Mode::Full, refusal("8040")),
+            Sent::Cancel(send, Mode::Full) => decode::refused(*send, Mode::Full, refusal("8040")),
             Sent::Cancel(send, mode @ Mode::Partial { remaining, .. })
                 if self.books == Some(remaining.get()) =>
             {
@@ -229,9 +229,9 @@ impl World {
                     self.outside_used,
                     "KCP does not take these parts: {call:?} {self:#?}"
                 );
-                heard::refused(*send, *mode, refusal("8098"))
+                decode::refused(*send, *mode, refusal("8098"))
             }
-            Sent::Cancel(send, mode) => heard::refused(*send, *mode, refusal("8037")),
+            Sent::Cancel(send, mode) => decode::refused(*send, *mode, refusal("8037")),
             Sent::Look(..) => unreachable!(),
         }
     }

@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use nhn_kcp::TaxParts;
 use sugi_core::{
-    Event, Heard, Illegal, Inquired, Live, Mode, Payment, Policy, SendNo, Source, State, Status,
-    VoidReason, When,
+    AnswerSoFar, Event, Illegal, Inquired, Live, Mode, Payment, Policy, SendNo, Source, State,
+    Status, VoidReason, When,
     todo::{self, Call, ProcessContext, Todo},
 };
 
@@ -340,7 +340,7 @@ impl World {
         } = &self.payment.state
         {
             let last = self.payment.sends.last();
-            let answered = last.is_some_and(|send| send.heard == Some(Heard::Refused));
+            let answered = last.is_some_and(|send| send.heard == Some(AnswerSoFar::Refused));
             let code = refused.1.as_ref().map(|refusal| refusal.code.to_string());
             assert!(
                 !(answered
@@ -690,7 +690,7 @@ impl World {
                 remaining.hash(hash);
             }
         }
-        let unsettled = |send: &&sugi_core::Send| send.heard == Some(sugi_core::Heard::Done);
+        let unsettled = |send: &&sugi_core::Send| send.heard == Some(sugi_core::AnswerSoFar::Done);
         let done: Vec<_> = self
             .payment
             .sends

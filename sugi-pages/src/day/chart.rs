@@ -1,6 +1,6 @@
 //! Bars, as a picture in the page: no script, the same on paper, and a table beside for who cannot see.
 
-use super::{span::Span, sums::Sums, words::DayWords};
+use super::{messages::DayMessages, span::Span, sums::Sums};
 use crate::{
     lang::{Lang, fill},
     write,
@@ -42,7 +42,7 @@ pub(crate) struct Bar {
 
 impl Chart {
     /// By hour for one day, by day for more; `None` when there is nothing to show.
-    pub(crate) fn of(lang: Lang, w: &'static DayWords, sums: &Sums, span: Span) -> Option<Self> {
+    pub(crate) fn of(lang: Lang, w: &'static DayMessages, sums: &Sums, span: Span) -> Option<Self> {
         let first = span.moments().0.as_second() / 3_600;
         let one_day = span.days() == 1;
         let step = if one_day { 1 } else { 24 };

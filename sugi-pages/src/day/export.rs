@@ -18,18 +18,18 @@ use sugi_store::{Filter, GROUPS_MOST, StoreError, Summary};
 use tokio::sync::mpsc;
 
 use super::{
+    messages::DayMessages,
     running::{Counter, Running},
-    span::{Ask, Span},
-    words::DayWords,
+    span::{Span, SpanQuery},
 };
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::Form,
     lang::{Lang, fill},
     layout::{Layout, Part},
-    trouble::ErrorPage,
-    words, write,
+    messages, write,
 };
 
 /// The most payments of a file.
@@ -43,7 +43,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Which kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ExportKind {
     Csv,
     Xlsx,
 }
@@ -53,13 +53,16 @@ pub(crate) async fn export(
     current_operator: CurrentOperator,
     form: Form,
 ) -> Result<Response, ErrorPage> {
-    let (lang, w) = (current_operator.lang, DayWords::of(current_operator.lang));
+    let (lang, w) = (
+        current_operator.lang,
+        DayMessages::of(current_operator.lang),
+    );
     let kind = if form.get("as") == "xlsx" {
-        Kind::Xlsx
+        ExportKind::Xlsx
     } else {
-        Kind::Csv
+        ExportKind::Csv
     };
-    let ask = Ask {
+    let ask = SpanQuery {
         from: form.get("from").into(),
         until: form.get("until").into(),
     };
@@ -106,12 +109,12 @@ pub(crate) async fn export(
     };
     let rows = read(pages.clone(), filter, running.counter());
     let (body, name, mime) = match kind {
-        Kind::Csv => (
+        ExportKind::Csv => (
             csv(lang, w, rows, running),
             "csv",
             "text/csv; charset=utf-8",
         ),
-        Kind::Xlsx => (
+        ExportKind::Xlsx => (
             xlsx(lang, w, rows, running),
             "xlsx",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -197,9 +200,9 @@ async fn said(
     current_operator: &CurrentOperator,
     why: &str,
 ) -> Result<Response, ErrorPage> {
-    let w = DayWords::of(current_operator.lang);
+    let w = DayMessages::of(current_operator.lang);
     let layout = Layout::around(pages, current_operator, Part::Day, w.title).await?;
-    Ok(crate::trouble::said(layout, why))
+    Ok(crate::error_page::said(layout, why))
 }
 
 type Rows = mpsc::Receiver<Result<Vec<Summary>, StoreError>>;
@@ -225,7 +228,7 @@ fn read(pages: Pages, mut filter: Filter, counter: Counter) -> Rows {
     taken
 }
 
-fn csv(lang: Lang, w: &'static DayWords, rows: Rows, running: Running) -> Body {
+fn csv(lang: Lang, w: &'static DayMessages, rows: Rows, running: Running) -> Body {
     let head = [UTF8_MARK.as_bytes(), &line(headings(w).iter().copied())].concat();
     let stream =
         futures_util::stream::unfold((Some(head), rows, running), move |state| async move {
@@ -257,7 +260,7 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<u8> {
 
 /// A workbook is only whole when it is finished, so it is written to a file that nobody else sees and
 /// that is gone when it was sent.
-fn xlsx(lang: Lang, w: &'static DayWords, rows: Rows, running: Running) -> Body {
+fn xlsx(lang: Lang, w: &'static DayMessages, rows: Rows, running: Running) -> Body {
     let (chunks, sent) = mpsc::channel::<Result<Bytes, std::io::Error>>(PAGES_WAITING);
     tokio::task::spawn_blocking(move || {
         let failed = |why: &dyn std::fmt::Display| {
@@ -282,7 +285,7 @@ type Chunks = mpsc::Sender<Result<Bytes, std::io::Error>>;
 
 fn workbook(
     lang: Lang,
-    w: &'static DayWords,
+    w: &'static DayMessages,
     mut rows: Rows,
     chunks: &Chunks,
 ) -> Result<tempfile::NamedTempFile, Failed> {
@@ -332,7 +335,7 @@ fn send(file: &tempfile::NamedTempFile, chunks: &Chunks) {
     }
 }
 
-fn headings(w: &DayWords) -> [&'static str; 16] {
+fn headings(w: &DayMessages) -> [&'static str; 16] {
     [
         w.h_when,
         w.h_shop,
@@ -364,7 +367,7 @@ fn cells(lang: Lang, one: &Summary) -> [String; 16] {
         write::time(one.created_at),
         one.shop.to_string(),
         one.order_no.clone(),
-        words::state(lang, one.status).into(),
+        messages::state(lang, one.status).into(),
         one.currency.clone(),
         write::decimal(one.amount, &one.currency),
         write::decimal(one.cancelled, &one.currency),

@@ -2,10 +2,10 @@
 
 mod chart;
 pub(crate) mod export;
+mod messages;
 pub(crate) mod running;
 mod span;
 mod sums;
-mod words;
 
 use askama::Template;
 use axum::{
@@ -15,26 +15,26 @@ use axum::{
 use sugi_access::Role;
 use sugi_store::GROUPS_MOST;
 
-pub(crate) use self::span::Ask;
+pub(crate) use self::span::SpanQuery;
 use self::{
     chart::Chart,
-    sums::{Line, Sums},
-    words::DayWords,
+    messages::DayMessages,
+    sums::{Sums, SumsLine},
 };
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     lang::{Lang, fill},
     layout::{Layout, Part, html},
-    trouble::ErrorPage,
     write,
 };
 
 #[derive(Template)]
 #[template(path = "day.html")]
-struct Page {
+struct DayPage {
     layout: Layout,
-    w: &'static DayWords,
+    w: &'static DayMessages,
     title: String,
     from: String,
     until: String,
@@ -51,10 +51,10 @@ struct Page {
 /// Numbers by shop, operator or issuer.
 struct Table {
     name: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<DayRow>,
 }
 
-struct Row {
+struct DayRow {
     name: String,
     count: String,
     gross: String,
@@ -65,9 +65,12 @@ struct Row {
 pub(crate) async fn show(
     State(pages): State<Pages>,
     current_operator: CurrentOperator,
-    query: Result<Query<Ask>, QueryRejection>,
+    query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Response, ErrorPage> {
-    let (lang, w) = (current_operator.lang, DayWords::of(current_operator.lang));
+    let (lang, w) = (
+        current_operator.lang,
+        DayMessages::of(current_operator.lang),
+    );
     let layout = Layout::around(&pages, &current_operator, Part::Day, w.title).await?;
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
     let now = pages.access().clock().now();
@@ -95,7 +98,7 @@ pub(crate) async fn show(
     if let Some(waiting) = layout.waiting(Part::ApprovalRequests) {
         before_close.push(fill(w.waiting, &[waiting]));
     }
-    Ok(html(&Page {
+    Ok(html(&DayPage {
         title: span.title(),
         from: span.from.to_string(),
         until: span.until.to_string(),
@@ -116,7 +119,7 @@ pub(crate) async fn show(
     }))
 }
 
-fn totals(lang: Lang, w: &'static DayWords, sums: &Sums) -> Vec<(&'static str, String, String)> {
+fn totals(lang: Lang, w: &'static DayMessages, sums: &Sums) -> Vec<(&'static str, String, String)> {
     let mut totals = Vec::new();
     for (currency, all) in &sums.by_currency {
         let money = |amount| write::money(lang, amount, currency);
@@ -132,10 +135,10 @@ fn totals(lang: Lang, w: &'static DayWords, sums: &Sums) -> Vec<(&'static str, S
     totals
 }
 
-fn table(lang: Lang, name: &'static str, lines: &[(String, String, Line)]) -> Table {
-    let row = |(name, currency, line): &(String, String, Line)| {
+fn table(lang: Lang, name: &'static str, lines: &[(String, String, SumsLine)]) -> Table {
+    let row = |(name, currency, line): &(String, String, SumsLine)| {
         let money = |amount| write::money(lang, amount, currency);
-        Row {
+        DayRow {
             name: name.clone(),
             count: write::grouped(line.count),
             gross: money(line.gross),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sugi_api::Unaudited;
 use sugi_core::Actor;
 
-use crate::{Pages, current_operator::CurrentOperator, trouble::ErrorPage};
+use crate::{Pages, current_operator::CurrentOperator, error_page::ErrorPage};
 
 /// Exports at a time: each walks the ledger for as long as whoever asked takes it.
 const AT_ONCE: usize = 4;

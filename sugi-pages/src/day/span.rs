@@ -11,7 +11,7 @@ const DAYS_MAX: i64 = 92;
 /// What is asked for: days, or nothing for today.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Ask {
+pub(crate) struct SpanQuery {
     pub(crate) from: String,
     pub(crate) until: String,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Span {
     pub(crate) until: Date,
 }
 
-impl Ask {
+impl SpanQuery {
     /// The span that is asked for.
     pub(crate) fn span(&self, now: Timestamp) -> Result<Span, ()> {
         let day = |text: &str| text.trim().parse::<Date>().map_err(|_| ());
@@ -102,7 +102,7 @@ mod tests {
     fn ask(from: &str, until: &str) -> Result<Span, ()> {
         let now = "2026-11-23T15:00:00Z".parse().unwrap();
         let (from, until) = (from.into(), until.into());
-        Ask { from, until }.span(now)
+        SpanQuery { from, until }.span(now)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sugi_store::Group;
 
 /// Sales in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct SumsLine {
     /// How many were approved, whatever was refunded later.
     pub(crate) count: u64,
     pub(crate) gross: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Line {
     pub(crate) open_amount: u64,
 }
 
-impl Line {
+impl SumsLine {
     pub(crate) fn net(&self) -> u64 {
         self.gross.saturating_sub(self.cancelled)
     }
@@ -64,11 +64,11 @@ impl Line {
 /// A report's sums. Of two currencies nothing is ever added up.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
-    pub(crate) by_currency: BTreeMap<String, Line>,
+    pub(crate) by_currency: BTreeMap<String, SumsLine>,
     /// Name, currency, numbers; won first, and of each currency the largest first.
-    pub(crate) by_shop: Vec<(String, String, Line)>,
-    pub(crate) by_operator: Vec<(String, String, Line)>,
-    pub(crate) by_issuer: Vec<(String, String, Line)>,
+    pub(crate) by_shop: Vec<(String, String, SumsLine)>,
+    pub(crate) by_operator: Vec<(String, String, SumsLine)>,
+    pub(crate) by_issuer: Vec<(String, String, SumsLine)>,
     /// Won that were approved, by hour since 1970.
     pub(crate) by_hour: BTreeMap<i64, u64>,
     /// Payments of which more is to come by itself.
@@ -86,7 +86,7 @@ impl Sums {
             let names = [group.shop.clone(), group.by.clone(), issuer];
             for (by, name) in by.iter_mut().zip(names) {
                 by.entry((name, currency()))
-                    .or_insert_with(Line::default)
+                    .or_insert_with(SumsLine::default)
                     .add(group);
             }
             if matches!(
@@ -111,13 +111,14 @@ impl Sums {
     }
 }
 
-fn largest_first(by: BTreeMap<(String, String), Line>) -> Vec<(String, String, Line)> {
+fn largest_first(by: BTreeMap<(String, String), SumsLine>) -> Vec<(String, String, SumsLine)> {
     let stood = by.into_iter().filter(|(_, line)| line.count > 0);
     let mut lines: Vec<_> = stood
         .map(|((name, currency), line)| (name, currency, line))
         .collect();
     // Cents are no won: between the two nothing is larger.
-    let order = |(_, currency, line): &(_, String, Line)| (currency.clone(), Reverse(line.gross));
+    let order =
+        |(_, currency, line): &(_, String, SumsLine)| (currency.clone(), Reverse(line.gross));
     lines.sort_by_key(order);
     lines
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use sugi_core::PaymentId;
 use sugi_engine::PayError;
 
-use super::{KeyInWords, currency, guard::Earlier};
+use super::{KeyInMessages, currency, duplicates::Earlier};
 use crate::{
     current_operator::wants_json,
     lang::{Lang, fill},
@@ -50,7 +50,7 @@ impl Refused {
         }
     }
 
-    pub(crate) fn fields(fields: Vec<(&'static str, String)>, w: &KeyInWords) -> Self {
+    pub(crate) fn fields(fields: Vec<(&'static str, String)>, w: &KeyInMessages) -> Self {
         // Where the form offers no choice of the currency, it has no field to say it at.
         let said = fields.iter().find(|(field, _)| *field == "currency");
         let said = said.map_or_else(|| w.errors.into(), |(_, text)| text.clone());
@@ -61,11 +61,11 @@ impl Refused {
     }
 
     pub(crate) fn ledger(lang: Lang) -> Self {
-        let text = KeyInWords::of(lang).e_ledger;
+        let text = KeyInMessages::of(lang).e_ledger;
         Self::simple(StatusCode::SERVICE_UNAVAILABLE, "", text)
     }
 
-    pub(crate) fn duplicate(earlier: &Earlier, w: &KeyInWords) -> Self {
+    pub(crate) fn duplicate(earlier: &Earlier, w: &KeyInMessages) -> Self {
         let text = match &earlier.payment {
             Some(_) => fill(w.dup_text, &[&write::clock(earlier.at)]),
             None => w.dup_busy.into(),
@@ -79,7 +79,7 @@ impl Refused {
 
     /// Why the engine did not begin.
     pub(crate) fn pay(why: PayError, lang: Lang) -> Self {
-        let w = KeyInWords::of(lang);
+        let w = KeyInMessages::of(lang);
         let of = |status, field, text| Self::simple(status, field, text);
         let to = |payment: PaymentId| Some(format!("/payments/{payment}"));
         match why {
@@ -124,7 +124,7 @@ impl Refused {
     }
 
     /// For the script, which keeps what was typed in.
-    pub(crate) fn json(&self, w: &KeyInWords) -> Response {
+    pub(crate) fn json(&self, w: &KeyInMessages) -> Response {
         let fields: serde_json::Map<String, serde_json::Value> = self
             .fields
             .iter()

@@ -6,7 +6,7 @@ use nhn_kcp::Currency;
 use sugi_access::Operator;
 use sugi_engine::{Currencies, Shop};
 
-use super::KeyInWords;
+use super::KeyInMessages;
 
 /// A currency that the form offers.
 pub(super) struct Choice {
@@ -24,7 +24,7 @@ pub(super) fn taken(shop: &Shop, operator: &Operator) -> Vec<Currency> {
 
 /// What any of the shops takes; nothing where that is won alone, for then there is nothing to choose.
 pub(super) fn choices(
-    w: &'static KeyInWords,
+    w: &'static KeyInMessages,
     shops: &[Arc<Shop>],
     operator: &Operator,
     chosen: &str,
@@ -44,12 +44,12 @@ pub(super) fn choices(
 }
 
 /// The currencies of a contract, as the form calls them.
-pub(super) fn names(w: &'static KeyInWords, currencies: &Currencies) -> String {
+pub(super) fn names(w: &'static KeyInMessages, currencies: &Currencies) -> String {
     let names: Vec<_> = currencies.iter().map(|one| name(w, one)).collect();
     names.join(", ")
 }
 
-fn name(w: &'static KeyInWords, currency: Currency) -> &'static str {
+fn name(w: &'static KeyInMessages, currency: Currency) -> &'static str {
     match currency {
         Currency::Krw => w.won,
         Currency::Usd => w.dollars,

@@ -2,14 +2,14 @@
 //!
 //! The form's key is made when the form is: whatever sends it twice (a second click, Enter held down,
 //! a reload, an answer that was lost and a second try) makes one payment. Two forms are two sales, and
-//! the [guard](guard) stops the second if it is like the first.
+//! the [guard](duplicates) stops the second if it is like the first.
 
 mod answer;
 mod currency;
-pub(crate) mod guard;
+pub(crate) mod duplicates;
 pub(crate) mod issuers;
+mod messages;
 mod sale;
-mod words;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,17 +22,17 @@ use sugi_core::{Payment, PaymentId, Status};
 use sugi_engine::{Outcome, PayError, PaymentHandle, Sale, Shop, clock};
 use sugi_store::AuditEntry;
 
-pub(crate) use self::words::KeyInWords;
-use self::{answer::Refused, guard::Guard, issuers::Issuers, sale::Asked};
+pub(crate) use self::messages::KeyInMessages;
+use self::{answer::Refused, duplicates::DuplicateDetector, issuers::Issuers, sale::Asked};
 use crate::{
     Pages,
     current_operator::{CurrentOperator, wants_json},
+    error_page::ErrorPage,
     form::Form,
     kept::Sent,
     lang::{Lang, fill},
     layout::{Layout, Part, html},
     payments::cancel::form_key,
-    trouble::ErrorPage,
     write,
 };
 
@@ -46,9 +46,9 @@ const INSTALMENTS_FROM: u64 = 50_000;
 
 #[derive(Template)]
 #[template(path = "keyin.html")]
-struct Page {
+struct KeyinPage {
     layout: Layout,
-    w: &'static KeyInWords,
+    w: &'static KeyInMessages,
     /// The form's key: of whatever this form makes, one payment.
     key: String,
     shops: Vec<ShopChoice>,
@@ -63,7 +63,7 @@ struct Page {
     tax: bool,
 }
 
-impl Page {
+impl KeyinPage {
     /// What is wrong with a field.
     fn wrong(&self, field: &str) -> Option<&str> {
         self.refused.as_ref().and_then(|refused| refused.at(field))
@@ -118,7 +118,7 @@ struct Values {
 /// What the key-in page remembers while the process runs.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    pub(crate) guard: Guard,
+    pub(crate) duplicates: DuplicateDetector,
     pub(crate) issuers: Issuers,
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn charge(
         Err(refused) => refused,
     };
     if wants_json(&headers) {
-        return Ok(refused.json(KeyInWords::of(lang)));
+        return Ok(refused.json(KeyInMessages::of(lang)));
     }
     let status = refused.status;
     let values = Values::of(&form);
@@ -206,7 +206,7 @@ async fn begin(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId, Ref
 }
 
 async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId, Refused> {
-    let w = KeyInWords::of(lang);
+    let w = KeyInMessages::of(lang);
     let Asked {
         sale,
         marks,
@@ -223,7 +223,9 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
     let begun = pages.access().engine().pay(sale).await;
     let payment = match begun {
         Ok(Outcome::Begun(payment_handle)) => {
-            memory.guard.became(entered.attempt, &payment_handle.id());
+            memory
+                .duplicates
+                .became(entered.attempt, &payment_handle.id());
             if let Some(mut again) = again {
                 again.subject = payment_handle.id().to_string();
                 pages.access().note(again).await;
@@ -231,7 +233,7 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
             first_result(payment_handle).await
         }
         Ok(Outcome::Replayed(payment)) => {
-            memory.guard.became(entered.attempt, &payment.id);
+            memory.duplicates.became(entered.attempt, &payment.id);
             Arc::new(*payment)
         }
         Err(why) => {
@@ -240,13 +242,13 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
                 &why,
                 PayError::Store(sugi_store::StoreError::Unknown { .. })
             ) {
-                memory.guard.forget(entered.attempt);
+                memory.duplicates.forget(entered.attempt);
             }
             return Err(Refused::pay(why, lang));
         }
     };
     if moved_nothing(payment.status()) {
-        memory.guard.forget(entered.attempt);
+        memory.duplicates.forget(entered.attempt);
     }
     learn(memory, &payment, &first6);
     Ok(payment.id.clone())
@@ -268,16 +270,16 @@ fn again(sale: &Sale, now: Timestamp, reason: String) -> AuditEntry {
 /// not: a wrong date that was declined is keyed in again at once.
 async fn enter(
     pages: &Pages,
-    marks: &guard::Marks,
+    marks: &duplicates::Marks,
     form_key: &str,
     now: Timestamp,
     in_spite_of: Option<&PaymentId>,
-    w: &'static KeyInWords,
-) -> Result<guard::Entered, Refused> {
-    let guard = &pages.0.keyin.guard;
+    w: &'static KeyInMessages,
+) -> Result<duplicates::Entered, Refused> {
+    let duplicates = &pages.0.keyin.duplicates;
     // Each round forgets one earlier sale that is in nobody's way.
-    for _ in 0..guard::ROUNDS {
-        let earlier = match guard.enter(marks, form_key, now, in_spite_of) {
+    for _ in 0..duplicates::ROUNDS {
+        let earlier = match duplicates.enter(marks, form_key, now, in_spite_of) {
             Ok(entered) => return Ok(entered),
             Err(earlier) => earlier,
         };
@@ -286,7 +288,7 @@ async fn enter(
         };
         let store = pages.access().engine().store();
         match store.load(id).await {
-            Ok(Some(book)) if moved_nothing(book.payment.status()) => guard.forget_payment(id),
+            Ok(Some(book)) if moved_nothing(book.payment.status()) => duplicates.forget_payment(id),
             _ => return Err(Refused::duplicate(&earlier, w)),
         }
     }
@@ -328,7 +330,7 @@ async fn page(
     values: Values,
     note: Note,
 ) -> Result<Response, ErrorPage> {
-    let w = KeyInWords::of(current_operator.lang);
+    let w = KeyInMessages::of(current_operator.lang);
     let mut layout = Layout::around(pages, current_operator, Part::KeyIn, w.title).await?;
     let again = matches!(note, Note::Again);
     if again {
@@ -359,7 +361,7 @@ async fn page(
     let shops = usable.iter().map(choice).collect();
     let currencies = currency::choices(w, &usable, operator, &values.currency);
     let months = (2..=most.unwrap_or(0)).map(|n| (n, fill(w.months_n, &[&n.to_string()])));
-    Ok(html(&Page {
+    Ok(html(&KeyinPage {
         layout,
         w,
         key,

@@ -12,7 +12,7 @@ use sugi_core::{PaymentId, ShopId};
 use sugi_engine::Sale;
 use zeroize::Zeroizing;
 
-use super::{KeyInWords, answer::Refused, guard::Marks};
+use super::{KeyInMessages, answer::Refused, duplicates::Marks};
 use crate::{
     Pages,
     current_operator::CurrentOperator,
@@ -43,7 +43,7 @@ pub(crate) fn read(
     current_operator: &CurrentOperator,
     form: &Form,
 ) -> Result<Asked, Refused> {
-    let w = KeyInWords::of(current_operator.lang);
+    let w = KeyInMessages::of(current_operator.lang);
     let today = korean_date(pages.access().clock().now());
     let mut reading = Reading {
         form,
@@ -70,8 +70,8 @@ pub(crate) fn read(
     {
         return Err(Refused::simple(StatusCode::BAD_REQUEST, "", w.e_other));
     }
-    let guard = &pages.0.keyin.guard;
-    let marks = guard.marks(&shop, order.money, &form.digits("card"), &buyer_mark(form));
+    let duplicates = &pages.0.keyin.duplicates;
+    let marks = duplicates.marks(&shop, order.money, &form.digits("card"), &buyer_mark(form));
     let by = current_operator.operator().name.clone();
     Ok(Asked {
         sale: Sale {
@@ -98,7 +98,7 @@ fn anyway(form: &Form) -> Option<Anyway> {
 /// A form that is being read, and what was wrong with it so far.
 struct Reading<'a> {
     form: &'a Form,
-    w: &'static KeyInWords,
+    w: &'static KeyInMessages,
     current_operator: &'a CurrentOperator,
     wrong: Vec<(&'static str, String)>,
 }
@@ -250,7 +250,7 @@ impl Reading<'_> {
 }
 
 /// What is wrong with an amount of a currency.
-fn e_amount(w: &'static KeyInWords, currency: Currency) -> &'static str {
+fn e_amount(w: &'static KeyInMessages, currency: Currency) -> &'static str {
     match currency {
         Currency::Krw => w.e_amount,
         Currency::Usd => w.e_amount_dollars,

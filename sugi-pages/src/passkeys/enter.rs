@@ -10,19 +10,19 @@ use serde_json::json;
 use sugi_access::{AccessError, PASSKEY_TIMEOUT, ShownPasskey, SignInError};
 use sugi_api::Audited;
 
-use super::{PasskeyWords, go_on, refused, said};
+use super::{PasskeyMessages, go_on, refused, said};
 use crate::{
     Pages, current_operator,
     form::Form,
     lang::{Lang, fill},
     ours,
-    sign_in::{SignInWords, session_cookie},
+    sign_in::{SignInMessages, session_cookie},
     write,
 };
 
 /// Gives out what is to be signed.
 pub(crate) async fn challenge(State(pages): State<Pages>, parts: Parts) -> Response {
-    let w = PasskeyWords::of(Lang::of(&parts.headers));
+    let w = PasskeyMessages::of(Lang::of(&parts.headers));
     let from = current_operator::origin(&parts);
     let challenge = match pages.access().challenge_to_sign_in(&from).await {
         Ok(challenge) => challenge,
@@ -47,7 +47,7 @@ pub(crate) async fn challenge(State(pages): State<Pages>, parts: Parts) -> Respo
 
 /// Lets somebody in who shows a passkey.
 pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) -> Response {
-    let w = PasskeyWords::of(Lang::of(&parts.headers));
+    let w = PasskeyMessages::of(Lang::of(&parts.headers));
     let shown = ShownPasskey {
         credential: form.get("credential").into(),
         handle: form.get("handle").into(),
@@ -82,7 +82,7 @@ pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) 
             w.e_ledger.into()
         }
         SignInError::Held(until) => {
-            let w = SignInWords::of(Lang::of(&parts.headers));
+            let w = SignInMessages::of(Lang::of(&parts.headers));
             fill(w.held, &[&write::clock(until)])
         }
         SignInError::Stale => w.e_stale.into(),

@@ -14,11 +14,11 @@ use http::StatusCode;
 use serde_json::json;
 use sugi_access::PasskeyError;
 
-use crate::lang::words;
+use crate::lang::messages;
 
-words! {
+messages! {
     /// Passkeys.
-    PasskeyWords {
+    PasskeyMessages {
         title "패스키" "Passkeys"
         lead "지문, 얼굴 또는 PIN으로 이 기기가 본인을 확인합니다. 비밀번호와 일회용 코드 없이 로그인합니다." "Your device recognises you by a fingerprint, a face or a PIN. You sign in without the password and without a code."
         none "등록된 패스키가 없습니다." "You have none."
@@ -60,7 +60,7 @@ fn go_on(to: &str) -> Response {
 }
 
 /// Why a passkey is not taken.
-fn said(why: PasskeyError, w: &'static PasskeyWords) -> &'static str {
+fn said(why: PasskeyError, w: &'static PasskeyMessages) -> &'static str {
     match why {
         PasskeyError::NotOffered => w.not_offered,
         PasskeyError::Name => w.e_name,

@@ -11,15 +11,15 @@ use sugi_access::{
     AccessError, NewPasskey, PASSKEY_ALGORITHMS, PASSKEY_NAME_CHARS_MAX, PASSKEY_TIMEOUT, Role,
 };
 
-use super::{PasskeyWords, go_on, refused, said};
+use super::{PasskeyMessages, go_on, refused, said};
 use crate::{
-    Pages, account, current_operator::CurrentOperator, form::Form, trouble::ErrorPage, write,
+    Pages, account, current_operator::CurrentOperator, error_page::ErrorPage, form::Form, write,
 };
 
 /// The part of the account page.
 pub(crate) struct Section {
-    pub(crate) w: &'static PasskeyWords,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) w: &'static PasskeyMessages,
+    pub(crate) rows: Vec<OwnPasskeyRow>,
     /// Where they are good, and the sentence for who is elsewhere; none, if they are not offered.
     pub(crate) offered: Option<(String, String)>,
     /// Whoever looks can do something about that.
@@ -27,7 +27,7 @@ pub(crate) struct Section {
     pub(crate) name_chars_max: usize,
 }
 
-pub(crate) struct Row {
+pub(crate) struct OwnPasskeyRow {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) added: String,
@@ -36,11 +36,11 @@ pub(crate) struct Row {
 
 impl Section {
     pub(crate) fn of(pages: &Pages, current_operator: &CurrentOperator) -> Self {
-        let w = PasskeyWords::of(current_operator.lang);
+        let w = PasskeyMessages::of(current_operator.lang);
         let me = current_operator.operator();
         let site = pages.access().rules().passkeys.as_ref();
         let fill = |text, at| crate::lang::fill(text, &[&write::time(at)]);
-        let rows = me.passkeys().iter().map(|one| Row {
+        let rows = me.passkeys().iter().map(|one| OwnPasskeyRow {
             id: one.id.clone(),
             name: one.name.clone(),
             added: fill(w.added, one.created_at),
@@ -73,9 +73,11 @@ pub(crate) async fn begin(
     current_operator: CurrentOperator,
     form: Form,
 ) -> Result<Response, ErrorPage> {
-    let w = PasskeyWords::of(current_operator.lang);
+    let w = PasskeyMessages::of(current_operator.lang);
     let (password, code) = (form.secret("password"), form.get("code"));
-    if let Some(problem) = account::shown_again(&pages, &current_operator, password, code).await? {
+    if let Some(problem) =
+        account::reauthenticated(&pages, &current_operator, password, code).await?
+    {
         return Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, problem));
     }
     let offer = match pages
@@ -127,7 +129,7 @@ pub(crate) async fn add(
         .await
     {
         Ok(()) => Ok(go_on("/account")),
-        Err(why) => not_added(why, PasskeyWords::of(current_operator.lang)),
+        Err(why) => not_added(why, PasskeyMessages::of(current_operator.lang)),
     }
 }
 
@@ -138,7 +140,7 @@ pub(crate) async fn remove(
     form: Form,
 ) -> Result<Response, ErrorPage> {
     let (password, code) = (form.secret("password"), form.get("code"));
-    let problem = account::shown_again(&pages, &current_operator, password, code).await?;
+    let problem = account::reauthenticated(&pages, &current_operator, password, code).await?;
     if let Some(problem) = problem {
         return account::refused(&pages, &current_operator, problem).await;
     }
@@ -151,7 +153,7 @@ pub(crate) async fn remove(
     }
 }
 
-fn not_added(why: AccessError, w: &'static PasskeyWords) -> Result<Response, ErrorPage> {
+fn not_added(why: AccessError, w: &'static PasskeyMessages) -> Result<Response, ErrorPage> {
     match why {
         AccessError::Passkey(why) => Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, said(why, w))),
         AccessError::Store(why) => Err(why.into()),

@@ -22,9 +22,9 @@ use super::{
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::{Form, NoAmount},
     kept::Sent,
-    trouble::ErrorPage,
 };
 
 /// How long the browser waits for KCP's first word.

@@ -18,7 +18,9 @@ use super::{
     notice::{Notice, back},
     show,
 };
-use crate::{Pages, current_operator::CurrentOperator, form::Form, kept::Sent, trouble::ErrorPage};
+use crate::{
+    Pages, current_operator::CurrentOperator, error_page::ErrorPage, form::Form, kept::Sent,
+};
 
 /// The most characters of a note.
 const NOTE_MAX: usize = 200;

@@ -14,16 +14,16 @@ use sugi_core::{PaymentId, Status};
 use sugi_store::{Filter, StoreError, Summary};
 
 use super::{
+    messages::ListMessages,
     search::{self, Begun},
-    words::ListWords,
 };
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     lang::{Lang, fill},
     layout::{Layout, Part, html},
-    trouble::ErrorPage,
-    words, write,
+    messages, write,
 };
 
 /// How many payments a page shows.
@@ -32,7 +32,7 @@ const PAGE: usize = 50;
 /// What is asked for. Whatever does not read as it should asks for nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Ask {
+pub(crate) struct PaymentListQuery {
     q: String,
     shop: String,
     state: String,
@@ -43,20 +43,20 @@ pub(crate) struct Ask {
 
 #[derive(Template)]
 #[template(path = "payments.html")]
-struct Page {
+struct PaymentListPage {
     layout: Layout,
-    w: &'static ListWords,
-    ask: Ask,
+    w: &'static ListMessages,
+    ask: PaymentListQuery,
     shops: Vec<String>,
     states: Vec<(&'static str, &'static str)>,
     problem: bool,
     too_many: bool,
-    rows: Vec<Row>,
+    rows: Vec<PaymentRow>,
     older: Option<String>,
     narrowed: bool,
 }
 
-struct Row {
+struct PaymentRow {
     href: String,
     when: String,
     order_no: String,
@@ -73,9 +73,12 @@ struct Row {
 pub(crate) async fn show(
     State(pages): State<Pages>,
     current_operator: CurrentOperator,
-    query: Result<Query<Ask>, QueryRejection>,
+    query: Result<Query<PaymentListQuery>, QueryRejection>,
 ) -> Result<Response, ErrorPage> {
-    let (lang, w) = (current_operator.lang, ListWords::of(current_operator.lang));
+    let (lang, w) = (
+        current_operator.lang,
+        ListMessages::of(current_operator.lang),
+    );
     let mut ask = query.map(|Query(ask)| ask).unwrap_or_default();
     // A card number: the browser's history has its address already, and a proxy's log may. It gets no
     // further, and a page that is fetched anew does not ask for it again.
@@ -106,18 +109,21 @@ pub(crate) async fn show(
     };
     let last = rows.last().map(|last| last.id.to_string());
     let older = last.filter(|_| more).map(|last| ask.address(&last));
-    let page = Page {
+    let page = PaymentListPage {
         layout,
         w,
         problem: filter.is_none(),
         too_many,
         states: Status::ALL
-            .map(|status| (status.as_str(), words::state(lang, status)))
+            .map(|status| (status.as_str(), messages::state(lang, status)))
             .into(),
         narrowed: ask.narrows(),
         ask,
         shops,
-        rows: rows.into_iter().map(|row| Row::of(lang, w, row)).collect(),
+        rows: rows
+            .into_iter()
+            .map(|row| PaymentRow::of(lang, w, row))
+            .collect(),
         older,
     };
     Ok((Extension(Audited("payments".into())), html(&page)).into_response())
@@ -146,7 +152,7 @@ async fn find(
 }
 
 /// What is asked for as a filter; `None` if a day is none.
-fn filter(ask: &Ask, current_operator: &CurrentOperator) -> Option<Filter> {
+fn filter(ask: &PaymentListQuery, current_operator: &CurrentOperator) -> Option<Filter> {
     let shop = ask.shop.parse().ok();
     let shop = shop.filter(|shop| current_operator.operator().may_use(shop));
     let shops = match shop {
@@ -180,7 +186,7 @@ fn day(text: &str, after: bool) -> Option<Option<Timestamp>> {
     write::KOREA.to_timestamp(day.at(0, 0, 0, 0)).ok().map(Some)
 }
 
-impl Ask {
+impl PaymentListQuery {
     fn narrows(&self) -> bool {
         [&self.q, &self.shop, &self.state, &self.from, &self.until]
             .iter()
@@ -206,16 +212,16 @@ impl Ask {
     }
 }
 
-impl Row {
-    fn of(lang: Lang, w: &ListWords, one: Summary) -> Self {
+impl PaymentRow {
+    fn of(lang: Lang, w: &ListMessages, one: Summary) -> Self {
         let money = |amount| write::money(lang, amount, &one.currency);
         let cancelled = (one.cancelled > 0 && one.cancelled < one.amount)
             .then(|| fill(w.cancelled, &[&money(one.cancelled)]));
         Self {
             href: format!("/payments/{}", one.id),
             when: write::time(one.created_at),
-            state: words::state(lang, one.status),
-            tone: words::tone(one.status),
+            state: messages::state(lang, one.status),
+            tone: messages::tone(one.status),
             amount: money(one.amount),
             cancelled,
             order_no: one.order_no,
@@ -247,14 +253,14 @@ mod tests {
 
     #[test]
     fn the_next_page_asks_for_the_same() {
-        let ask = Ask {
+        let ask = PaymentListQuery {
             q: "홍 &".into(),
-            ..Ask::default()
+            ..PaymentListQuery::default()
         };
         assert_eq!(
             ask.address("pay_1"),
             "/payments?q=%ED%99%8D+%26&before=pay_1"
         );
-        assert!(ask.narrows() && !Ask::default().narrows());
+        assert!(ask.narrows() && !PaymentListQuery::default().narrows());
     }
 }

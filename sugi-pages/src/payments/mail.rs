@@ -21,7 +21,9 @@ use super::{
     notice::{Notice, back},
     receipt::{Slip, has_slip},
 };
-use crate::{Pages, current_operator::CurrentOperator, form::Form, lang::Lang, trouble::ErrorPage};
+use crate::{
+    Pages, current_operator::CurrentOperator, error_page::ErrorPage, form::Form, lang::Lang,
+};
 
 /// How many forms are remembered, so that each is one letter.
 const FORMS_MAX: usize = 1_000;
@@ -62,7 +64,7 @@ impl Forms {
 /// The slip for whoever reads mail in a browser: styles stand in it, because emails have no others.
 #[derive(Template)]
 #[template(path = "mail.html")]
-struct Page<'a> {
+struct PaymentMailPage<'a> {
     lang: Lang,
     slip: &'a Slip,
 }
@@ -134,7 +136,7 @@ fn email_message(lang: Lang, slip: &Slip, to: &str, key: &str) -> EmailMessage {
     text = format!("{text}\n{}\n", slip.w.by_kcp);
     EmailMessage {
         // A template that the compiler checked does not fail; the plain text says the same.
-        html: Page { lang, slip }.render().ok(),
+        html: PaymentMailPage { lang, slip }.render().ok(),
         id: Some(key.to_owned()),
         ..EmailMessage::text(to, slip.subject(), text)
     }

@@ -5,16 +5,16 @@ pub(crate) mod close;
 pub(crate) mod list;
 mod lost;
 pub(crate) mod mail;
+mod messages;
 pub(crate) mod notice;
 pub(crate) mod receipt;
 mod search;
 pub(crate) mod show;
-mod story;
-mod words;
+mod timeline;
 
 use sugi_core::{Payment, PaymentId};
 
-use crate::{Pages, current_operator::CurrentOperator, trouble::ErrorPage};
+use crate::{Pages, current_operator::CurrentOperator, error_page::ErrorPage};
 
 /// The payment of an address, if it is one of this operator's shops.
 async fn find(

@@ -14,15 +14,15 @@ use super::{find, notice::Notice, show::Back};
 use crate::{
     Pages,
     current_operator::CurrentOperator,
-    lang::{Lang, fill, words},
+    error_page::ErrorPage,
+    lang::{Lang, fill, messages},
     layout::{Layout, Part, html},
-    trouble::ErrorPage,
-    words, write,
+    messages, write,
 };
 
-words! {
+messages! {
     /// A sales slip.
-    ReceiptWords {
+    ReceiptMessages {
         title "신용카드 매출전표" "Card sales slip"
         print "인쇄" "Print"
         back "결제로 돌아가기" "Back to the payment"
@@ -64,7 +64,7 @@ words! {
 
 #[derive(Template)]
 #[template(path = "receipt.html")]
-struct Page {
+struct ReceiptPage {
     layout: Layout,
     back: String,
     slip: Slip,
@@ -85,7 +85,7 @@ struct MailForm {
 
 /// What stands on a slip, printed or mailed.
 pub(super) struct Slip {
-    pub(super) w: &'static ReceiptWords,
+    pub(super) w: &'static ReceiptMessages,
     pub(super) state: &'static str,
     /// Whether the state is to catch the eye: it is not simply approved.
     pub(super) stamp: bool,
@@ -98,7 +98,7 @@ pub(super) struct Slip {
 
 impl Slip {
     pub(super) fn of(pages: &Pages, lang: Lang, payment: &Payment) -> Self {
-        let w = ReceiptWords::of(lang);
+        let w = ReceiptMessages::of(lang);
         let shops = pages.access().engine().shops();
         let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
         let site = shop.map(|shop| shop.client.site_code());
@@ -106,7 +106,7 @@ impl Slip {
         let name = merchant.name.clone();
         Self {
             w,
-            state: words::state(lang, payment.status()),
+            state: messages::state(lang, payment.status()),
             stamp: payment.status() != Status::Approved,
             lines: [
                 who_sells(w, payment, merchant, site.map(ToString::to_string)),
@@ -149,7 +149,7 @@ pub(crate) async fn show(
         gateway.slip_url(&approval.tno, &order.order_no, order.money.amount)
     });
     let can_mail = pages.0.mail.is_some() && current_operator.operator().may(Role::KeyIn);
-    Ok(html(&Page {
+    Ok(html(&ReceiptPage {
         layout,
         back: format!("/payments/{}", payment.id),
         slip,
@@ -173,7 +173,7 @@ pub(super) fn has_slip(payment: &Payment) -> bool {
 }
 
 fn who_sells(
-    w: &'static ReceiptWords,
+    w: &'static ReceiptMessages,
     payment: &Payment,
     merchant: Merchant,
     site: Option<String>,
@@ -198,7 +198,7 @@ fn there<const N: usize>(all: [(&'static str, Option<String>); N]) -> Vec<(&'sta
     all.into_iter().filter_map(there).collect()
 }
 
-fn what_is_sold(w: &'static ReceiptWords, payment: &Payment) -> Vec<(&'static str, String)> {
+fn what_is_sold(w: &'static ReceiptMessages, payment: &Payment) -> Vec<(&'static str, String)> {
     let (request, order) = (&payment.request, &payment.request.order);
     let approval = payment.approval();
     let months = match order.installments.months() {
@@ -233,7 +233,7 @@ fn what_is_sold(w: &'static ReceiptWords, payment: &Payment) -> Vec<(&'static st
     there(all)
 }
 
-fn sums(lang: Lang, w: &'static ReceiptWords, payment: &Payment) -> Vec<(&'static str, String)> {
+fn sums(lang: Lang, w: &'static ReceiptMessages, payment: &Payment) -> Vec<(&'static str, String)> {
     let order = &payment.request.order;
     let currency = order.money.currency.to_string();
     let money = |amount| write::money(lang, amount, &currency);

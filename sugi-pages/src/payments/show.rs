@@ -17,20 +17,21 @@ use sugi_engine::{Shop, clock};
 use super::{
     cancel::form_key,
     find, lost,
+    messages::PaymentMessages,
     notice::{At, Notice},
     receipt,
-    story::{self, Happening},
-    words::PaymentWords,
+    timeline::{self, Happening},
 };
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::Form,
     lang::{Lang, fill},
     layout::{Layout, Part, html},
+    messages,
     say::{self, Said},
-    trouble::ErrorPage,
-    words, write,
+    write,
 };
 
 /// What became of what was sent from here.
@@ -42,9 +43,9 @@ pub(crate) struct Back {
 
 #[derive(Template)]
 #[template(path = "payment.html")]
-struct Page {
+struct PaymentPage {
     layout: Layout,
-    w: &'static PaymentWords,
+    w: &'static PaymentMessages,
     id: String,
     said: Said,
     state: &'static str,
@@ -52,7 +53,7 @@ struct Page {
     /// What is wrong with a field, when a form was sent and refused.
     wrong: Option<(At, &'static str)>,
     facts: Vec<(&'static str, String)>,
-    story: Vec<Happening>,
+    timeline: Vec<Happening>,
     cancel: Option<CancelForm>,
     close: Option<CloseForm>,
     cancelling: Option<String>,
@@ -103,7 +104,7 @@ struct CloseForm {
     note: String,
 }
 
-impl Page {
+impl PaymentPage {
     /// What is wrong with a field.
     fn at(&self, field: At) -> Option<&'static str> {
         self.wrong
@@ -203,7 +204,7 @@ async fn page(
     let journal = pages.access().engine().store().journal(&payment.id).await?;
     let (lang, w) = (
         current_operator.lang,
-        PaymentWords::of(current_operator.lang),
+        PaymentMessages::of(current_operator.lang),
     );
     let title = fill(w.title, &[payment.request.order_no.as_str()]);
     let mut layout = Layout::around(pages, current_operator, Part::Payments, title).await?;
@@ -234,10 +235,10 @@ async fn page(
         .form()
         .filter(|_| filled.notice != Some(Notice::Used));
     let key = key.and_then(form_key);
-    Ok(html(&Page {
+    Ok(html(&PaymentPage {
         w,
         said: say::of(lang, &payment),
-        state: words::state(lang, payment.status()),
+        state: messages::state(lang, payment.status()),
         notice: notice.or(filled.again.then_some(w.again_signed_in)),
         wrong: wrong.filter(|_| has_field),
         facts: {
@@ -245,7 +246,7 @@ async fn page(
             facts.extend(held_open(pages, lang, w, &payment));
             facts
         },
-        story: story::of(lang, &payment, &journal),
+        timeline: timeline::of(lang, &payment, &journal),
         cancel,
         close,
         settling: !is_settled(payment.status()) || cancelling.is_some(),
@@ -277,7 +278,11 @@ fn is_settled(status: Status) -> bool {
     )
 }
 
-fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'static str, String)> {
+fn facts(
+    lang: Lang,
+    w: &'static PaymentMessages,
+    payment: &Payment,
+) -> Vec<(&'static str, String)> {
     let (request, order) = (&payment.request, &payment.request.order);
     let currency = order.money.currency.to_string();
     let money = |amount| write::money(lang, amount, &currency);
@@ -293,7 +298,7 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
         fact(w.remaining, part.then(|| money(*remaining)));
     }
     let parts = match order.tax {
-        Some(nhn_kcp::TaxSplit::Mixed(parts)) => Some(story::parts(w.split, parts, &currency)),
+        Some(nhn_kcp::TaxSplit::Mixed(parts)) => Some(timeline::parts(w.split, parts, &currency)),
         Some(nhn_kcp::TaxSplit::TaxFree) => Some(w.free.into()),
         _ => None,
     };
@@ -342,7 +347,7 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
         fact(w.other_amount, payment.other_amount().map(money));
         fact(w.tno_seen, doubt.lost.tno.as_ref().map(ToString::to_string));
         let inquiries = fill(w.inquiries, &[&doubt.inquiries.to_string()]);
-        fact(w.story, (doubt.inquiries > 0).then_some(inquiries));
+        fact(w.timeline, (doubt.inquiries > 0).then_some(inquiries));
     }
     fact(w.shop, Some(request.shop.to_string()));
     fact(w.by, Some(request.by.to_string()));
@@ -354,7 +359,7 @@ fn facts(lang: Lang, w: &'static PaymentWords, payment: &Payment) -> Vec<(&'stat
 fn held_open(
     pages: &Pages,
     lang: Lang,
-    w: &'static PaymentWords,
+    w: &'static PaymentMessages,
     payment: &Payment,
 ) -> Option<(&'static str, String)> {
     let why = match pages.access().engine().clock_doubt(payment)? {
@@ -365,7 +370,7 @@ fn held_open(
 }
 
 /// The cancel that has not ended.
-fn cancelling(lang: Lang, w: &PaymentWords, payment: &Payment) -> Option<String> {
+fn cancelling(lang: Lang, w: &PaymentMessages, payment: &Payment) -> Option<String> {
     let sugi_core::State::Approved {
         pending: Some(pending),
         ..
@@ -382,7 +387,7 @@ impl CancelForm {
     fn of(
         pages: &Pages,
         current_operator: &CurrentOperator,
-        w: &PaymentWords,
+        w: &PaymentMessages,
         payment: &Payment,
         filled: &Filled<'_>,
     ) -> Option<Self> {
@@ -440,7 +445,7 @@ impl CloseForm {
     fn of(
         pages: &Pages,
         current_operator: &CurrentOperator,
-        w: &PaymentWords,
+        w: &PaymentMessages,
         payment: &Payment,
         filled: &Filled<'_>,
     ) -> Option<Self> {

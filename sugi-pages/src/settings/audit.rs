@@ -13,19 +13,19 @@ use sugi_api::Audited;
 use sugi_core::{PaymentId, WebhookId};
 use sugi_store::{AUDIT_ENTRIES_PAGE, AuditFilter, AuditRow};
 
-use super::told::Told;
+use super::audit_sentence::AuditSentence;
 use crate::{
     Pages,
     current_operator::CurrentOperator,
-    lang::{Lang, words},
+    error_page::ErrorPage,
+    lang::{Lang, messages},
     layout::{Layout, Part, html},
-    trouble::ErrorPage,
     write,
 };
 
-words! {
+messages! {
     /// The audit.
-    AuditWords {
+    AuditMessages {
         title "감사 기록" "Audit"
         checkpoint "무결성 기준값(앵커)" "Today's checkpoint"
         checkpoint_lead "이 값을 인쇄하거나 메일로 보내 따로 보관해 주세요. 나중에 sugi verify --anchor로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --checkpoint proves that nothing before it was changed or cut off."
@@ -48,7 +48,7 @@ words! {
 /// What is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Ask {
+pub(crate) struct AuditQuery {
     actor: String,
     subject: String,
     before: Option<i64>,
@@ -56,10 +56,10 @@ pub(crate) struct Ask {
 
 #[derive(Template)]
 #[template(path = "settings/audit.html")]
-struct Page {
+struct AuditPage {
     layout: Layout,
-    w: &'static AuditWords,
-    ask: Ask,
+    w: &'static AuditMessages,
+    ask: AuditQuery,
     checkpoint: String,
     now: String,
     rows: Vec<Row>,
@@ -69,7 +69,7 @@ struct Page {
 struct Row {
     seq: i64,
     when: String,
-    told: Told,
+    audit_sentence: AuditSentence,
     /// What it was done to, as people call it, and where that is to be seen.
     subject: String,
     href: Option<String>,
@@ -81,11 +81,11 @@ struct Row {
 pub(crate) async fn show(
     State(pages): State<Pages>,
     current_operator: CurrentOperator,
-    query: Result<Query<Ask>, QueryRejection>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Response, ErrorPage> {
     // It tells of every shop's payments, and who looked for which buyer.
     current_operator.must_use_all()?;
-    let w = AuditWords::of(current_operator.lang);
+    let w = AuditMessages::of(current_operator.lang);
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
     let layout = Layout::around(&pages, &current_operator, Part::Settings, w.title).await?;
     let store = pages.access().engine().store();
@@ -110,7 +110,7 @@ pub(crate) async fn show(
         .filter(|_| rows.len() == AUDIT_ENTRIES_PAGE);
     let orders = orders(&pages, &current_operator, &rows).await?;
     let row = |row| Row::of(current_operator.lang, row, &orders);
-    let page = Page {
+    let page = AuditPage {
         layout,
         w,
         checkpoint: store.audit_checkpoint().await?.to_string(),
@@ -122,7 +122,7 @@ pub(crate) async fn show(
     Ok((Extension(Audited("audit".into())), html(&page)).into_response())
 }
 
-impl Ask {
+impl AuditQuery {
     fn address(&self, before: i64) -> String {
         let mut address =
             form_urlencoded::Serializer::for_suffix(String::from("/settings/audit?"), 16);
@@ -174,7 +174,7 @@ impl Row {
         Self {
             seq: row.seq,
             when: write::time(audit_entry.at),
-            told: Told::of(lang, &audit_entry),
+            audit_sentence: AuditSentence::of(lang, &audit_entry),
             subject: order.unwrap_or(&audit_entry.subject).clone(),
             href,
             raw: [

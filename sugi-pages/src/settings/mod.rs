@@ -1,9 +1,9 @@
 //! `/settings`: what this installation is made of, and who may work at it.
 
 pub(crate) mod audit;
+mod audit_sentence;
 pub(crate) mod operators;
-mod own;
-mod told;
+mod reauthentication;
 pub(crate) mod webhooks;
 
 use askama::Template;
@@ -15,21 +15,21 @@ use sugi_api::ApiKey;
 use sugi_core::Shops;
 use sugi_engine::{Calendar, Engine, Shop};
 
-use self::webhooks::WebhookWords;
+use self::webhooks::WebhookMessages;
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::Form,
-    lang::{Lang, fill, words},
+    lang::{Lang, fill, messages},
     layout::{Layout, Part, html},
-    trouble::ErrorPage,
-    words::role,
+    messages::role,
     write,
 };
 
-words! {
+messages! {
     /// What this installation is made of.
-    SettingsWords {
+    SettingsMessages {
         title "설정" "Settings"
         operators "담당자" "Operators"
         add "담당자 추가" "Add an operator"
@@ -78,14 +78,14 @@ words! {
 
 #[derive(Template)]
 #[template(path = "settings/index.html")]
-struct Page {
+struct SettingsPage {
     layout: Layout,
-    w: &'static SettingsWords,
+    w: &'static SettingsMessages,
     operators: Vec<OperatorRow>,
     shops: Vec<ShopRow>,
     keys: Vec<KeyRow>,
-    hooks: &'static WebhookWords,
-    webhooks: Vec<webhooks::Line>,
+    hooks: &'static WebhookMessages,
+    webhooks: Vec<webhooks::WebhookLine>,
     /// The audit is of all shops, and for who may use all of them.
     has_audit: bool,
 }
@@ -129,7 +129,7 @@ pub(crate) async fn show(
 ) -> Result<Response, ErrorPage> {
     let (lang, w) = (
         current_operator.lang,
-        SettingsWords::of(current_operator.lang),
+        SettingsMessages::of(current_operator.lang),
     );
     let layout = Layout::around(&pages, &current_operator, Part::Settings, w.title).await?;
     let now = pages.access().clock().now();
@@ -182,20 +182,20 @@ pub(crate) async fn show(
     let keys = pages.0.api.known_keys();
     let theirs = keys.iter().filter(|one| one.shops.is_within(&me.shops));
     let keys = theirs.map(|one| key(one)).collect();
-    Ok(html(&Page {
+    Ok(html(&SettingsPage {
         has_audit: current_operator.must_use_all().is_ok(),
         layout,
         w,
         operators,
         shops,
         keys,
-        hooks: WebhookWords::of(lang),
+        hooks: WebhookMessages::of(lang),
         webhooks: webhooks::lines(&pages, &current_operator).await?,
     }))
 }
 
 impl ShopRow {
-    fn of(w: &SettingsWords, engine: &Engine, shop: &Shop, now: Timestamp) -> Self {
+    fn of(w: &SettingsMessages, engine: &Engine, shop: &Shop, now: Timestamp) -> Self {
         let ahead = engine.ahead_of_kcp(shop);
         let ahead = ahead.map_or_else(String::new, |ahead| ahead.as_secs().to_string());
         let (clock, clock_tone) = match engine.calendar_at(shop) {

@@ -13,22 +13,22 @@ use sugi_api::Did;
 use sugi_core::{Actor, ShopId, Shops};
 
 use super::{
-    own::{self, Own},
+    reauthentication::{self, Own},
     refused, roles_of, shops_of,
 };
 use crate::{
     Pages,
-    account::AccountWords,
+    account::AccountMessages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::{Form, NoAmount},
-    lang::{fill, words},
+    lang::{fill, messages},
     layout::{Layout, Part, html},
-    trouble::ErrorPage,
 };
 
-words! {
+messages! {
     /// One operator.
-    OperatorWords {
+    OperatorMessages {
         add "담당자 추가" "Add an operator"
         title "담당자" "Operator"
         name "이름" "Name"
@@ -66,9 +66,9 @@ words! {
 
 #[derive(Template)]
 #[template(path = "settings/operator.html")]
-struct Page {
+struct OperatorsPage {
     layout: Layout,
-    w: &'static OperatorWords,
+    w: &'static OperatorMessages,
     problem: Option<&'static str>,
     /// None for one who is to be added.
     address: Option<String>,
@@ -83,7 +83,7 @@ struct Page {
     /// The sentence about their passkeys, if they have any.
     passkeys: Option<String>,
     locked: bool,
-    own: Own,
+    reauthentication: Own,
 }
 
 /// The address of an operator's page.
@@ -104,14 +104,16 @@ pub(crate) async fn add(
     current_operator: CurrentOperator,
     form: Form,
 ) -> Result<Response, ErrorPage> {
-    let w = OperatorWords::of(current_operator.lang);
+    let w = OperatorMessages::of(current_operator.lang);
     let wanted = Wanted::of(&form)?;
     wanted.may_be_given_by(&current_operator)?;
     let problem = match (form.get("name").parse::<Actor>(), wanted.limit()) {
         (Err(_), _) => w.e_name,
         (_, Err(())) => w.e_limit,
         (Ok(name), Ok(amount_max)) => {
-            if let Some(problem) = own::answered(&pages, &current_operator, &form).await? {
+            if let Some(problem) =
+                reauthentication::answered(&pages, &current_operator, &form).await?
+            {
                 let page = page(&pages, &current_operator, None, &wanted, Some(problem));
                 return Ok(refused(page.await?));
             }
@@ -124,7 +126,7 @@ pub(crate) async fn add(
             };
             match pages.access().add_operator(new).await {
                 Ok(added) => {
-                    let did = Extension(Did(format!("{} {}", added.name, wanted.told())));
+                    let did = Extension(Did(format!("{} {}", added.name, wanted.audit_sentence())));
                     return Ok((did, Redirect::to(&address(&added.name))).into_response());
                 }
                 Err(why) => said(&why, &current_operator)?,
@@ -152,7 +154,7 @@ pub(crate) async fn change(
     form: Form,
 ) -> Result<Response, ErrorPage> {
     let operator = find(&pages, &current_operator, &name).await?;
-    let w = OperatorWords::of(current_operator.lang);
+    let w = OperatorMessages::of(current_operator.lang);
     let (access, name) = (pages.access(), &operator.name);
     let now = access.clock().now();
     // Of what another form of the page sends, the one with the roles has to know nothing.
@@ -164,7 +166,7 @@ pub(crate) async fn change(
             wanted = Wanted::of(&form)?;
             wanted.may_be_given_by(&current_operator)?;
         }
-        if let Some(problem) = own::answered(&pages, &current_operator, &form).await? {
+        if let Some(problem) = reauthentication::answered(&pages, &current_operator, &form).await? {
             let page = page(
                 &pages,
                 &current_operator,
@@ -229,7 +231,7 @@ pub(crate) async fn change(
     match changed {
         Ok(()) => {
             let did = match act {
-                "save" => wanted.told(),
+                "save" => wanted.audit_sentence(),
                 other => other.to_owned(),
             };
             Ok((Extension(Did(did)), Redirect::to("/settings")).into_response())
@@ -262,13 +264,13 @@ async fn find(
 }
 
 fn said(why: &AccessError, current_operator: &CurrentOperator) -> Result<&'static str, ErrorPage> {
-    let w = OperatorWords::of(current_operator.lang);
+    let w = OperatorMessages::of(current_operator.lang);
     match why {
         AccessError::NameTaken(_) => Ok(w.e_taken),
         AccessError::CardInName => Ok(w.e_card),
         AccessError::LastAdministrator => Ok(w.e_last),
         AccessError::Busy => Ok(w.e_busy),
-        other => crate::account::said(other, AccountWords::of(current_operator.lang)),
+        other => crate::account::said(other, AccountMessages::of(current_operator.lang)),
     }
 }
 
@@ -330,7 +332,7 @@ impl Wanted {
     }
 
     /// It in words for the audit.
-    fn told(&self) -> String {
+    fn audit_sentence(&self) -> String {
         let names = |names: Vec<&str>, none: &str| match names.as_slice() {
             [] => none.to_owned(),
             names => names.join(","),
@@ -374,7 +376,7 @@ async fn page(
     wanted: &Wanted,
     problem: Option<&'static str>,
 ) -> Result<Response, ErrorPage> {
-    let w = OperatorWords::of(current_operator.lang);
+    let w = OperatorMessages::of(current_operator.lang);
     let title = match operator {
         Some(operator) => format!("{} {}", w.title, operator.name),
         None => w.add.into(),
@@ -392,7 +394,7 @@ async fn page(
     let mut all: BTreeSet<&ShopId> = mine.map(|shop| &shop.id).collect();
     all.extend(named.into_iter().flatten());
     let has = |role: &str| wanted.roles.iter().any(|one| one.as_str() == role);
-    Ok(html(&Page {
+    Ok(html(&OperatorsPage {
         layout,
         w,
         problem,
@@ -418,6 +420,6 @@ async fn page(
             .filter(|count| *count > 0)
             .map(|count| fill(w.forget_passkeys_lead, &[&count.to_string()])),
         locked,
-        own: Own::of(current_operator),
+        reauthentication: Own::of(current_operator),
     }))
 }

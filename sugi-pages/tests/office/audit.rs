@@ -30,8 +30,8 @@ fn rows(page: &str) -> Vec<(i64, String)> {
     let body = between(page, "<tbody>", "</tbody>");
     let body = body.first().copied().unwrap_or_default();
     let row = |row: &str| {
-        let words = plain(row);
-        let (number, rest) = words.split_once(' ').unwrap();
+        let messages = plain(row);
+        let (number, rest) = messages.split_once(' ').unwrap();
         (number.parse().unwrap(), rest.to_owned())
     };
     between(body, "<tr>", "</tr>")

@@ -14,12 +14,12 @@ pub(crate) fn plain(html: &str) -> String {
     let mut text = String::new();
     let html = html.replace("</td>", " ");
     for (n, part) in html.split('<').enumerate() {
-        let words = if n == 0 {
+        let messages = if n == 0 {
             part
         } else {
-            part.split_once('>').map_or("", |(_, words)| words)
+            part.split_once('>').map_or("", |(_, messages)| messages)
         };
-        text.push_str(words);
+        text.push_str(messages);
     }
     let text = text
         .replace("&#38;", "&")

@@ -27,6 +27,6 @@ mod payment;
 mod post;
 mod receipt;
 mod search;
-mod strangers;
 mod test_app;
 mod troubles;
+mod unauthenticated;

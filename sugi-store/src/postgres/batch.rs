@@ -333,7 +333,7 @@ fn entries(write: &Write) -> impl Iterator<Item = [Value<'_>; 6]> {
             at,
             (&entry.body).into(),
             entry.hash.to_hex().into(),
-            (&entry.aside).into(),
+            (&entry.erasable).into(),
         ]
     })
 }

@@ -278,7 +278,7 @@ fn push(db: &Connection, pending_append: &PendingAppend) -> Result<bool, rusqlit
             entry.at.as_microsecond(),
             entry.body,
             entry.hash.to_hex(),
-            entry.aside
+            entry.erasable
         ];
         if statement.execute(values)? == 0 {
             return Ok(false);

@@ -143,7 +143,7 @@ async fn row(hand: &Hand, table: &'static str, hash: &str, by_name: String, plac
 /// All columns of a table, but for `due_at`: when the engine looks next is its own affair.
 fn columns(table: &str) -> &'static [&'static str] {
     match table {
-        "journal" => &["payment", "seq", "at", "body", "hash", "aside"],
+        "journal" => &["payment", "seq", "at", "body", "hash", "erasable"],
         "payment" => &[
             "id",
             "seq",

@@ -5,7 +5,7 @@ use serde_json::json;
 use sugi_engine::clock::Clock;
 use sugi_store::{AUDIT_ENTRIES_PAGE, AuditFilter, AuditRow};
 
-use crate::{cli::Failure, house::Place, print};
+use crate::{cli::Failure, ledger_location::LedgerLocation, print};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -26,7 +26,7 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// Only what this one did: `operator:kim`, `key:shop-backend`, `cli:root`
     #[arg(long)]
     actor: Option<String>,
@@ -44,7 +44,7 @@ struct List {
 #[derive(Debug, clap::Args)]
 struct AuditCheckpoint {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// Print it as JSON
     #[arg(long)]
     json: bool,

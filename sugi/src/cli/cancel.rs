@@ -8,14 +8,14 @@ use sugi_engine::CancelAsk;
 
 use crate::{
     cli::{Failure, audit_entry, tax::Parts},
-    house::Place,
+    ledger_location::LedgerLocation,
     print, view,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// The payment
     payment: PaymentId,
     /// How much, in the currency's smallest unit; all that is left if not given

@@ -13,7 +13,7 @@ use crate::{
         user::{self, RolesArg},
     },
     config,
-    house::Place,
+    ledger_location::LedgerLocation,
     password_input::PasswordArgs,
     print,
 };
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// The first administrator; asked for if not given
     #[arg(long)]
     name: Option<Actor>,

@@ -4,12 +4,12 @@ use nhn_kcp::normal;
 use sugi_core::{PaymentId, ShopId, Shops, Status};
 use sugi_store::Filter;
 
-use crate::{cli::Failure, house::Place, print};
+use crate::{cli::Failure, ledger_location::LedgerLocation, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// Only of this shop
     #[arg(long)]
     shop: Option<ShopId>,

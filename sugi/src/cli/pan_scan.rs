@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     cli::Failure,
-    house::Place,
+    ledger_location::LedgerLocation,
     print,
     scan::{Canaries, IntegrityViolation, Outcome, Search, Trouble},
 };
@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// Files and folders to look through besides the ledger: logs, backups, exports
     paths: Vec<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// A text that must be nowhere, such as a card number or a birth date that a test used
     #[arg(long, value_name = "TEXT")]
     canary: Vec<String>,

@@ -12,14 +12,14 @@ use sugi_engine::{Outcome, PayError, Sale};
 use crate::{
     card_input,
     cli::{Failure, audit_entry, tax::Parts},
-    house::Place,
+    ledger_location::LedgerLocation,
     print, view,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// For which shop
     #[arg(long, default_value = "main")]
     shop: ShopId,

@@ -2,13 +2,13 @@
 
 use jiff::civil::Date;
 
-use crate::{cli::Failure, day, house::Place, print, retention, unix_user};
+use crate::{cli::Failure, day, ledger_location::LedgerLocation, print, retention, unix_user};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("age").args(["before", "older_than_days"]))]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// Whoever bought something before this day in Korea
     #[arg(long, value_name = "YYYY-MM-DD")]
     before: Option<Date>,

@@ -8,7 +8,7 @@ use sugi_engine::{Resolution, ResolveAsk, ResolveError};
 
 use crate::{
     cli::{Failure, audit_entry},
-    house::{self, Place},
+    ledger_location::{self, LedgerLocation},
     print, view,
 };
 
@@ -16,7 +16,7 @@ use crate::{
 #[command(group = clap::ArgGroup::new("evidence").required(true).args(["tno", "absent", "remaining"]))]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// The payment
     payment: PaymentId,
     /// Its transaction number, from KCP's partner site or the buyer's message; KCP has to confirm it
@@ -81,7 +81,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Failure::new(why).hint(hint).code(2)
     })?;
     engine.settle(Duration::from_mins(1)).await;
-    let payment = house::payment(engine.store(), &args.payment).await?.payment;
+    let payment = ledger_location::payment(engine.store(), &args.payment)
+        .await?
+        .payment;
     if args.json {
         print::json(&sugi_api::show::payment(&payment));
     } else {

@@ -19,7 +19,7 @@ use crate::{
     cli::{Failure, sandbox::until_stopped},
     config::Config,
     control::Control,
-    harden, house, print, retention,
+    harden, ledger_location, print, retention,
     traces::Traces,
 };
 
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Some((mailer, to)) if !to.is_empty() => Some(checkpoint::Post {
             mailer: mailer.clone(),
             to: to.clone(),
-            installation: house::installation(&config),
+            installation: ledger_location::installation(&config),
         }),
         _ => None,
     };

@@ -4,14 +4,14 @@ use sugi_core::PaymentId;
 
 use crate::{
     cli::Failure,
-    house::{self, Place},
+    ledger_location::{self, LedgerLocation},
     print, view,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// The payment
     payment: PaymentId,
     /// Print it as JSON
@@ -21,7 +21,9 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let ledger = args.place.ledger().await?;
-    let payment = house::payment(ledger.store(), &args.payment).await?.payment;
+    let payment = ledger_location::payment(ledger.store(), &args.payment)
+        .await?
+        .payment;
     let journal = ledger.store().journal(&args.payment).await?;
     if args.json {
         print::json(&sugi_api::show::payment_with_history(&payment, &journal));

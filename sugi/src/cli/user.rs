@@ -13,7 +13,7 @@ pub(crate) use self::show::{as_json, roles_in_words};
 use crate::{
     cli::{Failure, audit_entry::written_down},
     control::{self, Ask},
-    house::Place,
+    ledger_location::LedgerLocation,
     password_input::PasswordArgs,
     print,
 };
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -2,12 +2,12 @@
 
 use sugi_store::{AuditCheckpoint, NOT_COVERED, Store, StoreError};
 
-use crate::{cli::Failure, house::Place, print};
+use crate::{cli::Failure, ledger_location::LedgerLocation, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: LedgerLocation,
     /// A checkpoint that was kept, from `sugi audit checkpoint`: the audit must still run through it
     #[arg(long, value_name = "NUMBER:HASH")]
     checkpoint: Option<AuditCheckpoint>,

@@ -13,6 +13,7 @@ mod demo;
 mod faults;
 mod kill;
 mod mail;
+mod open_files;
 mod operators;
 mod output;
 mod pan_scan;
@@ -22,7 +23,6 @@ mod post;
 mod purge;
 mod secrets;
 mod serve;
-mod strangers;
 #[cfg(feature = "otel")]
 mod traces;
 

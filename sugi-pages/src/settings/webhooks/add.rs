@@ -14,38 +14,38 @@ use sugi_core::{PublicEvent, Shops};
 use sugi_engine::clock;
 use sugi_webhooks::{Address, NewWebhook, SigningSecret, Webhook, WebhookError};
 
-use super::{WebhookWords, address, name, said, wrong_url};
+use super::{WebhookMessages, address, name, said, wrong_url};
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::Form,
     layout::{Layout, Part, html},
     settings::{
-        own::{self, Own},
+        reauthentication::{self, Own},
         refused,
     },
-    trouble::ErrorPage,
 };
 
 #[derive(Template)]
 #[template(path = "settings/add_webhook.html")]
-struct Page {
+struct NewWebhookPage {
     layout: Layout,
-    w: &'static WebhookWords,
+    w: &'static WebhookMessages,
     problem: Option<&'static str>,
     key: String,
     url: String,
     types: Vec<(&'static str, &'static str, bool)>,
     shops: Vec<(String, bool)>,
     all_shops: bool,
-    own: Own,
+    reauthentication: Own,
 }
 
 #[derive(Template)]
 #[template(path = "settings/webhook_secret.html")]
 struct SecretPage<'a> {
     layout: Layout,
-    w: &'static WebhookWords,
+    w: &'static WebhookMessages,
     secret: &'a str,
     url: &'a str,
     /// Whether there was one before, which is good for a day.
@@ -61,7 +61,7 @@ pub(super) async fn secret_page(
     secret: &SigningSecret,
     both: bool,
 ) -> Result<Response, ErrorPage> {
-    let w = WebhookWords::of(current_operator.lang);
+    let w = WebhookMessages::of(current_operator.lang);
     let layout = Layout::around(pages, current_operator, Part::Settings, w.one).await?;
     Ok(html(&SecretPage {
         layout,
@@ -101,7 +101,7 @@ pub(crate) async fn add(
     current_operator: CurrentOperator,
     form: Form,
 ) -> Result<Response, ErrorPage> {
-    let w = WebhookWords::of(current_operator.lang);
+    let w = WebhookMessages::of(current_operator.lang);
     let wanted = Wanted::of(&form)?;
     let me = current_operator.operator();
     // Nobody has others told of what they may not see.
@@ -124,7 +124,7 @@ pub(crate) async fn add(
             return Ok(refused(page.await?));
         }
     };
-    if let Some(problem) = own::answered(&pages, &current_operator, &form).await? {
+    if let Some(problem) = reauthentication::answered(&pages, &current_operator, &form).await? {
         let page = page(&pages, &current_operator, wanted, Some(problem));
         return Ok(refused(page.await?));
     }
@@ -176,7 +176,7 @@ async fn page(
 ) -> Result<Response, ErrorPage> {
     let (lang, w) = (
         current_operator.lang,
-        WebhookWords::of(current_operator.lang),
+        WebhookMessages::of(current_operator.lang),
     );
     let layout = Layout::around(pages, current_operator, Part::Settings, w.add).await?;
     let shops = pages.access().engine().shops();
@@ -194,7 +194,7 @@ async fn page(
         let is_wanted = wanted.public_event.contains(&public_event);
         (public_event.as_str(), name(lang, public_event), is_wanted)
     });
-    Ok(html(&Page {
+    Ok(html(&NewWebhookPage {
         layout,
         w,
         problem,
@@ -203,6 +203,6 @@ async fn page(
         types: types.into(),
         shops,
         all_shops: wanted.shops == Shops::All,
-        own: Own::of(current_operator),
+        reauthentication: Own::of(current_operator),
     }))
 }

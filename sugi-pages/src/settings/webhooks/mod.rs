@@ -11,14 +11,14 @@ use super::{names, or};
 use crate::{
     Pages,
     current_operator::CurrentOperator,
-    lang::{Lang, fill, words},
-    trouble::ErrorPage,
-    words::{Common, state},
+    error_page::ErrorPage,
+    lang::{Lang, fill, messages},
+    messages::{Common, state},
 };
 
-words! {
+messages! {
     /// Webhooks, wherever they are shown.
-    WebhookWords {
+    WebhookMessages {
         title "웹훅" "Webhooks"
         one "웹훅" "Webhook"
         lead "결제에 일어난 일을 상점의 프로그램에 서명하여 알립니다." "They tell your own programs, signed, what became of a payment."
@@ -84,7 +84,7 @@ words! {
 }
 
 /// A webhook among others.
-pub(super) struct Line {
+pub(super) struct WebhookLine {
     pub(super) href: String,
     pub(super) url: String,
     pub(super) types: String,
@@ -97,10 +97,10 @@ pub(super) struct Line {
 pub(super) async fn lines(
     pages: &Pages,
     current_operator: &CurrentOperator,
-) -> Result<Vec<Line>, StoreError> {
+) -> Result<Vec<WebhookLine>, StoreError> {
     let (lang, w) = (
         current_operator.lang,
-        WebhookWords::of(current_operator.lang),
+        WebhookMessages::of(current_operator.lang),
     );
     let mut all = pages.0.api.webhooks().all().await?;
     all.retain(|webhook| webhook.is_within(&current_operator.operator().shops));
@@ -110,7 +110,7 @@ pub(super) async fn lines(
         let store = pages.access().engine().store();
         let open = store.undelivered(webhook.id.as_str()).await?;
         let (state, tone) = standing(w, &open);
-        lines.push(Line {
+        lines.push(WebhookLine {
             href: address(&webhook.id),
             types: types(lang, &webhook),
             shops: shops(lang, &webhook),
@@ -127,8 +127,8 @@ fn address(id: &WebhookId) -> String {
 }
 
 /// How far a webhook's deliveries are, and how that looks.
-fn standing(w: &WebhookWords, open: &Undelivered) -> (String, &'static str) {
-    let count = |words, n: u64| fill(words, &[&n.to_string()]);
+fn standing(w: &WebhookMessages, open: &Undelivered) -> (String, &'static str) {
+    let count = |messages, n: u64| fill(messages, &[&n.to_string()]);
     match (open.waiting, open.given_up) {
         (0, 0) => (w.good.into(), "good"),
         (waiting, 0) => (count(w.waiting, waiting), "quiet"),
@@ -145,7 +145,7 @@ fn types(lang: Lang, webhook: &Webhook) -> String {
         .public_event
         .iter()
         .map(|public_event| name(lang, *public_event));
-    or(names(all), WebhookWords::of(lang).all)
+    or(names(all), WebhookMessages::of(lang).all)
 }
 
 fn shops(lang: Lang, webhook: &Webhook) -> String {
@@ -164,14 +164,14 @@ fn name(lang: Lang, public_event: PublicEvent) -> &'static str {
         PublicEvent::PartiallyCancelled => Status::PartiallyCancelled,
         PublicEvent::Cancelled => Status::Cancelled,
         PublicEvent::Void => Status::Void,
-        PublicEvent::CancelRefused => return WebhookWords::of(lang).cancel_refused,
+        PublicEvent::CancelRefused => return WebhookMessages::of(lang).cancel_refused,
     };
     state(lang, status)
 }
 
 /// How a try ended, in the language of whoever reads: a status, or why there was none. What a machine says
 /// of it besides stays as it is.
-fn ended(w: &WebhookWords, answer: &str) -> String {
+fn ended(w: &WebhookMessages, answer: &str) -> String {
     let (kind, rest) = answer.split_once(": ").unwrap_or((answer, ""));
     let kind = match kind {
         NOT_REACHED => w.not_reached,
@@ -188,7 +188,7 @@ fn ended(w: &WebhookWords, answer: &str) -> String {
 
 /// What is said of something that could not be done.
 /// What is wrong with an address, and what to write.
-fn wrong_url(why: BadAddress, w: &'static WebhookWords) -> &'static str {
+fn wrong_url(why: BadAddress, w: &'static WebhookMessages) -> &'static str {
     match why {
         BadAddress::Clear => w.e_url_http,
         BadAddress::Port => w.e_url_port,
@@ -197,7 +197,7 @@ fn wrong_url(why: BadAddress, w: &'static WebhookWords) -> &'static str {
     }
 }
 
-fn said(why: WebhookError, w: &'static WebhookWords) -> Result<&'static str, ErrorPage> {
+fn said(why: WebhookError, w: &'static WebhookMessages) -> Result<&'static str, ErrorPage> {
     match why {
         WebhookError::NoSecret => Ok(w.e_no_secret),
         WebhookError::Sealed => Ok(w.e_sealed),

@@ -12,26 +12,28 @@ use sugi_api::Did;
 use sugi_store::{DELIVERIES_MOST, Delivery, DeliveryState};
 use sugi_webhooks::Webhook;
 
-use super::{WebhookWords, add::secret_page, address, ended, name, said, shops, standing, types};
+use super::{
+    WebhookMessages, add::secret_page, address, ended, name, said, shops, standing, types,
+};
 use crate::{
     Pages,
     current_operator::CurrentOperator,
+    error_page::ErrorPage,
     form::Form,
     lang::{Lang, fill},
     layout::{Layout, Part, html},
     settings::{
-        own::{self, Own},
+        reauthentication::{self, Own},
         refused,
     },
-    trouble::ErrorPage,
     write,
 };
 
 #[derive(Template)]
 #[template(path = "settings/webhook.html")]
-struct Page {
+struct WebhookPage {
     layout: Layout,
-    w: &'static WebhookWords,
+    w: &'static WebhookMessages,
     /// What was done, or could not be, and how that looks.
     notice: Option<(String, &'static str)>,
     address: String,
@@ -41,12 +43,12 @@ struct Page {
     state: String,
     tone: &'static str,
     only_open: bool,
-    lines: Vec<Line>,
+    lines: Vec<DeliveryLine>,
     older: Option<String>,
-    own: Own,
+    reauthentication: Own,
 }
 
-struct Line {
+struct DeliveryLine {
     n: u64,
     what: &'static str,
     kind: &'static str,
@@ -62,7 +64,7 @@ struct Line {
 /// Which deliveries to show.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Ask {
+pub(crate) struct WebhookQuery {
     open: Option<String>,
     before: Option<u64>,
 }
@@ -71,7 +73,7 @@ pub(crate) async fn show(
     State(pages): State<Pages>,
     current_operator: CurrentOperator,
     Path(id): Path<String>,
-    query: Result<Query<Ask>, QueryRejection>,
+    query: Result<Query<WebhookQuery>, QueryRejection>,
 ) -> Result<Response, ErrorPage> {
     let webhook = find(&pages, &current_operator, &id).await?;
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
@@ -85,25 +87,32 @@ pub(crate) async fn change(
     form: Form,
 ) -> Result<Response, ErrorPage> {
     let webhook = find(&pages, &current_operator, &id).await?;
-    let w = WebhookWords::of(current_operator.lang);
+    let w = WebhookMessages::of(current_operator.lang);
     let (webhooks, key) = (pages.0.api.webhooks(), form.get("key"));
     // With its secret anybody can say that a sale was paid.
     if matches!(form.get("act"), "secret" | "remove")
-        && let Some(problem) = own::answered(&pages, &current_operator, &form).await?
+        && let Some(problem) = reauthentication::answered(&pages, &current_operator, &form).await?
     {
         let notice = Some((problem.to_owned(), "bad"));
-        let page = page(&pages, &current_operator, &webhook, &Ask::default(), notice).await?;
+        let page = page(
+            &pages,
+            &current_operator,
+            &webhook,
+            &WebhookQuery::default(),
+            notice,
+        )
+        .await?;
         return Ok(refused(page));
     }
     let notice = match form.get("act") {
         "test" => {
             let answer = webhooks.try_out(&webhook, key).await;
-            let (words, tone) = if answer.is_taken() {
+            let (messages, tone) = if answer.is_taken() {
                 (w.tested_good, "good")
             } else {
                 (w.tested_bad, "bad")
             };
-            (fill(words, &[&ended(w, &answer.to_string())]), tone)
+            (fill(messages, &[&ended(w, &answer.to_string())]), tone)
         }
         "again" => {
             let event = form.get("event").parse().map_err(|_| ErrorPage::BadForm)?;
@@ -135,7 +144,7 @@ pub(crate) async fn change(
         }
         _ => return Err(ErrorPage::BadForm),
     };
-    let ask = Ask::default();
+    let ask = WebhookQuery::default();
     let page = page(&pages, &current_operator, &webhook, &ask, Some(notice)).await?;
     let act = if form.get("act") == "test" {
         "test"
@@ -161,12 +170,12 @@ async fn page(
     pages: &Pages,
     current_operator: &CurrentOperator,
     webhook: &Webhook,
-    ask: &Ask,
+    ask: &WebhookQuery,
     notice: Option<(String, &'static str)>,
 ) -> Result<Response, ErrorPage> {
     let (lang, w) = (
         current_operator.lang,
-        WebhookWords::of(current_operator.lang),
+        WebhookMessages::of(current_operator.lang),
     );
     let layout = Layout::around(pages, current_operator, Part::Settings, w.one).await?;
     let store = pages.access().engine().store();
@@ -193,7 +202,7 @@ async fn page(
         state = format!("{state} ({})", fill(w.waiting_since, &[&age]));
     }
     facts.retain(|(_, text)| !text.is_empty());
-    Ok(html(&Page {
+    Ok(html(&WebhookPage {
         layout,
         w,
         notice,
@@ -204,17 +213,17 @@ async fn page(
         only_open,
         lines: found
             .into_iter()
-            .map(|one| Line::of(lang, now, one))
+            .map(|one| DeliveryLine::of(lang, now, one))
             .collect(),
         older,
         address,
-        own: Own::of(current_operator),
+        reauthentication: Own::of(current_operator),
     }))
 }
 
-impl Line {
+impl DeliveryLine {
     fn of(lang: Lang, now: Timestamp, delivery: Delivery) -> Self {
-        let (w, event) = (WebhookWords::of(lang), delivery.event);
+        let (w, event) = (WebhookMessages::of(lang), delivery.event);
         let (state, tone) = match (delivery.state, delivery.due_at) {
             (DeliveryState::Delivered, _) => (w.delivered.into(), "good"),
             (DeliveryState::GivenUp, _) => (w.failed.into(), "bad"),

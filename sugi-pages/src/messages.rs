@@ -3,9 +3,9 @@
 use sugi_access::Role;
 use sugi_core::Status;
 
-use crate::lang::{Lang, words};
+use crate::lang::{Lang, messages};
 
-words! {
+messages! {
     /// Around every page.
     Common {
         product "수기결제" "Key-in payments"

@@ -42,20 +42,20 @@ pub(crate) fn part(event: &Event, salt: &Salt) -> (Event, Option<String>) {
         text
     });
     // Texts and an object around them: nothing that JSON could refuse.
-    let aside = serde_json::to_string(&Kept { salt, buyer }).unwrap_or_default();
-    (bare, Some(aside))
+    let erasable = serde_json::to_string(&Kept { salt, buyer }).unwrap_or_default();
+    (bare, Some(erasable))
 }
 
 /// Gives an event its buyer back, if they were not taken away.
 ///
 /// # Errors
 /// When what stands aside is not a buyer, or beside something that has none.
-pub(crate) fn join(event: &mut Event, aside: &str) -> Result<(), String> {
+pub(crate) fn join(event: &mut Event, erasable: &str) -> Result<(), String> {
     let Event::Requested(request) = event else {
         return Err("something stands aside, and nothing belongs there".into());
     };
-    if !aside.starts_with(GONE) {
-        let kept: Kept = serde_json::from_str(aside)
+    if !erasable.starts_with(GONE) {
+        let kept: Kept = serde_json::from_str(erasable)
             .map_err(|_| "what stands aside is not a buyer".to_owned())?;
         request.order.buyer = kept.buyer;
     }
@@ -63,21 +63,21 @@ pub(crate) fn join(event: &mut Event, aside: &str) -> Result<(), String> {
 }
 
 /// The digest by which a row's hash knows what stands aside, taken away or not.
-pub(crate) fn digest(aside: &str) -> [u8; 32] {
-    let kept = aside.strip_prefix(GONE).and_then(Hash::from_hex);
-    kept.map_or_else(|| Sha256::digest(aside).into(), Hash::bytes)
+pub(crate) fn digest(erasable: &str) -> [u8; 32] {
+    let kept = erasable.strip_prefix(GONE).and_then(Hash::from_hex);
+    kept.map_or_else(|| Sha256::digest(erasable).into(), Hash::bytes)
 }
 
 /// What an aside leaves in its place.
-pub(crate) fn gone(aside: &str) -> String {
+pub(crate) fn gone(erasable: &str) -> String {
     let mut text = GONE.to_owned();
-    for byte in digest(aside) {
+    for byte in digest(erasable) {
         let _ = write!(text, "{byte:02x}");
     }
     text
 }
 
 /// Whether it was taken away.
-pub(crate) fn is_gone(aside: &str) -> bool {
-    aside.starts_with(GONE)
+pub(crate) fn is_gone(erasable: &str) -> bool {
+    erasable.starts_with(GONE)
 }

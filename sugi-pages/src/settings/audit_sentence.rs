@@ -3,13 +3,13 @@
 use sugi_store::AuditEntry;
 
 use crate::{
-    lang::{Lang, fill, words},
+    lang::{Lang, fill, messages},
     payments::notice::Notice,
 };
 
-words! {
+messages! {
     /// Who did it, and how it ended.
-    ToldWords {
+    ToldMessages {
         operator "{} 담당자가" "{}"
         key "API 키 {}에서" "The API key {}"
         cli "서버 명령줄에서 {} 사용자가" "{}, on the server's command line,"
@@ -106,7 +106,7 @@ acts! {
 }
 
 /// An audit entry in words.
-pub(super) struct Told {
+pub(super) struct AuditSentence {
     pub(super) who: String,
     /// What stands before and after what it was done to.
     pub(super) before: String,
@@ -115,7 +115,7 @@ pub(super) struct Told {
     pub(super) tone: &'static str,
 }
 
-impl Told {
+impl AuditSentence {
     pub(super) fn of(lang: Lang, audit_entry: &AuditEntry) -> Self {
         // Who was not let in did not sign in.
         let is_try =
@@ -145,7 +145,7 @@ impl Told {
 }
 
 fn who(lang: Lang, actor: &str) -> String {
-    let w = ToldWords::of(lang);
+    let w = ToldMessages::of(lang);
     match actor.split_once(':') {
         Some(("operator", name)) => fill(w.operator, &[name]),
         Some(("key", name)) => fill(w.key, &[name]),
@@ -157,20 +157,20 @@ fn who(lang: Lang, actor: &str) -> String {
 
 /// How it ended, and how that looks.
 fn outcome(lang: Lang, outcome: &str) -> (String, &'static str) {
-    let w = ToldWords::of(lang);
+    let w = ToldMessages::of(lang);
     if outcome == "hung up" {
         return (w.hung_up.into(), "doubt");
     }
-    let (status, words) = outcome.split_once(' ').unwrap_or((outcome, ""));
+    let (status, messages) = outcome.split_once(' ').unwrap_or((outcome, ""));
     let Some(first) = status.bytes().next().filter(|_| is_status(status)) else {
         // Words alone: of a command, or of what something itself said.
         let word = if outcome == "done" { w.done } else { outcome };
         return (word.into(), "quiet");
     };
-    let notice = Notice::parse(words);
+    let notice = Notice::parse(messages);
     let is_refused = notice.is_some_and(Notice::is_refusal);
     let why = notice.map(|notice| notice.text(lang));
-    match (first, words) {
+    match (first, messages) {
         (b'2' | b'3', "requested") => (w.waits.into(), "doubt"),
         (b'2' | b'3', _) if !is_refused => (w.done.into(), "good"),
         _ => {
@@ -183,7 +183,7 @@ fn outcome(lang: Lang, outcome: &str) -> (String, &'static str) {
                 _ => w.refused,
             };
             let tone = if first == b'5' { "bad" } else { "doubt" };
-            match why.or(Some(words).filter(|words| !words.is_empty())) {
+            match why.or(Some(messages).filter(|messages| !messages.is_empty())) {
                 Some(why) => (format!("{ended}: {why}"), tone),
                 None => (ended.into(), tone),
             }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
     use crate::ROUTES;
 
-    fn told(lang: Lang, actor: &str, action: &str, subject: &str, ended: &str) -> String {
+    fn audit_sentence(lang: Lang, actor: &str, action: &str, subject: &str, ended: &str) -> String {
         let audit_entry = AuditEntry {
             at: jiff::Timestamp::UNIX_EPOCH,
             actor: actor.into(),
@@ -209,17 +209,17 @@ mod tests {
             outcome: ended.into(),
             origin: "-".into(),
         };
-        let told = Told::of(lang, &audit_entry);
+        let audit_sentence = AuditSentence::of(lang, &audit_entry);
         format!(
             "{} {}{subject}{} [{}]",
-            told.who, told.before, told.after, told.outcome
+            audit_sentence.who, audit_sentence.before, audit_sentence.after, audit_sentence.outcome
         )
     }
 
     #[test]
     fn an_entry_is_a_sentence() {
         let of = |lang, ended| {
-            told(
+            audit_sentence(
                 lang,
                 "operator:kim",
                 "POST /payments/{id}/cancel",
@@ -241,13 +241,13 @@ mod tests {
             more.ends_with("[not done: That is more than what is left. Nothing was cancelled.]"),
             "{more}"
         );
-        let other = told(Lang::En, "-", "POST /sign-in", "", "401");
+        let other = audit_sentence(Lang::En, "-", "POST /sign-in", "", "401");
         assert_eq!(
             other,
             "Somebody who was not signed in tried to sign in [not let in]"
         );
         // What nobody foresaw is told as it is.
-        let new = told(Lang::Ko, "cli:root", "turn", "x", "begun");
+        let new = audit_sentence(Lang::Ko, "cli:root", "turn", "x", "begun");
         assert_eq!(new, "서버 명령줄에서 root 사용자가 turn: x [begun]");
     }
 

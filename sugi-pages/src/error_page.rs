@@ -13,12 +13,12 @@ use sugi_store::StoreError;
 use crate::{
     Pages,
     current_operator::{CurrentOperator, asks_json},
-    lang::{Lang, words},
+    lang::{Lang, messages},
     layout::{Layout, Part, html},
-    words::Common,
+    messages::Common,
 };
 
-/// Why there is no page. It becomes one in [`dress`], which knows the language.
+/// Why there is no page. It becomes one in [`render_errors`], which knows the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorPage {
     /// The role is missing.
@@ -47,9 +47,9 @@ pub(crate) enum ErrorPage {
     Broken,
 }
 
-words! {
+messages! {
     /// What went wrong, and what to do.
-    TroubleWords {
+    TroubleMessages {
         may_not "권한이 없습니다" "You may not do this"
         may_not_next "이 화면에 필요한 권한을 관리자에게 요청해 주세요." "Ask an administrator for the role that it takes."
         not_found "찾을 수 없습니다" "There is nothing here"
@@ -87,7 +87,7 @@ struct Inside {
 
 #[derive(Template)]
 #[template(path = "trouble.html")]
-struct Page {
+struct ErrorPageTemplate {
     lang: Lang,
     t: &'static Common,
     style: &'static str,
@@ -109,8 +109,8 @@ impl ErrorPage {
     }
 
     /// What went wrong, and what to do.
-    fn words(self, lang: Lang) -> (&'static str, &'static str) {
-        let w = TroubleWords::of(lang);
+    fn messages(self, lang: Lang) -> (&'static str, &'static str) {
+        let w = TroubleMessages::of(lang);
         match self {
             Self::MayNot => (w.may_not, w.may_not_next),
             Self::NotFound => (w.not_found, w.not_found_next),
@@ -131,7 +131,7 @@ impl ErrorPage {
     /// With it, who was shown orders in doubt.
     async fn page(self, pages: &Pages, asked: &Parts) -> (String, Option<CurrentOperator>) {
         let lang = Lang::of(&asked.headers);
-        let (title, next) = self.words(lang);
+        let (title, next) = self.messages(lang);
         // From another site's page nobody is told who is signed in here.
         if self != Self::OtherSite
             && let Some(current_operator) = CurrentOperator::anywhere(asked, pages).await
@@ -143,7 +143,7 @@ impl ErrorPage {
                 Some(current_operator).filter(|current_operator| current_operator.alarmed.is_set()),
             );
         }
-        let page = Page {
+        let page = ErrorPageTemplate {
             lang,
             t: Common::of(lang),
             style: crate::assets::style_path(),
@@ -171,9 +171,9 @@ impl ErrorPage {
 }
 
 impl From<ErrorPage> for Response {
-    fn from(trouble: ErrorPage) -> Self {
-        let mut response = trouble.status().into_response();
-        response.extensions_mut().insert(trouble);
+    fn from(error_page: ErrorPage) -> Self {
+        let mut response = error_page.status().into_response();
+        response.extensions_mut().insert(error_page);
         response
     }
 }
@@ -204,19 +204,23 @@ pub(crate) fn said(layout: Layout, why: &str) -> Response {
 }
 
 /// Makes pages of troubles, in the language of whoever asked.
-pub(crate) async fn dress(State(pages): State<Pages>, request: Request, next: Next) -> Response {
+pub(crate) async fn render_errors(
+    State(pages): State<Pages>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (asked, body) = request.into_parts();
     let request = Request::from_parts(asked.clone(), body);
     let response = next.run(request).await;
     let accept = asked.headers.get(header::ACCEPT);
     let is_stream = accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream");
-    let trouble = response.extensions().get::<ErrorPage>().copied();
+    let error_page = response.extensions().get::<ErrorPage>().copied();
     let reads_pages = !is_stream && !asks_json(&asked.headers);
     let strange = || ErrorPage::in_place_of(&response).filter(|_| reads_pages);
-    let Some(trouble) = trouble.or_else(strange) else {
+    let Some(error_page) = error_page.or_else(strange) else {
         return response;
     };
-    let (page, alarmed) = trouble.page(&pages, &asked).await;
+    let (page, alarmed) = error_page.page(&pages, &asked).await;
     // Whatever else it says, of what is allowed or what is told to the audit, stays.
     let (mut head, _) = response.into_parts();
     // The alarm around it names orders, and so this was a look at them.

@@ -1,10 +1,10 @@
 //! The words of the day.
 
-use crate::lang::words;
+use crate::lang::messages;
 
-words! {
+messages! {
     /// A day in numbers.
-    DayWords {
+    DayMessages {
         title "일별 집계" "The day"
         from "부터" "From"
         until "까지" "To"

@@ -1,10 +1,10 @@
 //! The words of the key-in page.
 
-use crate::lang::words;
+use crate::lang::messages;
 
-words! {
+messages! {
     /// The key-in page.
-    KeyInWords {
+    KeyInMessages {
         title "카드 결제" "Key in a card"
         amount "결제 금액" "Amount"
         currency "통화" "Currency"

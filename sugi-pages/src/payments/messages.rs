@@ -1,10 +1,10 @@
 //! The words of the list and of a payment's page.
 
-use crate::lang::words;
+use crate::lang::messages;
 
-words! {
+messages! {
     /// The list of payments.
-    ListWords {
+    ListMessages {
         title "결제 내역" "Payments"
         search "검색" "Search"
         search_hint "주문번호나 구매자 이름(앞부분만도 됩니다), 전화번호, 카드 끝 4자리, 승인번호, 거래번호, KCP 주문번호로 찾습니다." "Finds order numbers and names by their beginning, phone numbers, the last 4 digits of a card, approval numbers, KCP numbers and order numbers at KCP."
@@ -28,9 +28,9 @@ words! {
     }
 }
 
-words! {
+messages! {
     /// One payment.
-    PaymentWords {
+    PaymentMessages {
         title "결제 {}" "Payment {}"
         say "고객에게" "Say to the caller"
         next "다음" "Next"
@@ -66,7 +66,7 @@ words! {
         clock_unmeasured "결제할 때 이 서버의 시각을 KCP와 비교하지 못했습니다." "This machine's clock was not compared with KCP's when it was charged."
         clock_wrong "이 서버의 시각이 KCP와 {} 달랐습니다. 담당자가 KCP 상점관리자에서 확인해야 합니다." "This machine's clock was {} from KCP's. It takes a person who looks at KCP's partner site."
         inquiries "KCP 조회 {}회, 결과 없음" "Looks at KCP that brought nothing: {}"
-        story "처리 내역" "What happened"
+        timeline "처리 내역" "What happened"
         receipt "영수증" "Receipt"
         again "새 결제" "New payment"
         cancel_title "취소" "Cancel"

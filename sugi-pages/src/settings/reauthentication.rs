@@ -2,12 +2,13 @@
 //! somebody at it.
 
 use crate::{
-    Pages, account, current_operator::CurrentOperator, form::Form, lang::words, trouble::ErrorPage,
+    Pages, account, current_operator::CurrentOperator, error_page::ErrorPage, form::Form,
+    lang::messages,
 };
 
-words! {
+messages! {
     /// The question.
-    OwnWords {
+    OwnMessages {
         password "내 비밀번호" "Your own password"
         code "내 일회용 코드" "Your one-time code"
         hint "열린 화면을 발견한 다른 사람이 바꿀 수 없도록 한 번 더 확인합니다." "Asked once more, so that whoever finds an open screen changes nothing."
@@ -16,7 +17,7 @@ words! {
 
 /// The part of a form that asks.
 pub(super) struct Own {
-    pub(super) w: &'static OwnWords,
+    pub(super) w: &'static OwnMessages,
     /// Whether a code is wanted besides the password.
     pub(super) code: bool,
 }
@@ -24,7 +25,7 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn of(current_operator: &CurrentOperator) -> Self {
         Self {
-            w: OwnWords::of(current_operator.lang),
+            w: OwnMessages::of(current_operator.lang),
             code: current_operator.operator().has_codes(),
         }
     }
@@ -37,5 +38,5 @@ pub(super) async fn answered(
     form: &Form,
 ) -> Result<Option<&'static str>, ErrorPage> {
     let (password, code) = (form.secret("own"), form.get("own_code"));
-    account::shown_again(pages, current_operator, password, code).await
+    account::reauthenticated(pages, current_operator, password, code).await
 }

@@ -29,25 +29,25 @@ const ALIKE_MOST: usize = 8;
 pub(crate) const ROUNDS: usize = 2 * ALIKE_MOST + 1;
 
 /// What is remembered of the sales of the last minutes.
-pub(crate) struct Guard {
+pub(crate) struct DuplicateDetector {
     key: [u8; 32],
     sales: Mutex<Sales>,
 }
 
 #[derive(Default)]
 struct Sales {
-    by_mark: HashMap<Mark, Vec<Earlier>>,
+    by_mark: HashMap<Fingerprint, Vec<Earlier>>,
     /// How many attempts there were: the name of the next.
     attempts: u64,
 }
 
-impl std::fmt::Debug for Guard {
+impl std::fmt::Debug for DuplicateDetector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Guard")
     }
 }
 
-impl Default for Guard {
+impl Default for DuplicateDetector {
     fn default() -> Self {
         Self {
             key: clock::random_bytes(),
@@ -58,7 +58,7 @@ impl Default for Guard {
 
 /// A keyed hash of what makes two sales alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Mark([u8; 16]);
+pub(crate) struct Fingerprint([u8; 16]);
 
 /// A sale that was made, or is being made.
 #[derive(Debug, Clone)]
@@ -85,31 +85,34 @@ pub(crate) struct Entered {
 
 /// What a sale is like: in the way of any other with one of these.
 #[derive(Debug, Clone)]
-pub(crate) struct Marks(Vec<Mark>);
+pub(crate) struct Marks(Vec<Fingerprint>);
 
-impl Guard {
+impl DuplicateDetector {
     /// What makes a sale like another: shop and money, with the card, or with the buyer. As many cents
     /// as won are another amount.
     pub(crate) fn marks(&self, shop: &ShopId, money: Money, card: &str, buyer: &str) -> Marks {
-        let mut marks = vec![self.mark("card", shop, money, card)];
+        let mut marks = vec![self.fingerprint("card", shop, money, card)];
         if !buyer.is_empty() {
-            marks.push(self.mark("buyer", shop, money, buyer));
+            marks.push(self.fingerprint("buyer", shop, money, buyer));
         }
         Marks(marks)
     }
 
-    fn mark(&self, kind: &str, shop: &ShopId, money: Money, what: &str) -> Mark {
+    fn fingerprint(&self, kind: &str, shop: &ShopId, money: Money, what: &str) -> Fingerprint {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            return Mark([0; 16]);
+            return Fingerprint([0; 16]);
         };
         for part in [kind, shop.as_str(), &money.to_string(), what] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        let mut mark = [0; 16];
+        let mut fingerprint = [0; 16];
         let hash = mac.finalize().into_bytes();
-        mark.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Mark(mark)
+        fingerprint
+            .iter_mut()
+            .zip(hash)
+            .for_each(|(to, from)| *to = from);
+        Fingerprint(fingerprint)
     }
 
     /// Takes a place for a sale, unless one like it is there. The newest of those is not in the way when
@@ -124,9 +127,16 @@ impl Guard {
     ) -> Result<Entered, Earlier> {
         let mut sales = self.sales();
         let fresh = |earlier: &&Earlier| now.duration_since(earlier.at) < WINDOW;
-        let of = |mark| sales.by_mark.get(mark).into_iter().flatten().filter(fresh);
+        let of = |fingerprint| {
+            sales
+                .by_mark
+                .get(fingerprint)
+                .into_iter()
+                .flatten()
+                .filter(fresh)
+        };
         // What this form has begun already the ledger makes once.
-        let begun = |mark| of(mark).any(|earlier| earlier.form == form);
+        let begun = |fingerprint| of(fingerprint).any(|earlier| earlier.form == form);
         let mut again = false;
         if !marks.0.iter().all(begun) {
             let like = marks.0.iter().flat_map(of);
@@ -141,12 +151,12 @@ impl Guard {
         sales.make_room(now);
         sales.attempts += 1;
         let attempt = Attempt(sales.attempts);
-        for mark in &marks.0 {
-            let alike = sales.by_mark.entry(*mark).or_default();
-            if alike.len() >= ALIKE_MOST {
-                alike.remove(0);
+        for fingerprint in &marks.0 {
+            let duplicate_of = sales.by_mark.entry(*fingerprint).or_default();
+            if duplicate_of.len() >= ALIKE_MOST {
+                duplicate_of.remove(0);
             }
-            alike.push(Earlier {
+            duplicate_of.push(Earlier {
                 payment: None,
                 at: now,
                 form: form.into(),
@@ -186,9 +196,9 @@ impl Guard {
 
 impl Sales {
     fn retain(&mut self, mut stays: impl FnMut(&mut Earlier) -> bool) {
-        self.by_mark.retain(|_, alike| {
-            alike.retain_mut(&mut stays);
-            !alike.is_empty()
+        self.by_mark.retain(|_, duplicate_of| {
+            duplicate_of.retain_mut(&mut stays);
+            !duplicate_of.is_empty()
         });
     }
 
@@ -200,9 +210,13 @@ impl Sales {
         if self.by_mark.len() < MOST {
             return;
         }
-        let newest = |alike: &Vec<Earlier>| alike.last().map(|earlier| earlier.attempt);
-        let oldest = self.by_mark.iter().min_by_key(|(_, alike)| newest(alike));
-        if let Some(oldest) = oldest.map(|(mark, _)| *mark) {
+        let newest =
+            |duplicate_of: &Vec<Earlier>| duplicate_of.last().map(|earlier| earlier.attempt);
+        let oldest = self
+            .by_mark
+            .iter()
+            .min_by_key(|(_, duplicate_of)| newest(duplicate_of));
+        if let Some(oldest) = oldest.map(|(fingerprint, _)| *fingerprint) {
             self.by_mark.remove(&oldest);
         }
     }
@@ -227,10 +241,10 @@ mod tests {
 
     #[test]
     fn what_is_alike_is_stopped_for_a_while() {
-        let guard = Guard::default();
+        let duplicates = DuplicateDetector::default();
         let shop: ShopId = "main".parse().unwrap();
-        let marks = |card, buyer| guard.marks(&shop, won(1_004), card, buyer);
-        let enter = |marks: &Marks, form, second| guard.enter(marks, form, at(second), None);
+        let marks = |card, buyer| duplicates.marks(&shop, won(1_004), card, buyer);
+        let enter = |marks: &Marks, form, second| duplicates.enter(marks, form, at(second), None);
         enter(&marks("1", "kim"), "f1", 0).unwrap();
         // The same form again is the same sale.
         enter(&marks("1", "kim"), "f1", 1).unwrap();
@@ -239,10 +253,10 @@ mod tests {
             assert!(like.is_err(), "{card} {buyer}");
         }
         enter(&marks("2", "lee"), "f2", 2).unwrap();
-        let other = guard.marks(&shop, won(1_005), "1", "kim");
+        let other = duplicates.marks(&shop, won(1_005), "1", "kim");
         enter(&other, "f3", 2).unwrap();
         let cents = Money::usd_cents(1_004).unwrap();
-        let dollars = guard.marks(&shop, cents, "1", "kim");
+        let dollars = duplicates.marks(&shop, cents, "1", "kim");
         enter(&dollars, "f3", 2).unwrap();
         assert!(enter(&dollars, "f6", 2).is_err());
         assert!(enter(&marks("1", "kim"), "f5", 600).is_err());
@@ -251,68 +265,73 @@ mod tests {
 
     #[test]
     fn what_came_to_nothing_is_in_nobodys_way() {
-        let guard = Guard::default();
-        let marks = guard.marks(&"main".parse().unwrap(), won(1), "1", "");
-        let enter = |form, second| guard.enter(&marks, form, at(second), None);
+        let duplicates = DuplicateDetector::default();
+        let marks = duplicates.marks(&"main".parse().unwrap(), won(1), "1", "");
+        let enter = |form, second| duplicates.enter(&marks, form, at(second), None);
         let first = enter("f1", 0).unwrap().attempt;
         assert!(enter("f2", 1).is_err());
-        guard.forget(first);
+        duplicates.forget(first);
         let second = enter("f2", 1).unwrap().attempt;
-        guard.became(second, &id(1));
+        duplicates.became(second, &id(1));
         let earlier = enter("f3", 2).unwrap_err();
         assert_eq!(earlier.payment, Some(id(1)));
         // What a form leaves that is sent again is not what it left before.
         let again = enter("f2", 2).unwrap().attempt;
-        guard.forget(again);
+        duplicates.forget(again);
         assert!(enter("f3", 2).is_err());
-        guard.forget_payment(&id(1));
+        duplicates.forget_payment(&id(1));
         enter("f3", 2).unwrap();
     }
 
     #[test]
     fn a_reason_is_for_the_newest_sale_only_and_hides_no_other() {
-        let guard = Guard::default();
-        let marks = guard.marks(&"main".parse().unwrap(), won(1), "1", "");
-        let enter =
-            |form, payment: Option<u8>| guard.enter(&marks, form, at(0), payment.map(id).as_ref());
+        let duplicates = DuplicateDetector::default();
+        let marks = duplicates.marks(&"main".parse().unwrap(), won(1), "1", "");
+        let enter = |form, payment: Option<u8>| {
+            duplicates.enter(&marks, form, at(0), payment.map(id).as_ref())
+        };
         let first = enter("f1", Some(9)).unwrap();
         assert!(!first.again, "there was nothing that the reason is for");
         assert!(enter("f2", None).is_err(), "it has no payment yet");
-        guard.became(first.attempt, &id(1));
+        duplicates.became(first.attempt, &id(1));
         assert!(enter("f2", Some(9)).is_err());
         let second = enter("f2", Some(1)).unwrap();
         assert!(second.again);
-        guard.became(second.attempt, &id(2));
+        duplicates.became(second.attempt, &id(2));
         assert!(enter("f3", Some(1)).is_err(), "there is a newer one");
         // Sent again, a form is what it was before.
         enter("f1", None).unwrap();
-        guard.forget(second.attempt);
-        guard.forget_payment(&id(2));
+        duplicates.forget(second.attempt);
+        duplicates.forget_payment(&id(2));
         assert_eq!(enter("f3", None).unwrap_err().payment, None);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let guard = Guard::default();
+        let duplicates = DuplicateDetector::default();
         let shop = "main".parse().unwrap();
-        let marks = guard.marks(&shop, won(1), "1", "");
+        let marks = duplicates.marks(&shop, won(1), "1", "");
         for _ in 0..ALIKE_MOST * 2 {
-            guard.enter(&marks, "f1", at(0), None).unwrap();
+            duplicates.enter(&marks, "f1", at(0), None).unwrap();
         }
-        assert_eq!(guard.sales().by_mark[&marks.0[0]].len(), ALIKE_MOST);
+        assert_eq!(duplicates.sales().by_mark[&marks.0[0]].len(), ALIKE_MOST);
         for card in 0..=MOST {
-            let marks = guard.marks(&shop, won(1), &format!("card {card}"), "");
-            guard.enter(&marks, "f2", at(1), None).unwrap();
+            let marks = duplicates.marks(&shop, won(1), &format!("card {card}"), "");
+            duplicates.enter(&marks, "f2", at(1), None).unwrap();
         }
-        assert_eq!(guard.sales().by_mark.len(), MOST);
-        let newest = guard.marks(&shop, won(1), &format!("card {MOST}"), "");
-        assert!(guard.enter(&newest, "f3", at(2), None).is_err());
+        assert_eq!(duplicates.sales().by_mark.len(), MOST);
+        let newest = duplicates.marks(&shop, won(1), &format!("card {MOST}"), "");
+        assert!(duplicates.enter(&newest, "f3", at(2), None).is_err());
     }
 
     #[test]
     fn each_process_has_a_key_of_its_own() {
         let shop = "main".parse().unwrap();
-        let mark = |guard: &Guard| guard.marks(&shop, won(1), "1", "").0[0];
-        assert_ne!(mark(&Guard::default()), mark(&Guard::default()));
+        let fingerprint =
+            |duplicates: &DuplicateDetector| duplicates.marks(&shop, won(1), "1", "").0[0];
+        assert_ne!(
+            fingerprint(&DuplicateDetector::default()),
+            fingerprint(&DuplicateDetector::default())
+        );
     }
 }

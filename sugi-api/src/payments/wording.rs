@@ -5,7 +5,7 @@ use serde::Serialize;
 use sugi_core::{Kind, Status};
 use utoipa::ToSchema;
 
-macro_rules! words {
+macro_rules! wording {
     ($(#[$meta:meta])* $name:ident $(as $as:ident)?: $($variant:ident)*) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -15,24 +15,24 @@ macro_rules! words {
     };
 }
 
-words! {
+wording! {
     /// Where it stands. `approved` and `declined` are KCP's word; `in_doubt` means that money may
     /// have moved and nobody knows yet; `void` that it is proved that none did.
     StateWord as PaymentState: Requested Approving Approved Declined InDoubt Reversing Reversed PartiallyCancelled Cancelled Void
 }
-words! {
+wording! {
     /// With the holder's proof (인증) or without (비인증).
     KindWord: Authenticated Unauthenticated
 }
-words! {
+wording! {
     /// Where a cancellation stands.
     CancellationWord: Done Pending Refused
 }
-words! {
+wording! {
     /// Who pays the interest of instalments.
     InterestWord: Buyer Issuer Merchant NotBuyer
 }
-words! {
+wording! {
     /// Why it is void: the card left memory before anything was sent; the request never left; KCP's
     /// books do not have it; a person vouched for that.
     VoidWord: CardGone NotSent Absent Attested

@@ -11,7 +11,7 @@ use crate::{cli::Failure, config::Config};
 
 /// How commands name the installation that they mean.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Place {
+pub(crate) struct LedgerLocation {
     /// The configuration
     #[arg(
         long,
@@ -26,7 +26,7 @@ pub(crate) struct Place {
     data: Option<PathBuf>,
 }
 
-impl Place {
+impl LedgerLocation {
     fn config(&self) -> Result<Config, Failure> {
         Config::read(&self.file())
     }
