@@ -478,7 +478,7 @@ fn read(document: &Document) -> Option<ApprovalRequest> {
             tracing::error!(
                 approval_request = document.key,
                 "it does not read as an approval request"
-            )
+            );
         })
         .ok()
 }

@@ -284,7 +284,7 @@ impl Writer {
     fn keep(&mut self, work: Work) {
         match work {
             Work::AuditEntry(audit_entry, None) if self.waiting.len() < KEPT => {
-                self.waiting.push_back(audit_entry)
+                self.waiting.push_back(audit_entry);
             }
             Work::AuditEntry(audit_entry, reply) => {
                 self.gap.count(&audit_entry, "the ledger is away");

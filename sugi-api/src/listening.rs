@@ -21,7 +21,7 @@ use crate::{Api, Network, connections::Connections};
 /// ```
 #[derive(Debug)]
 pub struct Listener {
-    pub(crate) listener: TcpListener,
+    pub(crate) socket: TcpListener,
     pub(crate) tls: Option<Tls>,
     /// The proxies that are believed about who asks.
     pub(crate) proxies: Vec<Network>,
@@ -82,7 +82,7 @@ impl From<TcpListener> for Listener {
     /// Plain HTTP: for this machine, or behind a proxy that speaks TLS.
     fn from(listener: TcpListener) -> Self {
         Self {
-            listener,
+            socket: listener,
             tls: None,
             proxies: Vec::new(),
             connections: Connections::default(),
@@ -93,10 +93,10 @@ impl From<TcpListener> for Listener {
 impl Listener {
     /// A listener that speaks TLS.
     #[must_use]
-    pub fn with_tls(listener: TcpListener, tls: Tls) -> Self {
+    pub fn with_tls(socket: TcpListener, tls: Tls) -> Self {
         Self {
             tls: Some(tls),
-            ..Self::from(listener)
+            ..Self::from(socket)
         }
     }
 
@@ -120,6 +120,6 @@ impl Listener {
     /// # Errors
     /// What the system says.
     pub fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> {
-        self.listener.local_addr()
+        self.socket.local_addr()
     }
 }

@@ -40,7 +40,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> usize {
     let Listener {
-        listener,
+        socket: listener,
         tls,
         proxies,
         connections: counted,

@@ -2,8 +2,8 @@
 
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use nhn_kcp::Currency;
-use sugi_core::Status;
-use sugi_engine::{Counts, Moved, Outcome, Sale};
+use sugi_core::{ShopId, Status};
+use sugi_engine::{Counts, Inquiries, Moved, Outcome, Sale};
 
 use crate::{MAX_WAIT, TestApp, card, sale};
 
@@ -22,9 +22,11 @@ fn moved(counts: &Counts) -> [u64; 3] {
 #[tokio::test]
 async fn payments_by_the_states_they_came_to_and_money_by_how_it_moved() {
     let test_app = TestApp::new().await;
-    let foreign = [("main".parse().unwrap(), 0)].into();
+    let main: ShopId = "main".parse().unwrap();
     let nothing = Counts {
-        foreign,
+        foreign: [(main.clone(), 0)].into(),
+        late_answers: [(main.clone(), 0)].into(),
+        inquiries: [(main, Inquiries::default())].into(),
         ..Counts::default()
     };
     assert_eq!(test_app.engine().counts(), nothing);

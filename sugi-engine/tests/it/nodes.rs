@@ -38,7 +38,7 @@ fn one_is_killed_under_load_and_the_books_are_the_ledger() {
         test_app
             .sandbox
             .fault(Fault::new(kind).times(times))
-            .unwrap()
+            .unwrap();
     };
     fault(never, 20);
     fault(FaultKind::LoseAnswer, 10);

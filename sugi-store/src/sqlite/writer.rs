@@ -231,7 +231,7 @@ impl Work {
     fn answer(self, found: Result<Found, StoreError>) {
         match (self, found) {
             (Self::Job(job), Ok(Found::WriteOutcome(write_outcome))) => {
-                job.answer(Ok(write_outcome))
+                job.answer(Ok(write_outcome));
             }
             (Self::Run { reply, .. } | Self::Probe { reply }, Ok(Found::Rows(rows))) => {
                 drop(reply.send(Ok(rows)));
