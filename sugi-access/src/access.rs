@@ -9,7 +9,8 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use sugi_engine::{Engine, clock::Clock};
+use sugi_clock::Clock;
+use sugi_engine::Engine;
 use sugi_store::{AuditEntry, StoreError};
 use tokio::sync::Semaphore;
 

@@ -10,7 +10,6 @@ use nhn_kcp::{Currency, TaxParts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sugi_core::{Actor, PaymentId, Shops};
-use sugi_engine::clock;
 use sugi_store::{Document, DocumentKind, StoreError};
 
 use crate::{
@@ -217,7 +216,7 @@ impl Access {
         what: What,
         by: &Actor,
     ) -> Result<ApprovalRequest, StoreError> {
-        let id = clock::new_approval_request_id();
+        let id = sugi_clock::new_approval_request_id();
         let (approval_request, _) = self.write_approval_request(id, what, by, None).await?;
         Ok(approval_request)
     }

@@ -426,7 +426,7 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
-    use sugi_engine::clock::Clock;
+    use sugi_clock::Clock;
     use sugi_store::{AuditFilter, Store};
 
     use super::*;

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sugi_core::Actor;
-use sugi_engine::clock;
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
@@ -102,7 +101,7 @@ impl Access {
     /// Begins to set codes up for somebody.
     #[must_use]
     pub fn enrol(&self, name: &Actor) -> Enrolment {
-        let secret = Secret::from(clock::random_bytes::<20>().to_vec()).to_base32();
+        let secret = Secret::from(sugi_clock::random_bytes::<20>().to_vec()).to_base32();
         let url = self.enrolment_url(name, &secret);
         Enrolment { secret, url }
     }
@@ -150,7 +149,7 @@ impl Access {
 
 /// `abcd-efgh-jkmn-pqrs`: 80 bits.
 fn recovery_code() -> String {
-    let letters: Vec<char> = clock::random_bytes::<16>()
+    let letters: Vec<char> = sugi_clock::random_bytes::<16>()
         .iter()
         .map(|byte| LETTERS[usize::from(byte % 32)] as char)
         .collect();

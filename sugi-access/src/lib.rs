@@ -7,7 +7,8 @@
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! use sugi_access::{Access, NewOperator, Origin, Role, Rules, SignIn};
-//! # use sugi_engine::{Engine, clock::Clock};
+//! # use sugi_clock::Clock;
+//! # use sugi_engine::Engine;
 //! # let dir = tempfile::tempdir()?;
 //! # let engine = Engine::new(sugi_store::Store::open(dir.path())?, [], Clock::real());
 //! let access = Access::new(engine, Clock::real(), Rules::default());

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use serde::{Deserialize, Serialize};
-use sugi_engine::clock;
 use zeroize::Zeroizing;
 
 use crate::access::Access;
@@ -74,7 +73,7 @@ impl Access {
     /// The hash of a password.
     pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Hashed {
         self.heavy(move || {
-            let salt: [u8; 16] = clock::random_bytes();
+            let salt: [u8; 16] = sugi_clock::random_bytes();
             let hash: Result<argon2::password_hash::phc::PasswordHash, _> =
                 Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
             // It fails for lengths that `check` has ruled out; an empty hash lets nobody in.

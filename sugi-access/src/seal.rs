@@ -9,7 +9,6 @@ use aws_lc_rs::{
     hkdf::{HKDF_SHA256, Salt},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use sugi_engine::clock;
 use zeroize::Zeroizing;
 
 /// An installation's secret: the same on all of its nodes, and not in the ledger.
@@ -37,14 +36,14 @@ impl Secret {
     /// One that was drawn now, and that nobody else has.
     #[must_use]
     pub fn of_chance() -> Self {
-        Self(Zeroizing::new(clock::random_bytes()))
+        Self(Zeroizing::new(sugi_clock::random_bytes()))
     }
 
     /// Seals a text for one purpose and one owner; nobody else's opens it. None if the text is longer than
     /// can be sealed.
     #[must_use]
     pub fn seal(&self, purpose: &str, owner: &str, text: &str) -> Option<String> {
-        let nonce = clock::random_bytes::<NONCE_LEN>();
+        let nonce = sugi_clock::random_bytes::<NONCE_LEN>();
         let mut sealed = text.as_bytes().to_vec();
         let (key, about) = (self.key(purpose)?, Aad::from(owner));
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), about, &mut sealed)

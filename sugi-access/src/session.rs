@@ -7,7 +7,6 @@ use nhn_kcp::pan::{self, Rule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sugi_core::Actor;
-use sugi_engine::clock;
 use sugi_store::{Document, DocumentKind, StoreError};
 use zeroize::Zeroizing;
 
@@ -114,7 +113,7 @@ impl Access {
                     .await?;
             }
         }
-        let cookie = Cookie(Zeroizing::new(clock::new_secret()));
+        let cookie = Cookie(Zeroizing::new(sugi_clock::new_secret()));
         let kept = Kept {
             created_at: now,
             seen_at: now,

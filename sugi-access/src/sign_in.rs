@@ -272,7 +272,8 @@ impl From<AccessError> for SignInError {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use sugi_engine::{Engine, clock::Clock};
+    use sugi_clock::Clock;
+    use sugi_engine::Engine;
     use sugi_store::Store;
 
     use super::*;

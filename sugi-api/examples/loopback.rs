@@ -9,10 +9,9 @@ use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use sugi_access::{Access, Rules, Secret};
 use sugi_api::{Api, ApiKey, Limits};
+use sugi_clock::Clock;
 use sugi_core::Policy;
-use sugi_engine::{
-    Contract, Currencies, Engine, Limits as ShopLimits, Shop, VelocityRule, clock::Clock,
-};
+use sugi_engine::{Contract, Currencies, Engine, Limits as ShopLimits, Shop, VelocityRule};
 use sugi_store::Store;
 use sugi_webhooks::{Line, Webhooks};
 use tokio::net::TcpListener;

@@ -51,7 +51,8 @@ mod write_timeout;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use sugi_access::Access;
-use sugi_engine::{Engine, clock::Clock};
+use sugi_clock::Clock;
+use sugi_engine::Engine;
 use sugi_webhooks::Webhooks;
 use tokio::sync::Semaphore;
 

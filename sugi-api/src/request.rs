@@ -35,7 +35,7 @@ pub(crate) struct Ids {
 impl Ids {
     pub(crate) fn new() -> Self {
         // The random end of a new name; the process draws no chance of its own.
-        let name = sugi_engine::clock::new_payment_id();
+        let name = sugi_clock::new_payment_id();
         let process = name.as_str().chars().rev().take(10).collect();
         Self {
             process,

@@ -7,7 +7,6 @@ use sugi_core::{
 use sugi_store::{PendingAppend, StoreError};
 
 use crate::{
-    clock,
     engine::{Engine, failed},
     named,
     shop::Shop,
@@ -133,7 +132,7 @@ impl Engine {
     ) -> Result<CancelId, CancelError> {
         let key = ask.key.as_ref();
         let named = key.and_then(|(scope, key)| named::after("can_", id, scope, key));
-        let cancel_id = named.unwrap_or_else(clock::new_cancel_id);
+        let cancel_id = named.unwrap_or_else(sugi_clock::new_cancel_id);
         loop {
             // The payment first: one that is read after the keys could already show what this key asked
             // for in between, and refuse it for that.

@@ -17,13 +17,13 @@ use sugi_core::{
 use sugi_store::{Filter, PaymentSnapshot, PendingAppend, Store, StoreError};
 
 use crate::{
-    clock::{self, Clock},
     drive::due_at,
     shop::Shop,
     stuck::Stuck,
     tally::{Change, Counts, Tally},
     work::InFlight,
 };
+use sugi_clock::Clock;
 
 /// The engine. Cheap to clone; all clones are one engine.
 #[derive(Debug, Clone)]
@@ -229,7 +229,7 @@ impl Engine {
     /// of them take up the same payment costs a look, and never moves money twice.
     pub async fn run(&self, until: impl Future<Output = ()>) {
         tokio::pin!(until);
-        let node = clock::new_node_name();
+        let node = sugi_clock::new_node_name();
         // What cannot be taken up (its shop is not configured, its journal does not read) is tried again,
         // ever more seldom, and must not stand in the way of what can.
         let mut stuck = Stuck::default();

@@ -9,7 +9,8 @@ use sugi_core::{Event, Live, Mode, Payment, SendNo, VoidReason, When, decode, to
 
 use tracing::Instrument as _;
 
-use crate::{clock::Clock, drive::PendingCard, shop::Shop, trace};
+use crate::{drive::PendingCard, shop::Shop, trace};
+use sugi_clock::Clock;
 
 /// What KCP's books say of a reversal.
 const REVERSAL: &str = "승인 결과 미확인 자동취소";

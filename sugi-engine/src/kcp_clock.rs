@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Engine, Shop, VelocityNow, clock::Clock};
+use crate::{Engine, Shop, VelocityNow};
+use sugi_clock::Clock;
 
 /// What is known of KCP's time: one reading, and when it was taken by the machine's uptime. The calendar
 /// of this machine has no part in it, so setting that changes the difference and not KCP's time.

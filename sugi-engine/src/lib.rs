@@ -7,7 +7,6 @@
 
 mod cancel;
 mod circuit_breaker;
-pub mod clock;
 mod currencies;
 mod drive;
 mod engine;

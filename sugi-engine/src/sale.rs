@@ -13,7 +13,6 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument as _;
 
 use crate::{
-    clock,
     currencies::Currencies,
     drive::{PendingCard, due_at},
     engine::{Engine, Inner, failed},
@@ -225,10 +224,10 @@ impl Engine {
         key: Option<Key>,
     ) -> Result<Created, PayError> {
         let Inner { store, tally, .. } = &*self.0;
-        let (id, salt) = (clock::new_payment_id(), clock::random_bytes());
+        let (id, salt) = (sugi_clock::new_payment_id(), sugi_clock::random_bytes());
         let order_no = request.order_no.clone();
         request.order.order_no = match shop.contract.order_numbers {
-            OrderNumbers::Marked => order_number::marked(&order_no, clock::random_bytes())?,
+            OrderNumbers::Marked => order_number::marked(&order_no, sugi_clock::random_bytes())?,
             OrderNumbers::Bare => order_no.clone(),
         };
         // The intent goes with the request: what is asked for is sent at once or never.

@@ -213,7 +213,8 @@ async fn say(request: Request, next: Next) -> Response {
 mod tests {
     use axum::routing::get;
     use sugi_access::{Access, Rules};
-    use sugi_engine::{Engine, clock::Clock};
+    use sugi_clock::Clock;
+    use sugi_engine::Engine;
     use sugi_webhooks::{Line, Targets, Webhooks};
 
     use super::*;

@@ -7,7 +7,6 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha2::Sha256;
-use sugi_engine::clock;
 use zeroize::Zeroizing;
 
 /// How a secret begins, so that one that leaked can be told for what it is.
@@ -21,7 +20,7 @@ impl SigningSecret {
     /// A new one.
     #[must_use]
     pub fn new() -> Self {
-        let key = Zeroizing::new(clock::random_bytes::<32>());
+        let key = Zeroizing::new(sugi_clock::random_bytes::<32>());
         Self(Zeroizing::new(format!(
             "{PREFIX}{}",
             BASE64_STANDARD.encode(*key)

@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use sugi_access::{Access, Secret};
 use sugi_core::WebhookId;
-use sugi_engine::clock;
 use sugi_store::{Document, DocumentKind, Event, IntegrityViolation, Store, StoreError};
 use tokio::sync::Notify;
 
@@ -131,7 +130,7 @@ impl Webhooks {
     ) -> Result<(Webhook, SigningSecret, bool), WebhookError> {
         let named = new.key.as_ref().map(|(scope, key)| digits_of(scope, key));
         let named = named.and_then(|digits| format!("wh_{digits}").parse().ok());
-        let id = named.unwrap_or_else(clock::new_webhook_id);
+        let id = named.unwrap_or_else(sugi_clock::new_webhook_id);
         if let Some(there) = self.get(&id).await? {
             return self.again(there, &new);
         }

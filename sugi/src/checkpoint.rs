@@ -124,7 +124,8 @@ mod post;
 #[cfg(test)]
 mod tests {
     use sugi_access::Rules;
-    use sugi_engine::{Engine, clock::Clock};
+    use sugi_clock::Clock;
+    use sugi_engine::Engine;
     use sugi_mail::Server;
     use sugi_store::{AuditEntry, Store};
 

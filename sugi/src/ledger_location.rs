@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use sugi_access::{Access, Rules};
+use sugi_clock::Clock;
 use sugi_core::PaymentId;
-use sugi_engine::{Engine, clock::Clock};
+use sugi_engine::Engine;
 use sugi_store::{PaymentSnapshot, Store, StoreError};
 
 use crate::{cli::Failure, config::Config};

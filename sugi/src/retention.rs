@@ -86,8 +86,9 @@ mod tests {
     use jiff::civil::date;
     use nhn_kcp::{MaskedCard, Money, Order};
     use sugi_access::Rules;
+    use sugi_clock::Clock;
     use sugi_core::{Event, Kind, PaymentId, Refusal, Request};
-    use sugi_engine::{Engine, clock::Clock};
+    use sugi_engine::Engine;
     use sugi_store::{AuditEntry, AuditFilter, CreationClaims, PendingAppend, Store};
 
     use super::*;

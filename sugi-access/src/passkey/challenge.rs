@@ -4,7 +4,6 @@
 //! up, and of all who try that, one does.
 
 use jiff::{SignedDuration, Timestamp};
-use sugi_engine::clock;
 use sugi_store::{DocumentKind, StoreError};
 
 use super::encoded;
@@ -44,7 +43,7 @@ impl Access {
                 store.remove_document(DocumentKind::Challenge, key).await?;
             }
         }
-        let challenge = encoded(&clock::random_bytes::<32>());
+        let challenge = encoded(&sugi_clock::random_bytes::<32>());
         store
             .add_document(
                 DocumentKind::Challenge,

@@ -216,7 +216,8 @@ impl From<PasskeyError> for AccessError {
 mod tests {
     use std::collections::BTreeSet;
 
-    use sugi_engine::{Engine, clock::Clock};
+    use sugi_clock::Clock;
+    use sugi_engine::Engine;
     use sugi_store::Store;
 
     use super::*;

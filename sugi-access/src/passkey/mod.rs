@@ -14,7 +14,6 @@ use nhn_kcp::pan::{self, Rule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sugi_core::Actor;
-use sugi_engine::clock;
 
 use self::response::{AuthenticatorData, Ceremony, Flaw, challenge_of};
 pub use self::{enter::ShownPasskey, key::PASSKEY_ALGORITHMS};
@@ -111,7 +110,7 @@ impl Access {
     /// [`PasskeyError`], or what the ledger says.
     pub async fn begin_passkey(&self, session: &Session) -> Result<PasskeyOffer, AccessError> {
         self.passkey_site()?;
-        let fresh = encoded(&clock::random_bytes::<32>());
+        let fresh = encoded(&sugi_clock::random_bytes::<32>());
         let operator = self
             .change_operator(&session.operator.name, |operator| {
                 room(operator)?;

@@ -35,8 +35,9 @@ use sugi_access::{
     Access, AccessError, Cookie, NewOperator, Operator, Origin, Role, Rules, Secret, SignIn,
     SignInError,
 };
+use sugi_clock::Clock;
 use sugi_core::Actor;
-use sugi_engine::{Engine, clock::Clock};
+use sugi_engine::Engine;
 use sugi_store::Store;
 use zeroize::Zeroizing;
 

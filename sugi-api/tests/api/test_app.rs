@@ -8,10 +8,9 @@ use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
 use sugi_access::{Access, Rules, Secret};
 use sugi_api::{Api, ApiKey, Limits, Listener, Scope};
+use sugi_clock::Clock;
 use sugi_core::Policy;
-use sugi_engine::{
-    CircuitBreakerRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop, clock::Clock,
-};
+use sugi_engine::{CircuitBreakerRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop};
 use sugi_store::Store;
 use sugi_webhooks::{Line, Webhooks};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};

@@ -231,7 +231,7 @@ async fn a_contract_without_parts_has_no_parts() {
     test_app.engine = Some(sugi_engine::Engine::new(
         store,
         [shop],
-        sugi_engine::clock::Clock::real(),
+        sugi_clock::Clock::real(),
     ));
     assert!(matches!(
         test_app.cancel(&id, Some(100)).await,

@@ -3,10 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use nhn_kcp::Amount;
+use sugi_clock::Clock;
 use sugi_core::{Event, Payment, PaymentId, State, Status};
-use sugi_engine::{
-    CancelAsk, Engine, Resolution, ResolveAsk, ResolveError, Resolved, clock::Clock,
-};
+use sugi_engine::{CancelAsk, Engine, Resolution, ResolveAsk, ResolveError, Resolved};
 use sugi_store::Store;
 
 use crate::{HELD, TestApp, pending_card, until};

@@ -30,10 +30,9 @@ use kcp_sandbox::{Fault, FaultKind, Sandbox};
 use nhn_kcp::{
     Card, CardNumber, Client, Credentials, Expiry, Gateway, HolderProof, Money, Order, Timeouts,
 };
+use sugi_clock::Clock;
 use sugi_core::{Payment, PaymentId, Policy, Status};
-use sugi_engine::{
-    CircuitBreakerRule, Contract, Engine, Limits, Outcome, Sale, Shop, clock::Clock,
-};
+use sugi_engine::{CircuitBreakerRule, Contract, Engine, Limits, Outcome, Sale, Shop};
 use sugi_store::{Filter, Store};
 
 /// Long enough for everything that is to come, on a busy machine.

@@ -2,8 +2,9 @@
 
 use jiff::SignedDuration;
 use kcp_sandbox::{Fault, FaultKind};
+use sugi_clock::Clock;
 use sugi_core::Status;
-use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Resolution, ResolveAsk, clock::Clock};
+use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Resolution, ResolveAsk};
 use sugi_store::{Filter, Store};
 
 use crate::{HELD, TestApp, sale, until};

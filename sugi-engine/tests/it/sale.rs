@@ -187,11 +187,7 @@ async fn what_the_contract_does_not_have_is_not_asked_of_kcp() {
     shop.contract.unauthenticated = false;
     shop.contract.installments = 0;
     let store = sugi_store::Store::open(test_app.dir.path()).unwrap();
-    test_app.engine = Some(Engine::new(
-        store,
-        [shop],
-        sugi_engine::clock::Clock::real(),
-    ));
+    test_app.engine = Some(Engine::new(store, [shop], sugi_clock::Clock::real()));
 
     assert!(matches!(
         test_app.engine().pay(sale("A-1", 1004)).await,
@@ -292,11 +288,7 @@ async fn nobody_at_the_other_end_is_not_a_doubt() {
     let mut shop = test_app.shop();
     shop.client = client;
     let store = sugi_store::Store::open(test_app.dir.path()).unwrap();
-    test_app.engine = Some(Engine::new(
-        store,
-        [shop],
-        sugi_engine::clock::Clock::real(),
-    ));
+    test_app.engine = Some(Engine::new(store, [shop], sugi_clock::Clock::real()));
 
     let payment = test_app.pay("A-1").await;
     assert!(

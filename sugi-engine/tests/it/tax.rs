@@ -2,8 +2,9 @@
 
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use nhn_kcp::{Amount, Cancel, TaxParts, TaxSplit};
+use sugi_clock::Clock;
 use sugi_core::{Event, Payment, PaymentId, State, Status};
-use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Sale, clock::Clock};
+use sugi_engine::{CancelAsk, CancelError, Engine, Outcome, Sale};
 
 use crate::{MAX_WAIT, TestApp, sale};
 

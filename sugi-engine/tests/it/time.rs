@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kcp_sandbox::FaultKind;
+use sugi_clock::Clock;
 use sugi_core::{
     Event, Live, Payment, PaymentId, Source, State, Status, VoidReason, todo::ClockDoubt,
 };
-use sugi_engine::{PayError, Resolution, clock::Clock};
+use sugi_engine::{PayError, Resolution};
 
 use crate::{QUIET, TestApp, held_with_its_books, sale, until};
 

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use kcp_sandbox::magic_card;
+use sugi_clock::Clock;
 use sugi_core::Status;
 use sugi_engine::{
-    AlarmRule, Engine, LimitBy, Limits, Most, Outcome, PayError, Sale, VelocityRule, clock::Clock,
+    AlarmRule, Engine, LimitBy, Limits, Most, Outcome, PayError, Sale, VelocityRule,
 };
 
 use crate::{MAX_WAIT, TestApp, card, sale, sale::open_with};

@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::Money;
 use sha2::Sha256;
 use sugi_core::{PaymentId, ShopId};
-use sugi_engine::clock;
 
 /// For how long a sale stands in the way of one like it.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
@@ -50,7 +49,7 @@ impl std::fmt::Debug for DuplicateDetector {
 impl Default for DuplicateDetector {
     fn default() -> Self {
         Self {
-            key: clock::random_bytes(),
+            key: sugi_clock::random_bytes(),
             sales: Mutex::default(),
         }
     }

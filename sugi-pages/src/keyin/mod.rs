@@ -19,7 +19,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use nhn_kcp::pan::Rule;
 use sugi_core::{Payment, PaymentId, Status};
-use sugi_engine::{Outcome, PayError, PaymentHandle, Sale, Shop, clock};
+use sugi_engine::{Outcome, PayError, PaymentHandle, Sale, Shop};
 use sugi_store::AuditEntry;
 
 pub(crate) use self::messages::KeyInMessages;
@@ -133,7 +133,7 @@ pub(crate) async fn show(
     page(
         &pages,
         &current_operator,
-        clock::new_secret(),
+        sugi_clock::new_secret(),
         values,
         Note::Nothing,
     )
@@ -181,7 +181,7 @@ pub(crate) async fn opened_again(
     current_operator: &CurrentOperator,
     form: &Form,
 ) -> Result<Response, ErrorPage> {
-    let key = form_key(form).unwrap_or_else(clock::new_secret);
+    let key = form_key(form).unwrap_or_else(sugi_clock::new_secret);
     page(pages, current_operator, key, Values::of(form), Note::Again).await
 }
 
@@ -401,7 +401,7 @@ fn new_order_no(now: Timestamp) -> String {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let day = write::KOREA.to_datetime(now).date();
     let email_messages =
-        clock::random_bytes::<6>().map(|byte| LETTERS[usize::from(byte % 32)] as char);
+        sugi_clock::random_bytes::<6>().map(|byte| LETTERS[usize::from(byte % 32)] as char);
     format!(
         "{:02}{:02}{:02}-{}",
         day.year() % 100,

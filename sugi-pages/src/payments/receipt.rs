@@ -8,7 +8,7 @@ use axum::{
 use nhn_kcp::TaxSplit;
 use sugi_access::Role;
 use sugi_core::{Payment, State as Stands, Status};
-use sugi_engine::{Merchant, clock};
+use sugi_engine::Merchant;
 
 use super::{find, notice::Notice, show::Back};
 use crate::{
@@ -157,7 +157,7 @@ pub(crate) async fn show(
         kcp_slip,
         bad: notice.is_some_and(|notice| notice != Notice::Mailed),
         mail: can_mail.then(|| MailForm {
-            key: clock::new_secret(),
+            key: sugi_clock::new_secret(),
             to: buyer.map(ToString::to_string).unwrap_or_default(),
             korean: lang == Lang::Ko,
         }),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use sugi_access::{ApprovalRequest, ApprovalRequestState, Role, What};
 use sugi_api::Did;
 use sugi_core::{Kind, Payment, Status, todo::ClockDoubt};
-use sugi_engine::{Shop, clock};
+use sugi_engine::Shop;
 
 use super::{
     cancel::form_key,
@@ -258,7 +258,7 @@ async fn page(
         receipt: receipt::has_slip(&payment),
         // Not while this one may have charged the caller.
         may_key_in: current_operator.operator().may(Role::KeyIn) && is_settled(payment.status()),
-        key: key.unwrap_or_else(clock::new_secret),
+        key: key.unwrap_or_else(sugi_clock::new_secret),
         id: payment.id.to_string(),
     }))
 }

@@ -8,10 +8,9 @@ use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
 use sugi_access::{Access, NewOperator, Role, Rules, SecondPerson, Secret};
 use sugi_api::{Api, ApiKey};
+use sugi_clock::Clock;
 use sugi_core::{Payment, Policy};
-use sugi_engine::{
-    CircuitBreakerRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop, clock::Clock,
-};
+use sugi_engine::{CircuitBreakerRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop};
 use sugi_mail::{Mailer, Server};
 use sugi_pages::Pages;
 use sugi_store::Store;

@@ -2,8 +2,8 @@
 
 use std::{path::Path, process::Command};
 
+use sugi_clock::Clock;
 use sugi_core::PublicEvent;
-use sugi_engine::clock::Clock;
 use sugi_webhooks::{BACKOFF, SigningSecret, signature};
 
 const DOCUMENT: &str = include_str!("../../../docs/webhooks.md");

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use serde_json::json;
-use sugi_engine::clock::Clock;
+use sugi_clock::Clock;
 use sugi_store::{AUDIT_ENTRIES_PAGE, AuditFilter, AuditRow};
 
 use crate::{cli::Failure, ledger_location::LedgerLocation, print};

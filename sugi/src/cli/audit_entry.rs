@@ -5,7 +5,8 @@ use nhn_kcp::{
     pan::{self, Rule},
 };
 use sugi_access::{Access, Rules};
-use sugi_engine::{Engine, clock::Clock};
+use sugi_clock::Clock;
+use sugi_engine::Engine;
 use sugi_store::AuditEntry;
 
 use crate::{cli::Failure, print, unix_user};

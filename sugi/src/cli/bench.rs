@@ -21,7 +21,6 @@ use std::{
 
 use kcp_sandbox::{Credentials, TEST_SITE};
 use sugi_core::Shops;
-use sugi_engine::clock;
 use sugi_store::{Filter, Store};
 use tokio::time::{Instant, sleep};
 
@@ -152,7 +151,7 @@ impl Bench {
             )
             .hint(format!("there are {}", all.join(", "))));
         }
-        let (gateway, key) = (Gateway::start().await?, clock::new_api_key());
+        let (gateway, key) = (Gateway::start().await?, sugi_clock::new_api_key());
         let credentials = Credentials::read_or_generate(dir, TEST_SITE)?;
         let contract = ContractConfig::without_proof();
         let shop = ShopConfig::at(&gateway.url, &credentials, Path::new("."), contract)?;

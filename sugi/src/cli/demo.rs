@@ -14,11 +14,9 @@ use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
 use serde_json::json;
 use sugi_access::{Access, NewOperator, Role};
 use sugi_api::{Api, ApiKey, Limits};
+use sugi_clock::Clock;
 use sugi_core::Actor;
-use sugi_engine::{
-    Engine,
-    clock::{self, Clock},
-};
+use sugi_engine::Engine;
 use sugi_webhooks::Webhooks;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
@@ -164,7 +162,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
         Clock::real(),
         config.access_rules_with_secret(at)?,
     );
-    let password = Zeroizing::new(clock::new_secret()[..16].to_owned());
+    let password = Zeroizing::new(sugi_clock::new_secret()[..16].to_owned());
     for name in OPERATORS {
         let name: Actor = name.parse()?;
         // An earlier demo in the same folder had another password, which nobody remembers.
@@ -180,7 +178,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
         engine,
         webhooks: Webhooks::new(access, config.line()?),
         password,
-        key: clock::new_api_key(),
+        key: sugi_clock::new_api_key(),
         strangers: Mutex::default(),
         json: args.json,
     })
@@ -208,10 +206,8 @@ impl Temporary {
     pub(crate) fn unless(named: Option<&Path>, command: &str) -> Result<Self, Failure> {
         let dir = match named {
             Some(_) => PathBuf::new(),
-            None => std::env::temp_dir().join(format!(
-                "sugi-{command}-{}",
-                sugi_engine::clock::new_payment_id()
-            )),
+            None => std::env::temp_dir()
+                .join(format!("sugi-{command}-{}", sugi_clock::new_payment_id())),
         };
         for dir in named
             .into_iter()

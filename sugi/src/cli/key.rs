@@ -2,7 +2,6 @@
 
 use sha2::{Digest as _, Sha256};
 use sugi_core::Actor;
-use sugi_engine::clock;
 
 use crate::print;
 
@@ -16,7 +15,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) {
-    let key = clock::new_api_key();
+    let key = sugi_clock::new_api_key();
     let sha256 = sha256(&key);
     if args.json {
         print::json(&serde_json::json!({ "name": args.name, "key": key, "sha256": sha256 }));

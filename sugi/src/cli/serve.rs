@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use sugi_access::Access;
 use sugi_api::{Api, ApiKey, Limits, Listener};
-use sugi_engine::{Engine, clock::Clock};
+use sugi_clock::Clock;
+use sugi_engine::Engine;
 use sugi_mail::Mailer;
 use sugi_pages::Pages;
 use sugi_store::WriterState;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use clap::Subcommand;
 use sugi_access::{AccessError, NewOperator, Operator, Role};
+use sugi_clock::Clock;
 use sugi_core::{Actor, ShopId, Shops};
-use sugi_engine::clock::Clock;
 
 pub(crate) use self::show::{as_json, roles_in_words};
 use crate::{

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sugi_access::{PasskeySite, Rules, SecondPerson, Secret};
-use sugi_engine::clock;
 
 use super::secret_file;
 
@@ -149,7 +148,7 @@ impl AccessConfig {
             Ok(mut made) => {
                 let text = zeroize::Zeroizing::new(format!(
                     "{}\n",
-                    *zeroize::Zeroizing::new(clock::new_secret())
+                    *zeroize::Zeroizing::new(sugi_clock::new_secret())
                 ));
                 std::io::Write::write_all(&mut made, text.as_bytes())?;
                 made.sync_all().map(|()| true)

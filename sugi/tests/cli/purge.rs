@@ -32,7 +32,7 @@ async fn buyers_go_on_demand_and_the_ledger_still_holds() {
 
     let korea = jiff::tz::offset(9);
     let tomorrow = korea
-        .to_datetime(sugi_engine::clock::Clock::real().now())
+        .to_datetime(sugi_clock::Clock::real().now())
         .date()
         .tomorrow();
     let tomorrow = tomorrow.unwrap().to_string();

@@ -11,7 +11,6 @@ use axum::{
 use nhn_kcp::pan::{self, Rule};
 use sugi_api::Audited;
 use sugi_core::{PublicEvent, Shops};
-use sugi_engine::clock;
 use sugi_webhooks::{Address, NewWebhook, SigningSecret, Webhook, WebhookError};
 
 use super::{WebhookMessages, address, name, said, wrong_url};
@@ -88,7 +87,7 @@ pub(crate) async fn new(
     current_operator: CurrentOperator,
 ) -> Result<Response, ErrorPage> {
     let wanted = Wanted {
-        key: clock::new_webhook_id().to_string(),
+        key: sugi_clock::new_webhook_id().to_string(),
         url: String::new(),
         public_event: BTreeSet::new(),
         shops: Shops::All,
@@ -143,7 +142,7 @@ pub(crate) async fn add(
         Err(why) => {
             let mut wanted = wanted;
             if matches!(why, WebhookError::KeyReused) {
-                wanted.key = clock::new_webhook_id().to_string();
+                wanted.key = sugi_clock::new_webhook_id().to_string();
             }
             let problem = said(why, w)?;
             let page = page(&pages, &current_operator, wanted, Some(problem));

@@ -206,7 +206,7 @@ async fn page(
         layout,
         w,
         notice,
-        key: sugi_engine::clock::new_webhook_id().to_string(),
+        key: sugi_clock::new_webhook_id().to_string(),
         facts,
         state,
         tone,

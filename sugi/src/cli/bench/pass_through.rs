@@ -10,7 +10,7 @@ use nhn_kcp::{
 };
 use serde::{Deserialize, Serialize};
 use sugi_api::Limits;
-use sugi_engine::clock::Clock;
+use sugi_clock::Clock;
 
 use crate::{
     cli::{Failure, sandbox::until_stopped},

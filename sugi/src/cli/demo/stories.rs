@@ -8,11 +8,9 @@ use nhn_kcp::{
     Amount, Buyer, Card, CardNumber, Expiry, HolderNo, HolderProof, Installments, Money, Order,
     PasswordPrefix, UnauthenticatedKeyIn,
 };
+use sugi_clock::Clock;
 use sugi_core::{Payment, PaymentId, ShopId, Status, todo::ClockDoubt};
-use sugi_engine::{
-    CancelAsk, Outcome, Resolution, ResolveAsk, Sale,
-    clock::{self, Clock},
-};
+use sugi_engine::{CancelAsk, Outcome, Resolution, ResolveAsk, Sale};
 
 use super::Demo;
 use crate::{cli::Failure, print, view};
@@ -23,7 +21,7 @@ const CARD: &str = "4111111111111111";
 /// Tells all of them, in order.
 pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
     // Orders of an earlier demo in the same folder keep their numbers.
-    let run = clock::new_payment_id().as_str()[14..20].to_owned();
+    let run = sugi_clock::new_payment_id().as_str()[14..20].to_owned();
     let order = |n: u8| format!("DEMO-{run}-{n}");
 
     let proven = demo

@@ -1,8 +1,6 @@
-//! Where time and chance come in. No other file of the product reads a clock or draws a number.
-#![allow(clippy::disallowed_methods, reason = "this is the one place")]
+//! The calendar and the uptime of a machine, or of a test that moves them.
 
 use std::{
-    fmt::Write as _,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -13,8 +11,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
-use sugi_core::{Boot, CancelId, PaymentId, Reading, WebhookId, When};
+use sugi_core::{Boot, Reading, When};
 use tokio::sync::Notify;
+
+use crate::random::random_bytes;
 
 /// The clocks of a machine, or two that a test moves by hand. They are two and never one:
 ///
@@ -231,73 +231,6 @@ fn this_boot() -> Boot {
         Err(_) => bytes[..6].copy_from_slice(&random_bytes::<6>()),
     }
     Boot(u64::from_le_bytes(bytes))
-}
-
-/// A new payment's name: sorts by time.
-#[must_use]
-pub fn new_payment_id() -> PaymentId {
-    named("pay_")
-}
-
-/// A new cancel's name: sorts by time.
-#[must_use]
-pub fn new_cancel_id() -> CancelId {
-    named("can_")
-}
-
-/// A new webhook's name: sorts by time.
-#[must_use]
-pub fn new_webhook_id() -> WebhookId {
-    named("wh_")
-}
-
-/// A name for this node that no other has.
-pub(crate) fn new_node_name() -> String {
-    uuid::Uuid::now_v7().simple().to_string()
-}
-
-/// A new API key: 256 bits of chance.
-#[must_use]
-pub fn new_api_key() -> String {
-    format!("sugi_{}", new_secret())
-}
-
-/// A new secret: 256 bits of chance, as 64 hexadecimal digits.
-#[must_use]
-pub fn new_secret() -> String {
-    let mut text = String::with_capacity(64);
-    for byte in random_bytes::<32>() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// Chance that cannot be foreseen.
-#[must_use]
-pub fn random_bytes<const BYTES: usize>() -> [u8; BYTES] {
-    let mut bytes = [0; BYTES];
-    if getrandom::fill(&mut bytes).is_err() {
-        // A machine without chance must not hand out secrets that can be guessed.
-        std::process::abort();
-    }
-    bytes
-}
-
-/// A new approval request's name: sorts by time.
-#[must_use]
-pub fn new_approval_request_id() -> String {
-    format!("apr_{}", uuid::Uuid::now_v7().simple())
-}
-
-fn named<T: std::str::FromStr>(prefix: &str) -> T {
-    loop {
-        let mut name = String::from(prefix);
-        let _ = write!(name, "{}", uuid::Uuid::now_v7().simple());
-        // The form is right by construction; the loop only spares an unwrap.
-        if let Ok(name) = name.parse() {
-            return name;
-        }
-    }
 }
 
 #[cfg(test)]
