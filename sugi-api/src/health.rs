@@ -181,14 +181,14 @@ async fn ledger(api: &Api) -> (LedgerWord, Option<String>) {
         return (LedgerWord::Ended, Some(why));
     }
     let probed = tokio::time::timeout(TIMEOUT, store.probe()).await;
-    // The probe itself may have been the writer's end. On PostgreSQL it has a connection of its own, and the writer
-    // may still be without one.
+    // The probe itself may have been the writer's end. It goes the way of every write, so what it says is how the
+    // writer is; one that is not answered in time stays in the writer's queue, and is answered with the next.
     match (store.writer(), probed) {
         (WriterState::Ended { why }, _) => (LedgerWord::Ended, Some(why)),
+        (_, Ok(Ok(()))) => (LedgerWord::Working, None),
         (_, Ok(Err(why))) => (LedgerWord::Failing, Some(why.to_string())),
-        (WriterState::Failing { why }, _) => (LedgerWord::Failing, Some(why)),
+        (WriterState::Failing { why }, Err(_)) => (LedgerWord::Failing, Some(why)),
         (WriterState::Working | WriterState::None, Err(_)) => (LedgerWord::Silent, None),
-        (WriterState::Working | WriterState::None, Ok(Ok(()))) => (LedgerWord::Working, None),
     }
 }
 

@@ -126,7 +126,13 @@ impl Store {
             // A number that is taken fails the whole statement. Whether it was that is seen from
             // where the chain stands now: our own rows, if they were written after all, or others'.
             Err(why) => match self.audit_checkpoint().await? {
-                now if now == end => Ok(Some(end)),
+                now if now == end => {
+                    // They can be seen, and are safe only once a commit after them is.
+                    if let StoreError::Unknown { .. } = why {
+                        self.probe().await.map_err(|_| why)?;
+                    }
+                    Ok(Some(end))
+                }
                 now if now != behind => Ok(None),
                 _ => Err(why),
             },

@@ -78,6 +78,7 @@ impl Store {
         };
         match self.engine.run_all(statements(now, events, to)).await {
             Ok(_) => Ok(true),
+            Err(why @ StoreError::Unknown { .. }) => Err(why),
             // A number that is taken fails the whole transaction. Whether it was that is seen from where
             // the numbers stand now.
             Err(why) if last_event(&self.engine).await? < signed(first.n) => Err(why),

@@ -10,15 +10,16 @@ mod writer;
 use std::{
     borrow::Cow,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 pub(crate) use self::link::{Link, words};
-use self::{link::Role, target::Target};
+use self::{link::Role, target::Target, writer::Work};
 use crate::{
     error::StoreError,
-    job::{self, Job, Write, WriteOutcome},
+    job::{self, Write, WriteOutcome},
     migrations,
     payment_snapshot::PaymentSnapshot,
     tally::{Counter, Tally},
@@ -28,15 +29,21 @@ use crate::{
 
 /// Readers at a time.
 const READERS: usize = 4;
+/// How many statements that write by themselves, beside the writer, at a time. They have places of their own: their
+/// commits may hang for a standby, and reading goes on.
+const SINGLES: usize = 2;
+/// How long a caller waits for such a statement.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Postgres {
     target: Arc<Target>,
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::Sender<Work>,
     counter: Arc<Counter>,
     writer: watch::Receiver<WriterState>,
-    idle: Mutex<Vec<Link>>,
+    idle: Arc<Mutex<Vec<Link>>>,
     permits: Semaphore,
+    singles: Arc<Semaphore>,
 }
 
 impl Postgres {
@@ -67,7 +74,7 @@ impl Postgres {
         Ok(Self::reading(target).await?.0)
     }
 
-    async fn reading(target: Arc<Target>) -> Result<(Self, mpsc::Receiver<Job>), StoreError> {
+    async fn reading(target: Arc<Target>) -> Result<(Self, mpsc::Receiver<Work>), StoreError> {
         let reader = Link::open(&target, Role::Reader).await?;
         let (queue, jobs) = mpsc::channel(job::QUEUE);
         let ledger = Self {
@@ -75,8 +82,9 @@ impl Postgres {
             queue,
             counter: Arc::default(),
             writer: state::none(),
-            idle: Mutex::new(vec![reader]),
+            idle: Arc::new(Mutex::new(vec![reader])),
             permits: Semaphore::new(READERS),
+            singles: Arc::new(Semaphore::new(SINGLES)),
         };
         Ok((ledger, jobs))
     }
@@ -93,7 +101,14 @@ impl Postgres {
         &self,
         write: Write,
     ) -> Result<(WriteOutcome, PaymentSnapshot), StoreError> {
-        job::ask(&self.queue, write, |job| job).await
+        job::ask(&self.queue, write, Work::Job).await
+    }
+
+    /// Asks the writer to commit something that means nothing.
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        job::send(&self.queue, Work::Probe(reply))?;
+        answer.await.unwrap_or_else(|_| Err(job::gone()))
     }
 
     pub(crate) async fn rows(
@@ -103,15 +118,16 @@ impl Postgres {
     ) -> Result<Vec<Cells>, StoreError> {
         let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
         // A kept connection may have died since; reading twice does no harm.
-        while let Some(link) = self.kept() {
+        let pool = self.pool();
+        while let Some(link) = pool.kept() {
             match link.rows(&sql, &values).await {
                 Err(_) if link.is_closed() => {}
-                answer => return self.keep(link, answer),
+                answer => return pool.keep(link, answer),
             }
         }
-        let link = Link::open(&self.target, Role::Reader).await?;
+        let link = Link::open(&pool.target, Role::Reader).await?;
         let answer = link.rows(&sql, &values).await;
-        self.keep(link, answer)
+        pool.keep(link, answer)
     }
 
     /// Runs a statement that writes and is its own transaction.
@@ -120,18 +136,19 @@ impl Postgres {
         sql: Cow<'static, str>,
         values: Vec<Value<'static>>,
     ) -> Result<Vec<Cells>, StoreError> {
-        let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
-        let kept = std::iter::from_fn(|| self.kept()).find(|link| !link.is_closed());
-        let link = match kept {
-            Some(link) => link,
-            None => Link::open(&self.target, Role::Reader).await?,
-        };
-        match link.rows(&sql, &values).await {
-            Err(why) if link.is_closed() => Err(StoreError::Unknown {
-                why: link::words(&why),
-            }),
-            answer => self.keep(link, answer),
-        }
+        self.single(move |pool| async move {
+            let link = match std::iter::from_fn(|| pool.kept()).find(|link| !link.is_closed()) {
+                Some(link) => link,
+                None => Link::open(&pool.target, Role::Reader).await?,
+            };
+            let _ = link.warned();
+            match link.rows(&sql, &values).await {
+                Err(why) if link.is_closed() => Err(unknown(&link::words(&why))),
+                Ok(_) if link.warned() => Err(unknown(WARNED)),
+                answer => pool.keep(link, answer),
+            }
+        })
+        .await
     }
 
     /// Runs statements that write, as one transaction.
@@ -139,22 +156,47 @@ impl Postgres {
         &self,
         statements: Vec<(String, Vec<Value<'static>>)>,
     ) -> Result<Vec<Vec<Cells>>, StoreError> {
-        let _permit = self.permits.acquire().await.map_err(|_| job::gone())?;
-        // A connection that is left in the middle of a transaction is not put back, so it is closed.
-        let link = self.begun().await?;
-        let mut found = Vec::with_capacity(statements.len());
-        for (sql, values) in &statements {
-            found.push(link.rows(sql, values).await?);
-        }
-        match link.command("commit").await {
-            Err(why) if link.is_closed() => Err(StoreError::Unknown {
-                why: link::words(&why),
-            }),
-            // It may be the only word of a standby that was not waited for.
-            Ok(()) if link.warned() => Err(StoreError::Unknown {
-                why: "the server warned while it committed".into(),
-            }),
-            answer => self.keep(link, answer.map(|()| found)),
+        self.single(move |pool| async move {
+            // A connection that is left in the middle of a transaction is not put back, so it is closed.
+            let link = pool.begun().await?;
+            let mut found = Vec::with_capacity(statements.len());
+            for (sql, values) in &statements {
+                found.push(link.rows(sql, values).await?);
+            }
+            match link.command("commit").await {
+                Err(why) if link.is_closed() => Err(unknown(&link::words(&why))),
+                // It may be the only word of a standby that was not waited for.
+                Ok(()) if link.warned() => Err(unknown(WARNED)),
+                answer => pool.keep(link, answer.map(|()| found)),
+            }
+        })
+        .await
+    }
+
+    /// Runs what writes by itself, as one of the few that may. It runs to its end whether it is waited for or not:
+    /// a commit that hangs keeps its place, so that those that come after it do not each hang one more connection.
+    async fn single<T, F>(
+        &self,
+        work: impl FnOnce(Pool) -> F + Send + 'static,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let place = tokio::time::timeout(MAX_WAIT, Arc::clone(&self.singles).acquire_owned()).await;
+        let place = place.map_err(|_| StoreError::Failed {
+            why: "PostgreSQL does not commit; nothing was written".into(),
+        })?;
+        let place = place.map_err(|_| job::gone())?;
+        let pool = self.pool();
+        let done = tokio::spawn(async move {
+            let _place = place;
+            work(pool).await
+        });
+        match tokio::time::timeout(MAX_WAIT, done).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(why)) => Err(unknown(crate::error::broke_off(&why))),
+            Err(_) => Err(unknown("the server does not answer")),
         }
     }
 
@@ -166,6 +208,21 @@ impl Postgres {
         Ok(link)
     }
 
+    fn pool(&self) -> Pool {
+        Pool {
+            target: Arc::clone(&self.target),
+            idle: Arc::clone(&self.idle),
+        }
+    }
+}
+
+/// Connections beside the writer's, opened as they are needed and kept.
+struct Pool {
+    target: Arc<Target>,
+    idle: Arc<Mutex<Vec<Link>>>,
+}
+
+impl Pool {
     /// A connection with a transaction that has begun on it.
     async fn begun(&self) -> Result<Link, StoreError> {
         // A kept connection may have died since; nothing was asked of it yet.
@@ -203,4 +260,11 @@ impl Postgres {
             .unwrap_or_else(PoisonError::into_inner)
             .pop()
     }
+}
+
+/// The server warned at a commit: it may be that no standby has it.
+const WARNED: &str = "the server warned while it committed";
+
+fn unknown(why: &str) -> StoreError {
+    StoreError::Unknown { why: why.into() }
 }

@@ -235,17 +235,14 @@ impl Store {
         }
     }
 
-    /// Commits a change that changes nothing: whether the ledger can be written now.
+    /// Has the writer commit a change that changes nothing: whether the ledger can be written now.
     ///
     /// # Errors
     /// What the database says.
     pub async fn probe(&self) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.probe().await,
-            Engine::Postgres(postgres) => {
-                let touched = postgres.run(sql::TOUCH.into(), Vec::new()).await;
-                touched.map(drop)
-            }
+            Engine::Postgres(postgres) => postgres.probe().await,
             Engine::Snapshot(_) => Err(only_to_read()),
         }
     }

@@ -47,6 +47,10 @@ impl Report {
         self.set(WriterState::Ended { why });
     }
 
+    pub(crate) fn is_failing(&self) -> bool {
+        matches!(*self.0.borrow(), WriterState::Failing { .. })
+    }
+
     fn set(&self, state: WriterState) {
         // Every batch says so, and nearly always the same.
         self.0.send_if_modified(|before| {

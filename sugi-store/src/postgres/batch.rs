@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A server that does not answer for this long is taken for gone.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A transaction did not end as it should.
 pub(super) enum Trouble {

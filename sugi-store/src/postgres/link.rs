@@ -6,12 +6,14 @@ use std::{
     future::poll_fn,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::BytesMut;
 use futures_util::future::try_join_all;
+use tokio::{sync::watch, task::AbortHandle};
 use tokio_postgres::{
     AsyncMessage, Client, Error, Statement,
     error::{Severity, SqlState},
@@ -27,22 +29,27 @@ use crate::{
 
 /// What every connection needs, whatever the role or the database has as its default. A warning at
 /// commit may be the only word of a standby that was not waited for, so warnings must come through.
+/// A commit waits for the disk, and for a synchronous standby's disk if there is one; a stronger
+/// setting is left alone.
 const SETTINGS: &str = "\
-set default_transaction_isolation = 'read committed'; set client_min_messages = 'warning'";
+set default_transaction_isolation = 'read committed'; set client_min_messages = 'warning';
+select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') <> 'remote_apply'";
 
 /// What the one that writes needs besides. A time-out that fires during COMMIT would leave its
 /// outcome open, so there is none; a node that freezes inside a transaction must not keep others
-/// waiting, so the server ends that. A commit waits for the disk, and for a synchronous standby's
-/// disk if there is one; a stronger setting is left alone.
+/// waiting, so the server ends that.
 const WRITER_SETTINGS: &str = "\
-set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = '10s';
-select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') <> 'remote_apply'";
+set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = '10s'";
 
-/// Begins a transaction of several statements on a connection that mostly reads: its commit waits for the
-/// disk as the writer's does, a node that freezes in it keeps no other waiting, and none waits for a lock for ever.
-pub(super) const BEGIN: &str = "\
-begin; set local idle_in_transaction_session_timeout = '10s'; set local lock_timeout = '5s';
-select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') <> 'remote_apply'";
+/// What the others need besides: none waits for a lock for ever.
+const READER_SETTINGS: &str = "set lock_timeout = '5s'";
+
+/// Begins a transaction of several statements on a connection that mostly reads: a node that freezes in it keeps no
+/// other waiting.
+pub(super) const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '10s'";
+
+/// How long a server that took a connection may take until everything on it is ready.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Prepared on an empty ledger, a statement may be planned to scan the table, and the plan stays
 /// while the table grows. Everything is found by an index, so scans are ruled out; for batches,
@@ -64,47 +71,75 @@ pub(super) enum Role {
 pub(crate) struct Link {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+    line: Line,
+    /// How many questions are under way.
+    asked: AtomicUsize,
+}
+
+/// What carries a connection's bytes.
+#[derive(Debug)]
+pub(super) struct Line {
     warned: Arc<AtomicBool>,
+    driver: AbortHandle,
+    /// It has no sender any more when the connection ended.
+    open: watch::Receiver<()>,
 }
 
 impl Link {
     /// Connects, makes sure of the other side, and prepares every statement.
     pub(super) async fn open(target: &Target, role: Role) -> Result<Self, StoreError> {
-        let (client, warned) = connect(target).await?;
-        let mut all = sql::READS
-            .iter()
-            .chain(sql::WRITES)
-            .copied()
-            .collect::<Vec<_>>();
-        if role == Role::Writer {
-            client.batch_execute(WRITER_SETTINGS).await?;
-            all.extend(sql::many::ALL);
-        }
-        pin_plans(&client, role).await?;
-        let prepared = try_join_all(all.iter().map(|sql| client.prepare(sql))).await?;
-        let statements = all.into_iter().zip(prepared).collect();
-        Ok(Self {
+        let (client, line) = connect(target).await?;
+        let mut link = Self {
             client,
-            statements,
-            warned,
-        })
+            statements: HashMap::new(),
+            line,
+            asked: AtomicUsize::new(0),
+        };
+        // A server that hangs holds whoever connects no longer than one that is away.
+        match tokio::time::timeout(MAX_WAIT, link.asking(prepare(&link.client, role))).await {
+            Ok(statements) => link.statements = statements?,
+            Err(_) => {
+                let why = "PostgreSQL took the connection and does not answer".into();
+                return Err(StoreError::Failed { why });
+            }
+        }
+        Ok(link)
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
+    /// Waits until the connection has ended.
+    pub(super) async fn closed(&self) {
+        let mut open = self.line.open.clone();
+        while open.changed().await.is_ok() {}
+    }
+
+    /// Asks the server to let go of what it is at work on, if it hears it soon.
+    pub(super) async fn cancel(&self, target: &Target) {
+        target.cancel(self.client.cancel_token()).await;
+    }
+
+    /// Waits for an answer. What is given up before it came is counted on: see [`Drop`].
+    async fn asking<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let answer = answer.await;
+        self.asked.fetch_sub(1, Ordering::SeqCst);
+        answer
+    }
+
     /// What a statement finds.
     pub(crate) async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Cells>, Error> {
         let rows = if let Some(statement) = self.statements.get(sql) {
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-            self.client.query(statement, &values).await?
+            self.asking(self.client.query(statement, &values)).await?
         } else {
             let values: Vec<_> = values
                 .iter()
                 .map(|value| (value as _, value.kind()))
                 .collect();
-            self.client.query_typed(sql, &values).await?
+            self.asking(self.client.query_typed(sql, &values)).await?
         };
         cells(&rows)
     }
@@ -120,35 +155,81 @@ impl Link {
         }
         let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
         let rows = match self.statements.get(sql) {
-            Some(statement) => self.client.query(statement, &columns).await?,
-            None => self.client.query(sql, &columns).await?,
+            Some(statement) => self.asking(self.client.query(statement, &columns)).await?,
+            None => self.asking(self.client.query(sql, &columns)).await?,
         };
         cells(&rows)
     }
 
     pub(super) async fn command(&self, sql: &str) -> Result<(), Error> {
-        self.client.batch_execute(sql).await
+        self.asking(self.client.batch_execute(sql)).await
     }
 
     /// Whether the server warned of something since it was last asked.
     pub(super) fn warned(&self) -> bool {
-        self.warned.swap(false, Ordering::SeqCst)
+        self.line.warned.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Drop for Link {
+    /// The driver ends after the last answer. Where one may never come, nothing waits for it.
+    fn drop(&mut self) {
+        if self.asked.load(Ordering::SeqCst) > 0 {
+            self.line.driver.abort();
+        }
     }
 }
 
 /// Connects and makes sure of the other side, without preparing anything.
-pub(super) async fn connect(target: &Target) -> Result<(Client, Arc<AtomicBool>), StoreError> {
+pub(super) async fn connect(target: &Target) -> Result<(Client, Line), StoreError> {
     let (client, driver) = target.connect().await?;
     let warned = Arc::new(AtomicBool::new(false));
-    tokio::spawn(drive(driver, Arc::clone(&warned)));
-    check(&client).await?;
-    client.batch_execute(SETTINGS).await?;
-    Ok((client, warned))
+    let (is_open, open) = watch::channel(());
+    let driver = tokio::spawn(drive(driver, Arc::clone(&warned), is_open)).abort_handle();
+    let ready = async {
+        check(&client).await?;
+        Ok::<_, StoreError>(client.batch_execute(SETTINGS).await?)
+    };
+    match tokio::time::timeout(MAX_WAIT, ready).await {
+        Ok(ready) => ready?,
+        Err(_) => {
+            driver.abort();
+            let why = "PostgreSQL took the connection and does not answer".into();
+            return Err(StoreError::Failed { why });
+        }
+    }
+    let line = Line {
+        warned,
+        driver,
+        open,
+    };
+    Ok((client, line))
+}
+
+/// Sets a connection up for its role, and prepares every statement that the role needs.
+async fn prepare(
+    client: &Client,
+    role: Role,
+) -> Result<HashMap<&'static str, Statement>, StoreError> {
+    let mut all = sql::READS
+        .iter()
+        .chain(sql::WRITES)
+        .copied()
+        .collect::<Vec<_>>();
+    if role == Role::Writer {
+        client.batch_execute(WRITER_SETTINGS).await?;
+        all.extend(sql::many::ALL);
+    } else {
+        client.batch_execute(READER_SETTINGS).await?;
+    }
+    pin_plans(client, role).await?;
+    let prepared = try_join_all(all.iter().map(|sql| client.prepare(sql))).await?;
+    Ok(all.into_iter().zip(prepared).collect())
 }
 
 /// Moves bytes until the connection ends. A notice is seen here before the answer that follows it
 /// reaches whoever waits for it.
-async fn drive(mut driver: Driver, warned: Arc<AtomicBool>) {
+async fn drive(mut driver: Driver, warned: Arc<AtomicBool>, _is_open: watch::Sender<()>) {
     loop {
         match poll_fn(|cx| driver.poll_message(cx)).await {
             Some(Ok(AsyncMessage::Notice(notice))) => {
@@ -291,7 +372,7 @@ pub(super) fn reach(why: &Error) -> String {
         Some(code) if *code == SqlState::INVALID_PASSWORD => "; check user and password",
         Some(code) if *code == SqlState::INVALID_CATALOG_NAME => "; make it with `createdb`",
         Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
-            "; raise max_connections, each node takes five"
+            "; raise max_connections, each node takes eight"
         }
         Some(_) => "",
         None if words.contains("certificate") => {

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, time::Duration};
 
 use tokio_postgres::{
-    Client, Config, Connection, Socket,
+    CancelToken, Client, Config, Connection, Socket,
     config::{Host, SslMode, TargetSessionAttrs},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -110,6 +110,15 @@ impl Target {
             config,
             tls: tls::connector(trust)?,
         })
+    }
+
+    /// Asks a connection's server to let go of what it is at work on there. That it was asked says nothing of
+    /// whether it does.
+    pub(super) async fn cancel(&self, token: CancelToken) {
+        let asked = tokio::time::timeout(MAX_WAIT, token.cancel_query(self.tls.clone()));
+        if let Ok(Err(why)) = asked.await {
+            tracing::warn!(why = words(&why), "PostgreSQL could not be asked to let go");
+        }
     }
 
     /// Connects to the primary.

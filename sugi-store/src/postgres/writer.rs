@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{
     Error,
     error::{DbError, SqlState},
@@ -32,38 +32,134 @@ const SEARCH: Duration = Duration::from_secs(30);
 /// How often a batch is tried that the server undid to get two nodes out of each other's way.
 const TRIES: u32 = 5;
 
+/// What the writer is asked for.
+pub(super) enum Work {
+    Job(Job),
+    /// A commit that means nothing, to see whether the server takes it.
+    Probe(Probe),
+}
+
+/// Where a probe's outcome is waited for.
+pub(super) type Probe = oneshot::Sender<Result<(), StoreError>>;
+
+/// What was taken out of the queue and is not under way yet.
+#[derive(Default)]
+struct Waiting {
+    jobs: Vec<Job>,
+    probes: Vec<Probe>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.probes.is_empty()
+    }
+
+    fn push(&mut self, work: Work) {
+        match work {
+            Work::Job(job) => self.jobs.push(job),
+            Work::Probe(probe) => self.probes.push(probe),
+        }
+    }
+
+    fn refuse(&mut self) {
+        fail(std::mem::take(&mut self.jobs), &away());
+        answer(&mut self.probes, &Err(away()));
+    }
+}
+
 /// The writer's life: it ends when nobody can ask for anything any more.
+///
+/// A connection that broke, or that met trouble which every other write would meet as well, is replaced at once,
+/// whether anything waits to be written or not: readiness follows the writer, and what is not ready is sent nothing
+/// that could wake it.
 pub(super) async fn run(
     target: Arc<Target>,
     link: Link,
-    mut jobs: mpsc::Receiver<Job>,
+    mut queue: mpsc::Receiver<Work>,
     counter: Arc<Counter>,
     report: Report,
 ) {
     let mut link = Some(link);
-    let mut waiting = Vec::new();
+    let mut waiting = Waiting::default();
     loop {
-        if waiting.is_empty() {
-            let Some(job) = jobs.recv().await else { return };
-            waiting.push(job);
-        }
-        while waiting.len() < BATCH {
-            let Ok(job) = jobs.try_recv() else { break };
-            waiting.push(job);
-        }
-        let open = match link.take().filter(|link| !link.is_closed()) {
+        let is_good = |link: &Link| !link.is_closed() && !report.is_failing();
+        let open = match link.take().filter(is_good) {
             Some(link) => Some(link),
-            None => refusing(connect(&target, &report), &mut jobs, &mut waiting).await,
+            None => refusing(connect(&target, &report), &mut queue, &mut waiting).await,
         };
         let Some(open) = open else { return };
-        let (batch, later) = batch::apart(std::mem::take(&mut waiting));
-        waiting = later;
+        if waiting.is_empty() {
+            tokio::select! {
+                biased;
+                work = queue.recv() => match work {
+                    Some(work) => waiting.push(work),
+                    None => return,
+                },
+                () = open.closed() => continue,
+            }
+        }
+        while waiting.jobs.len() < BATCH {
+            let Ok(work) = queue.try_recv() else { break };
+            waiting.push(work);
+        }
+        let (batch, later) = batch::apart(std::mem::take(&mut waiting.jobs));
+        waiting.jobs = later;
+        if batch.is_empty() {
+            let touched = touch(&target, &open).await;
+            match &touched {
+                Ok(()) => report.working(),
+                Err(why) => report.failing(why),
+            }
+            answer(&mut waiting.probes, &touched);
+            link = Some(open);
+            continue;
+        }
         let seen = Seen {
             counter: &counter,
             report: &report,
         };
-        let written = write(&target, open, batch, &mut jobs, &mut waiting, seen);
+        let written = write(&target, open, batch, &mut queue, &mut waiting, seen);
         link = Box::pin(written).await;
+        if !report.is_failing() {
+            // What was just committed is all that a probe asks.
+            answer(&mut waiting.probes, &Ok(()));
+        }
+    }
+}
+
+fn answer(probes: &mut Vec<Probe>, outcome: &Result<(), StoreError>) {
+    for probe in probes.drain(..) {
+        // Whoever asked may have hung up.
+        let _ = probe.send(outcome.clone());
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Failed {
+        why: "PostgreSQL is away; nothing was written".into(),
+    }
+}
+
+/// Commits a change that changes nothing. It waits for no lock for long, and a server that takes too long is asked
+/// to let it be: nothing rests on it, and each that was left hanging would hold a connection at the server.
+async fn touch(target: &Target, link: &Link) -> Result<(), StoreError> {
+    // A warning from before is none of this commit's.
+    let _ = link.warned();
+    match tokio::time::timeout(
+        batch::MAX_WAIT,
+        link.command(&format!("set local lock_timeout = '2s'; {}", sql::TOUCH)),
+    )
+    .await
+    {
+        Ok(Ok(())) if link.warned() => Err(StoreError::Failed {
+            why: "the server warned while it committed".into(),
+        }),
+        Ok(done) => Ok(done?),
+        Err(_) => {
+            link.cancel(target).await;
+            let why = "the server did not commit in time".into();
+            Err(StoreError::Failed { why })
+        }
     }
 }
 
@@ -78,33 +174,32 @@ struct Seen<'a> {
 /// told so at once. `None`: nobody is left who could want anything.
 async fn refusing<T>(
     back: impl Future<Output = T>,
-    jobs: &mut mpsc::Receiver<Job>,
-    waiting: &mut Vec<Job>,
+    queue: &mut mpsc::Receiver<Work>,
+    waiting: &mut Waiting,
 ) -> Option<T> {
     let mut back = pin!(back);
     if let Ok(back) = tokio::time::timeout(GRACE, &mut back).await {
         return Some(back);
     }
-    let away = || StoreError::Failed {
-        why: "PostgreSQL is away; nothing was written".into(),
-    };
-    for job in waiting.drain(..) {
-        job.answer(Err(away()));
-    }
     loop {
+        waiting.refuse();
         tokio::select! {
             biased;
             back = &mut back => return Some(back),
-            job = jobs.recv() => job?.answer(Err(away())),
+            work = queue.recv() => waiting.push(work?),
         }
     }
 }
 
-/// Connects, however long it takes.
+/// Connects to a server that commits, however long it takes.
 async fn connect(target: &Target, report: &Report) -> Link {
     let mut pauses = pauses();
     loop {
-        match Link::open(target, Role::Writer).await {
+        let opened = async {
+            let link = Link::open(target, Role::Writer).await?;
+            touch(target, &link).await.map(|()| link)
+        };
+        match opened.await {
             Ok(link) => {
                 report.working();
                 return link;
@@ -134,8 +229,8 @@ async fn write(
     target: &Target,
     mut link: Link,
     batch: Vec<Job>,
-    jobs: &mut mpsc::Receiver<Job>,
-    waiting: &mut Vec<Job>,
+    queue: &mut mpsc::Receiver<Work>,
+    waiting: &mut Waiting,
     Seen { counter, report }: Seen<'_>,
 ) -> Option<Link> {
     let mut groups = vec![(batch, 1)];
@@ -181,13 +276,11 @@ async fn write(
                 report.failing(&why);
                 tracing::warn!(%why, writes = group.len(), "the outcome of a commit is not known; looking");
                 let search = tokio::time::timeout(SEARCH, search(target, &transaction, &group));
-                let found = refusing(search, jobs, waiting).await.and_then(Result::ok);
+                let found = refusing(search, queue, waiting).await.and_then(Result::ok);
                 let (back, found) = found.unzip();
                 settle(group, write_outcomes, found.as_ref(), &why);
                 let Some(back) = back else {
-                    let why = "PostgreSQL is away; nothing was written".into();
-                    let why = StoreError::Failed { why };
-                    groups.drain(..).for_each(|(group, _)| fail(group, &why));
+                    groups.drain(..).for_each(|(group, _)| fail(group, &away()));
                     return None;
                 };
                 report.working();
@@ -301,10 +394,7 @@ async fn look(
     }
     // A row that can be seen is not yet safe: a restart, or somebody who cancels the wait for a
     // standby, makes it visible before the standby has it. A commit after it vouches for it.
-    link.command(sql::TOUCH).await?;
-    if link.warned() {
-        return Err(open("the standby does not answer"));
-    }
+    touch(target, &link).await?;
     let names = group.iter().map(|job| (&job.write.row.id).into()).collect();
     let numbers = group.iter().map(|job| job.write.row.seq.into()).collect();
     let rows = link

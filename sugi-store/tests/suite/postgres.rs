@@ -5,6 +5,7 @@ mod faults;
 mod load;
 mod proxy;
 mod races;
+mod readiness;
 mod schema;
 mod tls;
 

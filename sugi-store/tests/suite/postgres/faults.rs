@@ -294,12 +294,12 @@ async fn what_was_created_already_is_not_created_again() {
         .expect("the order was not kept");
 }
 
-fn plain() -> CreationClaims {
+pub(super) fn plain() -> CreationClaims {
     CreationClaims::default()
 }
 
 /// Asks until there is something to be seen.
-async fn shown(client: &tokio_postgres::Client, what: &str, query: &str) {
+pub(super) async fn shown(client: &tokio_postgres::Client, what: &str, query: &str) {
     let asking = async {
         while client.query(query, &[]).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
