@@ -10,8 +10,7 @@ use std::{
 
 use jiff::SignedDuration;
 use sugi_clock::Clock;
-use sugi_engine::Engine;
-use sugi_store::{AuditEntry, StoreError};
+use sugi_store::{AuditEntry, Store, StoreError};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -31,7 +30,7 @@ pub struct Access(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) engine: Engine,
+    pub(crate) store: Arc<Store>,
     pub(crate) clock: Clock,
     pub(crate) rules: Rules,
     pub(crate) hashing: Semaphore,
@@ -145,12 +144,13 @@ pub enum AccessError {
 }
 
 impl Access {
-    /// Access over an engine's ledger. Must be called inside a runtime: it starts the audit's writer.
+    /// Access over a ledger. Must be called inside a runtime: it starts the audit's writer.
     #[must_use]
-    pub fn new(engine: Engine, clock: Clock, rules: Rules) -> Self {
+    pub fn new(store: impl Into<Arc<Store>>, clock: Clock, rules: Rules) -> Self {
+        let store = store.into();
         Self(Arc::new(Inner {
-            auditor: Auditor::start(engine.clone()),
-            engine,
+            auditor: Auditor::start(store.clone()),
+            store,
             clock,
             rules,
             hashing: Semaphore::new(HASHES_AT_ONCE),
@@ -164,12 +164,6 @@ impl Access {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.0.rules
-    }
-
-    /// The engine whose ledger this is.
-    #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.0.engine
     }
 
     /// The clock.

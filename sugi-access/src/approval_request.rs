@@ -294,7 +294,7 @@ impl Access {
             state: ApprovalRequestState::Open,
         };
         let (state, body) = (approval_request.state.as_str(), text(&approval_request));
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let written = store
             .add_document(
                 DocumentKind::ApprovalRequest,
@@ -311,7 +311,7 @@ impl Access {
     /// # Errors
     /// What the ledger says.
     pub async fn open_approval_requests(&self) -> Result<Vec<ApprovalRequest>, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let mut found = store
             .documents_of(DocumentKind::ApprovalRequest, "open")
             .await?;
@@ -352,11 +352,7 @@ impl Access {
         &self,
         id: &str,
     ) -> Result<Option<ApprovalRequest>, StoreError> {
-        let found = self
-            .0
-            .engine
-            .store()
-            .document(DocumentKind::ApprovalRequest, id);
+        let found = self.0.store.document(DocumentKind::ApprovalRequest, id);
         Ok(found.await?.as_ref().and_then(read))
     }
 
@@ -371,7 +367,7 @@ impl Access {
         by: &Operator,
         decision: Decision,
     ) -> Result<ApprovalRequest, ApprovalRequestError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let document = store.document(DocumentKind::ApprovalRequest, id).await?;
         let document = document.ok_or(ApprovalRequestError::Gone)?;
         let mut approval_request = read(&document).ok_or(ApprovalRequestError::Gone)?;
@@ -412,7 +408,7 @@ impl Access {
     /// # Errors
     /// What the ledger says.
     pub async fn approval_request_done(&self, id: &str, outcome: &str) -> Result<bool, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let Some(document) = store.document(DocumentKind::ApprovalRequest, id).await? else {
             return Ok(false);
         };

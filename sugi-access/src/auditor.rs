@@ -11,8 +11,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sugi_engine::Engine;
-use sugi_store::{AUDIT_ENTRIES_AT_ONCE, AuditCheckpoint, AuditEntry, StoreError};
+use sugi_store::{AUDIT_ENTRIES_AT_ONCE, AuditCheckpoint, AuditEntry, Store, StoreError};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -56,15 +55,15 @@ enum Work {
 }
 
 impl Auditor {
-    pub(crate) fn start(engine: Engine) -> Self {
-        Self::with(engine, MAX_WAIT)
+    pub(crate) fn start(store: Arc<Store>) -> Self {
+        Self::with(store, MAX_WAIT)
     }
 
-    fn with(engine: Engine, max_wait: Patience) -> Self {
+    fn with(store: Arc<Store>, max_wait: Patience) -> Self {
         let (queue, work) = mpsc::channel(QUEUE);
         let gap = Arc::<Gap>::default();
         let writer = Writer {
-            chain: Chain { engine, end: None },
+            chain: Chain { store, end: None },
             gap: Arc::clone(&gap),
             max_wait,
             begun: Vec::new(),
@@ -386,7 +385,7 @@ impl Writer {
 
 /// The end of the chain, as far as this node knows.
 struct Chain {
-    engine: Engine,
+    store: Arc<Store>,
     end: Option<AuditCheckpoint>,
 }
 
@@ -406,13 +405,13 @@ impl Chain {
 
     /// Whether the ledger can be read, and its chain ends where the last try found it.
     async fn stands_still(&self) -> bool {
-        let now = self.engine.store().audit_checkpoint().await;
+        let now = self.store.audit_checkpoint().await;
         now.is_ok_and(|now| self.end == Some(now))
     }
 
     /// `false` when another node has moved the end of the chain.
     async fn try_to_write(&mut self, audit_entries: &[AuditEntry]) -> Result<bool, StoreError> {
-        let store = self.engine.store();
+        let store = &self.store;
         let behind = match self.end {
             Some(end) => end,
             None => store.audit_checkpoint().await?,
@@ -426,7 +425,6 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
-    use sugi_clock::Clock;
     use sugi_store::{AuditFilter, Store};
 
     use super::*;
@@ -451,9 +449,9 @@ mod tests {
     #[tokio::test]
     async fn what_an_outage_costs_is_counted_in_a_row() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], Clock::real());
+        let store = Arc::new(Store::open(dir.path()).unwrap());
         let hand = rusqlite::Connection::open(dir.path().join("sugi.db")).unwrap();
-        let auditor = Auditor::with(engine.clone(), AT_ONCE);
+        let auditor = Auditor::with(store.clone(), AT_ONCE);
         hand.execute_batch("alter table audit rename to away")
             .unwrap();
         let early = auditor.write_down(audit_entry(0)).await;
@@ -474,12 +472,11 @@ mod tests {
                 actor: Some(SELF.into()),
                 ..AuditFilter::default()
             };
-            let rows = engine.store().audit_entries(&filter).await.unwrap();
+            let rows = store.audit_entries(&filter).await.unwrap();
             if !rows.is_empty() {
                 break rows;
             }
         };
-        let store = engine.store();
         let end = store.verify_audit(None).await.unwrap();
         let told: i64 = rows
             .iter()

@@ -8,10 +8,9 @@
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! use sugi_access::{Access, NewOperator, Origin, Role, Rules, SignIn};
 //! # use sugi_clock::Clock;
-//! # use sugi_engine::Engine;
 //! # let dir = tempfile::tempdir()?;
-//! # let engine = Engine::new(sugi_store::Store::open(dir.path())?, [], Clock::real());
-//! let access = Access::new(engine, Clock::real(), Rules::default());
+//! # let store = sugi_store::Store::open(dir.path())?;
+//! let access = Access::new(store, Clock::real(), Rules::default());
 //! let kim = NewOperator::new("kim".parse()?, [Role::KeyIn], "correct horse battery");
 //! access.add_operator(kim).await?;
 //! let cookie = access

@@ -59,7 +59,7 @@ impl Access {
     /// # Errors
     /// What the ledger says.
     pub async fn operators(&self) -> Result<Vec<Operator>, StoreError> {
-        let found = self.0.engine.store().documents(DocumentKind::Operator);
+        let found = self.0.store.documents(DocumentKind::Operator);
         found.await?.iter().map(read).collect()
     }
 
@@ -72,7 +72,7 @@ impl Access {
     }
 
     pub(crate) async fn named(&self, name: &str) -> Result<Option<Operator>, StoreError> {
-        let found = self.0.engine.store().document(DocumentKind::Operator, name);
+        let found = self.0.store.document(DocumentKind::Operator, name);
         found.await?.as_ref().map(read).transpose()
     }
 
@@ -99,7 +99,7 @@ impl Access {
             places: Vec::new(),
             sessions_from: None,
         };
-        let (store, name) = (self.0.engine.store(), operator.name.as_str());
+        let (store, name) = (&self.0.store, operator.name.as_str());
         let added = store
             .add_document(DocumentKind::Operator, name, "", &text(&operator))
             .await?;
@@ -120,7 +120,7 @@ impl Access {
         name: &Actor,
         change: impl Fn(&mut Operator) -> Result<(), E>,
     ) -> Result<Operator, E> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         for _ in 0..TRIES {
             let read_now = store
                 .document(DocumentKind::Operator, name.as_str())
@@ -180,7 +180,7 @@ impl Access {
 
     /// Lets somebody administer again, as before.
     async fn reinstate(&self, before: &Operator) -> Result<(), AccessError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         for _ in 0..TRIES {
             let name = before.name.as_str();
             let read_now = store.document(DocumentKind::Operator, name).await?;

@@ -25,7 +25,7 @@ impl Access {
     /// # Errors
     /// As [`erase_buyers`](Self::erase_buyers).
     pub async fn erase_more_buyers(&self, before: Date, by: &str) -> Result<u64, StoreError> {
-        let done = self.engine().store().buyers_erased().await?;
+        let done = self.0.store.buyers_erased().await?;
         let since = done.map(|day| day.min(before).saturating_sub(BEHIND));
         self.erase_buyers_since(since, before, by).await
     }
@@ -36,7 +36,7 @@ impl Access {
         before: Date,
         by: &str,
     ) -> Result<u64, StoreError> {
-        let store = self.engine().store();
+        let store = &self.0.store;
         if !store.keeps_buyers(since, before).await? {
             return Ok(0);
         }

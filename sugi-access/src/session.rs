@@ -97,7 +97,7 @@ impl Access {
         from: &Origin,
         with_passkey: bool,
     ) -> Result<Cookie, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let now = self.0.clock.now();
         if let Some(address) = from.address {
             self.tries().right_from(address, now);
@@ -151,7 +151,7 @@ impl Access {
         cookie: &Cookie,
         used: bool,
     ) -> Result<Option<Session>, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let id = cookie.hash();
         let Some(document) = store.document(DocumentKind::Session, &id).await? else {
             return Ok(None);
@@ -203,7 +203,7 @@ impl Access {
     /// # Errors
     /// What the ledger says.
     pub async fn end_session(&self, operator: &Actor, id: &str) -> Result<bool, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let kept = store.document(DocumentKind::Session, id).await?;
         match kept.filter(|kept| kept.owner == operator.as_str()) {
             Some(_) => store.remove_document(DocumentKind::Session, id).await,
@@ -212,7 +212,7 @@ impl Access {
     }
 
     async fn kept_sessions(&self, name: &Actor) -> Result<Vec<(Document, Kept)>, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let found = store
             .documents_of(DocumentKind::Session, name.as_str())
             .await?;

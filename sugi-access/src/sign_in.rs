@@ -273,7 +273,6 @@ impl From<AccessError> for SignInError {
 mod tests {
     use jiff::Timestamp;
     use sugi_clock::Clock;
-    use sugi_engine::Engine;
     use sugi_store::Store;
 
     use super::*;
@@ -285,8 +284,8 @@ mod tests {
     async fn an_old_password_gets_nobody_in_while_it_is_changed() {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
-        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
-        let access = Access::new(engine, clock, Rules::default());
+        let store = Store::open(dir.path()).unwrap();
+        let access = Access::new(store, clock, Rules::default());
         let (kim, old): (Actor, _) = ("kim".parse().unwrap(), "correct horse battery");
         let new = NewOperator::new(kim.clone(), [Role::KeyIn], old);
         access.add_operator(new).await.unwrap();

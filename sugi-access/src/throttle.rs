@@ -48,7 +48,7 @@ impl Wrong {
 impl Access {
     /// The wrong tries of a name from elsewhere. It costs the same whoever has the name.
     pub(crate) async fn wrong_tries(&self, name: &str) -> Result<Wrong, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let kept = store
             .document(DocumentKind::Throttle, &bucket(name))
             .await?;
@@ -74,7 +74,7 @@ impl Access {
         name: &str,
         change: impl Fn(&mut Wrong),
     ) -> Result<(), StoreError> {
-        let (store, key) = (self.0.engine.store(), bucket(name));
+        let (store, key) = (&self.0.store, bucket(name));
         for _ in 0..TRIES {
             let kept = store.document(DocumentKind::Throttle, &key).await?;
             let mut wrong = kept.as_ref().map(read).unwrap_or_default();

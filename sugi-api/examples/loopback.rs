@@ -7,13 +7,13 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
-use sugi_access::{Access, Rules, Secret};
-use sugi_api::{Api, ApiKey, Limits};
+use sugi_access::{Rules, Secret};
+use sugi_api::{Api, ApiKey, App, Limits};
 use sugi_clock::Clock;
 use sugi_core::Policy;
 use sugi_engine::{Contract, Currencies, Engine, Limits as ShopLimits, Shop, VelocityRule};
 use sugi_store::Store;
-use sugi_webhooks::{Line, Webhooks};
+use sugi_webhooks::Line;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -66,9 +66,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         secret: Some(Secret::parse(&"7".repeat(64))?),
         ..Rules::default()
     };
-    let access = Access::new(engine.clone(), Clock::real(), rules);
-    let webhooks = Webhooks::new(access, Line::new(None, sugi_webhooks::Targets::public())?);
-    let router = sugi_api::router(&Api::new(webhooks, [key], limits), axum::Router::new());
+    let line = Line::new(None, sugi_webhooks::Targets::public())?;
+    let app = App::new(engine.clone(), Clock::real(), rules, line);
+    let router = sugi_api::router(&Api::new(app, [key], limits), axum::Router::new());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     println!(

@@ -61,7 +61,7 @@ pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Ne
     let peer = request.extensions().get::<ClientAddress>();
     let mut open = Open {
         audit_entry: Some(AuditEntry {
-            at: api.0.access.clock().now(),
+            at: api.0.app.access.clock().now(),
             actor: String::new(),
             action: format!("{} {route}", request.method()),
             subject: subject(route, request.uri()),
@@ -78,7 +78,7 @@ pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Ne
         .answered(&response)
         .filter(|audit_entry| is_told(&open.api, audit_entry))
     {
-        open.api.0.access.note(audit_entry).await;
+        open.api.0.app.access.note(audit_entry).await;
     }
     response
 }
@@ -102,7 +102,7 @@ fn is_told(api: &Api, audit_entry: &AuditEntry) -> bool {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         let api = api.clone();
         runtime.spawn(async move {
-            let clock = api.0.access.clock().clone();
+            let clock = api.0.app.access.clock().clone();
             clock.sleep(at.duration_since(clock.now())).await;
             let rest = AuditEntry {
                 at: clock.now(),
@@ -112,7 +112,7 @@ fn is_told(api: &Api, audit_entry: &AuditEntry) -> bool {
                 outcome: format!("and {} more", api.0.unauthenticated.rest(&of)),
                 origin: of,
             };
-            api.0.access.note(rest).await;
+            api.0.app.access.note(rest).await;
         });
     }
     false
@@ -195,7 +195,7 @@ impl Drop for Open {
         if let Some(mut audit_entry) = self.audit_entry.take() {
             audit_entry.actor = self.who.name();
             if is_told(&self.api, &audit_entry) {
-                self.api.0.access.note_now(audit_entry);
+                self.api.0.app.access.note_now(audit_entry);
             }
         }
     }

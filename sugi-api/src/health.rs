@@ -85,7 +85,7 @@ pub(crate) struct Last(Mutex<Option<(Instant, Readiness)>>);
     ),
 )]
 pub(crate) async fn healthz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
-    let ledger = match api.0.engine.store().writer() {
+    let ledger = match api.0.app.engine.store().writer() {
         WriterState::Ended { .. } => {
             let detail = "the ledger's writer has ended, and this process ends";
             return Err(Problem::new(Code::Stopping, detail).retry_after(5));
@@ -123,7 +123,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Readiness>, Pr
         }
     };
     drop(last);
-    let clock = api.0.engine.calendar().as_str();
+    let clock = api.0.app.engine.calendar().as_str();
     let readiness = Readiness { clock, ..readiness };
     match readiness.why.clone() {
         None => Ok(Json(readiness)),
@@ -156,7 +156,7 @@ impl Readiness {
         Self {
             status,
             ledger,
-            clock: api.0.engine.calendar().as_str(),
+            clock: api.0.app.engine.calendar().as_str(),
             disk,
             why,
         }
@@ -176,7 +176,7 @@ impl LedgerWord {
 
 /// How the ledger is, and in the database's words what is wrong with it.
 async fn ledger(api: &Api) -> (LedgerWord, Option<String>) {
-    let store = api.0.engine.store();
+    let store = api.0.app.engine.store();
     if let WriterState::Ended { why } = store.writer() {
         return (LedgerWord::Ended, Some(why));
     }
@@ -195,7 +195,7 @@ async fn ledger(api: &Api) -> (LedgerWord, Option<String>) {
 /// The disk, and what is wrong with it.
 fn disk(api: &Api) -> (Option<Disk>, Option<String>) {
     let min_bytes = api.0.limits.disk_free_bytes;
-    match api.0.engine.store().free_bytes() {
+    match api.0.app.engine.store().free_bytes() {
         Ok(None) => (None, None),
         Ok(Some(free_bytes)) => {
             let why = (free_bytes < min_bytes).then(|| {

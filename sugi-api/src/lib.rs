@@ -7,17 +7,18 @@
 //! so a caller who hangs up changes nothing but that nobody waits any more.
 //!
 //! ```no_run
-//! # async fn run(webhooks: sugi_webhooks::Webhooks) -> std::io::Result<()> {
+//! # async fn run(app: sugi_api::App) -> std::io::Result<()> {
 //! use sugi_api::{Api, ApiKey, Limits};
 //! let key = ApiKey::new("back end".parse().expect("a name"), "a long random text");
 //! let limits = Limits::default();
-//! let router = sugi_api::router(&Api::new(webhooks, [key], limits), axum::Router::new());
+//! let router = sugi_api::router(&Api::new(app, [key], limits), axum::Router::new());
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! let stop = async { let _ = tokio::signal::ctrl_c().await; };
 //! sugi_api::serve(listener, router, limits, stop).await;
 //! # Ok(()) }
 //! ```
 
+mod app;
 mod audit;
 mod auth;
 mod body;
@@ -50,12 +51,9 @@ mod write_timeout;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sugi_access::Access;
-use sugi_clock::Clock;
-use sugi_engine::Engine;
-use sugi_webhooks::Webhooks;
 use tokio::sync::Semaphore;
 
+pub use app::App;
 pub use audit::{Audited, Did, Unaudited, Who};
 pub use body::{BODY_BYTES_MAX, is_encoded, read_body};
 pub use connections::Standing;
@@ -78,10 +76,7 @@ pub struct Api(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) access: Access,
-    pub(crate) webhooks: Webhooks,
-    pub(crate) engine: Engine,
-    pub(crate) clock: Clock,
+    app: App,
     keys: RwLock<Arc<Keys>>,
     pub(crate) limits: Limits,
     pub(crate) metrics: metrics::Metrics,
@@ -95,20 +90,14 @@ pub(crate) struct Inner {
 }
 
 impl Api {
-    /// The API over an installation's webhooks, and with them its access and its engine, for callers with one
-    /// of these keys.
+    /// The API over an installation, for callers with one of these keys.
     #[must_use]
-    pub fn new(webhooks: Webhooks, keys: impl IntoIterator<Item = ApiKey>, limits: Limits) -> Self {
+    pub fn new(app: App, keys: impl IntoIterator<Item = ApiKey>, limits: Limits) -> Self {
         let keys = RwLock::new(Arc::new(Keys::new(keys, limits.requests_per_key)));
         let (metrics, request_ids) = (metrics::Metrics::default(), request::Ids::new());
         let room = Arc::new(Semaphore::new(limits.requests));
-        let access = webhooks.access().clone();
-        let (engine, clock) = (access.engine().clone(), access.clock().clone());
         Self(Arc::new(Inner {
-            access,
-            webhooks,
-            engine,
-            clock,
+            app,
             keys,
             limits,
             metrics,
@@ -128,16 +117,10 @@ impl Api {
         *known = Arc::new(known.renewed(keys, self.0.limits.requests_per_key));
     }
 
-    /// Who may work here, and the audit.
+    /// The installation that this is the API of.
     #[must_use]
-    pub fn access(&self) -> &Access {
-        &self.0.access
-    }
-
-    /// The webhooks.
-    #[must_use]
-    pub fn webhooks(&self) -> &Webhooks {
-        &self.0.webhooks
+    pub fn app(&self) -> &App {
+        &self.0.app
     }
 
     /// The keys that are taken now.

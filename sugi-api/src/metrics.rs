@@ -107,30 +107,30 @@ pub(crate) async fn metrics(
             Some(caller)
         }
     };
-    let open = api.0.engine.store().unsettled().await?;
+    let open = api.0.app.engine.store().unsettled().await?;
     let mut text = Text::default();
-    write_open(&mut text, &open, api.0.clock.now());
+    write_open(&mut text, &open, api.0.app.clock.now());
     text.one(
         Kind::Gauge,
         "sugi_payments_not_taken_up",
         "Payments with work to do that this process could not take up, and tries again.",
-        api.0.engine.counts().not_taken_up,
+        api.0.app.engine.counts().not_taken_up,
     );
     if let Some(caller) = &caller {
         let may_see = |shop: &ShopId| caller.key.may_use(shop);
-        shops::write(&mut text, &api.0.engine.counts(), &open, may_see);
+        shops::write(&mut text, &api.0.app.engine.counts(), &open, may_see);
         velocity::write(&mut text, &api, may_see);
-        shops::write_clocks(&mut text, &api.0.engine, may_see);
-        webhooks::write(&mut text, &api, caller, api.0.clock.now()).await?;
+        shops::write_clocks(&mut text, &api.0.app.engine, may_see);
+        webhooks::write(&mut text, &api, caller, api.0.app.clock.now()).await?;
     }
     text.one(
         Kind::Gauge,
         "sugi_clock_wrong",
         "1 while this machine's calendar is further from KCP's than is tolerated.",
-        u8::from(api.0.engine.calendar() == Calendar::Wrong),
+        u8::from(api.0.app.engine.calendar() == Calendar::Wrong),
     );
     api.0.metrics.write(&mut text);
-    write_ledger(&mut text, api.0.engine.store());
+    write_ledger(&mut text, api.0.app.engine.store());
     write_connections(&mut text, &api.0.connections);
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
     Ok((kind, text.into_string()).into_response())

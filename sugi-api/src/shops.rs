@@ -93,15 +93,16 @@ struct ClockView {
 )]
 pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Found>, Problem> {
     caller.may(Scope::Read)?;
-    let soon = api.0.clock.now() + jiff::SignedDuration::from_hours(30 * 24);
+    let soon = api.0.app.clock.now() + jiff::SignedDuration::from_hours(30 * 24);
     let mine = api
         .0
+        .app
         .engine
         .shops()
         .into_iter()
         .filter(|shop| caller.key.may_use(&shop.id));
     let mut shops: Vec<_> = mine
-        .map(|shop| View::of(&api.0.engine, &shop, soon))
+        .map(|shop| View::of(&api.0.app.engine, &shop, soon))
         .collect();
     shops.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(Json(Found { shops }))

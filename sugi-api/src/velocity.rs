@@ -10,12 +10,12 @@ use crate::{
 
 /// Writes whether too many sales are declined, and how many each limit refused, by shop.
 pub(crate) fn write(text: &mut Text, api: &Api, may_see: impl Fn(&ShopId) -> bool) {
-    let mut shops = api.0.engine.shops();
+    let mut shops = api.0.app.engine.shops();
     shops.retain(|shop| may_see(&shop.id));
     shops.sort_by(|one, other| one.id.cmp(&other.id));
     let told: Vec<(&str, VelocityNow)> = shops
         .iter()
-        .map(|shop| (shop.id.as_str(), api.0.engine.velocity(shop)))
+        .map(|shop| (shop.id.as_str(), api.0.app.engine.velocity(shop)))
         .collect();
     text.family(
         Kind::Gauge,

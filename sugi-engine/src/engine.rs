@@ -31,7 +31,7 @@ pub struct Engine(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
     pub(crate) clock: Clock,
     /// No other process works on this ledger.
     pub(crate) sole: bool,
@@ -48,7 +48,12 @@ pub(crate) struct Inner {
 impl Engine {
     /// An engine over a ledger. Nothing is sent before [`recover`](Self::recover) or a request.
     #[must_use]
-    pub fn new(store: Store, shops: impl IntoIterator<Item = Shop>, clock: Clock) -> Self {
+    pub fn new(
+        store: impl Into<Arc<Store>>,
+        shops: impl IntoIterator<Item = Shop>,
+        clock: Clock,
+    ) -> Self {
+        let store = store.into();
         let (sole, shops) = (store.is_sole(), RwLock::new(by_id(shops)));
         Self(Arc::new(Inner {
             store,
@@ -65,7 +70,7 @@ impl Engine {
 
     /// The ledger, for reading.
     #[must_use]
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &Arc<Store> {
         &self.0.store
     }
 

@@ -201,7 +201,7 @@ async fn payment_of(
     let Some(id) = approval_request.what.payment() else {
         return Ok(None);
     };
-    let book = pages.access().engine().store().load(id).await?;
+    let book = pages.store().load(id).await?;
     Ok(book.map(|book| book.payment))
 }
 
@@ -227,9 +227,9 @@ async fn carry_out(
         // An export is fetched by who asked for it.
         What::Export { .. } => return Ok(to("/approvals")),
     };
-    let access = pages.access().clone();
+    let (access, engine) = (pages.access().clone(), pages.engine().clone());
     let said = detached(async move {
-        let (said, outcome) = run(&access, &approval_request).await;
+        let (said, outcome) = run(&engine, &approval_request).await;
         // What may have been written, or stands in the way for a while only, can be asked for again.
         if !said.is_some_and(passes) {
             access
@@ -237,7 +237,7 @@ async fn carry_out(
                 .await?;
         }
         if let (None, What::Cancel { payment, .. }) = (said, &approval_request.what) {
-            first_result(access.engine(), payment).await;
+            first_result(&engine, payment).await;
         }
         Ok::<_, sugi_store::StoreError>(said)
     });
@@ -254,7 +254,7 @@ fn passes(said: Notice) -> bool {
 
 /// The notice to show, and the outcome in a word.
 async fn run(
-    access: &sugi_access::Access,
+    engine: &sugi_engine::Engine,
     approval_request: &ApprovalRequest,
 ) -> (Option<Notice>, &'static str) {
     let key = Some(("approval_request".to_owned(), approval_request.id.clone()));
@@ -280,7 +280,7 @@ async fn run(
                         by,
                         key,
                     };
-                    let cancelled = access.engine().cancel(payment, ask).await;
+                    let cancelled = engine.cancel(payment, ask).await;
                     cancelled.err().as_ref().map(Notice::from)
                 }
                 _ => Some(Notice::Amount),
@@ -302,7 +302,7 @@ async fn run(
                 Some(Err(_)) => return (Some(Notice::Tno), "refused"),
             };
             let ask = ResolveAsk { what, by, key };
-            let closed = access.engine().resolve(payment, ask).await;
+            let closed = engine.resolve(payment, ask).await;
             closed.err().as_ref().map(Notice::from)
         }
         What::Export { .. } => None,

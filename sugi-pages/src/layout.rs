@@ -107,7 +107,7 @@ impl Layout {
     ) -> Result<Self, StoreError> {
         let (access, lang) = (pages.access(), current_operator.lang);
         let t = Common::of(lang);
-        let store = access.engine().store();
+        let store = pages.store();
         let mut doubts = store.doubts(DOUBTS_COUNTED).await?;
         doubts.retain(|doubt| current_operator.operator().may_use(&doubt.shop));
         let approval_requests = access.open_approval_requests().await?;
@@ -161,7 +161,7 @@ impl Layout {
         if may(Role::Administer) {
             links.push(link("/settings", t.settings, Part::Settings, "s", 0));
         }
-        let shops = access.engine().shops();
+        let shops = pages.engine().shops();
         let test = |shop: &std::sync::Arc<sugi_engine::Shop>| shop.client.site_code().is_test();
         Ok(Self {
             lang,

@@ -45,7 +45,10 @@ use std::sync::Arc;
 
 use sugi_access::Access;
 use sugi_api::Api;
+use sugi_engine::Engine;
 use sugi_mail::Mailer;
+use sugi_store::Store;
+use sugi_webhooks::Webhooks;
 
 /// What every page needs. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -76,7 +79,7 @@ impl Pages {
         Self(Arc::new(Inner {
             api: api.clone(),
             keyin: keyin::Memory::default(),
-            keeper: kept::Keeper::of(api.access().rules().secret.as_ref()),
+            keeper: kept::Keeper::of(api.app().access.rules().secret.as_ref()),
             streams: live::Streams::default(),
             exports: day::running::Exports::default(),
             mail,
@@ -94,6 +97,18 @@ impl Pages {
     }
 
     fn access(&self) -> &Access {
-        self.0.api.access()
+        &self.0.api.app().access
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.api.app().engine
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.api.app().store
+    }
+
+    fn webhooks(&self) -> &Webhooks {
+        &self.0.api.app().webhooks
     }
 }

@@ -207,7 +207,7 @@ impl Watch {
     /// What an open page shows, in short: the doubts, the approval requests, and its payment or the newest one.
     async fn look(&self, session: &Session) -> Result<Vec<String>, StoreError> {
         let access = self.pages.access();
-        let store = access.engine().store();
+        let store = self.pages.store();
         let mut told = Vec::new();
         for doubt in store.doubts(DOUBTS).await? {
             told.push(doubt.id.to_string());

@@ -212,10 +212,10 @@ async fn say(request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use sugi_access::{Access, Rules};
+    use sugi_access::Rules;
     use sugi_clock::Clock;
     use sugi_engine::Engine;
-    use sugi_webhooks::{Line, Targets, Webhooks};
+    use sugi_webhooks::{Line, Targets};
 
     use super::*;
 
@@ -227,13 +227,9 @@ mod tests {
             [],
             Clock::real(),
         );
-        let access = Access::new(engine, Clock::real(), Rules::default());
-        let webhooks = Webhooks::new(access, Line::new(None, Targets::public()).unwrap());
-        let pages = Pages::new(&sugi_api::Api::new(
-            webhooks,
-            [],
-            sugi_api::Limits::default(),
-        ));
+        let line = Line::new(None, Targets::public()).unwrap();
+        let app = sugi_api::App::new(engine, Clock::real(), Rules::default(), line);
+        let pages = Pages::new(&sugi_api::Api::new(app, [], sugi_api::Limits::default()));
         let breaks = || async { assert!(std::hint::black_box(false), "on purpose") };
         let router = around(Router::new().route("/", get(breaks)), &pages);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -62,7 +62,7 @@ impl Webhooks {
             let mut busy = BTreeMap::new();
             loop {
                 // From before the round: what falls due during it is not waited for.
-                let clock = self.0.access.clock();
+                let clock = &self.0.clock;
                 let begun = clock.up();
                 if let Err(why) = self.round(render, &mut busy).await {
                     tracing::error!(%why, "webhooks wait for the ledger");

@@ -6,9 +6,10 @@
 //! it is not forgotten. The same events can be read in order at `/v1/events`.
 //!
 //! ```no_run
-//! # async fn run(access: sugi_access::Access) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn run(store: sugi_store::Store, secret: sugi_access::Secret) -> Result<(), Box<dyn std::error::Error>> {
+//! use sugi_clock::Clock;
 //! use sugi_webhooks::{Line, NewWebhook, Targets, Webhooks};
-//! let webhooks = Webhooks::new(access, Line::new(None, Targets::public())?);
+//! let webhooks = Webhooks::new(store, Clock::real(), Some(secret), Line::new(None, Targets::public())?);
 //! let new = NewWebhook::to("https://shop.example.com/sugi".parse()?, "kim".parse()?);
 //! let (webhook, secret, _) = webhooks.add(new).await?;
 //! println!("{} signs with {}", webhook.id, secret.as_str());

@@ -4,7 +4,8 @@ use std::{fmt::Write as _, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use sugi_access::{Access, Secret};
+use sugi_access::Secret;
+use sugi_clock::Clock;
 use sugi_core::WebhookId;
 use sugi_store::{Document, DocumentKind, Event, IntegrityViolation, Store, StoreError};
 use tokio::sync::Notify;
@@ -26,7 +27,10 @@ pub struct Webhooks(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) access: Access,
+    store: Arc<Store>,
+    pub(crate) clock: Clock,
+    /// What seals their secrets.
+    secret: Option<Secret>,
     pub(crate) line: Line,
     pub(crate) tally: Tally,
     /// Told when somebody asks for something to be told.
@@ -75,29 +79,30 @@ pub enum WebhookError {
 }
 
 impl Webhooks {
-    /// The webhooks of an installation.
+    /// The webhooks in a ledger, with what seals their secrets; without it none can be set up.
     #[must_use]
-    pub fn new(access: Access, line: Line) -> Self {
+    pub fn new(
+        store: impl Into<Arc<Store>>,
+        clock: Clock,
+        secret: Option<Secret>,
+        line: Line,
+    ) -> Self {
         Self(Arc::new(Inner {
-            access,
+            store: store.into(),
+            clock,
+            secret,
             line,
             tally: Tally::default(),
             asked: Notify::new(),
         }))
     }
 
-    /// The installation's access.
-    #[must_use]
-    pub fn access(&self) -> &Access {
-        &self.0.access
-    }
-
     pub(crate) fn store(&self) -> &Store {
-        self.0.access.engine().store()
+        &self.0.store
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.access.clock().now()
+        self.0.clock.now()
     }
 
     /// All of them, by name, which is by age.
@@ -250,7 +255,7 @@ impl Webhooks {
     }
 
     fn sealing(&self) -> Result<&Secret, WebhookError> {
-        let secret = self.0.access.rules().secret.as_ref();
+        let secret = self.0.secret.as_ref();
         secret.ok_or(WebhookError::NoSecret)
     }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sugi_access::Access;
 use sugi_mail::{EmailMessage, Mailer};
-use sugi_store::{AuditCheckpoint, DocumentKind, StoreError};
+use sugi_store::{AuditCheckpoint, DocumentKind, Store, StoreError};
 
 use crate::{day, print};
 
@@ -26,10 +26,10 @@ pub(crate) struct Post {
 
 impl Post {
     /// Mails it at the start, if it was not mailed this day, and then every day.
-    pub(crate) async fn run(&self, access: &Access, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(&self, access: &Access, store: &Store, stop: impl Future<Output = ()>) {
         let days = async {
             loop {
-                self.mail(access).await;
+                self.mail(access, store).await;
                 let clock = access.clock();
                 clock.sleep_until(day::next(clock.now(), HOUR)).await;
             }
@@ -41,9 +41,8 @@ impl Post {
     }
 
     /// Mails this day's checkpoint, unless this node or another did.
-    async fn mail(&self, access: &Access) {
+    async fn mail(&self, access: &Access, store: &Store) {
         let day = day::today(access.clock().now()).to_string();
-        let store = access.engine().store();
         let mut mine = false;
         let mut left = self.to.clone();
         for pause in [None].into_iter().chain(BACKOFF_MINUTES.map(Some)) {
@@ -68,7 +67,7 @@ impl Post {
                     }
                 }
             }
-            match self.email_message(access).await {
+            match self.email_message(access, store).await {
                 Ok(email_message) => left = self.send(&email_message, left).await,
                 Err(why) => tracing::warn!(%why, "the audit's end cannot be read"),
             }
@@ -82,10 +81,14 @@ impl Post {
         );
     }
 
-    async fn email_message(&self, access: &Access) -> Result<EmailMessage, StoreError> {
+    async fn email_message(
+        &self,
+        access: &Access,
+        store: &Store,
+    ) -> Result<EmailMessage, StoreError> {
         // What was done a moment ago belongs to it.
         access.flush().await;
-        let checkpoint = access.engine().store().audit_checkpoint().await?;
+        let checkpoint = store.audit_checkpoint().await?;
         let line = line(checkpoint, access.clock().now(), &self.installation);
         let text = format!(
             "{line}\n\n\
@@ -123,9 +126,10 @@ mod post;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use sugi_access::Rules;
     use sugi_clock::Clock;
-    use sugi_engine::Engine;
     use sugi_mail::Server;
     use sugi_store::{AuditEntry, Store};
 
@@ -145,9 +149,10 @@ mod tests {
         }
     }
 
-    fn access(dir: &tempfile::TempDir, clock: &Clock) -> Access {
-        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
-        Access::new(engine, clock.clone(), Rules::default())
+    fn ledger(dir: &tempfile::TempDir, clock: &Clock) -> (Arc<Store>, Access) {
+        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let access = Access::new(store.clone(), clock.clone(), Rules::default());
+        (store, access)
     }
 
     #[tokio::test]
@@ -155,7 +160,7 @@ mod tests {
         let server = PostOffice::open(Mood::Good).await;
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-26T00:00:00Z".parse().unwrap());
-        let access = access(&dir, &clock);
+        let (store, access) = ledger(&dir, &clock);
         let post = checkpoints(&server);
         access
             .note(AuditEntry {
@@ -168,10 +173,10 @@ mod tests {
             })
             .await;
         // Twice in a day, by whichever node, is once.
-        post.mail(&access).await;
-        post.mail(&access).await;
+        post.mail(&access, &store).await;
+        post.mail(&access, &store).await;
         assert_eq!(server.email_messages().len(), 2);
-        let checkpoint = access.engine().store().audit_checkpoint().await.unwrap();
+        let checkpoint = store.audit_checkpoint().await.unwrap();
         assert_eq!(checkpoint.seq, 1);
         for email_message in server.email_messages() {
             let first = line(checkpoint, clock.now(), "desk:/ledger");
@@ -182,7 +187,7 @@ mod tests {
             );
         }
         clock.advance(SignedDuration::from_hours(24));
-        post.mail(&access).await;
+        post.mail(&access, &store).await;
         assert_eq!(server.email_messages().len(), 4);
     }
 
@@ -191,7 +196,7 @@ mod tests {
         let server = PostOffice::open(Mood::HangsUp).await;
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-26T00:00:00Z".parse().unwrap());
-        let access = access(&dir, &clock);
+        let (store, access) = ledger(&dir, &clock);
         let post = checkpoints(&server);
         let time_goes_by = async {
             loop {
@@ -200,7 +205,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = post.mail(&access) => {}
+            () = post.mail(&access, &store) => {}
             () = time_goes_by => {}
         }
         assert_eq!(

@@ -112,9 +112,8 @@ impl LedgerLocation {
     /// Operators and the audit, for changing. Shops are not looked at, and no payment is touched.
     pub(crate) async fn access(&self) -> Result<Access, Failure> {
         let config = self.config()?;
-        let engine = Engine::new(config.store().await?, [], Clock::real());
         Ok(Access::new(
-            engine,
+            config.store().await?,
             Clock::real(),
             config.access_rules(config.listen),
         ))
@@ -122,23 +121,31 @@ impl LedgerLocation {
 
     /// The same for reading, beside a service that may be writing.
     pub(crate) async fn access_to_read(&self) -> Result<Access, Failure> {
+        let rules = if self.ledger_alone().is_some() {
+            Rules::default()
+        } else {
+            let config = self.config()?;
+            config.access_rules(config.listen)
+        };
+        Ok(Access::new(
+            self.store_to_read().await?,
+            Clock::real(),
+            rules,
+        ))
+    }
+
+    /// The ledger for reading, beside a service that may be writing.
+    pub(crate) async fn store_to_read(&self) -> Result<Store, Failure> {
         if let Some(dir) = self.ledger_alone() {
-            let engine = Engine::new(Store::open_to_read(dir)?, [], Clock::real());
-            return Ok(Access::new(engine, Clock::real(), Rules::default()));
+            return Ok(Store::open_to_read(dir)?);
         }
         let config = self.config()?;
-        let store = match config.store().await {
+        Ok(match config.store().await {
             Err(StoreError::Locked { .. } | StoreError::ClockBehind { .. }) => {
                 config.store_to_read().await?
             }
             store => store?,
-        };
-        let engine = Engine::new(store, [], Clock::real());
-        Ok(Access::new(
-            engine,
-            Clock::real(),
-            config.access_rules(config.listen),
-        ))
+        })
     }
 
     /// Which installation this is, in words that tell it from others: the machine, and where on it or

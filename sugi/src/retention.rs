@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 use sugi_access::Access;
-use sugi_engine::Calendar;
+use sugi_engine::{Calendar, Engine};
 
 use crate::{cli::Failure, day};
 
@@ -40,10 +40,15 @@ pub(crate) fn before(now: Timestamp, days: u32) -> Result<Date, Failure> {
 }
 
 /// Takes buyers away that were kept for so many days: at the start, and then every night.
-pub(crate) async fn run(access: &Access, days: u32, stop: impl Future<Output = ()>) {
+pub(crate) async fn run(
+    access: &Access,
+    engine: &Engine,
+    days: u32,
+    stop: impl Future<Output = ()>,
+) {
     let nights = async {
         loop {
-            let next = night(access, days).await;
+            let next = night(access, engine, days).await;
             access.clock().sleep_until(next).await;
         }
     };
@@ -54,13 +59,13 @@ pub(crate) async fn run(access: &Access, days: u32, stop: impl Future<Output = (
 }
 
 /// Does it once, and says when it is to be done again.
-async fn night(access: &Access, days: u32) -> Timestamp {
+async fn night(access: &Access, engine: &Engine, days: u32) -> Timestamp {
     let now = access.clock().now();
     let Ok(before) = before(now, days) else {
         return Timestamp::MAX;
     };
     // What is taken away does not come back, so a day is believed only while nothing contradicts it.
-    if access.engine().calendar() == Calendar::Wrong {
+    if engine.calendar() == Calendar::Wrong {
         tracing::error!("no buyer is taken away while this machine's clock differs from KCP's");
         return now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
     }
@@ -94,7 +99,7 @@ mod tests {
     use super::*;
 
     /// Writes a payment that was declined, made now.
-    async fn declined(access: &Access, n: u32) -> PaymentId {
+    async fn declined(engine: &Engine, access: &Access, n: u32) -> PaymentId {
         let id: PaymentId = format!("pay_{n:032x}").parse().unwrap();
         let order_no: nhn_kcp::OrderNo = format!("A-{n}").parse().unwrap();
         let mut order = Order::new(order_no.clone(), Money::won(1004).unwrap());
@@ -119,7 +124,7 @@ mod tests {
         let now = access.clock().now();
         let pending_append = PendingAppend::begin(id.clone(), now, &[0; 16], events).unwrap();
         let creation_claims = CreationClaims::default();
-        let store = access.engine().store();
+        let store = engine.store();
         let payment_snapshot = store
             .create(pending_append, None, creation_claims)
             .await
@@ -129,8 +134,8 @@ mod tests {
         id
     }
 
-    async fn has_buyer(access: &Access, id: &PaymentId) -> bool {
-        let payment_snapshot = access.engine().store().load(id).await.unwrap().unwrap();
+    async fn has_buyer(engine: &Engine, id: &PaymentId) -> bool {
+        let payment_snapshot = engine.store().load(id).await.unwrap().unwrap();
         payment_snapshot.payment.request.order.buyer.name.is_some()
     }
 
@@ -139,25 +144,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-26T00:00:00Z".parse().unwrap());
         let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
-        let access = Access::new(engine, clock.clone(), Rules::default());
-        let first = declined(&access, 1).await;
+        let access = Access::new(engine.store().clone(), clock.clone(), Rules::default());
+        let first = declined(&engine, &access, 1).await;
         clock.advance(SignedDuration::from_hours(24));
-        let second = declined(&access, 2).await;
+        let second = declined(&engine, &access, 2).await;
 
         for kept in [[true, true], [true, true], [false, true]] {
-            let next = night(&access, 2).await;
+            let next = night(&access, &engine, 2).await;
             assert_eq!(
                 [
-                    has_buyer(&access, &first).await,
-                    has_buyer(&access, &second).await
+                    has_buyer(&engine, &first).await,
+                    has_buyer(&engine, &second).await
                 ],
                 kept
             );
             clock.advance(next.duration_since(clock.now()));
         }
-        access.engine().store().verify().await.unwrap();
+        engine.store().verify().await.unwrap();
         // One that broke off years ago is taken up where it was begun, not where the next night is.
-        let third = declined(&access, 3).await;
+        let third = declined(&engine, &access, 3).await;
         let of_all = Store::buyers_before(date(2027, 12, 1));
         access
             .write_down(AuditEntry {
@@ -171,11 +176,11 @@ mod tests {
             .await
             .unwrap();
         clock.advance(SignedDuration::from_hours(500 * 24));
-        night(&access, 2).await;
-        assert!(!has_buyer(&access, &third).await, "it was never finished");
-        access.engine().store().verify().await.unwrap();
+        night(&access, &engine, 2).await;
+        assert!(!has_buyer(&engine, &third).await, "it was never finished");
+        engine.store().verify().await.unwrap();
         let all = AuditFilter::default();
-        let told = access.engine().store().audit_entries(&all).await.unwrap();
+        let told = engine.store().audit_entries(&all).await.unwrap();
         let told: Vec<_> = told
             .iter()
             .rev()

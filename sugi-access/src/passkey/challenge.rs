@@ -19,7 +19,7 @@ const CHARS: usize = 43;
 impl Access {
     /// A new challenge for some purpose.
     pub(super) async fn challenge(&self, purpose: &str) -> Result<String, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let now = self.0.clock.now();
         let all = store.documents(DocumentKind::Challenge).await?;
         // Those for one purpose push out none that are for another: whoever may ask without being signed
@@ -58,7 +58,7 @@ impl Access {
     /// Uses a challenge up; `false` if it was not given out for this purpose, was used before, or has
     /// waited too long.
     pub(super) async fn use_up(&self, challenge: &str, purpose: &str) -> Result<bool, StoreError> {
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         // What nobody gave out is not even looked for.
         if challenge.len() != CHARS {
             return Ok(false);

@@ -66,7 +66,7 @@ impl Access {
         if decoded(handle).is_none_or(|bytes| bytes.len() != 32) {
             return Ok(None);
         }
-        let store = self.0.engine.store();
+        let store = &self.0.store;
         let found = store.documents_of(DocumentKind::Operator, handle).await?;
         found.first().map(crate::operators::read).transpose()
     }
@@ -217,7 +217,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use sugi_clock::Clock;
-    use sugi_engine::Engine;
     use sugi_store::Store;
 
     use super::*;
@@ -228,8 +227,8 @@ mod tests {
     async fn what_happens_meanwhile_on_another_node_counts() {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
-        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
-        let access = Access::new(engine, clock, Rules::default());
+        let store = Store::open(dir.path()).unwrap();
+        let access = Access::new(store, clock, Rules::default());
         let (now, from) = (access.clock().now(), Origin::default());
         let new = NewOperator::new(
             "kim".parse().unwrap(),

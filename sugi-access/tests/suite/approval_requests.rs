@@ -396,7 +396,7 @@ async fn wishes_that_waited_too_long_do_not_hide_those_that_wait(test_app: TestA
     assert_eq!(open(&test_app).await, [asked.id]);
     // The store finds so many of one owner and no more: the old ones are not among them any more.
     let kind = sugi_store::DocumentKind::ApprovalRequest;
-    let store = test_app.access.engine().store();
+    let store = &test_app.store;
     assert_eq!(store.documents_of(kind, "open").await.unwrap().len(), 1);
     assert_eq!(store.documents(kind).await.unwrap().len(), 4);
 }
@@ -412,11 +412,7 @@ async fn what_takes_two_is_what_the_rules_say(test_app: TestApp) {
         },
         ..Rules::default()
     };
-    let access = Access::new(
-        test_app.access.engine().clone(),
-        test_app.clock.clone(),
-        rules,
-    );
+    let access = Access::new(test_app.store.clone(), test_app.clock.clone(), rules);
     assert_eq!(access.cancel_alone(Currency::Krw), Some(100_000));
     let dollars = access.cancel_alone(Currency::Usd);
     assert_eq!(

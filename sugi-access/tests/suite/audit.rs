@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sugi_access::Access;
-use sugi_store::{AuditEntry, AuditFilter, AuditRow};
+use sugi_store::{AuditEntry, AuditFilter, AuditRow, Store};
 
 use crate::{TestApp, together};
 
@@ -28,7 +27,7 @@ fn audit_entry(test_app: &TestApp, actor: &str, n: usize) -> AuditEntry {
 }
 
 /// All of the audit, the oldest first.
-async fn all(access: &Access) -> Vec<AuditRow> {
+async fn all(store: &Store) -> Vec<AuditRow> {
     let mut rows: Vec<AuditRow> = Vec::new();
     // More pages than there can be.
     for _ in 0..100 {
@@ -37,12 +36,7 @@ async fn all(access: &Access) -> Vec<AuditRow> {
             before,
             ..AuditFilter::default()
         };
-        let page = access
-            .engine()
-            .store()
-            .audit_entries(&filter)
-            .await
-            .unwrap();
+        let page = store.audit_entries(&filter).await.unwrap();
         if page.is_empty() {
             break;
         }
@@ -80,15 +74,9 @@ async fn hundreds_of_deeds_from_everywhere_are_one_whole_chain(test_app: TestApp
     }
     test_app.access.flush().await;
     other.flush().await;
-    let rows = all(&test_app.access).await;
+    let rows = all(&test_app.store).await;
     assert_eq!(rows.len(), TASKS * EACH);
-    let end = test_app
-        .access
-        .engine()
-        .store()
-        .verify_audit(None)
-        .await
-        .unwrap();
+    let end = test_app.store.verify_audit(None).await.unwrap();
     assert_eq!(end.seq, i64::try_from(TASKS * EACH).unwrap());
     let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for row in &rows {
@@ -106,7 +94,7 @@ async fn hundreds_of_deeds_from_everywhere_are_one_whole_chain(test_app: TestApp
 async fn what_was_written_down_stands(test_app: TestApp) {
     let written = audit_entry(&test_app, "kim", 1);
     test_app.access.write_down(written.clone()).await.unwrap();
-    let rows = all(&test_app.access).await;
+    let rows = all(&test_app.store).await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].audit_entry, written);
 }
@@ -116,7 +104,7 @@ async fn what_was_noted_stands_after_a_flush(test_app: TestApp) {
         test_app.access.note_now(audit_entry(&test_app, "kim", n));
     }
     test_app.access.flush().await;
-    assert_eq!(all(&test_app.access).await.len(), 300);
+    assert_eq!(all(&test_app.store).await.len(), 300);
     test_app.access.flush().await;
 }
 
@@ -134,19 +122,13 @@ async fn a_ledger_that_is_away_for_a_moment_is_waited_for(test_app: TestApp) {
     test_app.harm("alter table gone rename to audit");
     waits.await.unwrap();
     test_app.access.flush().await;
-    let subjects: Vec<_> = all(&test_app.access)
+    let subjects: Vec<_> = all(&test_app.store)
         .await
         .into_iter()
         .map(|row| row.audit_entry.subject)
         .collect();
     assert_eq!(subjects, ["1", "2", "3"]);
-    test_app
-        .access
-        .engine()
-        .store()
-        .verify_audit(None)
-        .await
-        .unwrap();
+    test_app.store.verify_audit(None).await.unwrap();
 }
 
 /// Makes the ledger refuse every entry about this.
@@ -172,7 +154,7 @@ async fn what_the_ledger_refuses_takes_nothing_else_with_it(test_app: TestApp) {
     }
     assert!(test_app.access.write_down(bad).await.is_err());
     test_app.access.flush().await;
-    let rows = all(&test_app.access).await;
+    let rows = all(&test_app.store).await;
     let of = |actor: &str| {
         rows.iter()
             .filter(|row| row.audit_entry.actor == actor)
@@ -187,7 +169,7 @@ async fn what_the_ledger_refuses_takes_nothing_else_with_it(test_app: TestApp) {
         "{:?}",
         rows[11]
     );
-    let store = test_app.access.engine().store();
+    let store = &test_app.store;
     store.verify_audit(None).await.unwrap();
 }
 
@@ -197,8 +179,8 @@ async fn no_text_is_one_that_the_ledger_refuses(test_app: TestApp) {
         ..audit_entry(&test_app, "kim", 1)
     };
     test_app.access.write_down(nul).await.unwrap();
-    let rows = all(&test_app.access).await;
+    let rows = all(&test_app.store).await;
     assert_eq!(rows[0].audit_entry.outcome, "422 a\u{fffd}b");
-    let store = test_app.access.engine().store();
+    let store = &test_app.store;
     store.verify_audit(None).await.unwrap();
 }

@@ -119,7 +119,7 @@ async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(test_app: TestApp) 
             .await
             .unwrap();
     }
-    let kept = access.engine().store().documents(DocumentKind::Challenge);
+    let kept = test_app.store.documents(DocumentKind::Challenge);
     assert_eq!(kept.await.unwrap().len(), 500);
     let outcome = access
         .sign_in_with_passkey(&passkey.show(&first), &from)
@@ -135,7 +135,7 @@ async fn a_flood_of_challenges_makes_the_oldest_be_forgotten(test_app: TestApp) 
         .challenge_to_sign_in(&Origin::default())
         .await
         .unwrap();
-    let kept = access.engine().store().documents(DocumentKind::Challenge);
+    let kept = test_app.store.documents(DocumentKind::Challenge);
     assert_eq!(kept.await.unwrap().len(), 1);
 }
 

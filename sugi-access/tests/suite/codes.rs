@@ -80,7 +80,7 @@ async fn codes_are_kept_once_one_was_typed_in(test_app: TestApp) {
         test_app.access.enrol(&name)
     );
     assert!(!printed.contains(&secret) && !printed.contains("otpauth"));
-    let store = test_app.access.engine().store();
+    let store = &test_app.store;
     let kept = store.documents(sugi_store::DocumentKind::Operator).await;
     let kept = format!("{kept:?}");
     assert!(
@@ -196,7 +196,7 @@ async fn codes_can_be_taken_away(test_app: TestApp) {
 
 async fn a_copy_of_the_ledger_makes_no_codes(test_app: TestApp) {
     let (phone, _) = with_codes(&test_app, "kim").await;
-    let store = test_app.access.engine().store();
+    let store = &test_app.store;
     let kept = store.documents(sugi_store::DocumentKind::Operator).await;
     let kept = format!("{kept:?}");
     assert!(kept.contains("sealed") && !kept.contains(&phone));
@@ -224,8 +224,8 @@ async fn codes_need_the_secret_that_they_were_sealed_with(test_app: TestApp) {
             secret: ours,
             ..Rules::default()
         };
-        let other = test_app.another_access().await;
-        let other = Access::new(other.engine().clone(), test_app.clock.clone(), rules);
+        let store = test_app.another_store().await;
+        let other = Access::new(store, test_app.clock.clone(), rules);
         let enter = async |password: &str, code: &str| {
             let ask = SignIn::new("kim", password).with_code(code);
             other.sign_in(ask, &Origin::default()).await
@@ -248,7 +248,7 @@ async fn codes_need_the_secret_that_they_were_sealed_with(test_app: TestApp) {
     );
     let name = actor("kim");
     let none = Access::new(
-        test_app.access.engine().clone(),
+        test_app.store.clone(),
         test_app.clock.clone(),
         Rules::default(),
     );

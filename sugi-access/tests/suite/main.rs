@@ -30,6 +30,8 @@ mod passkeys;
 mod session;
 mod sign_in;
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use sugi_access::{
     Access, AccessError, Cookie, NewOperator, Operator, Origin, Role, Rules, Secret, SignIn,
@@ -37,7 +39,6 @@ use sugi_access::{
 };
 use sugi_clock::Clock;
 use sugi_core::Actor;
-use sugi_engine::Engine;
 use sugi_store::Store;
 use zeroize::Zeroizing;
 
@@ -48,6 +49,7 @@ const PASSWORD: &str = "correct horse battery";
 struct TestApp {
     place: Place,
     clock: Clock,
+    store: Arc<Store>,
     access: Access,
 }
 
@@ -72,32 +74,34 @@ impl TestApp {
 
     fn of(place: Place, store: Store) -> Self {
         let clock = Clock::manual(Timestamp::from_second(1_800_000_000).unwrap());
-        let engine = Engine::new(store, [], clock.clone());
-        let access = Access::new(engine, clock.clone(), rules());
+        let store = Arc::new(store);
+        let access = Access::new(store.clone(), clock.clone(), rules());
         Self {
             place,
             clock,
+            store,
             access,
         }
     }
 
     /// The same with rules of its own.
     fn with(mut self, rules: Rules) -> Self {
-        let engine = self.access.engine().clone();
-        self.access = Access::new(engine, self.clock.clone(), rules);
+        self.access = Access::new(self.store.clone(), self.clock.clone(), rules);
         self
     }
 
     /// Access once more over the same ledger: of another node where there can be one.
     async fn another_access(&self) -> Access {
-        let engine = match &self.place {
-            Place::Folder(_) => self.access.engine().clone(),
-            Place::Database(database) => {
-                let store = Store::connect(database.url()).await.unwrap();
-                Engine::new(store, [], self.clock.clone())
-            }
-        };
-        Access::new(engine, self.clock.clone(), self.access.rules().clone())
+        let rules = self.access.rules().clone();
+        Access::new(self.another_store().await, self.clock.clone(), rules)
+    }
+
+    /// The same ledger, opened by another node where there can be one.
+    async fn another_store(&self) -> Arc<Store> {
+        match &self.place {
+            Place::Folder(_) => self.store.clone(),
+            Place::Database(database) => Arc::new(Store::connect(database.url()).await.unwrap()),
+        }
     }
 
     /// Does something to the ledger behind everybody's back.

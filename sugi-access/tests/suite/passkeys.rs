@@ -207,12 +207,7 @@ async fn a_count_that_does_not_grow_is_refused_and_in_the_audit(test_app: TestAp
     assert!(test_app.show(&mut passkey).await.is_ok());
     test_app.access.flush().await;
     let filter = AuditFilter::default();
-    let rows = test_app
-        .access
-        .engine()
-        .store()
-        .audit_entries(&filter)
-        .await;
+    let rows = test_app.store.audit_entries(&filter).await;
     let rows: Vec<_> = rows
         .unwrap()
         .into_iter()

@@ -92,7 +92,7 @@ async fn what_the_ledger_holds_is_no_cookie(test_app: TestApp) {
     let session = test_app.access.session(&cookie).await.unwrap().unwrap();
     assert_ne!(session.id, cookie.reveal());
     assert!(!test_app.is_in(&Cookie::sent(&session.id)).await);
-    let kept = test_app.access.engine().store();
+    let kept = &test_app.store;
     let kept = kept.documents(sugi_store::DocumentKind::Session);
     let kept = format!("{:?}", kept.await.unwrap());
     assert!(kept.contains(&session.id) && !kept.contains(cookie.reveal()));

@@ -213,12 +213,12 @@ async fn guessing_from_everywhere_is_held_as_well(test_app: TestApp) {
 async fn names_answer_and_cost_alike_after_a_restart(test_app: TestApp) {
     test_app.add("kim", &[Role::KeyIn]).await;
     let operator = async || {
-        let store = test_app.access.engine().store();
+        let store = &test_app.store;
         let kim = store.document(DocumentKind::Operator, "kim").await;
         kim.unwrap().unwrap()
     };
     let kept = async || {
-        let store = test_app.access.engine().store();
+        let store = &test_app.store;
         let kept = store.documents(DocumentKind::Throttle).await.unwrap();
         let mut versions: Vec<_> = kept
             .iter()

@@ -91,7 +91,7 @@ pub(crate) async fn list(
     let mut events = Vec::with_capacity(found.len());
     for event in found {
         // A journal that does not read is an error: to leave the event out would hide it.
-        let store = api.0.engine.store();
+        let store = api.0.app.engine.store();
         if let Some(payment) = store.load_at(&event.payment, event.seq).await? {
             events.push(View::of(&event, &payment));
         }
@@ -141,7 +141,7 @@ async fn look(
     wanted: impl Fn(&Event) -> bool,
 ) -> Result<bool, Problem> {
     for _ in 0..STRETCHES {
-        let stretch = api.0.engine.store().events(*next).await?;
+        let stretch = api.0.app.engine.store().events(*next).await?;
         if stretch.is_empty() {
             return Ok(false);
         }

@@ -14,9 +14,9 @@ pub(super) async fn write(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut open = Vec::new();
-    for webhook in api.0.webhooks.all().await? {
+    for webhook in api.0.app.webhooks.all().await? {
         if webhook.is_within(&caller.key.shops) {
-            let store = api.0.engine.store();
+            let store = api.0.app.engine.store();
             let undelivered = store.undelivered(webhook.id.as_str()).await?;
             open.push((webhook.id, undelivered));
         }
@@ -46,7 +46,7 @@ pub(super) async fn write(
         "Age of the oldest event that waits for a webhook; 0 when none does.",
         ages,
     );
-    let (taken, not_taken) = api.0.webhooks.tries();
+    let (taken, not_taken) = api.0.app.webhooks.tries();
     text.family(
         Kind::Counter,
         "sugi_webhook_tries_total",

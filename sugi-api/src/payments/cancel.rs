@@ -109,7 +109,7 @@ pub(crate) async fn cancel(
 
     let by = caller.key.name.clone();
     let key = Some((by.to_string(), key.0));
-    let (engine, id, seq) = (api.0.engine.clone(), payment.id.clone(), payment.seq);
+    let (engine, id, seq) = (api.0.app.engine.clone(), payment.id.clone(), payment.seq);
     let asked = detached(async move {
         let ask = CancelAsk {
             amount,
@@ -126,7 +126,7 @@ pub(crate) async fn cancel(
     });
     let asked = asked.await?;
     let payment = end_of(&api, payment, &asked, prefer.wait()).await?;
-    let journal = api.0.engine.store().journal(&payment.id).await?;
+    let journal = api.0.app.engine.store().journal(&payment.id).await?;
     let response = respond(&payment, &asked, &journal).unwrap_or_else(IntoResponse::into_response);
     let replayed = journal
         .iter()

@@ -182,7 +182,7 @@ pub(crate) async fn create(
     caller.may(Scope::Pay)?;
     let key = key?;
     let sale = sale(body?.0, &caller, key)?;
-    let (engine, clock) = (api.0.engine.clone(), api.0.clock.clone());
+    let (engine, clock) = (api.0.app.engine.clone(), api.0.app.clock.clone());
     let paying = async move {
         engine
             .pay(sale)

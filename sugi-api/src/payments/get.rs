@@ -42,7 +42,7 @@ pub(crate) async fn get(
 ) -> Result<Json<Detail>, Problem> {
     caller.may(Scope::Read)?;
     let payment = find(&api, &caller, &id).await?;
-    let journal = api.0.engine.store().journal(&payment.id).await?;
+    let journal = api.0.app.engine.store().journal(&payment.id).await?;
     Ok(Json(Detail::of(&payment, &journal)))
 }
 

@@ -141,7 +141,7 @@ pub(crate) async fn list(
         let (payments, next) = (Vec::new(), None);
         return Ok((seen, Json(Found { payments, next })));
     };
-    let page = api.0.engine.store().list(filter).await?;
+    let page = api.0.app.engine.store().list(filter).await?;
     let next = page
         .payments
         .last()

@@ -47,7 +47,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Payment, Problem> {
     let none = || Problem::new(Code::PaymentNotFound, "there is no payment with this id");
     let id: PaymentId = id.parse().map_err(|_| none())?;
-    let book = api.0.engine.store().load(&id).await?.ok_or_else(none)?;
+    let book = api.0.app.engine.store().load(&id).await?.ok_or_else(none)?;
     if caller.key.may_use(&book.payment.request.shop) {
         Ok(book.payment)
     } else {
@@ -72,7 +72,7 @@ async fn wait_until(
     let mut pause = Duration::from_millis(2);
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        let now = api.0.engine.watch(&payment.id, left, seen).await?;
+        let now = api.0.app.engine.watch(&payment.id, left, seen).await?;
         let Some(now) = now else { return Ok(payment) };
         if enough(&now, true) || Instant::now() >= end {
             return Ok(now);

@@ -128,8 +128,8 @@ pub(crate) async fn resolve(
     let by = caller.key.name.clone();
     let key = Some((by.to_string(), key.0));
     let (engine, clock, id) = (
-        api.0.engine.clone(),
-        api.0.clock.clone(),
+        api.0.app.engine.clone(),
+        api.0.app.clock.clone(),
         payment.id.clone(),
     );
     let taken = detached(async move {

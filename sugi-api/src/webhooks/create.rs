@@ -99,7 +99,7 @@ pub(crate) async fn create(
         shops: shops(&caller, new.shops.as_deref())?,
         by: caller.key.name.clone(),
     };
-    let webhooks = api.0.webhooks.clone();
+    let webhooks = api.0.app.webhooks.clone();
     let made = detached(async move { Ok(webhooks.add(new).await?) });
     let (webhook, secret, again) = made.await?;
     let made = Made {

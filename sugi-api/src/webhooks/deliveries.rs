@@ -58,7 +58,7 @@ pub(crate) async fn list(
     let before = number("before", rule, query.one("before")?)?.unwrap_or(u64::MAX);
     query.end()?;
     let webhook = find(&api, &caller, &id).await?;
-    let store = api.0.engine.store();
+    let store = api.0.app.engine.store();
     let found = store
         .deliveries(webhook.id.as_str(), before, only_open)
         .await?;

@@ -28,6 +28,7 @@ pub(crate) async fn get(
     let webhook = find(&api, &caller, &id?.0).await?;
     let open = api
         .0
+        .app
         .engine
         .store()
         .undelivered(webhook.id.as_str())

@@ -27,7 +27,7 @@ pub(crate) struct Found {
 )]
 pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Found>, Problem> {
     caller.may(Scope::Webhooks)?;
-    let mut all = api.0.webhooks.all().await?;
+    let mut all = api.0.app.webhooks.all().await?;
     all.retain(|webhook| webhook.is_within(&caller.key.shops));
     all.sort_by_key(|webhook| webhook.created_at);
     let webhooks = all.iter().map(View::of).collect();

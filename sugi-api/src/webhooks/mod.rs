@@ -50,7 +50,7 @@ fn unknown() -> Problem {
 
 /// A webhook that the caller may see. Those of other shops are not there for it.
 async fn find(api: &Api, caller: &Caller, id: &WebhookId) -> Result<Webhook, Problem> {
-    let found = api.0.webhooks.get(id).await?;
+    let found = api.0.app.webhooks.get(id).await?;
     let mine = found.filter(|webhook| webhook.is_within(&caller.key.shops));
     mine.ok_or_else(unknown)
 }

@@ -59,11 +59,11 @@ pub(crate) async fn redeliver(
     caller.may(Scope::Webhooks)?;
     let Place(id, n) = place?;
     let webhook = find(&api, &caller, &id).await?;
-    let event = api.0.engine.store().event(n).await?;
+    let event = api.0.app.engine.store().event(n).await?;
     // What it does not want it is not told, nor that there is such an event.
     let wanted = event.filter(|event| webhook.wants(event));
     let event = wanted.ok_or_else(no_event)?;
-    let webhooks = api.0.webhooks.clone();
+    let webhooks = api.0.app.webhooks.clone();
     detached(async move { Ok(webhooks.redeliver(&webhook, &event).await?) }).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -30,7 +30,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Webhooks)?;
     let webhook = find(&api, &caller, &id?.0).await?;
-    let webhooks = api.0.webhooks.clone();
+    let webhooks = api.0.app.webhooks.clone();
     detached(async move { Ok(webhooks.remove(&webhook.id).await?) }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -57,7 +57,7 @@ pub(crate) async fn renew(
     caller.may(Scope::Webhooks)?;
     let (id, key) = (id?.0, key?);
     let webhook = find(&api, &caller, &id).await?;
-    let (webhooks, scope) = (api.0.webhooks.clone(), caller.key.name.to_string());
+    let (webhooks, scope) = (api.0.app.webhooks.clone(), caller.key.name.to_string());
     let renewed = detached(async move {
         let by = Some((scope.as_str(), key.0.as_str()));
         Ok(webhooks.renew_secret(&webhook.id, by).await?)

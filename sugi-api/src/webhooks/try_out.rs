@@ -52,7 +52,7 @@ pub(crate) async fn try_out(
     caller.may(Scope::Webhooks)?;
     let (id, key) = (id?.0, key?);
     let webhook = find(&api, &caller, &id).await?;
-    let answer = api.0.webhooks.try_out(&webhook, &key.0).await;
+    let answer = api.0.app.webhooks.try_out(&webhook, &key.0).await;
     Ok(Json(Tried {
         delivered: answer.is_taken(),
         answer: answer.to_string(),

@@ -7,12 +7,12 @@ use kcp_sandbox::{Fault, FaultKind, Sandbox};
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
 use sugi_access::{Access, Rules, Secret};
-use sugi_api::{Api, ApiKey, Limits, Listener, Scope};
+use sugi_api::{Api, ApiKey, App, Limits, Listener, Scope};
 use sugi_clock::Clock;
 use sugi_core::Policy;
 use sugi_engine::{CircuitBreakerRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop};
 use sugi_store::Store;
-use sugi_webhooks::{Line, Webhooks};
+use sugi_webhooks::Line;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::http::{Answer, Request};
@@ -116,8 +116,10 @@ impl TestApp {
             secret: Some(Secret::parse(&"7".repeat(64)).unwrap()),
             ..Rules::default()
         };
-        let access = Access::new(engine.clone(), Clock::real(), rules);
-        let api = Api::new(webhooks(&access), keys(), plan.limits);
+        let line = Line::new(None, this_machine()).unwrap();
+        let app = App::new(engine.clone(), Clock::real(), rules, line);
+        let access = app.access.clone();
+        let api = Api::new(app, keys(), plan.limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -145,7 +147,7 @@ impl TestApp {
     /// A second service over the same ledger: it remembers nothing of the first. Its address.
     pub(crate) async fn another_service(&self) -> std::net::SocketAddr {
         let limits = Plan::default().limits;
-        let api = Api::new(webhooks(&self.access), keys(), limits);
+        let api = Api::new(self.api.app().clone(), keys(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = sugi_api::router(&api, axum::Router::new());
@@ -250,10 +252,6 @@ impl TestApp {
         self.stop.take().unwrap().send(()).unwrap();
         self.served.take().unwrap()
     }
-}
-
-fn webhooks(access: &Access) -> Webhooks {
-    Webhooks::new(access.clone(), Line::new(None, this_machine()).unwrap())
 }
 
 fn keys() -> Vec<ApiKey> {

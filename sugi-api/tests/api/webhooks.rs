@@ -43,7 +43,7 @@ fn id(answer: &crate::http::Answer) -> String {
 async fn from_set_up_to_taken_away() {
     let test_app = TestApp::new().await;
     let (url, mut hears) = receiver().await;
-    let webhooks = test_app.api.webhooks().clone();
+    let webhooks = test_app.api.app().webhooks.clone();
     let postman = tokio::spawn(async move {
         let run = webhooks.run(sugi_api::event_json, std::future::pending());
         run.await;

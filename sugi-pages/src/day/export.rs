@@ -72,7 +72,7 @@ pub(crate) async fn export(
     };
     let shops = current_operator.operator().shops.clone();
     let (from, until) = span.moments();
-    let store = pages.access().engine().store();
+    let store = pages.store();
     let groups = store.report(from, until, &shops).await?;
     let rows = groups.iter().map(|group| group.count).sum::<u64>();
     if rows > ROWS_MOST || groups.len() >= GROUPS_MOST as usize {
@@ -212,7 +212,7 @@ fn read(pages: Pages, mut filter: Filter, counter: Counter) -> Rows {
     let (rows, taken) = mpsc::channel(PAGES_WAITING);
     tokio::spawn(async move {
         loop {
-            let page = pages.access().engine().store().list(filter.clone()).await;
+            let page = pages.store().list(filter.clone()).await;
             let more = page.as_ref().is_ok_and(|page| page.more);
             counter.read(page.as_ref().map_or(0, |page| page.payments.len()));
             filter.before = page

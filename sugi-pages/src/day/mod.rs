@@ -80,7 +80,7 @@ pub(crate) async fn show(
     };
     let shops = &current_operator.operator().shops;
     let (from, until) = span.moments();
-    let store = pages.access().engine().store();
+    let store = pages.store();
     let groups = store.report(from, until, shops).await?;
     let problem = if groups.len() >= GROUPS_MOST as usize {
         Some(w.too_much)

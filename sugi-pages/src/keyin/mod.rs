@@ -220,7 +220,7 @@ async fn begin_here(pages: &Pages, asked: Asked, lang: Lang) -> Result<PaymentId
     let reason = anyway.filter(|_| entered.again).map(|anyway| anyway.reason);
     let again = reason.map(|reason| again(&sale, now, reason));
     let first6 = sale.card.number.masked().first6().to_owned();
-    let begun = pages.access().engine().pay(sale).await;
+    let begun = pages.engine().pay(sale).await;
     let payment = match begun {
         Ok(Outcome::Begun(payment_handle)) => {
             memory
@@ -286,7 +286,7 @@ async fn enter(
         let Some(id) = &earlier.payment else {
             return Err(Refused::duplicate(&earlier, w));
         };
-        let store = pages.access().engine().store();
+        let store = pages.store();
         match store.load(id).await {
             Ok(Some(book)) if moved_nothing(book.payment.status()) => duplicates.forget_payment(id),
             _ => return Err(Refused::duplicate(&earlier, w)),
@@ -340,7 +340,7 @@ async fn page(
         Note::Refused(refused) => Some(refused),
         Note::Nothing | Note::Again => None,
     };
-    let mut usable = pages.access().engine().shops();
+    let mut usable = pages.engine().shops();
     usable.retain(|shop| current_operator.operator().may_use(&shop.id));
     usable.sort_by(|one, other| one.id.cmp(&other.id));
     let most = usable.iter().map(|shop| shop.contract.installments).max();

@@ -64,7 +64,7 @@ async fn begin(
 ) -> Result<Option<Notice>, ErrorPage> {
     let access = pages.access();
     let alone = access.cancel_alone(payment.request.order.money.currency);
-    let (engine, id, asked) = (access.engine().clone(), payment.id.clone(), ask.clone());
+    let (engine, id, asked) = (pages.engine().clone(), payment.id.clone(), ask.clone());
     let cancelled = detached(async move {
         let most = alone.unwrap_or(u64::MAX);
         let cancelled = engine.cancel_up_to(&id, asked, most).await;

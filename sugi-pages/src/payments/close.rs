@@ -64,7 +64,7 @@ async fn begin(
         };
         return Ok(Some(wished(pages, current_operator, what, ask.key).await?));
     }
-    let engine = access.engine().clone();
+    let engine = pages.engine().clone();
     let closed = detached(async move { engine.resolve(&payment, ask).await }).await?;
     Ok(closed.err().as_ref().map(Notice::from))
 }

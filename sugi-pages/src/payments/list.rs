@@ -91,7 +91,6 @@ pub(crate) async fn show(
     }
     let layout = Layout::around(&pages, &current_operator, Part::Payments, w.title).await?;
     let mut shops: Vec<String> = pages
-        .access()
         .engine()
         .shops()
         .iter()
@@ -101,7 +100,7 @@ pub(crate) async fn show(
     shops.sort();
     let filter = filter(&ask, &current_operator);
     let q = normal::text(&ask.q);
-    let begun = Begun::of(pages.access().engine().store(), &q).await?;
+    let begun = Begun::of(pages.store(), &q).await?;
     let too_many = begun.too_many;
     let (rows, more) = match &filter {
         Some(filter) => find(&pages, &q, begun, filter).await?,
@@ -139,7 +138,7 @@ async fn find(
     let mut found = Vec::new();
     let mut more = false;
     for filter in search::alternatives(text, begun, filter) {
-        let page = pages.access().engine().store().list(filter).await?;
+        let page = pages.store().list(filter).await?;
         more |= page.more;
         found.extend(page.payments);
     }

@@ -23,7 +23,7 @@ async fn find(
     id: &str,
 ) -> Result<Payment, ErrorPage> {
     let id: PaymentId = id.parse().map_err(|_| ErrorPage::NotFound)?;
-    let book = pages.access().engine().store().load(&id).await?;
+    let book = pages.store().load(&id).await?;
     let payment = book.ok_or(ErrorPage::NotFound)?.payment;
     current_operator.must_use(&payment.request.shop)?;
     Ok(payment)

@@ -99,7 +99,7 @@ pub(super) struct Slip {
 impl Slip {
     pub(super) fn of(pages: &Pages, lang: Lang, payment: &Payment) -> Self {
         let w = ReceiptMessages::of(lang);
-        let shops = pages.access().engine().shops();
+        let shops = pages.engine().shops();
         let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
         let site = shop.map(|shop| shop.client.site_code());
         let merchant = shop.map(|shop| shop.merchant.clone()).unwrap_or_default();
@@ -141,7 +141,7 @@ pub(crate) async fn show(
     let back = query.map(|Query(back)| back).unwrap_or_default();
     let notice = Notice::parse(&back.said);
     let buyer = payment.request.order.buyer.mail.as_ref();
-    let shops = pages.access().engine().shops();
+    let shops = pages.engine().shops();
     let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
     let kcp_slip = shop.zip(payment.approval()).and_then(|(shop, approval)| {
         let order = &payment.request.order;

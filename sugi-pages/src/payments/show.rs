@@ -201,7 +201,7 @@ async fn page(
     payment: Payment,
     filled: Filled<'_>,
 ) -> Result<Response, ErrorPage> {
-    let journal = pages.access().engine().store().journal(&payment.id).await?;
+    let journal = pages.store().journal(&payment.id).await?;
     let (lang, w) = (
         current_operator.lang,
         PaymentMessages::of(current_operator.lang),
@@ -362,7 +362,7 @@ fn held_open(
     w: &'static PaymentMessages,
     payment: &Payment,
 ) -> Option<(&'static str, String)> {
-    let why = match pages.access().engine().clock_doubt(payment)? {
+    let why = match pages.engine().clock_doubt(payment)? {
         ClockDoubt::Unmeasured => w.clock_unmeasured.into(),
         ClockDoubt::Wrong(ahead) => fill(w.clock_wrong, &[&write::span(lang, ahead.abs())]),
     };
@@ -404,7 +404,7 @@ impl CancelForm {
         if *remaining == 0 || !current_operator.operator().may(Role::Cancel) {
             return None;
         }
-        let shops = pages.access().engine().shops();
+        let shops = pages.engine().shops();
         let shop = shops.iter().find(|shop| shop.id == payment.request.shop);
         let parts_taken = shop.is_some_and(|shop| shop.contract.partial_cancel);
         let currency = payment.request.order.money.currency.to_string();
@@ -452,7 +452,7 @@ impl CloseForm {
         if payment.status() != Status::InDoubt || !current_operator.operator().may(Role::Close) {
             return None;
         }
-        let engine = pages.access().engine();
+        let engine = pages.engine();
         let known = |shop: &Arc<Shop>| shop.id == payment.request.shop;
         engine.shops().iter().any(known).then_some(())?;
         // Nothing to say when it never can be: then KCP gave a number for it.

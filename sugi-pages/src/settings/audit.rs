@@ -88,7 +88,7 @@ pub(crate) async fn show(
     let w = AuditMessages::of(current_operator.lang);
     let ask = query.map(|Query(ask)| ask).unwrap_or_default();
     let layout = Layout::around(&pages, &current_operator, Part::Settings, w.title).await?;
-    let store = pages.access().engine().store();
+    let store = pages.store();
     let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let filter = AuditFilter {
         actor: text(&ask.actor).map(|actor| {
@@ -141,7 +141,7 @@ async fn orders(
     current_operator: &CurrentOperator,
     rows: &[AuditRow],
 ) -> Result<HashMap<String, String>, ErrorPage> {
-    let store = pages.access().engine().store();
+    let store = pages.store();
     let mut orders = HashMap::new();
     for AuditRow { audit_entry, .. } in rows {
         let Ok(id) = audit_entry.subject.parse::<PaymentId>() else {

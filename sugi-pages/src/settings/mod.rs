@@ -164,12 +164,12 @@ pub(crate) async fn show(
         passkeys: one.passkeys().len().to_string(),
     });
     let operators = operators.collect();
-    let mut shops = pages.access().engine().shops();
+    let mut shops = pages.engine().shops();
     shops.retain(|shop| me.may_use(&shop.id));
     shops.sort_by(|one, other| one.id.cmp(&other.id));
     let shops = shops
         .iter()
-        .map(|shop| ShopRow::of(w, pages.access().engine(), shop, now))
+        .map(|shop| ShopRow::of(w, pages.engine(), shop, now))
         .collect();
     let key = |key: &ApiKey| KeyRow {
         name: key.name.to_string(),

@@ -386,7 +386,7 @@ async fn page(
         Some(one) => pages.access().held(one).await?.is_some(),
         None => false,
     };
-    let shops = pages.access().engine().shops();
+    let shops = pages.engine().shops();
     let me = current_operator.operator();
     let mine = shops.iter().filter(|shop| me.may_use(&shop.id));
     let named = wanted.shops.named();

@@ -6,13 +6,13 @@ use std::{net::SocketAddr, sync::Mutex, time::Duration};
 use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use sugi_access::{Access, NewOperator, Role, Rules, Secret};
-use sugi_api::{Api, ApiKey, Scope};
+use sugi_api::{Api, ApiKey, App, Scope};
 use sugi_clock::Clock;
 use sugi_core::Policy;
 use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop};
 use sugi_pages::Pages;
 use sugi_store::Store;
-use sugi_webhooks::{Line, Webhooks};
+use sugi_webhooks::Line;
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::http::{Answer, Request};
@@ -60,12 +60,13 @@ impl TestApp {
         let clock = Clock::manual(Clock::real().now());
         let store = Store::open(dir.path()).unwrap();
         let engine = Engine::new(store, [shop(&sandbox)], clock.clone());
-        let access = Access::new(engine.clone(), clock.clone(), rules);
+        let app = App::new(engine.clone(), clock.clone(), rules, line());
+        let access = app.access.clone();
         for (name, roles) in everybody() {
             let new = NewOperator::new(name.parse().unwrap(), roles, PASSWORD);
             access.add_operator(new).await.unwrap();
         }
-        let (address, stop) = serve(&access).await;
+        let (address, stop) = serve(app).await;
         let mut test_app = Self {
             address,
             engine,
@@ -130,9 +131,10 @@ impl TestApp {
         format!("{}; sugi-lang=en", self.sign_in(name).await)
     }
 
-    /// Serves another access beside, for as long as the house stands.
-    pub(crate) async fn beside(&self, access: Access) -> SocketAddr {
-        let (address, stop) = serve(&access).await;
+    /// Serves the same ledger by other rules beside, for as long as the test app stands.
+    pub(crate) async fn beside(&self, rules: Rules) -> SocketAddr {
+        let app = App::new(self.engine.clone(), self.clock.clone(), rules, line());
+        let (address, stop) = serve(app).await;
         self.stops.lock().unwrap().push(stop);
         address
     }
@@ -144,10 +146,10 @@ impl TestApp {
     }
 }
 
-/// The service of an access, and what stops it when it is dropped.
-async fn serve(access: &Access) -> (SocketAddr, oneshot::Sender<()>) {
+/// The service of an installation, and what stops it when it is dropped.
+async fn serve(app: App) -> (SocketAddr, oneshot::Sender<()>) {
     let limits = sugi_api::Limits::default();
-    let api = Api::new(webhooks(access), keys(), limits);
+    let api = Api::new(app, keys(), limits);
     let router = sugi_api::router(&api, Pages::new(&api).router());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -158,17 +160,10 @@ async fn serve(access: &Access) -> (SocketAddr, oneshot::Sender<()>) {
     (address, stop)
 }
 
-/// Nobody is told of anything here.
-fn webhooks(access: &Access) -> Webhooks {
-    Webhooks::new(
-        access.clone(),
-        // Receivers are on this machine.
-        Line::new(
-            None,
-            sugi_webhooks::Targets::and(["127.0.0.0/8".parse().unwrap()]),
-        )
-        .unwrap(),
-    )
+/// Receivers are on this machine.
+fn line() -> Line {
+    let targets = sugi_webhooks::Targets::and(["127.0.0.0/8".parse().unwrap()]);
+    Line::new(None, targets).unwrap()
 }
 
 /// One key for each scope, named and spelt as it.

@@ -1,7 +1,7 @@
 //! One-time codes: set up on the page, asked for at the door.
 
 use jiff::SignedDuration;
-use sugi_access::{Access, Rules};
+use sugi_access::Rules;
 use totp_rs::{Builder, Secret};
 
 use crate::{
@@ -255,8 +255,7 @@ async fn codes_that_another_secret_sealed_are_said_to_be_so() {
         secret: Some(sugi_access::Secret::parse(&"2".repeat(64)).unwrap()),
         ..Rules::default()
     };
-    let other = Access::new(test_app.engine.clone(), test_app.clock.clone(), rules);
-    let other = test_app.beside(other).await;
+    let other = test_app.beside(rules).await;
     let form = |code: &str| {
         format!(
             "name=looker&password={}&code={code}",

@@ -17,7 +17,9 @@ const URL: &str = "https%3A%2F%2Fshop.example.com%2Fsugi";
 
 async fn all(test_app: &TestApp) -> Vec<Webhook> {
     let webhooks = Webhooks::new(
-        test_app.access.clone(),
+        test_app.engine.store().clone(),
+        test_app.clock.clone(),
+        test_app.access.rules().secret.clone(),
         Line::new(None, sugi_webhooks::Targets::public()).unwrap(),
     );
     webhooks.all().await.unwrap()

@@ -14,7 +14,12 @@ impl TestApp {
     /// A webhook that has taken one event, has one to be told again, and was given up for one.
     async fn webhook(&self) -> String {
         let line = sugi_webhooks::Line::new(None, sugi_webhooks::Targets::public()).unwrap();
-        let webhooks = sugi_webhooks::Webhooks::new(self.access.clone(), line);
+        let webhooks = sugi_webhooks::Webhooks::new(
+            self.engine.store().clone(),
+            self.clock.clone(),
+            self.access.rules().secret.clone(),
+            line,
+        );
         let url = "https://shop.example.com/sugi".parse().unwrap();
         let new = NewWebhook::to(url, "kim".parse().unwrap());
         let id = webhooks.add(new).await.unwrap().0.id.to_string();

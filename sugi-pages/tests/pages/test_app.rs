@@ -7,14 +7,14 @@ use kcp_sandbox::{Fault, FaultKind, Operation, Sandbox};
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
 use sugi_access::{Access, NewOperator, Role, Rules, SecondPerson, Secret};
-use sugi_api::{Api, ApiKey};
+use sugi_api::{Api, ApiKey, App};
 use sugi_clock::Clock;
 use sugi_core::{Payment, Policy};
 use sugi_engine::{CircuitBreakerRule, Contract, Currencies, Engine, Limits as ShopLimits, Shop};
 use sugi_mail::{Mailer, Server};
 use sugi_pages::Pages;
 use sugi_store::Store;
-use sugi_webhooks::{Line, Webhooks};
+use sugi_webhooks::Line;
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
@@ -87,7 +87,9 @@ impl TestApp {
             secret: Some(Secret::parse(&"1".repeat(64)).unwrap()),
             ..Rules::default()
         };
-        let access = Access::new(engine.clone(), clock.clone(), rules);
+        let line = Line::new(None, sugi_webhooks::Targets::public()).unwrap();
+        let app = App::new(engine.clone(), clock.clone(), rules, line);
+        let access = app.access.clone();
         for name in PEOPLE {
             let mut roles = Role::ALL.to_vec();
             roles.retain(|_| name != "looker");
@@ -100,14 +102,7 @@ impl TestApp {
         }
         let limits = sugi_api::Limits::default();
         let key = ApiKey::new("back end".parse().unwrap(), KEY);
-        let api = Api::new(
-            Webhooks::new(
-                access.clone(),
-                Line::new(None, sugi_webhooks::Targets::public()).unwrap(),
-            ),
-            [key],
-            limits,
-        );
+        let api = Api::new(app, [key], limits);
         let router = sugi_api::router(&api, Pages::with_mail(&api, mail).router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,13 +1,12 @@
 //! An installation whose payments move by hand.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Amount, MaskedCard, Money, Order, OrderNo};
-use sugi_access::{Access, Rules, Secret};
+use sugi_access::Secret;
 use sugi_clock::Clock;
 use sugi_core::{Approval, Event, Kind, Payment, PaymentId, Refusal, Request};
-use sugi_engine::Engine;
 use sugi_store::{CreationClaims, PaymentSnapshot, PendingAppend, Store};
 use sugi_webhooks::{Line, NewWebhook, SigningSecret, Targets, Webhook, Webhooks};
 use tokio::task::JoinHandle;
@@ -15,6 +14,8 @@ use tokio::task::JoinHandle;
 pub(crate) struct TestApp {
     pub(crate) webhooks: Webhooks,
     pub(crate) clock: Clock,
+    store: Arc<Store>,
+    secret: Option<Secret>,
     pub(crate) dir: tempfile::TempDir,
 }
 
@@ -30,14 +31,13 @@ impl TestApp {
     pub(crate) fn with(authority: Option<&[u8]>, secret: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-26T00:00:00Z".parse().unwrap());
-        let engine = Engine::new(Store::open(dir.path()).unwrap(), [], clock.clone());
-        let rules = Rules {
-            secret: secret.map(|secret| Secret::parse(secret).unwrap()),
-            ..Rules::default()
-        };
-        let access = Access::new(engine, clock.clone(), rules);
+        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let secret = secret.map(|secret| Secret::parse(secret).unwrap());
+        let line = Line::new(authority, this_machine()).unwrap();
         Self {
-            webhooks: Webhooks::new(access, Line::new(authority, this_machine()).unwrap()),
+            webhooks: Webhooks::new(store.clone(), clock.clone(), secret.clone(), line),
+            store,
+            secret,
             clock,
             dir,
         }
@@ -46,11 +46,16 @@ impl TestApp {
     /// The same webhooks, told by a service that reaches other targets.
     pub(crate) fn reaching(&self, targets: Targets) -> Webhooks {
         let line = Line::new(None, targets).unwrap();
-        Webhooks::new(self.webhooks.access().clone(), line)
+        Webhooks::new(
+            self.store.clone(),
+            self.clock.clone(),
+            self.secret.clone(),
+            line,
+        )
     }
 
     pub(crate) fn store(&self) -> &Store {
-        self.webhooks.access().engine().store()
+        &self.store
     }
 
     /// A dispatcher at work, until it is dropped.

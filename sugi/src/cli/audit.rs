@@ -20,7 +20,7 @@ pub(crate) struct Args {
 enum What {
     /// Print where the audit stands, one line to keep on paper or to mail: `sugi verify --checkpoint` then
     /// knows that nothing before it was changed or cut off
-    AuditCheckpoint(AuditCheckpoint),
+    Checkpoint(Checkpoint),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ struct List {
 }
 
 #[derive(Debug, clap::Args)]
-struct AuditCheckpoint {
+struct Checkpoint {
     #[command(flatten)]
     place: LedgerLocation,
     /// Print it as JSON
@@ -52,19 +52,19 @@ struct AuditCheckpoint {
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match args.what {
-        Some(What::AuditCheckpoint(args)) => checkpoint(args).await,
+        Some(What::Checkpoint(args)) => checkpoint(args).await,
         None => list(args.list).await,
     }
 }
 
 async fn list(args: List) -> Result<(), Failure> {
-    let access = args.place.access_to_read().await?;
+    let store = args.place.store_to_read().await?;
     let filter = AuditFilter {
         actor: args.actor,
         subject: args.subject,
         before: args.before,
     };
-    let rows = access.engine().store().audit_entries(&filter).await?;
+    let rows = store.audit_entries(&filter).await?;
     if args.json {
         for row in &rows {
             print::json(&as_json(row));
@@ -103,9 +103,9 @@ async fn list(args: List) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn checkpoint(args: AuditCheckpoint) -> Result<(), Failure> {
-    let access = args.place.access_to_read().await?;
-    let checkpoint = access.engine().store().audit_checkpoint().await?;
+async fn checkpoint(args: Checkpoint) -> Result<(), Failure> {
+    let store = args.place.store_to_read().await?;
+    let checkpoint = store.audit_checkpoint().await?;
     let (at, installation) = (Clock::real().now(), args.place.installation()?);
     if args.json {
         print::json(&json!({

@@ -35,7 +35,7 @@ pub(crate) async fn written_down(
 /// The same for what moves money: that is done whether the audit takes it or not, and its journal tells
 /// of it, so how it ended is what the command has to say.
 pub(crate) async fn noted(engine: &Engine, done: &str, subject: &str, outcome: &str) {
-    let access = Access::new(engine.clone(), Clock::real(), Rules::default());
+    let access = Access::new(engine.store().clone(), Clock::real(), Rules::default());
     if let Err(why) = written_down(&access, done, subject, outcome).await {
         print::talk(&format!("warning: {why}"));
     }

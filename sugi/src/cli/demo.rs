@@ -12,12 +12,11 @@ use std::{
 
 use kcp_sandbox::{Credentials, Sandbox, TEST_SITE};
 use serde_json::json;
-use sugi_access::{Access, NewOperator, Role};
-use sugi_api::{Api, ApiKey, Limits};
+use sugi_access::{NewOperator, Role};
+use sugi_api::{Api, ApiKey, App, Limits};
 use sugi_clock::Clock;
 use sugi_core::Actor;
 use sugi_engine::Engine;
-use sugi_webhooks::Webhooks;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
@@ -50,7 +49,7 @@ const OPERATORS: [&str; 2] = ["demo", "demo2"];
 pub(crate) struct Demo {
     pub(crate) sandbox: Sandbox,
     pub(crate) engine: Engine,
-    webhooks: Webhooks,
+    app: App,
     password: Zeroizing<String>,
     pub(crate) key: String,
     /// What others sold under the same site code, by transaction number.
@@ -103,7 +102,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     let key = ApiKey::new("demo".parse()?, &demo.key);
     let service = serve::Service {
-        webhooks: demo.webhooks.clone(),
+        app: demo.app.clone(),
         listening: listener.into(),
         keys: vec![key],
         limits: Limits::default(),
@@ -157,11 +156,13 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     let config = Config::read(&path)?;
     let engine = Engine::new(config.store().await?, config.shops()?, Clock::real());
     engine.recover().await?;
-    let access = Access::new(
+    let app = App::new(
         engine.clone(),
         Clock::real(),
         config.access_rules_with_secret(at)?,
+        config.line()?,
     );
+    let access = &app.access;
     let password = Zeroizing::new(sugi_clock::new_secret()[..16].to_owned());
     for name in OPERATORS {
         let name: Actor = name.parse()?;
@@ -176,7 +177,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     Ok(Demo {
         sandbox,
         engine,
-        webhooks: Webhooks::new(access, config.line()?),
+        app,
         password,
         key: sugi_clock::new_api_key(),
         strangers: Mutex::default(),

@@ -2,14 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use sugi_access::Access;
-use sugi_api::{Api, ApiKey, Limits, Listener};
+use sugi_api::{Api, ApiKey, App, Limits, Listener};
 use sugi_clock::Clock;
 use sugi_engine::Engine;
 use sugi_mail::Mailer;
 use sugi_pages::Pages;
 use sugi_store::WriterState;
-use sugi_webhooks::Webhooks;
 use tokio::{
     runtime::Handle,
     signal::unix::{SignalKind, signal},
@@ -65,8 +63,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         "http"
     };
     let at = listening.local_addr()?;
-    let access = Access::new(engine, Clock::real(), config.access_rules_with_secret(at)?);
-    let webhooks = Webhooks::new(access, config.line()?);
+    let rules = config.access_rules_with_secret(at)?;
+    let app = App::new(engine, Clock::real(), rules, config.line()?);
     print::talk(&format!("listening on {scheme}://{at}"));
     let checkpoint = match &mail {
         Some((mailer, to)) if !to.is_empty() => Some(checkpoint::Post {
@@ -77,7 +75,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         _ => None,
     };
     let service = Service {
-        webhooks,
+        app,
         listening,
         keys,
         limits: config.limits(),
@@ -101,7 +99,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 /// What is served, and what is seen to meanwhile.
 pub(crate) struct Service<'a> {
-    pub(crate) webhooks: Webhooks,
+    pub(crate) app: App,
     pub(crate) listening: Listener,
     pub(crate) keys: Vec<ApiKey>,
     pub(crate) limits: Limits,
@@ -124,7 +122,7 @@ pub(crate) async fn serve(
     reload: impl AsyncFn(&Engine, &Api),
 ) -> Result<(), Failure> {
     let Service {
-        webhooks,
+        app,
         listening,
         keys,
         limits,
@@ -134,8 +132,12 @@ pub(crate) async fn serve(
         checkpoint,
         control,
     } = service;
-    let access = webhooks.access().clone();
-    let engine = access.engine().clone();
+    let App {
+        engine,
+        access,
+        webhooks,
+        ..
+    } = app.clone();
     if engine.store().is_sole() {
         let open = engine.recover().await?;
         if open > 0 {
@@ -143,7 +145,7 @@ pub(crate) async fn serve(
         }
     }
     let limits = limits.within(harden::descriptors()?);
-    let api = Api::new(webhooks.clone(), keys, limits);
+    let api = Api::new(app, keys, limits);
     let listening = listening.counted_by(&api);
     let router = sugi_api::router(&api, Pages::with_mail(&api, mailer).router());
     let router = match traces {
@@ -162,12 +164,12 @@ pub(crate) async fn serve(
             Box::pin(async {
                 let forget = async {
                     if let Some(days) = buyer_days {
-                        retention::run(&access, days, told()).await;
+                        retention::run(&access, &engine, days, told()).await;
                     }
                 };
                 let mail = async {
                     if let Some(checkpoint) = &checkpoint {
-                        checkpoint.run(&access, told()).await;
+                        checkpoint.run(&access, engine.store(), told()).await;
                     }
                 };
                 let tell = webhooks.run(sugi_api::event_json, told());

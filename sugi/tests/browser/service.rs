@@ -6,14 +6,14 @@ use std::{net::SocketAddr, time::Duration};
 use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
 use serde_json::{Value, json};
-use sugi_access::{Access, NewOperator, Role, Rules, Secret};
-use sugi_api::{Api, ApiKey, Limits};
+use sugi_access::{NewOperator, Role, Rules, Secret};
+use sugi_api::{Api, ApiKey, App, Limits};
 use sugi_clock::Clock;
 use sugi_core::Policy;
 use sugi_engine::{Contract, Engine, Limits as ShopLimits, Shop};
 use sugi_pages::Pages;
 use sugi_store::Store;
-use sugi_webhooks::{Line, Targets, Webhooks};
+use sugi_webhooks::{Line, Targets};
 use thirtyfour::prelude::*;
 use tokio::net::TcpListener;
 
@@ -54,7 +54,9 @@ impl Service {
             secret: Some(Secret::parse(&"1".repeat(64)).unwrap()),
             ..Rules::default()
         };
-        let access = Access::new(engine.clone(), clock.clone(), rules);
+        let line = Line::new(None, Targets::public()).unwrap();
+        let app = App::new(engine.clone(), clock.clone(), rules, line);
+        let access = app.access.clone();
         let mut people = vec![
             ("all", Role::ALL.to_vec()),
             ("lee", Role::ALL.to_vec()),
@@ -67,8 +69,7 @@ impl Service {
         }
         let limits = Limits::default();
         let key = ApiKey::new("back end".parse().unwrap(), KEY);
-        let webhooks = Webhooks::new(access.clone(), Line::new(None, Targets::public()).unwrap());
-        let api = Api::new(webhooks, [key], limits);
+        let api = Api::new(app, [key], limits);
         let router = sugi_api::router(&api, Pages::new(&api).router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

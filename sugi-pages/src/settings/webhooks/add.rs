@@ -134,7 +134,7 @@ pub(crate) async fn add(
         shops,
         by: me.name.clone(),
     };
-    match pages.0.api.webhooks().add(new).await {
+    match pages.webhooks().add(new).await {
         Ok((webhook, secret, _)) => {
             let page = secret_page(&pages, &current_operator, &webhook, &secret, false).await?;
             Ok((Extension(Audited(webhook.id.to_string())), page).into_response())
@@ -178,7 +178,7 @@ async fn page(
         WebhookMessages::of(current_operator.lang),
     );
     let layout = Layout::around(pages, current_operator, Part::Settings, w.add).await?;
-    let shops = pages.access().engine().shops();
+    let shops = pages.engine().shops();
     let mut shops: Vec<_> = shops
         .iter()
         .filter(|shop| current_operator.operator().may_use(&shop.id))

@@ -102,12 +102,12 @@ pub(super) async fn lines(
         current_operator.lang,
         WebhookMessages::of(current_operator.lang),
     );
-    let mut all = pages.0.api.webhooks().all().await?;
+    let mut all = pages.webhooks().all().await?;
     all.retain(|webhook| webhook.is_within(&current_operator.operator().shops));
     all.sort_by_key(|webhook| webhook.created_at);
     let mut lines = Vec::with_capacity(all.len());
     for webhook in all {
-        let store = pages.access().engine().store();
+        let store = pages.store();
         let open = store.undelivered(webhook.id.as_str()).await?;
         let (state, tone) = standing(w, &open);
         lines.push(WebhookLine {

@@ -88,7 +88,7 @@ pub(crate) async fn change(
 ) -> Result<Response, ErrorPage> {
     let webhook = find(&pages, &current_operator, &id).await?;
     let w = WebhookMessages::of(current_operator.lang);
-    let (webhooks, key) = (pages.0.api.webhooks(), form.get("key"));
+    let (webhooks, key) = (pages.webhooks(), form.get("key"));
     // With its secret anybody can say that a sale was paid.
     if matches!(form.get("act"), "secret" | "remove")
         && let Some(problem) = reauthentication::answered(&pages, &current_operator, &form).await?
@@ -116,7 +116,7 @@ pub(crate) async fn change(
         }
         "again" => {
             let event = form.get("event").parse().map_err(|_| ErrorPage::BadForm)?;
-            let event = pages.access().engine().store().event(event).await?;
+            let event = pages.store().event(event).await?;
             let wanted = event.filter(|event| webhook.wants(event));
             let event = wanted.ok_or(ErrorPage::NotFound)?;
             webhooks.redeliver(&webhook, &event).await?;
@@ -161,7 +161,7 @@ async fn find(
     id: &str,
 ) -> Result<Webhook, ErrorPage> {
     let id = id.parse().map_err(|_| ErrorPage::NotFound)?;
-    let found = pages.0.api.webhooks().get(&id).await?;
+    let found = pages.webhooks().get(&id).await?;
     let mine = found.filter(|webhook| webhook.is_within(&current_operator.operator().shops));
     mine.ok_or(ErrorPage::NotFound)
 }
@@ -178,7 +178,7 @@ async fn page(
         WebhookMessages::of(current_operator.lang),
     );
     let layout = Layout::around(pages, current_operator, Part::Settings, w.one).await?;
-    let store = pages.access().engine().store();
+    let store = pages.store();
     let (id, now) = (webhook.id.as_str(), pages.access().clock().now());
     let open = store.undelivered(id).await?;
     let (only_open, before) = (ask.open.is_some(), ask.before.unwrap_or(u64::MAX));
