@@ -14,7 +14,7 @@ use sugi_core::{
     Payment, PaymentId, Policy, Request, ShopId, Status, When,
     todo::{ProcessContext, Todo, todo, waits_since},
 };
-use sugi_store::{Filter, PaymentSnapshot, PendingAppend, Store, StoreError};
+use sugi_store::{Filter, IntegrityViolation, PaymentSnapshot, PendingAppend, Store, StoreError};
 
 use crate::{
     drive::due_at,
@@ -146,7 +146,8 @@ impl Engine {
     }
 
     /// Writes down everything that follows from what the journal tells, without calling KCP: what
-    /// was in flight when a process ended is in doubt from here on.
+    /// was in flight when a process ended is in doubt from here on. A payment whose journal does not read is
+    /// named and left alone; it keeps none of the others, and is counted as one that was not taken up.
     ///
     /// # Errors
     /// What the ledger says.
@@ -156,32 +157,46 @@ impl Engine {
             if self.0.in_flight_registry.of(&id).is_some() {
                 continue;
             }
-            while let Some(payment_snapshot) = self.0.store.load(&id).await? {
-                let Some(shop) = self.0.shop_of(&payment_snapshot.payment) else {
-                    break;
-                };
-                let now = self.0.when(&shop);
-                let process_context = ProcessContext {
-                    alone: self.0.sole,
-                    watched: self.0.watched(&payment_snapshot.payment),
-                    ..ProcessContext::default()
-                };
-                let Todo::Record(event) = todo(
-                    &payment_snapshot.payment,
-                    now,
-                    process_context,
-                    &shop.policy,
-                ) else {
-                    break;
-                };
-                let event = self
-                    .0
-                    .beside_the_order(&payment_snapshot.payment, event)
-                    .await?;
-                let pending_append =
-                    PendingAppend::of(payment_snapshot, now, event).map_err(|why| failed(&why))?;
-                self.0.write(pending_append, now, &shop.policy).await?;
+            match self.catch_up_with(&id).await {
+                Err(why @ (StoreError::Inconsistent(_) | StoreError::Foreign { .. })) => {
+                    tracing::error!(payment = %id, %why, "cannot be taken up; `sugi verify` says more");
+                }
+                caught_up => caught_up?,
             }
+        }
+        Ok(())
+    }
+
+    /// The same for one payment.
+    async fn catch_up_with(&self, id: &PaymentId) -> Result<(), StoreError> {
+        while let Some(payment_snapshot) = self.0.store.load(id).await? {
+            let Some(shop) = self.0.shop_of(&payment_snapshot.payment) else {
+                break;
+            };
+            let now = self.0.when(&shop);
+            let process_context = ProcessContext {
+                alone: self.0.sole,
+                watched: self.0.watched(&payment_snapshot.payment),
+                ..ProcessContext::default()
+            };
+            let Todo::Record(event) = todo(
+                &payment_snapshot.payment,
+                now,
+                process_context,
+                &shop.policy,
+            ) else {
+                break;
+            };
+            let event = self
+                .0
+                .beside_the_order(&payment_snapshot.payment, event)
+                .await?;
+            let pending_append = PendingAppend::of(payment_snapshot, now, event);
+            let pending_append = pending_append.map_err(|why| IntegrityViolation {
+                place: format!("payment {id}"),
+                what: why.to_string(),
+            })?;
+            self.0.write(pending_append, now, &shop.policy).await?;
         }
         Ok(())
     }
@@ -201,7 +216,14 @@ impl Engine {
             ..Filter::default()
         };
         loop {
-            let page = self.0.store.list(filter.clone()).await?;
+            let page = match self.0.store.list(filter.clone()).await {
+                // What rests is made due by `run` as well, whatever stands beside it.
+                Err(StoreError::Inconsistent(why)) => {
+                    tracing::error!(%why, "doubts at rest cannot be listed; `sugi verify` says more");
+                    break;
+                }
+                page => page?,
+            };
             open.extend(page.payments.iter().map(|payment| payment.id.clone()));
             filter.before = page.payments.last().map(|payment| payment.id.clone());
             if !page.more {

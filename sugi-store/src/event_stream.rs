@@ -6,12 +6,17 @@
 //! afterwards, without a gap, and with the numbers the deliveries to those who want to be told. Of two
 //! nodes that number at once, one is refused by the number itself and reads again.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use sugi_core::{PaymentId, PublicEvent, ShopId};
 
 use crate::{
     error::{IntegrityViolation, StoreError},
-    sql::{check::STRAY_DELIVERIES, public_event as sql},
+    sql::{
+        check::{OUTBOX_WALK, STRAY_DELIVERIES},
+        public_event as sql,
+    },
     store::{Engine, Store},
     value::{Cells, Value},
 };
@@ -43,7 +48,8 @@ impl Store {
         self.written.notified().await;
     }
 
-    /// The oldest news that has no number, at most [`EVENTS_MOST`], with the numbers that it is to get.
+    /// The oldest news that has no number, at most [`EVENTS_MOST`], with the numbers that it is to get. What does
+    /// not read is passed over, and [counted](Self::unreadable_events): it keeps nothing else from being told.
     ///
     /// # Errors
     /// What the database says.
@@ -51,13 +57,46 @@ impl Store {
         // Before the outbox: whoever numbers after this moment takes the first number that is given here,
         // so that either they write what is written here, or one of both is refused.
         let last = last_event(&self.engine).await?;
-        let values = vec![EVENTS_MOST.into()];
-        let found = self.engine.rows(sql::OUTBOX, values).await?;
-        let events = (last + 1..).zip(&found).map(|(n, row)| {
-            let n = n.into();
-            Event::read(&Cells([&[n], &row.0[..]].concat()))
-        });
-        events.collect()
+        let (mut events, mut unreadable) = (Vec::new(), 0);
+        let mut after = (i64::MIN, String::new(), i64::MIN);
+        let most = EVENTS_MOST as usize;
+        loop {
+            let values = vec![
+                after.0.into(),
+                after.1.into(),
+                after.2.into(),
+                EVENTS_MOST.into(),
+            ];
+            let found = self.engine.rows(OUTBOX_WALK, values).await?;
+            for row in &found {
+                let n = last + 1 + i64::try_from(events.len()).unwrap_or(i64::MAX);
+                match Event::read(&Cells([&[n.into()], &row.0[..]].concat())) {
+                    _ if events.len() == most => {}
+                    Ok(event) => events.push(event),
+                    Err(_) => unreadable += 1,
+                }
+            }
+            match found.last() {
+                Some(end) if found.len() == most && events.len() < most => {
+                    after = (end.int(0)?, end.text(1)?, end.int(2)?);
+                }
+                _ => break,
+            }
+        }
+        let before = self.unreadable_events.swap(unreadable, Ordering::Relaxed);
+        if unreadable > before {
+            tracing::error!(
+                rows = unreadable,
+                "rows of the outbox do not read and are told to nobody; `sugi verify` names the first"
+            );
+        }
+        Ok(events)
+    }
+
+    /// How many rows of the outbox did not read when it was last read.
+    #[must_use]
+    pub fn unreadable_events(&self) -> u64 {
+        self.unreadable_events.load(Ordering::Relaxed)
     }
 
     /// Gives news its numbers, and makes a delivery of each event to every webhook that `to` names for it.

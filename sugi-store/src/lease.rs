@@ -55,14 +55,15 @@ impl Store {
         ];
         let rows = self.engine.run(sql::LEASE, values).await?;
         let lease = |row: &crate::value::Cells| {
-            let fence = u64::try_from(row.int(1)?).unwrap_or_default();
-            Ok(Lease {
-                payment: row.id(0)?,
+            let payment = crate::store::named(row)?;
+            let fence = row.int(1);
+            Some(fence.map(|fence| Lease {
+                payment,
                 node: node.into(),
-                fence,
-            })
+                fence: u64::try_from(fence).unwrap_or_default(),
+            }))
         };
-        rows.iter().map(lease).collect()
+        rows.iter().filter_map(lease).collect()
     }
 
     /// Holds a lease until `now + ttl`. `false`: somebody else has the payment now, leave it alone.

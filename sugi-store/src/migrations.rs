@@ -7,7 +7,8 @@
 //!
 //! One text serves both engines. It knows two types, `text` and `bigint`. On PostgreSQL `text` is
 //! made to sort by its bytes, as it always does on SQLite: ids and cursors must have one order
-//! whatever the database's language is.
+//! whatever the database's language is. On SQLite tables are made strict, as PostgreSQL's always are: a text
+//! that is stored as bytes reads as the same text and is equal to none, so nothing that asks for it finds it.
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio_postgres::Client;
@@ -33,8 +34,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
 ];
 
-const TABLE: &str =
-    "create table if not exists migration (n bigint primary key, name text not null)";
+const TABLE: &str = "create table if not exists migration (\n    n bigint not null primary key,\n    name text not null\n);";
 const DONE: &str = "select coalesce(max(n), 0) from migration";
 const NOTE: &str = "insert into migration (n, name) values ($1, $2)";
 
@@ -46,10 +46,10 @@ const TURN: i64 = 0x7375_6769; // "sugi"
 /// # Errors
 /// When a step fails, or the file is newer than this program.
 pub(crate) fn run(db: &mut Connection) -> Result<(), StoreError> {
-    db.execute_batch(TABLE)?;
+    db.execute_batch(&strict(TABLE))?;
     for (n, (name, sql)) in missing(db.query_row(DONE, [], |row| row.get(0))?)? {
         let step = db.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-        step.execute_batch(sql)?;
+        step.execute_batch(&strict(sql))?;
         step.execute(NOTE, (n, name))?;
         step.commit()?;
     }
@@ -95,6 +95,12 @@ fn missing(
         .into());
     }
     Ok((1..).zip(STEPS).skip(seen))
+}
+
+fn strict(sql: &str) -> String {
+    // Not `integer`: as a primary key that would be the row's place.
+    sql.replace(" bigint", " int")
+        .replace("\n);", "\n) strict;")
 }
 
 fn bytewise(sql: &str) -> String {

@@ -239,7 +239,6 @@ pub(crate) const READS: &[&str] = &[
     check::CHANGE_WALK,
     check::CHANGES_BELOW,
     check::DOCUMENT_WALK,
-    public_event::OUTBOX,
     public_event::LAST_EVENT,
     public_event::EVENTS,
     public_event::EVENT,

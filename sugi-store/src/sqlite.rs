@@ -269,8 +269,10 @@ pub(crate) fn rows(
                 ValueRef::Integer(number) => Value::Integer(number),
                 // Whatever somebody may have put there: it reads as what was never written, so that
                 // the row is found and named instead of the whole answer failing.
-                ValueRef::Text(text) | ValueRef::Blob(text) => {
-                    String::from_utf8_lossy(text).into_owned().into()
+                ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
+                // A strict table holds none; and it is not the text that it may look like.
+                ValueRef::Blob(bytes) => {
+                    format!("\u{fffd}{}", String::from_utf8_lossy(bytes)).into()
                 }
                 ValueRef::Real(number) => number.to_string().into(),
             })

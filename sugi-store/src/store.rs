@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use jiff::Timestamp;
@@ -32,6 +32,8 @@ pub struct Store {
     pub(crate) engine: Engine,
     /// Told when something was written that others hear of.
     pub(crate) written: Notify,
+    /// Rows of the outbox that do not read.
+    pub(crate) unreadable_events: AtomicU64,
 }
 
 /// What the ledger is kept in. All that differs is how rows are read and how writes are committed;
@@ -186,8 +188,11 @@ impl Store {
     }
 
     fn over(engine: Engine) -> Self {
-        let written = Notify::new();
-        Self { engine, written }
+        Self {
+            engine,
+            written: Notify::new(),
+            unreadable_events: AtomicU64::new(0),
+        }
     }
 
     /// Whether nobody else can write to this ledger while it is open: true for SQLite opened for
@@ -375,18 +380,15 @@ impl Store {
             .transpose()
     }
 
-    /// Up to `limit` payments that are due at `now`, the longest due first.
+    /// Up to `limit` payments that are due at `now`, the longest due first. One whose name does not read is logged
+    /// and left out.
     ///
     /// # Errors
     /// What the database says.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
         let values = vec![now.as_microsecond().into(), limit.into()];
-        self.engine
-            .rows(sql::DUE, values)
-            .await?
-            .iter()
-            .map(|row| row.id(0))
-            .collect()
+        let found = self.engine.rows(sql::DUE, values).await?;
+        Ok(found.iter().filter_map(named).collect())
     }
 
     /// Says when a payment is due, unless something has happened to it since it was read: it was looked
@@ -491,6 +493,13 @@ impl Store {
     pub fn knows_its_end(&self) -> bool {
         self.engine.ending().is_ok_and(|ending| ending.is_some())
     }
+}
+
+/// The payment that a row names first; none, and a word in the log, if that is no name.
+pub(crate) fn named(row: &Cells) -> Option<PaymentId> {
+    let id = row.id(0);
+    id.inspect_err(|why| tracing::error!(%why, "a payment that is due cannot be taken up"))
+        .ok()
 }
 
 impl From<IntegrityViolation> for CreateError {

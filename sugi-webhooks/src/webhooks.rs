@@ -1,6 +1,12 @@
 //! The webhooks of an installation: set up, listed, taken away.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) tally: Tally,
     /// Told when somebody asks for something to be told.
     pub(crate) asked: Notify,
+    /// Webhooks that do not read.
+    unreadable: AtomicU64,
 }
 
 /// Something about a webhook could not be done. Nothing was changed.
@@ -94,6 +102,7 @@ impl Webhooks {
             line,
             tally: Tally::default(),
             asked: Notify::new(),
+            unreadable: AtomicU64::new(0),
         }))
     }
 
@@ -105,13 +114,33 @@ impl Webhooks {
         self.0.clock.now()
     }
 
-    /// All of them, by name, which is by age.
+    /// All of them that read, by name, which is by age. One that does not is [counted](Self::unreadable), and keeps
+    /// none of the others from being told.
     ///
     /// # Errors
     /// What the ledger says.
     pub async fn all(&self) -> Result<Vec<Webhook>, StoreError> {
         let found = self.store().documents(DocumentKind::Webhook).await?;
-        found.iter().map(read).collect()
+        let all: Vec<_> = found
+            .iter()
+            .filter_map(|document| read(document).ok())
+            .collect();
+        let unreadable = u64::try_from(found.len() - all.len()).unwrap_or(u64::MAX);
+        let before = self.0.unreadable.swap(unreadable, Ordering::Relaxed);
+        if unreadable > before {
+            tracing::error!(
+                webhooks = unreadable,
+                "webhooks do not read and are told nothing; take them away and set them up anew"
+            );
+        }
+        Ok(all)
+    }
+
+    /// How many webhooks and events did not read when they were last looked at.
+    #[must_use]
+    pub fn unreadable(&self) -> (u64, u64) {
+        let webhooks = self.0.unreadable.load(Ordering::Relaxed);
+        (webhooks, self.store().unreadable_events())
     }
 
     /// One of them.

@@ -46,6 +46,16 @@ pub(super) async fn write(
         "Age of the oldest event that waits for a webhook; 0 when none does.",
         ages,
     );
+    let (webhooks, events) = api.0.app.webhooks.unreadable();
+    text.family(
+        Kind::Gauge,
+        "sugi_webhook_unreadable",
+        "Webhooks, and events in the outbox, that do not read and are passed over.",
+        [
+            ([("what", "webhook")], webhooks),
+            ([("what", "event")], events),
+        ],
+    );
     let (taken, not_taken) = api.0.app.webhooks.tries();
     text.family(
         Kind::Counter,

@@ -115,3 +115,51 @@ fn a_cancel_that_was_on_the_line_is_settled() {
         test_app.agrees().await;
     });
 }
+
+/// A payment whose journal was changed by another hand keeps no other from being taken up.
+#[test]
+fn a_payment_that_does_not_read_keeps_no_other() {
+    let outside = tokio::runtime::Runtime::new().unwrap();
+    let mut test_app = outside.block_on(TestApp::new());
+    let mut ids = Vec::new();
+    let inside = tokio::runtime::Runtime::new().unwrap();
+    for n in 0..2 {
+        test_app
+            .sandbox
+            .fault(Fault::new(pending_card()).on(Operation::Approve))
+            .unwrap();
+        let before = test_app.sandbox.messages().len();
+        let begun = inside.block_on(test_app.engine().pay(sale(&format!("A-{n}"), 1004)));
+        let Ok(Outcome::Begun(payment_handle)) = begun else {
+            panic!()
+        };
+        ids.push(payment_handle.id());
+        outside.block_on(until("the call is on the line", async || {
+            test_app.sandbox.messages().len() > before
+        }));
+    }
+    crash(&mut test_app, inside);
+    test_app.sandbox.clear_faults();
+    let db = rusqlite::Connection::open(test_app.dir.path().join("sugi.db")).unwrap();
+    let harm =
+        "update journal set body = replace(body, '1004', '1005') where payment = ?1 and seq = 1";
+    assert_eq!(db.execute(harm, [ids[0].as_str()]).unwrap(), 1);
+    let due = "update payment set due_at = 0 where id = ?1";
+    assert_eq!(db.execute(due, [ids[0].as_str()]).unwrap(), 1);
+    drop(db);
+
+    outside.block_on(async {
+        test_app.open();
+        test_app.engine().catch_up().await.unwrap();
+        test_app.engine().recover().await.unwrap();
+        assert_eq!(test_app.settled(&ids[1]).await.status(), Status::Reversed);
+        let engine = test_app.engine().clone();
+        let counted = until("what does not read is counted", async || {
+            engine.counts().not_taken_up == 1
+        });
+        tokio::select! {
+            () = engine.run(std::future::pending()) => {}
+            () = counted => {}
+        }
+    });
+}

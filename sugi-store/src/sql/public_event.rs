@@ -4,10 +4,6 @@
 pub(crate) const POST: &str =
     "insert into outbox (at, payment, seq, news, shop) values ($1, $2, $3, $4, $5)";
 
-/// The oldest news that has no number yet.
-pub(crate) const OUTBOX: &str =
-    "select at, payment, seq, news, shop from outbox order by at, payment, seq limit $1";
-
 /// The last number that was given.
 pub(crate) const LAST_EVENT: &str = "select coalesce(max(n), 0) from event";
 

@@ -33,7 +33,8 @@ impl Ending {
             why: format!("{}: {why}", path.display()),
         };
         let commits: i64 = db.query_row(ENDING, [], |row| row.get(1))?;
-        if let Some(said) = read(dir)?.filter(|said| *said > commits) {
+        let said = read(dir)?;
+        if let Some(said) = said.filter(|said| *said > commits) {
             let dir = dir.display();
             let why = format!(
                 "the ledger in {dir} ends after {commits} commits, and {NAME} beside it says {said}: what \
@@ -54,6 +55,11 @@ impl Ending {
             failed: AtomicBool::new(false),
         };
         ending.note(commits);
+        if said.is_none() {
+            // From here on it is not waited for; that it is there, and not empty, is.
+            let folder = File::open(dir).and_then(|folder| folder.sync_all());
+            ending.file.sync_all().and(folder).map_err(failed)?;
+        }
         Ok(ending)
     }
 
@@ -75,6 +81,14 @@ pub(super) fn read(dir: &Path) -> Result<Option<i64>, StoreError> {
         why: format!("{}: {why}", path.display()),
     };
     match std::fs::read_to_string(&path) {
+        // The power went before the system had written it for the first time.
+        Ok(text)
+            if text
+                .trim_matches(|c: char| c.is_whitespace() || c == '\0')
+                .is_empty() =>
+        {
+            Ok(None)
+        }
         Ok(text) => {
             let bad =
                 "it holds no number of commits; take it away if this is all that is left of it";

@@ -114,7 +114,10 @@ fn tables(ours: &Connection, made: &[Cells]) -> Result<Tables, StoreError> {
                 keys.push((key, name.clone()));
             }
             let null = if is_full || key > 0 { "NO" } else { "YES" };
-            let what = format!("{} {null}", kind.to_lowercase());
+            // SQLite's word for it, in a table that is strict.
+            let kind = kind.to_lowercase();
+            let kind = if kind == "int" { "bigint" } else { &kind };
+            let what = format!("{kind} {null}");
             tables.columns.insert(format!("{table}.{name}"), what);
         }
         keys.sort();

@@ -372,3 +372,62 @@ async fn amcheck_is_asked_where_it_is_installed() {
     let why = test_app.store().verify().await.unwrap_err().to_string();
     assert!(why.contains("index idempotency_pkey: heap tuple"), "{why}");
 }
+
+/// Bytes read as the text that they are made of, and nothing that asks for the text finds them.
+#[tokio::test]
+async fn a_text_is_not_stored_as_bytes() {
+    let mut test_app = TestApp::sqlite();
+    full(&test_app).await;
+    test_app.store = None;
+    let Place::Folder(dir) = &test_app.place else {
+        unreachable!()
+    };
+    let harm = "update payment set shop = cast(shop as blob), tno = cast(tno as blob) where tno is not null";
+    let db = rusqlite::Connection::open(dir.path().join("sugi.db")).unwrap();
+    let why = db.execute(harm, []).unwrap_err().to_string();
+    assert!(
+        why.contains("cannot store BLOB value in TEXT column"),
+        "{why}"
+    );
+    // With a table that was not strict for a while, they are there, and found.
+    let rewrite = |sql: &str| {
+        db.execute_batch(&format!(
+            "pragma writable_schema = on;
+             update sqlite_schema set sql = {sql} where name = 'payment';
+             pragma writable_schema = reset"
+        ))
+        .unwrap();
+    };
+    rewrite("substr(sql, 1, length(sql) - length(' strict'))");
+    assert_eq!(db.execute(harm, []).unwrap(), 1);
+    let loose = Store::open_to_read(dir.path()).unwrap();
+    let why = loose.verify().await.unwrap_err().to_string();
+    assert!(why.contains("table payment"), "{why}");
+    drop(loose);
+    rewrite("sql || ' strict'");
+    let why = Store::open_to_read(dir.path()).unwrap().verify().await;
+    let why = why.unwrap_err().to_string();
+    assert!(why.contains("non-TEXT value in payment"), "{why}");
+}
+
+/// The power went before the file beside the ledger was written for the first time.
+#[tokio::test]
+async fn an_ending_that_is_empty_is_none() {
+    let mut test_app = TestApp::sqlite();
+    full(&test_app).await;
+    test_app.store = None;
+    let Place::Folder(dir) = &test_app.place else {
+        unreachable!()
+    };
+    let ending = dir.path().join("sugi.end");
+    for empty in ["", "\0\0\0"] {
+        std::fs::write(&ending, empty).unwrap();
+        let store = Store::open_to_read(dir.path()).unwrap();
+        assert!(!store.knows_its_end());
+        prove(&store).await.unwrap();
+        drop(store);
+        drop(Store::open(dir.path()).unwrap());
+        let written = std::fs::read_to_string(&ending).unwrap();
+        assert!(written.trim().parse::<u64>().is_ok(), "{written:?}");
+    }
+}

@@ -271,3 +271,28 @@ async fn it_tells_what_was_so_then() {
         ["1 payment.in_doubt in_doubt", "2 payment.approved approved"]
     );
 }
+
+/// What does not read is passed over and counted; everything else is told.
+#[tokio::test]
+async fn what_does_not_read_keeps_nothing_else_from_being_told() {
+    let (test_app, receiver) = (TestApp::new(), Receiver::begin(&[]).await);
+    test_app.webhook(&receiver.url).await;
+    let other = test_app.webhook("http://127.0.0.1:9/").await.0;
+    test_app.sold("main", 1).await;
+    test_app.sold("main", 2).await;
+    let db = rusqlite::Connection::open(test_app.dir.path().join("sugi.db")).unwrap();
+    for harm in [
+        "update outbox set news = 'x' || news where payment like '%1'",
+        &format!(
+            "update document set body = '{{}}' where key = '{}'",
+            other.id
+        ),
+    ] {
+        assert_eq!(db.execute(harm, []).unwrap(), 1);
+    }
+    let _postman = test_app.dispatcher();
+    let got = receiver.told(1).await.remove(0);
+    assert_eq!(got.body, "1 payment.approved approved");
+    assert_eq!(test_app.webhooks.unreadable(), (1, 1));
+    assert_eq!(test_app.webhooks.all().await.unwrap().len(), 1);
+}
