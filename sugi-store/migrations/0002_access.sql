@@ -30,7 +30,9 @@ create table audit (
     subject text   not null,
     outcome text   not null,
     origin  text   not null, -- the address that it came from
-    hash    text   not null  -- SHA-256 over the row and the hash of the row before
+    changes bigint not null, -- how far document_change was
+    events  bigint not null, -- how far the events were
+    hash    text   not null  -- SHA-256 over the row, the hash of the row before, and the hashes of those two
 );
 create index audit_actor on audit (actor, seq);
 create index audit_subject on audit (subject, seq);

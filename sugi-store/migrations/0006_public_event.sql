@@ -15,7 +15,8 @@ create table event (
     payment text   not null,
     seq     bigint not null,
     news    text   not null,
-    shop    text   not null
+    shop    text   not null,
+    hash    text   not null -- SHA-256 over the row and the hash of the row before
 );
 
 -- What a webhook is told of, and how far that is.

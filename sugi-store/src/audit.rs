@@ -3,10 +3,12 @@
 //! A payment's journal tells what happened to it. This tells who signed in, looked, asked and was
 //! refused. Rows are numbered without a gap and each is hashed over the one before, so a row cannot
 //! be changed, cut out, put in or moved without the next one telling. Cut off at the end, a chain
-//! looks whole; that is what an [`AuditCheckpoint`] that was printed or mailed is for.
+//! looks whole; that is what an [`AuditCheckpoint`] that was printed or mailed is for. Each row covers how far
+//! the changes of documents and the events were, so a checkpoint is theirs as well.
 
 use std::{
     borrow::Cow,
+    collections::{BTreeSet, HashMap},
     fmt::{self, Write as _},
 };
 
@@ -15,6 +17,7 @@ use jiff::Timestamp;
 use crate::{
     chain::Hash,
     error::{IntegrityViolation, StoreError},
+    event_stream::last_event,
     sql::access,
     store::{Engine, Store},
     value::{Cells, Value},
@@ -44,6 +47,8 @@ pub struct Row {
     pub seq: i64,
     /// What it tells.
     pub audit_entry: AuditEntry,
+    /// How far the changes of documents were, and the events.
+    pub(crate) others: [i64; 2],
     /// The hash of this row over the one before.
     pub hash: Hash,
 }
@@ -101,20 +106,22 @@ impl Store {
         behind: AuditCheckpoint,
         audit_entries: &[AuditEntry],
     ) -> Result<Option<AuditCheckpoint>, StoreError> {
+        let others = [self.last_change().await?, last_event(&self.engine).await?];
         let mut end = behind;
-        let mut values: Vec<Value<'static>> = Vec::with_capacity(audit_entries.len() * 8);
+        let mut values: Vec<Value<'static>> = Vec::with_capacity(audit_entries.len() * 10);
         let mut marks = Vec::with_capacity(audit_entries.len());
         for audit_entry in audit_entries.iter().take(AUDIT_ENTRIES_AT_ONCE) {
             let audit_entry = &audit_entry.storable();
-            end = end.then(audit_entry);
+            end = end.then(audit_entry, others);
             let at = values.len();
-            let numbers: Vec<_> = (at + 1..=at + 8).map(|n| format!("${n}")).collect();
+            let numbers: Vec<_> = (at + 1..=at + 10).map(|n| format!("${n}")).collect();
             marks.push(format!("({})", numbers.join(", ")));
             values.push(end.seq.into());
             values.push(audit_entry.at.as_microsecond().into());
             for text in audit_entry.texts() {
                 values.push(text.to_owned().into());
             }
+            values.extend(others.map(|(n, _)| n.into()));
             values.push(end.hash.to_hex().into());
         }
         if marks.is_empty() {
@@ -123,20 +130,41 @@ impl Store {
         let sql = access::AUDIT.replace("{rows}", &marks.join(", "));
         match self.engine.run(sql, values).await {
             Ok(_) => Ok(Some(end)),
-            // A number that is taken fails the whole statement. Whether it was that is seen from
-            // where the chain stands now: our own rows, if they were written after all, or others'.
-            Err(why) => match self.audit_checkpoint().await? {
-                now if now == end => {
+            // A number that is taken fails the whole statement. Whether it was that, and whose rows are there, our
+            // own after all or others', is seen from what stands there now.
+            Err(why) => match self.behind(behind, audit_entries).await? {
+                Some(ours) => {
                     // They can be seen, and are safe only once a commit after them is.
-                    if let StoreError::Unknown { .. } = why {
-                        self.probe().await.map_err(|_| why)?;
-                    }
-                    Ok(Some(end))
+                    self.probe().await.map_err(|_| why)?;
+                    Ok(Some(ours))
                 }
-                now if now != behind => Ok(None),
-                _ => Err(why),
+                None if self.audit_checkpoint().await? == behind => Err(why),
+                None => Ok(None),
             },
         }
+    }
+
+    /// Where the last of these entries stands, if they are what was written behind a checkpoint.
+    async fn behind(
+        &self,
+        behind: AuditCheckpoint,
+        audit_entries: &[AuditEntry],
+    ) -> Result<Option<AuditCheckpoint>, StoreError> {
+        let ours = &audit_entries[..audit_entries.len().min(AUDIT_ENTRIES_AT_ONCE)];
+        let count = i64::try_from(ours.len()).unwrap_or(i64::MAX);
+        let values = vec![behind.seq.into(), count.into()];
+        let found = self.engine.rows(access::AUDIT_WALK, values).await?;
+        let found = found.iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
+        let is_same = |(row, ours): (&Row, &AuditEntry)| {
+            let at = |entry: &AuditEntry| entry.at.as_microsecond();
+            at(&row.audit_entry) == at(ours) && row.audit_entry.texts() == ours.storable().texts()
+        };
+        let is_ours = found.len() == ours.len() && found.iter().zip(ours).all(is_same);
+        let last = found.last().filter(|_| is_ours);
+        Ok(last.map(|row| AuditCheckpoint {
+            seq: row.seq,
+            hash: row.hash,
+        }))
     }
 
     /// A page of the audit, the newest first.
@@ -203,21 +231,73 @@ async fn walk(
         if stretch.is_empty() {
             return Ok(end);
         }
+        let others = Others::of(engine, &stretch).await?;
         for row in &stretch {
             let place = violation(end.seq + 1, "").place;
             let row = Row::read(row).map_err(|why| why.at(&place))?;
             if row.seq != end.seq + 1 {
                 return Err(violation(end.seq + 1, "it is missing").into());
             }
-            end = end.then(&row.audit_entry);
+            end = end.then(&row.audit_entry, others.at(&row)?);
             if row.hash != end.hash {
-                let what = "its hash does not fit it and the row before";
+                let what = "its hash does not fit it, the row before, and how far documents and events were";
                 return Err(violation(row.seq, what).into());
             }
             if kept.is_some_and(|kept| kept.seq == end.seq && kept.hash != end.hash) {
                 return Err(violation(row.seq, "it is not the row that was anchored").into());
             }
         }
+    }
+}
+
+/// The hashes of the other chains that a stretch of rows covers: of changes of documents, and of events.
+struct Others([HashMap<i64, Hash>; 2]);
+
+impl Others {
+    async fn of(engine: &Engine, stretch: &[Cells]) -> Result<Self, StoreError> {
+        let mut wanted = [BTreeSet::new(), BTreeSet::new()];
+        for row in stretch {
+            // One that does not read is named when its row is.
+            for (wanted, at) in wanted.iter_mut().zip([7, 8]) {
+                wanted.extend(row.int(at).ok());
+            }
+        }
+        // Numbers, and nothing that could be anything else.
+        let listed = |wanted: &BTreeSet<i64>| {
+            let numbers: Vec<_> = wanted.iter().map(ToString::to_string).collect();
+            numbers.join(", ")
+        };
+        let sql = access::OTHER_CHAINS
+            .replace("{changes}", &listed(&wanted[0]))
+            .replace("{events}", &listed(&wanted[1]));
+        let start = || HashMap::from([(0, Hash::START)]);
+        let mut found = [start(), start()];
+        for row in engine.rows(sql, Vec::new()).await? {
+            let of = usize::from(row.text(0)? == "event");
+            if let Some(hash) = Hash::from_hex(&row.text(2)?) {
+                found[of].insert(row.int(1)?, hash);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// Where they stood when a row was written.
+    fn at(&self, row: &Row) -> Result<[(i64, Hash); 2], StoreError> {
+        let [changes, events] = row.others;
+        let of = |which: usize, n: i64, what: &str| {
+            let hash = self.0[which].get(&n).copied();
+            let missing = || {
+                violation(
+                    row.seq,
+                    format!("{what} {n}, which was there then, is gone"),
+                )
+            };
+            hash.map(|hash| (n, hash)).ok_or_else(missing)
+        };
+        Ok([
+            of(0, changes, "change of documents")?,
+            of(1, events, "event")?,
+        ])
     }
 }
 
@@ -235,13 +315,12 @@ impl AuditCheckpoint {
         hash: Hash::START,
     };
 
-    fn then(self, audit_entry: &AuditEntry) -> Self {
+    fn then(self, audit_entry: &AuditEntry, others: [(i64, Hash); 2]) -> Self {
         let seq = self.seq + 1;
+        let (at, texts) = (audit_entry.at, audit_entry.texts());
         Self {
             seq,
-            hash: self
-                .hash
-                .next_audit_entry(seq, audit_entry.at, audit_entry.texts()),
+            hash: self.hash.next_audit_entry(seq, at, texts, others),
         }
     }
 }
@@ -302,7 +381,7 @@ impl Row {
     fn read(row: &Cells) -> Result<Self, StoreError> {
         let seq = row.int(0)?;
         let at = Timestamp::from_microsecond(row.int(1)?);
-        let hash = Hash::from_hex(&row.text(7)?);
+        let hash = Hash::from_hex(&row.text(9)?);
         Ok(Self {
             seq,
             audit_entry: AuditEntry {
@@ -313,6 +392,7 @@ impl Row {
                 outcome: row.text(5)?,
                 origin: row.text(6)?,
             },
+            others: [row.int(7)?, row.int(8)?],
             hash: hash.ok_or_else(|| violation(seq, "its hash is no hash"))?,
         })
     }

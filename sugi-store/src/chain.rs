@@ -43,13 +43,38 @@ impl Hash {
         self.0
     }
 
-    /// The hash of the audit row that follows.
+    /// The hash of the audit row that follows. It covers how far other chains are.
     #[must_use]
-    pub(crate) fn next_audit_entry(self, seq: i64, at: Timestamp, texts: [&str; 5]) -> Self {
+    pub(crate) fn next_audit_entry(
+        self,
+        seq: i64,
+        at: Timestamp,
+        texts: [&str; 5],
+        others: [(i64, Self); 2],
+    ) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(seq.to_be_bytes());
         hash.update(at.as_microsecond().to_be_bytes());
+        for text in texts {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        for (n, other) in others {
+            hash.update(n.to_be_bytes());
+            hash.update(other.0);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// The hash of the event that follows.
+    #[must_use]
+    pub(crate) fn next_event(self, n: i64, at: i64, seq: i64, texts: [&str; 3]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        for number in [n, at, seq] {
+            hash.update(number.to_be_bytes());
+        }
         for text in texts {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);

@@ -220,7 +220,8 @@ impl Store {
         Err(StoreError::Busy)
     }
 
-    async fn last_change(&self) -> Result<(i64, Hash), StoreError> {
+    /// Where the chain of changes stands.
+    pub(crate) async fn last_change(&self) -> Result<(i64, Hash), StoreError> {
         let found = self.engine.rows(access::LAST_CHANGE, Vec::new()).await?;
         let Some(row) = found.first() else {
             return Ok((0, Hash::START));

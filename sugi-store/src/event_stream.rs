@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use sugi_core::{PaymentId, PublicEvent, ShopId};
 
 use crate::{
+    chain::Hash,
     error::{IntegrityViolation, StoreError},
     sql::{
         check::{OUTBOX_WALK, STRAY_DELIVERIES},
@@ -56,7 +57,7 @@ impl Store {
     pub async fn unnumbered(&self) -> Result<Vec<Event>, StoreError> {
         // Before the outbox: whoever numbers after this moment takes the first number that is given here,
         // so that either they write what is written here, or one of both is refused.
-        let last = last_event(&self.engine).await?;
+        let (last, _) = last_event(&self.engine).await?;
         let (mut events, mut unreadable) = (Vec::new(), 0);
         let mut after = (i64::MIN, String::new(), i64::MIN);
         let most = EVENTS_MOST as usize;
@@ -115,12 +116,16 @@ impl Store {
         let Some(first) = events.first() else {
             return Ok(true);
         };
-        match self.engine.run_all(statements(now, events, to)).await {
+        let last = last_event(&self.engine).await?;
+        if last.0 + 1 != signed(first.n) {
+            return Ok(false);
+        }
+        match self.engine.run_all(statements(now, last, events, to)).await {
             Ok(_) => Ok(true),
             Err(why @ StoreError::Unknown { .. }) => Err(why),
             // A number that is taken fails the whole transaction. Whether it was that is seen from where
             // the numbers stand now.
-            Err(why) if last_event(&self.engine).await? < signed(first.n) => Err(why),
+            Err(why) if last_event(&self.engine).await?.0 < signed(first.n) => Err(why),
             Err(_) => Ok(false),
         }
     }
@@ -151,21 +156,14 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn last_event(&self) -> Result<u64, StoreError> {
-        Ok(u64::try_from(last_event(&self.engine).await?).unwrap_or(0))
+        Ok(u64::try_from(last_event(&self.engine).await?.0).unwrap_or(0))
     }
 }
 
-/// That every event is of a row that is there, and that no number is missing.
+/// That every event is of a row that is there, and that nothing is delivered that is none.
 pub(crate) async fn verify(engine: &Engine) -> Result<(), StoreError> {
     if let Some(row) = engine.rows(sql::STRAY_EVENTS, Vec::new()).await?.first() {
         return Err(violation(row.int(0)?, "the journal row that it tells of is not there").into());
-    }
-    let counted = engine.rows(sql::COUNT_EVENTS, Vec::new()).await?;
-    match counted.first() {
-        Some(row) if (row.int(0)?, row.int(1)?) != (row.int(2)?, 1) => {
-            return Err(violation(row.int(2)?, "not all numbers up to it are there").into());
-        }
-        _ => {}
     }
     match engine.rows(STRAY_DELIVERIES, Vec::new()).await?.first() {
         Some(row) => {
@@ -184,15 +182,22 @@ fn violation(n: i64, what: &str) -> IntegrityViolation {
     }
 }
 
-async fn last_event(engine: &Engine) -> Result<i64, StoreError> {
+/// Where the chain of events stands.
+pub(crate) async fn last_event(engine: &Engine) -> Result<(i64, Hash), StoreError> {
     let found = engine.rows(sql::LAST_EVENT, Vec::new()).await?;
-    found.first().map_or(Ok(0), |row| row.int(0))
+    let Some(row) = found.first() else {
+        return Ok((0, Hash::START));
+    };
+    let n = row.int(0)?;
+    let hash = Hash::from_hex(&row.text(1)?);
+    Ok((n, hash.ok_or_else(|| violation(n, "its hash is no hash"))?))
 }
 
 /// The statements that number events and address them, as one transaction. Each takes what is still as it
 /// was read: what another node has numbered since is left alone, and its deliveries as well.
 fn statements(
     now: Timestamp,
+    (_, mut hash): (i64, Hash),
     events: &[Event],
     to: impl Fn(&Event) -> Vec<String>,
 ) -> Vec<(String, Vec<Value<'static>>)> {
@@ -202,8 +207,11 @@ fn statements(
     };
     let numbered = events.iter().map(|event| {
         let [at, payment, seq] = place(event);
-        [signed(event.n).into(), at, payment, seq]
+        let n = signed(event.n);
+        hash = event.chained(hash);
+        [n.into(), at, payment, seq, hash.to_hex().into()]
     });
+    let numbered = many(sql::NUMBER, numbered);
     let now = now.as_microsecond();
     let addressed = events.iter().flat_map(|event| {
         to(event).into_iter().map(|webhook| {
@@ -217,10 +225,7 @@ fn statements(
             ]
         })
     });
-    let mut all = vec![
-        many(sql::NUMBER, numbered),
-        many(sql::TAKE_OUT, events.iter().map(place)),
-    ];
+    let mut all = vec![numbered, many(sql::TAKE_OUT, events.iter().map(place))];
     // In parts: there may be several webhooks for each event.
     let addressed: Vec<_> = addressed.collect();
     for part in addressed.chunks(EVENTS_MOST as usize) {
@@ -250,6 +255,17 @@ pub(crate) fn signed(n: u64) -> i64 {
 }
 
 impl Event {
+    /// Its hash behind that of the event before.
+    fn chained(&self, before: Hash) -> Hash {
+        let at = self.at.as_microsecond();
+        let texts = [
+            self.payment.as_str(),
+            self.public_event.as_str(),
+            self.shop.as_str(),
+        ];
+        before.next_event(signed(self.n), at, self.seq.into(), texts)
+    }
+
     /// Number, time, payment, row, news and shop.
     pub(crate) fn read(row: &Cells) -> Result<Self, StoreError> {
         let n = row.int(0)?;

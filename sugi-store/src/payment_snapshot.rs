@@ -8,6 +8,8 @@ use sugi_core::{
 use crate::{
     chain::Hash,
     erasable::{self, Salt},
+    record,
+    store::Key,
 };
 
 /// A payment as the store holds it.
@@ -122,6 +124,22 @@ impl PendingAppend {
         Ok(self)
     }
 
+    /// The same made by an idempotency key, of which the first row tells: whoever takes the key away is found out.
+    pub(crate) fn made_by(mut self, key: &Key) -> Self {
+        let id = &self.after.payment.id;
+        let mut before = Hash::START;
+        for entry in &mut self.entries {
+            if entry.seq == 1 {
+                entry.body = record::keyed(std::mem::take(&mut entry.body), key);
+            }
+            let erasable = entry.erasable.as_deref().map(erasable::digest);
+            entry.hash = before.next(id, entry.seq, entry.at, &entry.body, erasable);
+            before = entry.hash;
+        }
+        self.after.head = before;
+        self
+    }
+
     /// The payment as it will be.
     #[must_use]
     pub fn after(&self) -> &Payment {
@@ -142,7 +160,7 @@ impl PendingAppend {
 
     pub(crate) fn was_live(&self) -> bool {
         self.before
-            .is_some_and(|(status, _)| crate::record::is_live(status))
+            .is_some_and(|(status, _)| record::is_live(status))
     }
 
     pub(crate) fn head(&self) -> Hash {
@@ -163,7 +181,7 @@ impl NewEntry {
         event: &Event,
         erasable: Option<String>,
     ) -> Self {
-        let (at, body) = (when.at, crate::record::body(event, when.clock));
+        let (at, body) = (when.at, record::body(event, when.clock));
         let hash = before.next(
             id,
             seq,
@@ -193,7 +211,7 @@ impl Entry {
     }
 
     /// A row as it was read; the error is its number and what is wrong.
-    pub(crate) fn read(row: &crate::record::RawEntry) -> Result<Self, (i64, String)> {
+    pub(crate) fn read(row: &record::RawEntry) -> Result<Self, (i64, String)> {
         let bad = |what: String| (row.seq, what);
         Ok(Self {
             seq: u32::try_from(row.seq).map_err(|why| bad(why.to_string()))?,

@@ -35,6 +35,18 @@ pub(crate) fn body(event: &Event, clock: Option<Reading>) -> String {
 struct Beside {
     #[serde(default)]
     clock: Option<Reading>,
+    #[serde(default)]
+    key: Option<String>,
+}
+
+/// The body of a first row, with the digest of the idempotency key that made the payment beside its event.
+pub(crate) fn keyed(mut body: String, key: &Key) -> String {
+    if body.pop() == Some('}') {
+        body.push_str(",\"key\":\"");
+        body.push_str(&key.digest());
+        body.push_str("\"}");
+    }
+    body
 }
 
 /// A row of the journal as it was read.
@@ -71,9 +83,16 @@ impl RawEntry {
 
     /// The clocks that were read when it was written.
     pub(crate) fn clock(&self) -> Result<Option<Reading>, String> {
-        let beside: Beside =
-            serde_json::from_str(&self.body).map_err(|why| format!("not an event: {why}"))?;
-        Ok(beside.clock)
+        Ok(self.beside()?.clock)
+    }
+
+    /// The digest of the idempotency key that made the payment, if one did and this is its first row.
+    pub(crate) fn key(&self) -> Result<Option<String>, String> {
+        Ok(self.beside()?.key)
+    }
+
+    fn beside(&self) -> Result<Beside, String> {
+        serde_json::from_str(&self.body).map_err(|why| format!("not an event: {why}"))
     }
 }
 

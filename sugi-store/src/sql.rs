@@ -120,6 +120,10 @@ order by p.id, j.seq";
 /// Journal rows whose payment the projection does not know.
 pub(crate) const ORPHANS: &str = "select payment, seq from journal where not exists (select 1 from payment where id = payment) limit 1";
 
+/// Idempotency keys in order, a stretch at a time.
+pub(crate) const KEYS: &str = "\
+select scope, key, request, payment from idempotency where (scope, key) > ($1, $2) order by scope, key limit $3";
+
 /// Payments whose orders nobody has claimed.
 pub(crate) const UNCLAIMED: &str = "\
 select id from payment
@@ -220,6 +224,7 @@ pub(crate) const READS: &[&str] = &[
     ORPHANS,
     UNCLAIMED,
     STRAY_KEYS,
+    KEYS,
     CLAIMS,
     DOUBTS,
     UNSETTLED,
@@ -243,7 +248,6 @@ pub(crate) const READS: &[&str] = &[
     public_event::EVENTS,
     public_event::EVENT,
     public_event::STRAY_EVENTS,
-    public_event::COUNT_EVENTS,
     public_event::DUE_DELIVERIES,
     public_event::DELIVERIES,
     public_event::OPEN_DELIVERIES,

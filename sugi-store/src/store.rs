@@ -2,11 +2,13 @@
 
 use std::{
     borrow::Cow,
+    fmt::Write as _,
     path::Path,
     sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use sugi_core::{Payment, PaymentId};
 use tokio::sync::{Notify, watch};
 
@@ -133,6 +135,24 @@ pub struct Key {
     pub key: String,
     /// A hash of the request, without its card.
     pub request: String,
+}
+
+impl Key {
+    /// What the payment that it makes tells of it.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for text in [&self.scope, &self.key, &self.request] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        let digest = hash.finalize();
+        digest
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    }
 }
 
 /// How far a clock may stand before the newest event of a ledger.
@@ -273,6 +293,10 @@ impl Store {
         due_at: Option<Timestamp>,
         creation_claims: CreationClaims,
     ) -> Result<PaymentSnapshot, CreateError> {
+        let pending_append = match &creation_claims.key {
+            Some(key) => pending_append.made_by(key),
+            None => pending_append,
+        };
         let row = Row::of(pending_append.after(), pending_append.head(), due_at);
         let id = row.id.clone();
         match self

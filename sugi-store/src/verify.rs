@@ -8,13 +8,17 @@ mod claims;
 mod documents;
 mod events;
 mod integrity;
+mod keys;
 mod schema;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use self::events::{Bag, Told};
+use self::{
+    events::{Bag, Told},
+    keys::Made,
+};
 use crate::{
     erasable,
     error::{IntegrityViolation, StoreError},
@@ -42,11 +46,6 @@ pub struct NotCovered {
 /// All that [`Store::verify`](crate::Store::verify) and [`Store::verify_audit`](crate::Store::verify_audit)
 /// do not cover.
 pub const NOT_COVERED: &[NotCovered] = &[
-    NotCovered {
-        table: "idempotency",
-        columns: &[],
-        what: "idempotency keys: a key that was taken away, changed, or points to another payment of the ledger",
-    },
     NotCovered {
         table: "payment",
         columns: &["due_at"],
@@ -89,15 +88,23 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
     integrity::check(engine).await?;
     schema::check(engine).await?;
     ending(engine, said).await?;
-    let mut told = Bag::default();
-    let counted = payments(engine, &mut |one| told.add(one)).await?;
+    let (mut told, mut made) = (Bag::default(), Bag::default());
+    let counted = payments(engine, &mut |fact| match fact {
+        Fact::Told(one) => told.add(one.digest()),
+        Fact::Made(one) => made.add(one.digest()),
+    })
+    .await?;
     if let Some(orphan) = engine.rows(sql::ORPHANS, Vec::new()).await?.first() {
         let what = "no payment row belongs to it";
         return Err(IntegrityViolation::in_row(&orphan.text(0)?, orphan.int(1)?, what).into());
     }
     claims::walk(engine).await?;
+    if keys::all(engine).await? != made {
+        return Err(wrong_key(engine).await?.into());
+    }
+    let heard = events::all(engine).await?;
     event_stream::verify(engine).await?;
-    if events::all(engine).await? != told {
+    if heard != told {
         return Err(wrong_event(engine).await?.into());
     }
     documents::walk(engine).await?;
@@ -127,11 +134,32 @@ async fn ending(engine: &Engine, said: Option<i64>) -> Result<(), StoreError> {
     }
 }
 
+/// What a journal tells of what stands beside it.
+enum Fact<'a> {
+    /// Others are to hear of a row.
+    Told(Told<'a>),
+    /// A key made the payment.
+    Made(Made<'a>),
+}
+
+/// Names what differs between the journals and the idempotency keys.
+async fn wrong_key(engine: &Engine) -> Result<IntegrityViolation, StoreError> {
+    let mut told = HashMap::new();
+    payments(engine, &mut |fact| {
+        if let Fact::Made(Made { payment, key }) = fact {
+            told.insert((*payment).to_owned(), (*key).to_owned());
+        }
+    })
+    .await?;
+    keys::wrong(engine, &told).await
+}
+
 /// Names what differs between the journals and what others were told.
 async fn wrong_event(engine: &Engine) -> Result<IntegrityViolation, StoreError> {
     let there = events::digests(engine).await?;
     let (mut told, mut missing) = (HashSet::new(), None);
-    payments(engine, &mut |one| {
+    payments(engine, &mut |fact| {
+        let Fact::Told(one) = fact else { return };
         if missing.is_none() && !there.contains(&one.digest()) {
             missing = Some(format!("journal row ({}, {})", one.payment, one.seq));
         }
@@ -150,7 +178,7 @@ async fn wrong_event(engine: &Engine) -> Result<IntegrityViolation, StoreError> 
 /// Walks all payments; gives away what others are to hear of.
 async fn payments(
     engine: &Engine,
-    tell: &mut (dyn FnMut(&Told<'_>) + Send),
+    tell: &mut (dyn FnMut(&Fact<'_>) + Send),
 ) -> Result<(u64, u64), StoreError> {
     let (mut payments, mut rows) = (0, 0);
     let mut last = String::new();
@@ -176,7 +204,7 @@ async fn payments(
 fn check(
     rows: &[Cells],
     forgotten: Option<Timestamp>,
-    tell: &mut (dyn FnMut(&Told<'_>) + Send),
+    tell: &mut (dyn FnMut(&Fact<'_>) + Send),
 ) -> Result<u64, StoreError> {
     let Some(first) = rows.first() else {
         return Ok(0);
@@ -200,15 +228,22 @@ fn check(
     }
     let mut each =
         |row: &RawEntry, public_event: sugi_core::PublicEvent, payment: &sugi_core::Payment| {
-            tell(&Told {
+            tell(&Fact::Told(Told {
                 at: row.at,
                 payment: id.as_str(),
                 seq: row.seq,
                 public_event: public_event.as_str(),
                 shop: payment.request.shop.as_str(),
-            });
+            }));
         };
-    if let Some(payment_snapshot) = record::fold_each(&id, journal, Some(&mut each))? {
+    let key = journal.first().map(RawEntry::key).transpose();
+    let folded = record::fold_each(&id, journal, Some(&mut each))?;
+    let key = key.map_err(|what| IntegrityViolation::in_row(id.as_str(), 1, what))?;
+    if let Some(key) = key.flatten() {
+        let (payment, key) = (id.as_str(), key.as_str());
+        tell(&Fact::Made(Made { payment, key }));
+    }
+    if let Some(payment_snapshot) = folded {
         // When the engine looks next is its own affair, not something the journal tells.
         let told = Row {
             due_at: kept.due_at,

@@ -44,14 +44,20 @@ returning n";
 
 /// New rows of the audit; `{rows}` is as many as there are. A number that is taken fails all.
 pub(crate) const AUDIT: &str = "\
-insert into audit (seq, at, actor, action, subject, outcome, origin, hash) values {rows}";
+insert into audit (seq, at, actor, action, subject, outcome, origin, changes, events, hash) values {rows}";
 
 /// Where the audit's chain stands.
 pub(crate) const AUDIT_END: &str = "select seq, hash from audit order by seq desc limit 1";
 
 /// The audit in order, a stretch at a time.
 pub(crate) const AUDIT_WALK: &str = "\
-select seq, at, actor, action, subject, outcome, origin, hash from audit where seq > $1 order by seq limit $2";
+select seq, at, actor, action, subject, outcome, origin, changes, events, hash
+from audit where seq > $1 order by seq limit $2";
+
+/// The hashes of changes of documents and of events; `{changes}` and `{events}` are their numbers.
+pub(crate) const OTHER_CHAINS: &str = "\
+select 'change', n, hash from document_change where n in ({changes})
+union all select 'event', n, hash from event where n in ({events})";
 
 /// Rows before the first: there are none, and the walk would not see one.
 pub(crate) const AUDIT_BELOW: &str = "select seq from audit where seq < 1 order by seq limit 1";
@@ -68,7 +74,7 @@ where subject >= $1 and subject < $2 and action = 'purge' and outcome <> 'begun'
 
 /// The audit, the newest first; `{and}` is made of the filters that are set.
 pub(crate) const AUDIT_ENTRIES: &str = "\
-select seq, at, actor, action, subject, outcome, origin, hash from audit
+select seq, at, actor, action, subject, outcome, origin, changes, events, hash from audit
 where seq < $1{and} order by seq desc limit {limit}";
 
 /// Payments that the audit tells of and the ledger does not know: a payment that was taken out whole,

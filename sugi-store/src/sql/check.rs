@@ -83,7 +83,7 @@ order by at, payment, seq limit $4";
 
 /// Events, a stretch at a time.
 pub(crate) const EVENT_WALK: &str = "\
-select n, at, payment, seq, news, shop from event where n > $1 order by n limit $2";
+select n, at, payment, seq, news, shop, hash from event where n > $1 order by n limit $2";
 
 /// Deliveries that nothing of ours makes.
 pub(crate) const STRAY_DELIVERIES: &str = "\

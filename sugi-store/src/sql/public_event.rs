@@ -4,14 +4,14 @@
 pub(crate) const POST: &str =
     "insert into outbox (at, payment, seq, news, shop) values ($1, $2, $3, $4, $5)";
 
-/// The last number that was given.
-pub(crate) const LAST_EVENT: &str = "select coalesce(max(n), 0) from event";
+/// Where the chain of events stands: the last number that was given.
+pub(crate) const LAST_EVENT: &str = "select n, hash from event order by n desc limit 1";
 
-/// Gives numbers to news that is still in the outbox; `{rows}` are number, time, payment and row of
+/// Gives numbers to news that is still in the outbox; `{rows}` are number, time, payment, row and hash of
 /// each. A number that is taken fails all.
 pub(crate) const NUMBER: &str = "\
-insert into event (n, at, payment, seq, news, shop)
-select v.column1, outbox.at, outbox.payment, outbox.seq, outbox.news, outbox.shop
+insert into event (n, at, payment, seq, news, shop, hash)
+select v.column1, outbox.at, outbox.payment, outbox.seq, outbox.news, outbox.shop, v.column5
 from (values {rows}) as v
 join outbox on outbox.at = v.column2 and outbox.payment = v.column3 and outbox.seq = v.column4";
 
@@ -41,10 +41,6 @@ pub(crate) const STRAY_EVENTS: &str = "\
 select n from event where not exists (
     select 1 from journal where journal.payment = event.payment and journal.seq = event.seq)
 order by n limit 1";
-
-/// How many events there are, and their first and last number.
-pub(crate) const COUNT_EVENTS: &str =
-    "select count(*), coalesce(min(n), 1), coalesce(max(n), 0) from event";
 
 /// What is due for a webhook, the longest due first.
 pub(crate) const DUE_DELIVERIES: &str = "\

@@ -1,7 +1,5 @@
 //! The guards against the payments that they guard: every order is claimed, and its claim counts exactly
 //! those of its payments that are alive.
-//!
-//! What of a guard no journal tells is not compared: the wording of an idempotency key.
 
 use crate::{
     error::{IntegrityViolation, StoreError},

@@ -2,7 +2,7 @@
 //! once, as its journal tells it, and nothing else is.
 //!
 //! Both sides are summed up, so that neither has to be held in memory; only where they differ each row is
-//! looked for.
+//! looked for. The order of the events is a chain of its own.
 
 use std::collections::HashSet;
 
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    chain::Hash,
     error::{IntegrityViolation, StoreError},
     sql::check as sql,
     store::Engine,
@@ -38,13 +39,18 @@ impl Told<'_> {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);
         }
-        let hash: [u8; 32] = hash.finalize().into();
-        let half = hash[..16].iter();
-        half.fold(0, |all, byte| all << 8 | u128::from(*byte))
+        half(hash)
     }
 }
 
-/// A bag of events, whatever their order.
+/// As much of a hash as tells things apart that nobody can choose.
+pub(super) fn half(hash: Sha256) -> u128 {
+    let hash: [u8; 32] = hash.finalize().into();
+    let half = hash[..16].iter();
+    half.fold(0, |all, byte| all << 8 | u128::from(*byte))
+}
+
+/// A bag of digests, whatever their order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Bag {
     count: u64,
@@ -52,16 +58,16 @@ pub(super) struct Bag {
 }
 
 impl Bag {
-    pub(super) fn add(&mut self, told: &Told<'_>) {
+    pub(super) fn add(&mut self, digest: u128) {
         self.count += 1;
-        self.sum = self.sum.wrapping_add(told.digest());
+        self.sum = self.sum.wrapping_add(digest);
     }
 }
 
 /// All that is in the outbox and among the events.
 pub(super) async fn all(engine: &Engine) -> Result<Bag, StoreError> {
     let mut bag = Bag::default();
-    each(engine, &mut |told, _| bag.add(told)).await?;
+    each(engine, &mut |told, _| bag.add(told.digest())).await?;
     Ok(bag)
 }
 
@@ -109,7 +115,7 @@ async fn each(
             read(row, 0, take)?;
         }
     }
-    let mut last = i64::MIN;
+    let (mut last, mut n, mut hash) = (i64::MIN, 0, Hash::START);
     loop {
         let stretch = engine.rows(sql::EVENT_WALK, vec![last.into(), STRETCH.into()]);
         let stretch = stretch.await?;
@@ -118,9 +124,30 @@ async fn each(
         };
         last = end.int(0)?;
         for row in &stretch {
+            (n, hash) = behind((n, hash), row)?;
             read(row, 1, take)?;
         }
     }
+}
+
+/// An event's place in the chain, behind the one before.
+fn behind((n, hash): (i64, Hash), row: &Cells) -> Result<(i64, Hash), StoreError> {
+    let n = n + 1;
+    let wrong = |n: i64, what: &str| {
+        let (place, what) = (format!("event {n}"), what.into());
+        StoreError::from(IntegrityViolation { place, what })
+    };
+    match row.int(0)? {
+        found if found < 1 => return Err(wrong(found, "events are numbered from 1")),
+        found if found != n => return Err(wrong(n, "it is missing")),
+        _ => {}
+    }
+    let texts = (row.text(2)?, row.text(4)?, row.text(5)?);
+    let hash = hash.next_event(n, row.int(1)?, row.int(3)?, [&texts.0, &texts.1, &texts.2]);
+    if Hash::from_hex(&row.text(6)?) != Some(hash) {
+        return Err(wrong(n, "its hash does not fit it and the event before"));
+    }
+    Ok((n, hash))
 }
 
 fn read(

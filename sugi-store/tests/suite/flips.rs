@@ -166,7 +166,8 @@ fn columns(table: &str) -> &'static [&'static str] {
             "updated_at",
         ],
         _ => &[
-            "seq", "at", "actor", "action", "subject", "outcome", "origin", "hash",
+            "seq", "at", "actor", "action", "subject", "outcome", "origin", "changes", "events",
+            "hash",
         ],
     }
 }

@@ -218,6 +218,9 @@ on_each_engine!(
     a_schema_that_is_another_is_found_and_named,
     an_index_that_does_not_hold_its_table_is_found_and_named,
     a_document_that_was_changed_by_another_hand_is_named,
+    what_makes_a_payment_happen_once_is_in_its_journal,
+    the_order_of_events_is_a_chain,
+    a_checkpoint_is_that_of_documents_and_events_as_well,
     a_ledger_that_is_written_to_holds,
 );
 
@@ -272,6 +275,81 @@ async fn a_document_that_was_changed_by_another_hand_is_named(test_app: TestApp)
             why.starts_with("the ledger does not read as it should: operator "),
             "{harm}: {why}"
         );
+    }
+}
+
+async fn what_makes_a_payment_happen_once_is_in_its_journal(test_app: TestApp) {
+    let (one, two) = (id(1), id(2));
+    for (harm, place) in [
+        (
+            "delete from idempotency where key = 'k-1'".to_owned(),
+            format!("payment row {one}"),
+        ),
+        (
+            format!("update idempotency set payment = '{two}' where key = 'k-1'"),
+            format!("idempotency row of cli for {two}"),
+        ),
+        (
+            "update idempotency set key = 'k-9' where key = 'k-1'".to_owned(),
+            format!("idempotency row of cli for {one}"),
+        ),
+        (
+            "update idempotency set request = 'r-9' where key = 'k-1'".to_owned(),
+            format!("idempotency row of cli for {one}"),
+        ),
+        (
+            format!(
+                "insert into idempotency (scope, key, request, payment) values ('cli', 'k-9', 'r-9', '{}')",
+                id(3)
+            ),
+            format!("idempotency row of cli for {}", id(3)),
+        ),
+    ] {
+        let test_app = test_app.another().await;
+        full(&test_app).await;
+        assert_eq!(test_app.harm(&harm), 1);
+        let why = test_app.store().verify().await.unwrap_err();
+        let StoreError::Inconsistent(why) = why else {
+            panic!("{harm}: {why}")
+        };
+        assert_eq!(why.place, place, "{harm}");
+    }
+}
+
+async fn the_order_of_events_is_a_chain(test_app: TestApp) {
+    full(&test_app).await;
+    let store = test_app.store();
+    let events = store.unnumbered().await.unwrap();
+    assert!(store.number(at(11), &events, |_| vec![]).await.unwrap());
+    store.verify().await.unwrap();
+    // Two that change places, and nothing else about them.
+    test_app.harm_all(
+        "update event set n = 90 where n = 1; update event set n = 1 where n = 2; update event set n = 2 where n = 90",
+    );
+    let why = store.verify().await.unwrap_err().to_string();
+    assert!(why.contains("event 1: its hash does not fit"), "{why}");
+}
+
+/// Who owns the database takes the last change back, document and all: both chains hold by themselves.
+async fn a_checkpoint_is_that_of_documents_and_events_as_well(test_app: TestApp) {
+    for (harm, what) in [
+        (
+            "delete from document where kind in ('webhook', 'operator'); delete from document_change",
+            "change of documents",
+        ),
+        (
+            "insert into outbox (at, payment, seq, news, shop) select at, payment, seq, news, shop from event;
+             delete from delivery; delete from event",
+            "event",
+        ),
+    ] {
+        let test_app = test_app.another().await;
+        full(&test_app).await;
+        test_app.harm_all(harm);
+        let store = test_app.store();
+        store.verify().await.unwrap();
+        let why = store.verify_audit(None).await.unwrap_err().to_string();
+        assert!(why.contains(what) && why.contains("was there then, is gone"), "{why}");
     }
 }
 

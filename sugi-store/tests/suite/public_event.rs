@@ -252,12 +252,12 @@ async fn an_event_that_is_missing_or_of_nothing_is_named(test_app: TestApp) {
         assert!(why.contains(named), "{why}");
     };
     assert_eq!(test_app.harm("update event set n = 9 where n = 2"), 1);
-    named("event 9: not all numbers up to it are there").await;
+    named("event 2: it is missing").await;
     assert_eq!(
         test_app.harm("update event set n = 2, seq = 7 where n = 9"),
         1
     );
-    named("event 2: the journal row that it tells of is not there").await;
+    named("event 2: its hash does not fit it").await;
 }
 
 async fn a_clock_that_is_behind_turns_nothing_round(test_app: TestApp) {

@@ -73,7 +73,7 @@ async fn a_sale_is_taken_shown_listed_and_given_back() {
         (&true.into(), &true.into())
     );
     let said = String::from_utf8(desk.sugi(&["verify"], "").stdout).unwrap();
-    assert!(said.contains("not covered: idempotency keys"), "{said}");
+    assert!(said.contains("not covered: sessions"), "{said}");
     // Without what stands beside it nobody knows where it ends, and that is said.
     std::fs::remove_file(desk.dir.path().join("ledger/sugi.end")).unwrap();
     let proved = desk.json(&["verify", "--json"], "");
