@@ -146,7 +146,6 @@ fn a_payment_that_does_not_read_keeps_no_other() {
     assert_eq!(db.execute(harm, [ids[0].as_str()]).unwrap(), 1);
     let due = "update payment set due_at = 0 where id = ?1";
     assert_eq!(db.execute(due, [ids[0].as_str()]).unwrap(), 1);
-    drop(db);
 
     outside.block_on(async {
         test_app.open();
@@ -161,5 +160,11 @@ fn a_payment_that_does_not_read_keeps_no_other() {
             () = engine.run(std::future::pending()) => {}
             () = counted => {}
         }
+        // Put right, it is taken up like any other.
+        let back = "update journal set body = replace(body, '1005', '1004') where payment = ?1 and seq = 1";
+        assert_eq!(db.execute(back, [ids[0].as_str()]).unwrap(), 1);
+        test_app.engine().recover().await.unwrap();
+        assert_eq!(test_app.settled(&ids[0]).await.status(), Status::Reversed);
+        test_app.agrees().await;
     });
 }

@@ -124,6 +124,7 @@ fn as_json(row: &AuditRow) -> serde_json::Value {
         seq,
         audit_entry,
         hash,
+        ..
     } = row;
     json!({
         "seq": seq,
