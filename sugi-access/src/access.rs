@@ -33,7 +33,7 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Clock,
     pub(crate) rules: Rules,
-    pub(crate) hashing: Semaphore,
+    pub(crate) hashing: Arc<Semaphore>,
     pub(crate) hashed: AtomicU64,
     pub(crate) tries: Mutex<LoginThrottle>,
     /// Held by the one try to sign in that is being counted.
@@ -153,7 +153,7 @@ impl Access {
             store,
             clock,
             rules,
-            hashing: Semaphore::new(HASHES_AT_ONCE),
+            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             hashed: AtomicU64::new(0),
             tries: Mutex::default(),
             counting: tokio::sync::Mutex::default(),

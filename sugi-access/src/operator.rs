@@ -151,9 +151,11 @@ impl Operator {
         self.sessions_from = Some(after_last.map_or(now, |after| after.max(now)));
     }
 
-    /// Takes their one-time codes away, for somebody who lost the telephone.
-    pub fn forget_codes(&mut self) {
+    /// Takes their one-time codes away, for an operator who lost the telephone, and ends the sessions that may be open
+    /// there.
+    pub fn forget_codes(&mut self, now: Timestamp) {
         self.codes = None;
+        self.end_sessions(now);
     }
 
     /// Takes their passkeys away, for somebody who lost what they are on, and ends the sessions that may

@@ -1,6 +1,6 @@
 //! Passwords: what they must be, and how they are kept.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use serde::{Deserialize, Serialize};
@@ -98,20 +98,56 @@ impl Access {
         .unwrap_or(false)
     }
 
-    /// Hashes, which takes a core for a while, not too much of it at once.
+    /// Hashes, which takes a core for a while, not too much of it at once. A caller that hangs up cannot stop a hash
+    /// that has begun, so the permit belongs to the work and not to the caller who waits for it.
     async fn heavy<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let _place = self.0.hashing.acquire().await.ok()?;
+        let hashing = Arc::clone(&self.0.hashing);
+        let permit = hashing.acquire_owned().await.ok()?;
         self.0.hashed.fetch_add(1, Ordering::Relaxed);
-        tokio::task::spawn_blocking(work).await.ok()
+        let bounded = move || {
+            let _permit = permit;
+            work()
+        };
+        tokio::task::spawn_blocking(bounded).await.ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
+    use sugi_clock::Clock;
+    use sugi_store::Store;
+
     use super::*;
+    use crate::Rules;
+
+    /// Callers that hang up leave their hashes running: those count until they end.
+    #[tokio::test]
+    async fn hanging_up_begins_no_more_hashes_than_may_be_at_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(jiff::Timestamp::UNIX_EPOCH);
+        let store = Store::open(dir.path()).unwrap();
+        let access = Access::new(store, clock, Rules::default());
+        let mut gates = Vec::new();
+        for _ in 0..50 {
+            let (gate, closed) = mpsc::channel::<()>();
+            gates.push(gate);
+            // Polled once, then dropped, as the handler of a closed connection is.
+            tokio::select! {
+                biased;
+                _ = access.heavy(move || closed.recv().is_ok()) => panic!("the gate is closed"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        assert_eq!(access.passwords_hashed(), 2);
+        drop(gates);
+        assert_eq!(access.heavy(|| true).await, Some(true));
+        assert_eq!(access.passwords_hashed(), 3);
+    }
 
     #[test]
     fn what_is_easy_to_guess_is_refused() {

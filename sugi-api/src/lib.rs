@@ -83,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) unauthenticated: unauthenticated::UnauthenticatedSampler,
     pub(crate) request_ids: request::Ids,
     pub(crate) readiness: health::Last,
+    pub(crate) open_payments: metrics::OpenPayments,
     pub(crate) connections: connections::Connections,
     pub(crate) unproved: unproved::Unproved,
     /// Room for requests.
@@ -104,6 +105,7 @@ impl Api {
             unauthenticated: unauthenticated::UnauthenticatedSampler::default(),
             request_ids,
             readiness: health::Last::default(),
+            open_payments: metrics::OpenPayments::default(),
             connections: connections::Connections::default(),
             unproved: unproved::Unproved::default(),
             room,

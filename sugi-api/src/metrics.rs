@@ -9,7 +9,7 @@ mod webhooks;
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -21,10 +21,10 @@ use http::{
     HeaderMap,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sugi_core::{ShopId, Status};
 use sugi_engine::Calendar;
-use sugi_store::{Store, Unsettled, WriterState};
+use sugi_store::{Store, StoreError, Unsettled, WriterState};
 
 use crate::{
     Api,
@@ -80,6 +80,29 @@ impl Metrics {
     }
 }
 
+/// How long what the ledger said is good for callers without a key: anybody may ask, as often as they like.
+const FRESH: SignedDuration = SignedDuration::from_secs(1);
+
+/// The open payments as the ledger last told them to a caller without a key. Those who ask while the ledger is asked
+/// get the same answer.
+#[derive(Debug, Default)]
+pub(crate) struct OpenPayments(tokio::sync::Mutex<Option<(Timestamp, Arc<[Unsettled]>)>>);
+
+impl OpenPayments {
+    async fn get(&self, api: &Api) -> Result<Arc<[Unsettled]>, StoreError> {
+        let mut last = self.0.lock().await;
+        let now = api.0.app.clock.now();
+        if let Some((at, open)) = &*last
+            && (SignedDuration::ZERO..FRESH).contains(&now.duration_since(*at))
+        {
+            return Ok(Arc::clone(open));
+        }
+        let open: Arc<[_]> = api.0.app.engine.store().unsettled().await?.into();
+        *last = Some((now, Arc::clone(&open)));
+        Ok(open)
+    }
+}
+
 /// What to watch
 ///
 /// Prometheus' text form. The first line is the age of the oldest payment in doubt. With an API key that
@@ -107,7 +130,10 @@ pub(crate) async fn metrics(
             Some(caller)
         }
     };
-    let open = api.0.app.engine.store().unsettled().await?;
+    let open = match &caller {
+        Some(_) => Arc::from(api.0.app.engine.store().unsettled().await?),
+        None => api.0.open_payments.get(&api).await?,
+    };
     let mut text = Text::default();
     write_open(&mut text, &open, api.0.app.clock.now());
     text.one(

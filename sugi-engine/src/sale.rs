@@ -42,6 +42,22 @@ pub struct Sale {
     pub key: Option<(String, String)>,
 }
 
+impl Sale {
+    /// Checks what must agree within the sale, and that no text repeats the card's number. [`Engine::pay`] begins with
+    /// it; who writes anything of a sale down before that, even into the audit, checks first.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub fn check(&self) -> Result<(), Invalid> {
+        self.order.check()?;
+        self.order.check_card(&self.card.number)?;
+        self.key.as_ref().map_or(Ok(()), |(_, key)| {
+            let number = &self.card.number;
+            number.check_absent("Idempotency-Key", key)
+        })
+    }
+}
+
 /// What became of asking for a sale.
 #[derive(Debug)]
 pub enum Outcome {
@@ -140,11 +156,7 @@ impl Engine {
         } else {
             Kind::Unauthenticated
         };
-        sale.order.check()?;
-        sale.order.check_card(&sale.card.number)?;
-        if let Some((_, key)) = &sale.key {
-            sale.card.number.check_absent("Idempotency-Key", key)?;
-        }
+        sale.check()?;
         kcp::check_expiry(&sale.card, self.0.clock.now())?;
 
         let request = Request {

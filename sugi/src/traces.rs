@@ -1,15 +1,16 @@
 //! Traces to an OpenTelemetry collector, over OTLP and HTTP.
 //!
-//! A request that brings a `traceparent` goes on with its caller's trace. What a span may hold is
+//! A request that brings a `traceparent` goes on with its caller's trace; its `tracestate` is left out. What a span may hold is
 //! decided where it is made (`sugi_engine::TRACES`); nothing else is exported, and no line of the log.
 
 mod post;
 
-use axum::{Router, extract::Request, middleware::Next, response::Response};
+use axum::{Router, extract::Request, http::HeaderMap, middleware::Next, response::Response};
 use opentelemetry::{
-    propagation::TextMapPropagator as _, trace::FutureExt as _, trace::TracerProvider as _,
+    propagation::{Extractor, TextMapPropagator as _},
+    trace::FutureExt as _,
+    trace::TracerProvider as _,
 };
-use opentelemetry_http::HeaderExtractor;
 use opentelemetry_otlp::{WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tokio::runtime::Handle;
@@ -17,6 +18,24 @@ use tracing_subscriber::{Layer, Registry, filter::filter_fn};
 
 use self::post::Post;
 use crate::{cli::Failure, config::TracesConfig};
+
+/// The trace of a caller, and nothing else of its headers: `tracestate` is free text of any caller, and would go to the
+/// collector with every span.
+struct TraceParent<'a>(&'a HeaderMap);
+
+impl Extractor for TraceParent<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        let parent = self.0.get(name).filter(|_| name == TRACEPARENT);
+        parent.and_then(|parent| parent.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT]
+    }
+}
+
+/// The header of a caller's trace.
+const TRACEPARENT: &str = "traceparent";
 
 /// Traces that are being exported.
 pub(crate) struct Traces(SdkTracerProvider);
@@ -66,7 +85,7 @@ impl Traces {
     )]
     pub(crate) fn around(&self, router: Router) -> Router {
         let go_on = async |request: Request, next: Next| -> Response {
-            let caller = HeaderExtractor(request.headers());
+            let caller = TraceParent(request.headers());
             let caller = TraceContextPropagator::new().extract(&caller);
             next.run(request).with_context(caller).await
         };

@@ -182,10 +182,14 @@ async fn recovery_codes_are_good_once_each(test_app: TestApp) {
 
 async fn codes_can_be_taken_away(test_app: TestApp) {
     let (secret, paper) = with_codes(&test_app, "kim").await;
-    test_app
-        .change("kim", Operator::forget_codes)
-        .await
-        .unwrap();
+    let open = test_app.enter_with("kim", &paper[1]).await.unwrap();
+    let now = test_app.clock.now();
+    let forget = |kim: &mut Operator| kim.forget_codes(now);
+    test_app.change("kim", forget).await.unwrap();
+    assert!(
+        !test_app.is_in(&open).await,
+        "a session goes on at the lost telephone"
+    );
     assert!(test_app.enter("kim", PASSWORD).await.is_ok());
     let (anew, new_paper) = set_codes(&test_app, "kim").await;
     assert_ne!(secret, anew);

@@ -166,3 +166,24 @@ async fn nobody_without_a_key_learns_of_shops_or_money() {
         .await
         .is_problem(401, "unauthenticated");
 }
+
+/// A caller without a key reads the ledger at most once a second, however often it asks.
+#[tokio::test]
+async fn without_a_key_what_is_open_is_read_once_a_second() {
+    let (test_app, clock) = TestApp::manual().await;
+    let open = async |key| {
+        let metrics = seen(&test_app, key).await.text;
+        let lines = metrics
+            .lines()
+            .filter(|line| line.starts_with("sugi_payments_open{"));
+        let counts = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+        counts.sum::<u64>()
+    };
+    assert_eq!(open(None).await, 0);
+    test_app.fault(FaultKind::LoseAnswer);
+    test_app.pay("A-1").await;
+    assert_eq!(open(Some(KEY_READ)).await, 1);
+    assert_eq!(open(None).await, 0, "the ledger was asked again");
+    clock.advance(jiff::SignedDuration::from_secs(1));
+    assert_eq!(open(None).await, 1);
+}

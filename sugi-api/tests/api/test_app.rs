@@ -117,7 +117,7 @@ impl TestApp {
             ..Rules::default()
         };
         let line = Line::new(None, this_machine()).unwrap();
-        let app = App::new(engine.clone(), Clock::real(), rules, line);
+        let app = App::new(engine.clone(), plan.clock.clone(), rules, line);
         let access = app.access.clone();
         let api = Api::new(app, keys(), plan.limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

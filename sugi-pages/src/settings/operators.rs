@@ -189,8 +189,7 @@ pub(crate) async fn change(
         }
         "codes" => {
             let change = |one: &mut Operator| {
-                one.forget_codes();
-                one.end_sessions(now);
+                one.forget_codes(now);
                 Ok::<_, AccessError>(())
             };
             access.change_operator(name, change).await.map(drop)

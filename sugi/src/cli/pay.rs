@@ -98,6 +98,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         from: None,
         key: args.key.map(|key| ("cli".into(), key)),
     };
+    // The audit is never erased: nothing of the order goes there before it is known not to repeat the card.
+    sale.check().map_err(|why| explain(why.into()))?;
     // Before, because a command can be ended while it waits; and after, how it went.
     let order = sale.order.order_no.to_string();
     audit_entry::noted(&engine, "pay", &order, "begun").await;

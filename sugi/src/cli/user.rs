@@ -139,7 +139,7 @@ enum What {
         /// Who
         name: Actor,
     },
-    /// Take an operator's one-time codes away, for somebody who lost the telephone
+    /// Take an operator's one-time codes away, for somebody who lost the telephone; their sessions end
     CodesReset {
         #[command(flatten)]
         common: Common,
@@ -232,7 +232,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
         What::Unlock { common, name } => unlock(&common, &name).await,
         What::CodesReset { common, name } => {
-            change(&common, &name, "codes-reset", Operator::forget_codes).await
+            let now = Clock::real().now();
+            let forget = |one: &mut Operator| one.forget_codes(now);
+            change(&common, &name, "codes-reset", forget).await
         }
         What::PasskeysReset { common, name } => {
             let now = Clock::real().now();

@@ -95,8 +95,10 @@ async fn a_payment_goes_on_with_its_callers_trace_and_tells_nothing_of_card_or_b
     let (key, collector) = (key(&desk), Collector::start());
     let env = [("SUGI_TRACES__ENDPOINT", collector.endpoint.as_str())];
     let mut service = Service::start_with(&desk, &env);
-    let traceparent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let (status, paid) = service.pay_with(&key, "ORDER-SEEN-BY-NOBODY", CARD, traceparent);
+    // What a caller writes beside its trace is anything, a card number among it.
+    let traced = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\
+                  tracestate: x=4111111111111111";
+    let (status, paid) = service.pay_with(&key, "ORDER-SEEN-BY-NOBODY", CARD, traced);
     assert_eq!(status, 201);
     let id = paid["id"].as_str().unwrap();
     // A lost answer is settled in traces of its own: its caller has gone on long before.
