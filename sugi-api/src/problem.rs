@@ -372,6 +372,7 @@ impl From<StoreError> for Problem {
             // Whose a transaction is is for the engine, which asks for nothing else here.
             StoreError::Inconsistent(_) | StoreError::Foreign { .. } => Code::LedgerInconsistent,
             StoreError::Locked { .. }
+            | StoreError::Held { .. }
             | StoreError::ClockBehind { .. }
             | StoreError::Failed { .. }
             | StoreError::Unknown { .. } => Code::LedgerUnavailable,

@@ -26,6 +26,16 @@ pub enum StoreError {
         /// When the ledger's newest event happened.
         newest: jiff::Timestamp,
     },
+    /// The ledger was put back from a backup, and the time that it does not know was not checked. Nothing was written.
+    #[error(
+        "this ledger was restored from a backup and knows nothing after {knows_until}: nothing is sold, cancelled or \
+         started on it before a person has looked up at KCP's partner site what happened since; then \
+         `sugi restore --release --note \"who, where\"`"
+    )]
+    Held {
+        /// Until when everything that happened is in it.
+        knows_until: jiff::Timestamp,
+    },
     /// Too much is waiting to be written. Nothing was written.
     #[error("the ledger has too much to write at once; try again in a moment")]
     Busy,

@@ -20,6 +20,7 @@
 //! ```
 
 mod audit;
+mod backup;
 mod chain;
 mod delivery;
 mod document;
@@ -51,6 +52,7 @@ pub use audit::{
     AUDIT_ENTRIES_AT_ONCE, AUDIT_ENTRIES_PAGE, AuditCheckpoint, AuditEntry, AuditFilter,
     Row as AuditRow,
 };
+pub use backup::RecoveryHold;
 pub use chain::Hash;
 pub use delivery::{DELIVERIES_MOST, Delivery, DeliveryState, Due, UNDELIVERED_MOST, Undelivered};
 pub use document::{DOCUMENTS_MOST, Document, Kind as DocumentKind};

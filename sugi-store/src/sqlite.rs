@@ -12,11 +12,13 @@ use std::{
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::ValueRef};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+pub(crate) use self::ending::NAME as END;
 use self::{
     ending::Ending,
     writer::{Statement, Work, Writer},
 };
 use crate::{
+    backup::RecoveryHold,
     error::StoreError,
     job::{self, Write, WriteOutcome},
     lock::Lock,
@@ -52,6 +54,12 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        RecoveryHold::refuse(dir)?;
+        Self::open_held(dir)
+    }
+
+    /// The same, whether it is held or not.
+    pub(crate) fn open_held(dir: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|why| StoreError::Failed {
             why: format!("{}: {why}", dir.display()),
         })?;
@@ -228,6 +236,21 @@ impl Readers {
         idle().push(db);
         answer
     }
+}
+
+/// Copies the ledger in a folder as it is at one moment into a file that is not there yet.
+pub(crate) fn copy(dir: &Path, to: &Path) -> Result<(), StoreError> {
+    let bad = || StoreError::Failed {
+        why: format!("{}: its name is not UTF-8", to.display()),
+    };
+    let db = connect(dir, READS)?;
+    db.execute("vacuum into $1", [to.to_str().ok_or_else(bad)?])?;
+    Ok(())
+}
+
+/// How many commits the ledger in a folder knows.
+pub(crate) fn commits(dir: &Path) -> Result<i64, StoreError> {
+    Ok(connect(dir, READS)?.query_row(sql::check::ENDING, [], |row| row.get(1))?)
 }
 
 fn connect(dir: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

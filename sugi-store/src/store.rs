@@ -167,6 +167,15 @@ impl Store {
         Ok(Self::over(Engine::Sqlite(Sqlite::open(dir)?)))
     }
 
+    /// Opens the embedded ledger in a folder for writing although it may be held (see
+    /// [`RecoveryHold`](crate::RecoveryHold)): for the act that ends the hold. No payment may be touched through it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for the hold.
+    pub fn open_held(dir: &Path) -> Result<Self, StoreError> {
+        Ok(Self::over(Engine::Sqlite(Sqlite::open_held(dir)?)))
+    }
+
     /// Opens the ledger in a folder for reading, beside a process that may be writing it.
     ///
     /// # Errors

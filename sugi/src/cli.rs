@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod audit_entry;
+mod backup;
 mod bench;
 mod cancel;
 mod demo;
@@ -12,6 +13,7 @@ mod pan_scan;
 mod pay;
 mod purge;
 mod resolve;
+mod restore;
 mod sandbox;
 mod serve;
 mod show;
@@ -60,6 +62,10 @@ enum Command {
     PanScan(pan_scan::Args),
     /// Check every hash, every history and every row of a ledger and its audit
     Verify(verify::Args),
+    /// Copy the ledger while the service runs, and prove the copy
+    Backup(backup::Args),
+    /// Put a backup back where there is no ledger, and hold it until the time since was checked at KCP
+    Restore(restore::Args),
     /// Take away who bought what, once it was kept for long enough; payments and proofs stay
     Purge(purge::Args),
     /// List who did what, or print the checkpoint to keep
@@ -154,6 +160,8 @@ pub(crate) fn main() -> ExitCode {
             Command::Resolve(args) => resolve::run(args).await,
             Command::PanScan(args) => pan_scan::run(args).await,
             Command::Verify(args) => verify::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
+            Command::Restore(args) => restore::run(args).await,
             Command::Purge(args) => purge::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Bench(args) => bench::run(args).await,

@@ -347,6 +347,14 @@ impl Config {
         Ok(Rules { secret, ..rules })
     }
 
+    /// The file with the secret of the installation, if one is named.
+    pub(crate) fn secret_file(&self) -> Option<PathBuf> {
+        self.access
+            .secret_file
+            .as_ref()
+            .map(|file| self.home.join(file))
+    }
+
     /// Makes the secret of the installation, if its file is named and is not there. `true` if it was made.
     pub(crate) fn make_secret(&self) -> Result<bool, Failure> {
         let failed = |why| Failure::new(format!("access.secret_file: {why}"));

@@ -101,6 +101,23 @@ impl LedgerLocation {
         self.config()?.make_secret()
     }
 
+    /// What the ledger cannot do without and does not hold, by its files' names: nothing of a ledger alone.
+    pub(crate) fn kept_beside_the_ledger(&self) -> Vec<String> {
+        if self.ledger_alone().is_some() {
+            return Vec::new();
+        }
+        let Ok(config) = self.config() else {
+            return Vec::new();
+        };
+        let mut files = vec![self.file().display().to_string()];
+        files.extend(config.secret_file().map(|file| file.display().to_string()));
+        for shop in config.shop.values() {
+            files.push(shop.cert.display().to_string());
+            files.push(shop.key.display().to_string());
+        }
+        files
+    }
+
     /// The configuration's file.
     pub(crate) fn file(&self) -> PathBuf {
         match &self.data {
@@ -141,9 +158,11 @@ impl LedgerLocation {
         }
         let config = self.config()?;
         Ok(match config.store().await {
-            Err(StoreError::Locked { .. } | StoreError::ClockBehind { .. }) => {
-                config.store_to_read().await?
-            }
+            Err(
+                StoreError::Locked { .. }
+                | StoreError::ClockBehind { .. }
+                | StoreError::Held { .. },
+            ) => config.store_to_read().await?,
             store => store?,
         })
     }
@@ -178,9 +197,11 @@ impl LedgerLocation {
                 }
                 Ok(Ledger::Whole(engine))
             }
-            Err(StoreError::Locked { .. } | StoreError::ClockBehind { .. }) => {
-                Ok(Ledger::Read(config.store_to_read().await?))
-            }
+            Err(
+                StoreError::Locked { .. }
+                | StoreError::ClockBehind { .. }
+                | StoreError::Held { .. },
+            ) => Ok(Ledger::Read(config.store_to_read().await?)),
             Err(why) => Err(why.into()),
         }
     }

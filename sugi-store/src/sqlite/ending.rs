@@ -16,7 +16,8 @@ use rusqlite::Connection;
 
 use crate::{error::StoreError, sql::check::ENDING};
 
-const NAME: &str = "sugi.end";
+/// Its name.
+pub(crate) const NAME: &str = "sugi.end";
 
 /// The file.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
     reason = "a test"
 )]
 
+mod backup;
 mod bad_input;
 mod bench;
 mod commands;
