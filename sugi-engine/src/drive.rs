@@ -9,11 +9,11 @@ use jiff::{
 };
 use nhn_kcp::{Card, HolderProof};
 use sugi_core::{
-    Event, Illegal, Inquired, Live, Payment, PaymentId, Policy, Shops, Source, Status, VoidReason,
-    When, decode,
+    Event, Illegal, Inquired, Live, Payment, PaymentId, Policy, Source, Status, VoidReason, When,
+    decode,
     todo::{Call, ProcessContext, Todo, todo},
 };
-use sugi_store::{Filter, PaymentSnapshot, PendingAppend, StoreError};
+use sugi_store::{Filter, PaymentSnapshot, PendingAppend, StoreError, Summary};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
@@ -82,7 +82,7 @@ impl Inner {
             slot.show
                 .send_replace(Arc::new(payment_snapshot.payment.clone()));
             // A shop that was read anew counts from here on; one that is gone, once it is back.
-            match self.shop(&payment_snapshot.payment.request.shop) {
+            match self.shop_of(&payment_snapshot.payment) {
                 Some(now) => shop = now,
                 None => break,
             }
@@ -183,15 +183,15 @@ impl Inner {
         Ok(event)
     }
 
-    /// Another payment of the same order that is alive.
+    /// Another payment of the same order that is alive: of the same shop, under whatever site code, or of
+    /// the same site code, at whatever shop.
     pub(crate) async fn other_of_the_order(
         &self,
         payment: &Payment,
     ) -> Result<Option<PaymentId>, StoreError> {
         use Status::{Approved, Approving, InDoubt, PartiallyCancelled, Requested, Reversing};
         let request = &payment.request;
-        let alive = Filter {
-            shops: Shops::Only([request.shop.clone()].into()),
+        let mut alive = Filter {
             order_nos: vec![request.order_no.to_string()],
             statuses: vec![
                 Requested,
@@ -201,12 +201,22 @@ impl Inner {
                 InDoubt,
                 Reversing,
             ],
-            limit: 2,
+            limit: Filter::MOST,
             ..Filter::default()
         };
-        let alive = self.store.list(alive).await?.payments;
-        let mut others = alive.into_iter().map(|other| other.id);
-        Ok(others.find(|id| *id != payment.id))
+        loop {
+            let page = self.store.list(alive.clone()).await?;
+            let same_order =
+                |other: &&Summary| other.shop == request.shop || other.site_cd == request.site_cd;
+            let mut others = page.payments.iter().filter(same_order);
+            if let Some(other) = others.find(|other| other.id != payment.id) {
+                return Ok(Some(other.id.clone()));
+            }
+            alive.before = page.payments.last().map(|other| other.id.clone());
+            if !page.more {
+                return Ok(None);
+            }
+        }
     }
 
     /// Sends the approval and writes down what was heard.
@@ -249,7 +259,7 @@ impl Inner {
                 .await;
                 if let Event::Inquired(looked) = &mut event {
                     self.count_inquiry(&looked.seen, shop);
-                    self.doubt_the_lookup(looked, &payment_snapshot.payment.id, shop)
+                    self.doubt_the_lookup(looked, &payment_snapshot.payment, shop)
                         .await;
                 }
                 return self.record_answer(payment_snapshot, event, shop).await;
@@ -290,7 +300,7 @@ impl Inner {
     /// "Not found" by order number says something about a day only if the same question about the same
     /// day finds an order that is known to be of that day. KCP does not document the look-up: a contract
     /// without it may deny everything, and a contract that has it may keep some days and not others.
-    async fn doubt_the_lookup(&self, looked: &mut Inquired, payment: &PaymentId, shop: &Shop) {
+    async fn doubt_the_lookup(&self, looked: &mut Inquired, payment: &Payment, shop: &Shop) {
         let Source::OrderLookup { day } = looked.source else {
             return;
         };
@@ -302,8 +312,9 @@ impl Inner {
         }
     }
 
-    /// Looks for one of the newest orders of the shop that KCP is known to have booked on a Korean day.
-    async fn answers_about(&self, day: Date, but: &PaymentId, shop: &Shop) -> bool {
+    /// Looks for one of the newest orders under the payment's site code that KCP is known to have booked on a
+    /// Korean day. Orders of another site code tell nothing: KCP has other books for it.
+    async fn answers_about(&self, day: Date, payment: &Payment, shop: &Shop) -> bool {
         use sugi_core::Status::{Approved, Cancelled, PartiallyCancelled, Reversed};
         let midnight =
             |day: Date| Offset::constant(9).to_timestamp(day.to_datetime(Time::midnight()));
@@ -312,17 +323,20 @@ impl Inner {
         };
         let hour = SignedDuration::from_hours(1);
         let filter = Filter {
-            shops: [shop.id.clone()].into(),
+            shops: [shop.id.clone(), payment.request.shop.clone()].into(),
             statuses: vec![Approved, PartiallyCancelled, Cancelled, Reversed],
             from: begin.checked_sub(hour).ok(),
             until: end.checked_add(hour).ok(),
-            limit: KNOWN_ORDERS,
+            limit: Filter::MOST,
             ..Filter::default()
         };
         let Ok(page) = self.store.list(filter).await else {
             return false;
         };
-        for known in page.payments.iter().filter(|known| known.id != *but) {
+        let of_these_books =
+            |known: &&Summary| known.id != payment.id && known.site_cd == payment.request.site_cd;
+        let known = page.payments.iter().filter(of_these_books);
+        for known in known.take(KNOWN_ORDERS) {
             let Ok(Some(payment_snapshot)) = self.store.load(&known.id).await else {
                 continue;
             };

@@ -18,6 +18,7 @@ use sugi_store::{Filter, IntegrityViolation, PaymentSnapshot, PendingAppend, Sto
 
 use crate::{
     drive::due_at,
+    sale::Sale,
     shop::Shop,
     stuck::Stuck,
     tally::{Change, Counts, Tally},
@@ -306,8 +307,11 @@ impl Engine {
         self.0.in_flight()
     }
 
-    pub(crate) fn shop(&self, id: &ShopId) -> Option<Arc<Shop>> {
-        self.0.shop(id)
+    /// The shop by which a new sale is made: the only one that is found by its name. A payment that exists has
+    /// its shop by [`Inner::shop_of`], and its site code decides which that is.
+    pub(crate) fn shop_of_sale(&self, sale: &Sale) -> Option<Arc<Shop>> {
+        let shops = self.0.shops.read().unwrap_or_else(PoisonError::into_inner);
+        shops.get(&sale.shop).cloned()
     }
 }
 
@@ -345,25 +349,16 @@ impl Inner {
         up - seen.1
     }
 
-    pub(crate) fn shop(&self, id: &ShopId) -> Option<Arc<Shop>> {
-        self.shops
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
-    }
-
     /// The shop by which a payment is worked on: its own, if that still has the site code under which KCP
     /// knows the payment; otherwise one that has it, for a payment keeps its site code whatever becomes of
     /// its shop.
     pub(crate) fn shop_of(&self, payment: &Payment) -> Option<Arc<Shop>> {
         let Request { shop, site_cd, .. } = &*payment.request;
-        let has_it = |shop: &Arc<Shop>| shop.client.site_code() == site_cd;
-        self.shop(shop).filter(has_it).or_else(|| {
-            let shops = self.shops.read().unwrap_or_else(PoisonError::into_inner);
-            let others = shops.values().filter(|shop| has_it(shop));
-            others.min_by_key(|shop| &shop.id).cloned()
-        })
+        let shops = self.shops.read().unwrap_or_else(PoisonError::into_inner);
+        let has_it = |shop: &&Arc<Shop>| shop.client.site_code() == site_cd;
+        let others = || shops.values().filter(has_it).min_by_key(|shop| &shop.id);
+        let own = shops.get(shop).filter(has_it);
+        own.or_else(others).cloned()
     }
 
     /// Writes what happened to a payment, and when to look at it again. `None`: somebody else wrote

@@ -166,14 +166,14 @@ impl Engine {
     /// # Errors
     /// From when on they may, or `None` if they never may; also where its shop is not configured.
     pub fn may_attest_absence(&self, payment: &Payment) -> Result<(), Option<Timestamp>> {
-        let shop = self.shop(&payment.request.shop).ok_or(None)?;
+        let shop = self.0.shop_of(payment).ok_or(None)?;
         self.0.may_attest_absence(payment, &shop)
     }
 
     /// Why time does not close a payment in doubt that it could close: the calendar.
     #[must_use]
     pub fn clock_doubt(&self, payment: &Payment) -> Option<ClockDoubt> {
-        clock_doubt(payment, &self.shop(&payment.request.shop)?.policy)
+        clock_doubt(payment, &self.0.shop_of(payment)?.policy)
     }
 
     async fn payment_snapshot(&self, id: &PaymentId) -> Result<PaymentSnapshot, ResolveError> {

@@ -149,7 +149,7 @@ impl Engine {
     /// [`PayError`]; then nothing was sent.
     pub async fn pay(&self, sale: Sale) -> Result<Outcome, PayError> {
         let shop = self
-            .shop(&sale.shop)
+            .shop_of_sale(&sale)
             .ok_or_else(|| PayError::UnknownShop(sale.shop.clone()))?;
         let kind = if sale.proof.is_some() {
             Kind::Authenticated

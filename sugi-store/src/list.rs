@@ -5,6 +5,7 @@ mod plans;
 mod statement;
 
 use jiff::Timestamp;
+use nhn_kcp::SiteCode;
 use sugi_core::{PaymentId, ShopId, Shops, Status};
 
 use crate::{
@@ -133,6 +134,7 @@ impl Page {
 pub struct Summary {
     pub id: PaymentId,
     pub shop: ShopId,
+    pub site_cd: SiteCode,
     pub order_no: String,
     pub kcp_order_no: String,
     pub status: Status,
@@ -165,6 +167,10 @@ impl Summary {
             shop: shop
                 .parse()
                 .map_err(|why: sugi_core::BadName| bad(why.to_string()))?,
+            site_cd: row
+                .text(17)?
+                .parse()
+                .map_err(|why: nhn_kcp::Invalid| bad(why.to_string()))?,
             order_no: row.text(2)?,
             status: status
                 .parse()

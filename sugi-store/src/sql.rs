@@ -149,7 +149,7 @@ order by c.site_cd, c.order_no";
 /// Payments; which and in what order is made of the filters that are set.
 pub(crate) const LIST: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
-    issuer, actor, created_at, doubt_since, ordr_idxx
+    issuer, actor, created_at, doubt_since, ordr_idxx, site_cd
 from payment";
 
 /// In [`LIST`]: what is older than a payment. The first half is what an index can go by.
@@ -169,7 +169,7 @@ select word from found where word is not null";
 /// Payments in doubt, the oldest doubt first: by an index that holds nothing else.
 pub(crate) const DOUBTS: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
-    issuer, actor, created_at, doubt_since, ordr_idxx
+    issuer, actor, created_at, doubt_since, ordr_idxx, site_cd
 from payment where doubt_since is not null order by doubt_since, id limit $1";
 
 /// A span of time in groups; `{and}` is made of the shops that are named. What has no issuer yet is a

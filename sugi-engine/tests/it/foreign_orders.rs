@@ -255,3 +255,82 @@ async fn a_payment_keeps_its_site_code() {
     assert_eq!(payment.request.shop.as_str(), "main");
     test_app.agrees().await;
 }
+
+/// The books of another site code do not know the payment, so what they say of it is no evidence: it is not
+/// asked there, whatever the shop of its name has become.
+#[tokio::test]
+async fn no_other_site_code_is_asked_about_a_payment() {
+    let test_app = TestApp::manual(true).await;
+    test_app.pay("A-0").await;
+    test_app.fault(FaultKind::LoseRequest);
+    let payment = test_app.pay("A-1").await;
+    assert_eq!(payment.status(), Status::InDoubt);
+
+    test_app.engine().set_shops([test_app.shop_at("T0007")]);
+    // Its worker leaves it alone, and so does the next one.
+    test_app.rests().await;
+    let rows = async || {
+        let journal = test_app.engine().store().journal(&payment.id).await;
+        journal.unwrap().len()
+    };
+    let before = rows().await;
+    test_app.clock.advance(QUIET);
+    test_app.engine().recover().await.unwrap();
+    assert_eq!(
+        test_app.settled(&payment.id).await.status(),
+        Status::InDoubt
+    );
+    assert_eq!(rows().await, before);
+
+    // By another name its own site code settles it, and vouches for the day with what it sold before.
+    let mut old = test_app.shop();
+    old.id = "main-before".parse().unwrap();
+    let shops = [test_app.shop_at("T0007"), old];
+    test_app.engine().set_shops(shops);
+    test_app.engine().recover().await.unwrap();
+    let payment = test_app.settled(&payment.id).await;
+    assert_eq!(payment.state, State::Void(VoidReason::Absent));
+    test_app.agrees().await;
+}
+
+/// Two shops of one site code sell the same orders. What one of them sold is in the way of keeping what the
+/// other one lost.
+#[tokio::test]
+async fn a_payment_is_not_kept_beside_one_of_another_shop() {
+    let test_app = TestApp::manual(false).await;
+    let mut other = test_app.shop();
+    other.id = "other".parse().unwrap();
+    test_app.engine().set_shops([test_app.shop(), other]);
+    test_app.fault(FaultKind::LoseAnswer);
+    let first = test_app.pay("A-1").await;
+    test_app.rests().await;
+    let tno = test_app.sandbox.books_beginning("A-1-").transactions[0]
+        .tno
+        .clone();
+    // Somebody does not see it at KCP's partner site.
+    test_app.clock.advance(QUIET);
+    let what = Resolution::Absent {
+        note: "partner site".into(),
+    };
+    let (by, key) = ("kim".parse().unwrap(), None);
+    let ask = ResolveAsk { what, by, key };
+    test_app.engine().resolve(&first.id, ask).await.unwrap();
+
+    let again = Sale {
+        shop: "other".parse().unwrap(),
+        ..sale("A-1", 1004)
+    };
+    let Outcome::Begun(payment_handle) = test_app.engine().pay(again).await.unwrap() else {
+        panic!()
+    };
+    let second = payment_handle.first_result().await;
+    assert_eq!(second.status(), Status::Approved);
+    let told = test_app.person_says(&first.id, &tno, true).await;
+    assert!(
+        matches!(&told, Err(ResolveError::OrderLive(other)) if *other == second.id),
+        "{told:?}"
+    );
+    let first = test_app.person_says(&first.id, &tno, false).await.unwrap();
+    assert_eq!(first.status(), Status::Reversed);
+    test_app.agrees().await;
+}
