@@ -38,10 +38,18 @@ pub(crate) const COUNT_ORDER: &str =
 pub(crate) const ORDER: &str =
     "select living from order_claim where site_cd = $1 and order_no = $2";
 
-/// Which payment of an order is alive: the newest of them; the newest of all, if it died just now.
+/// Which payment of an order is alive: the newest of them; the newest of all, if it died just now. The order is
+/// a site code's, and its shop's under whichever site code.
 pub(crate) const LIVING: &str = "\
-select id from payment where site_cd = $1 and order_no = $2
+select id from payment where order_no = $1 and (site_cd = $2 or shop = $3)
 order by case when status in ('declined', 'void', 'reversed', 'cancelled') then 1 else 0 end, created_at desc
+limit 1";
+
+/// A living payment of an order that a shop sold under another site code than its present one. A claim is a site
+/// code's, so it does not stand in the way of a shop that got another.
+pub(crate) const LIVING_ELSEWHERE: &str = "\
+select id from payment where order_no = $1 and site_cd <> $2 and shop = $3
+    and status not in ('declined', 'void', 'reversed', 'cancelled')
 limit 1";
 
 /// Whose a transaction at KCP is.
@@ -213,6 +221,7 @@ group by shop, status, currency order by shop, status, currency";
 pub(crate) const READS: &[&str] = &[
     ORDER,
     LIVING,
+    LIVING_ELSEWHERE,
     OWNER,
     KEY,
     JOURNAL,
@@ -322,9 +331,13 @@ where payment.id = n.id";
     pub(crate) const CLAIM_ORDER: &str = "\
 insert into order_claim (site_cd, order_no, living)
 select site_cd, order_no, 1
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as n (site_cd, order_no, payment, scope, key)
-where n.key is null or exists (select 1 from idempotency as i
-    where i.scope = n.scope and i.key = n.key and i.payment = n.payment)
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    as n (site_cd, order_no, payment, scope, key, shop)
+where (n.key is null or exists (select 1 from idempotency as i
+        where i.scope = n.scope and i.key = n.key and i.payment = n.payment))
+    and not exists (select 1 from payment as p
+        where p.order_no = n.order_no and p.shop = n.shop and p.site_cd <> n.site_cd
+        and p.status not in ('declined', 'void', 'reversed', 'cancelled'))
 on conflict (site_cd, order_no) do update set living = 1 where order_claim.living = 0
 returning site_cd, order_no";
 

@@ -334,3 +334,25 @@ async fn a_payment_is_not_kept_beside_one_of_another_shop() {
     assert_eq!(first.status(), Status::Reversed);
     test_app.agrees().await;
 }
+
+/// An order that stands under the old site code is not charged again under the new one.
+#[tokio::test]
+async fn an_order_is_its_shops_whatever_the_site_code() {
+    let test_app = TestApp::with(false).await;
+    let first = test_app.pay("A-1").await;
+    assert_eq!(first.status(), Status::Approved);
+    let mut old = test_app.shop();
+    old.id = "main-before".parse().unwrap();
+    test_app
+        .engine()
+        .set_shops([test_app.shop_at("T0007"), old]);
+    let again = test_app.engine().pay(sale("A-1", 1004)).await;
+    assert!(
+        matches!(&again, Err(PayError::OrderLive { payment, .. }) if *payment == first.id),
+        "{again:?}"
+    );
+    test_app.cancel(&first.id, None).await.unwrap();
+    let second = test_app.pay("A-1").await;
+    assert_eq!(second.request.site_cd.as_str(), "T0007");
+    test_app.agrees().await;
+}

@@ -381,10 +381,20 @@ async fn texts_are_found_by_their_beginning_by_an_index() {
 async fn whose_an_order_and_a_transaction_are_is_found_by_their_numbers() {
     for many in [Many::sqlite(20_000), Many::postgres(20_000).await] {
         for (sql, values, index) in [
-            (sql::LIVING, ["T0000", "A-15001"], "payment_order"),
-            (sql::OWNER, ["26000000015001", "T0000"], "payment_tno"),
+            (
+                sql::LIVING,
+                vec!["A-15001", "T0000", "main"],
+                "payment_order",
+            ),
+            (
+                sql::LIVING_ELSEWHERE,
+                vec!["A-15001", "T0000", "main"],
+                "payment_order",
+            ),
+            (sql::OWNER, vec!["26000000015001", "T0000"], "payment_tno"),
         ] {
-            let ways = many.ways((sql.into(), values.map(Value::from).into()));
+            let values = values.into_iter().map(Value::from).collect();
+            let ways = many.ways((sql.into(), values));
             let ways = ways.await;
             let by_index = |way: &String| way.split_whitespace().any(|word| word == index);
             assert!(

@@ -102,7 +102,7 @@ impl<'a> New<'a> {
     }
 
     /// As [`many::CLAIM_ORDER`] has it.
-    fn claim(&self) -> [Value<'a>; 5] {
+    fn claim(&self) -> [Value<'a>; 6] {
         let [site_cd, order_no] = self.order();
         let key = self.creation_claims.key.as_ref();
         [
@@ -111,6 +111,7 @@ impl<'a> New<'a> {
             (&self.write.row.id).into(),
             key.map(|key| &key.scope).into(),
             key.map(|key| &key.key).into(),
+            (&self.write.row.shop).into(),
         ]
     }
 }
@@ -243,7 +244,11 @@ async fn refuse(
                 record::key_used(holder.first(), key)
             }
             _ => {
-                let order = [(&row.site_cd).into(), (&row.order_no).into()];
+                let order = [
+                    (&row.order_no).into(),
+                    (&row.site_cd).into(),
+                    (&row.shop).into(),
+                ];
                 let living = link.rows(sql::LIVING, &order).await?;
                 record::order_live(living.first())
             }

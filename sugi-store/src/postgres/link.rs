@@ -442,6 +442,7 @@ mod tests {
             (&reader, sql::JOURNAL),
             (&reader, sql::ORDER),
             (&reader, sql::LIVING),
+            (&reader, sql::LIVING_ELSEWHERE),
             (&reader, sql::OWNER),
             (&reader, sql::KEY),
             (&reader, sql::DUE),

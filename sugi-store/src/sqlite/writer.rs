@@ -313,7 +313,9 @@ fn open(
     let order: [Value<'_>; 2] = [(&row.site_cd).into(), (&row.order_no).into()];
     let living = rows(db, sql::ORDER, &order)?;
     let is_alive = |row: &Cells| !row.int(0).is_ok_and(|living| living == 0);
-    if living.iter().any(is_alive) {
+    let [site_cd, order_no] = order;
+    let order: [Value<'_>; 3] = [order_no, site_cd, (&row.shop).into()];
+    if living.iter().any(is_alive) || !rows(db, sql::LIVING_ELSEWHERE, &order)?.is_empty() {
         let living = rows(db, sql::LIVING, &order)?;
         return Ok(WriteOutcome::Refused(record::order_live(living.first())));
     }
