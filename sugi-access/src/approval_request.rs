@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use nhn_kcp::{Currency, TaxParts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sugi_core::{Actor, PaymentId, Shops};
+use sugi_core::{Actor, PaymentId, ShopId, Shops};
 use sugi_store::{Document, DocumentKind, StoreError};
 
 use crate::{
@@ -32,6 +32,8 @@ pub enum What {
     Cancel {
         /// Of which payment.
         payment: PaymentId,
+        /// Of which shop.
+        shop: ShopId,
         /// How much; all that is left if not said.
         amount: Option<u64>,
         /// Of all that is left: how much that was when it was asked for. Who confirms it confirms this
@@ -48,10 +50,23 @@ pub enum What {
     Close {
         /// Which payment.
         payment: PaymentId,
+        /// Of which shop.
+        shop: ShopId,
         /// KCP's number for it; none if it is not there.
         tno: Option<String>,
         /// Whether to keep it if it is alive.
         keep: bool,
+        /// On what evidence.
+        note: String,
+    },
+    /// State what is left of a payment whose cancel or reversal does not end.
+    Remaining {
+        /// Which payment.
+        payment: PaymentId,
+        /// Of which shop.
+        shop: ShopId,
+        /// How much is left, in the currency's smallest unit.
+        amount: u64,
         /// On what evidence.
         note: String,
     },
@@ -174,16 +189,18 @@ impl What {
     pub fn role(&self) -> Role {
         match self {
             Self::Cancel { .. } => Role::Cancel,
-            Self::Close { .. } | Self::Export { .. } => Role::Close,
+            Self::Close { .. } | Self::Remaining { .. } | Self::Export { .. } => Role::Close,
         }
     }
 
-    /// Whether it shows nothing of shops but these. Of a payment its own shop says so.
+    /// Whether it shows nothing of shops but these.
     #[must_use]
     pub fn is_for(&self, shops: &Shops) -> bool {
         match self {
             Self::Export { shops: of, .. } => of.is_within(shops),
-            Self::Cancel { .. } | Self::Close { .. } => true,
+            Self::Cancel { shop, .. } | Self::Close { shop, .. } | Self::Remaining { shop, .. } => {
+                shops.contains(shop)
+            }
         }
     }
 
@@ -191,7 +208,9 @@ impl What {
     #[must_use]
     pub fn payment(&self) -> Option<&PaymentId> {
         match self {
-            Self::Cancel { payment, .. } | Self::Close { payment, .. } => Some(payment),
+            Self::Cancel { payment, .. }
+            | Self::Close { payment, .. }
+            | Self::Remaining { payment, .. } => Some(payment),
             Self::Export { .. } => None,
         }
     }

@@ -121,6 +121,17 @@ impl Operator {
         self.may_use_currency(currency) && self.amount_max.is_none_or(|most| amount <= most)
     }
 
+    /// The most of one payment that they may have refunded, all cancels of it together, in the currency's
+    /// smallest unit: a limit per payment is none that many small cancels pass by.
+    #[must_use]
+    pub fn may_refund(&self, currency: Currency) -> u64 {
+        match self.amount_max {
+            None => u64::MAX,
+            Some(most) if currency == Currency::Krw => most,
+            Some(_) => 0,
+        }
+    }
+
     /// Whether one-time codes are set up.
     #[must_use]
     pub fn has_codes(&self) -> bool {

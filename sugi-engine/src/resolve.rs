@@ -170,6 +170,16 @@ impl Engine {
         self.0.may_attest_absence(payment, &shop)
     }
 
+    /// Whether a person may state now what is left of a payment whose cancel or reversal does not end: see
+    /// [`may_attest_remaining`](sugi_core::todo::may_attest_remaining).
+    ///
+    /// # Errors
+    /// From when on they may, or `None` if it ends by itself; also where its shop is not configured.
+    pub fn may_attest_remaining(&self, payment: &Payment) -> Result<(), Option<Timestamp>> {
+        let shop = self.shop(&payment.request.shop).ok_or(None)?;
+        self.0.may_attest_remaining(payment, &shop)
+    }
+
     /// Why time does not close a payment in doubt that it could close: the calendar.
     #[must_use]
     pub fn clock_doubt(&self, payment: &Payment) -> Option<ClockDoubt> {
@@ -269,13 +279,13 @@ impl Engine {
                 }
             }
             Resolution::Remaining { amount, note } => {
-                let (now, process_context) = (self.0.when(shop), self.0.watching(payment));
-                may_attest_remaining(payment, now, process_context, &shop.policy).map_err(
-                    |until| match until {
+                let now = self.0.when(shop);
+                self.0
+                    .may_attest_remaining(payment, shop)
+                    .map_err(|until| match until {
                         Some(at) => ResolveError::TooEarly(at),
                         None => ResolveError::NotHeldUp,
-                    },
-                )?;
+                    })?;
                 let approval = payment.approval().ok_or(ResolveError::NotHeldUp)?;
                 let most = approval
                     .amount
@@ -319,6 +329,19 @@ impl Engine {
 impl Inner {
     fn may_attest_absence(&self, payment: &Payment, shop: &Shop) -> Result<(), Option<Timestamp>> {
         may_attest_absence(
+            payment,
+            self.when(shop),
+            self.watching(payment),
+            &shop.policy,
+        )
+    }
+
+    fn may_attest_remaining(
+        &self,
+        payment: &Payment,
+        shop: &Shop,
+    ) -> Result<(), Option<Timestamp>> {
+        may_attest_remaining(
             payment,
             self.when(shop),
             self.watching(payment),

@@ -363,15 +363,18 @@ const amounts = (() => {
   };
   const months = () => {
     const most = currency() === "KRW" && (amounts.read(field("amount"))?.units ?? 0) >= 50000 ? +contract().months : 0;
-    for (const option of field("months").options) option.disabled = +option.value > most;
-    if (+field("months").value > most) field("months").value = "0";
+    // What was chosen stays chosen while an amount is being corrected: the server refuses it where it is wrong.
+    for (const option of field("months").options) option.disabled = +option.value > most && !option.selected;
   };
+  const proof_of = () => form.querySelector("[name=proof]:checked").value;
+  let chosen = proof_of();
   const kinds = () => {
     const { with: proof, without } = contract();
     const [one, other] = form.querySelectorAll("[name=proof]");
     form.querySelector("[data-kinds]").hidden = !(proof === "true" && without === "true");
-    if (proof !== "true") other.checked = true;
-    if (without !== "true") one.checked = true;
+    // A shop that takes one kind only is no choice of the other: where both are taken the operator's own stands.
+    const is_without = proof !== "true" || without === "true" && chosen === "without";
+    (is_without ? other : one).checked = true;
     form.querySelector("[data-proof]").hidden = other.checked;
     months();
   };
@@ -398,7 +401,9 @@ const amounts = (() => {
   };
   form.addEventListener("change", (event) => {
     if (event.target.name === "shop" || event.target.name === "currency") currencies();
+    if (event.target.name === "months") months();
     if (event.target.name === "currency") field("amount").focus();
+    if (event.target.name === "proof") chosen = proof_of();
     if (event.target.name === "proof" || event.target.name === "shop") kinds();
   });
   currencies();

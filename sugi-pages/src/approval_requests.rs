@@ -19,13 +19,15 @@ use sugi_access::{
 };
 use sugi_api::Did;
 use sugi_core::Payment;
-use sugi_engine::{CancelAsk, Resolution, ResolveAsk};
+use sugi_engine::{CancelAsk, Engine, Resolution, ResolveAsk};
+use sugi_store::StoreError;
 
 use crate::{
     Pages,
     current_operator::CurrentOperator,
     error_page::ErrorPage,
     form::Form,
+    kept,
     lang::{Lang, fill, messages},
     layout::{Layout, Part, html},
     messages::Common,
@@ -48,6 +50,7 @@ messages! {
         cancel_all "남은 금액 전액 취소" "Cancel all that is left"
         close_live "확인 필요 종결: 거래번호 {}, {}" "Close a doubt: number {}, {}"
         close_absent "확인 필요 종결: KCP에 거래 없음" "Close a doubt: it is not at KCP"
+        left "취소 결과 확정: KCP에 남은 금액 {}" "State what is left at KCP: {}"
         keep "승인 유지" "keep it"
         reverse "망취소" "reverse it"
         export "내보내기: {} (상점: {})" "Export: {} (shops: {})"
@@ -122,12 +125,16 @@ pub(crate) async fn decide(
         pages.access(),
         ApprovalRequestMessages::of(current_operator.lang),
     );
+    // What one operator looks at is not decided in another's name.
+    if !kept::is_for(&form, &current_operator) {
+        return Err(ErrorPage::OtherOperator);
+    }
     let approval_request = access
         .approval_request_of(&id)
         .await?
         .ok_or(ErrorPage::NotFound)?;
     let payment = payment_of(&pages, &approval_request).await?;
-    if !shows(&current_operator, &approval_request, payment.as_ref()) {
+    if !shows(current_operator.operator(), &approval_request) {
         return Err(ErrorPage::NotFound);
     }
     // Who refuses or takes back moves nothing.
@@ -181,17 +188,10 @@ async fn refuse(
     Ok(response)
 }
 
-/// Whether an approval request is there for somebody: one of their shops, or a file that they asked for.
-fn shows(
-    current_operator: &CurrentOperator,
-    approval_request: &ApprovalRequest,
-    payment: Option<&Payment>,
-) -> bool {
-    let me = current_operator.operator();
-    match payment {
-        Some(payment) => me.may_use(&payment.request.shop),
-        None => approval_request.by == me.name || approval_request.what.is_for(&me.shops),
-    }
+/// Whether an approval request is there for an operator: one of their shops, or a file that they asked for.
+pub(crate) fn shows(operator: &Operator, approval_request: &ApprovalRequest) -> bool {
+    let ApprovalRequest { what, by, .. } = approval_request;
+    what.is_for(&operator.shops) || (what.payment().is_none() && *by == operator.name)
 }
 
 async fn payment_of(
@@ -220,16 +220,16 @@ async fn carry_out(
     {
         return Ok(to("/approvals"));
     }
-    let page = match &approval_request.what {
-        What::Cancel { payment, .. } | What::Close { payment, .. } => {
-            format!("/payments/{payment}")
-        }
-        // An export is fetched by who asked for it.
-        What::Export { .. } => return Ok(to("/approvals")),
+    // An export is fetched by who asked for it.
+    let Some(payment) = approval_request.what.payment() else {
+        return Ok(to("/approvals"));
     };
+    let page = format!("/payments/{payment}");
     let (access, engine) = (pages.access().clone(), pages.engine().clone());
+    let confirmer = current_operator.operator().clone();
     let said = detached(async move {
-        let (said, outcome) = run(&engine, &approval_request).await;
+        let asker = access.operator(&approval_request.by).await?;
+        let (said, outcome) = run(&engine, &approval_request, asker.as_ref(), &confirmer).await?;
         // What may have been written, or stands in the way for a while only, can be asked for again.
         if !said.is_some_and(passes) {
             access
@@ -239,7 +239,7 @@ async fn carry_out(
         if let (None, What::Cancel { payment, .. }) = (said, &approval_request.what) {
             first_result(&engine, payment).await;
         }
-        Ok::<_, sugi_store::StoreError>(said)
+        Ok::<_, StoreError>(said)
     });
     Ok(notice::back(&page, said.await??).into_response())
 }
@@ -254,9 +254,11 @@ fn passes(said: Notice) -> bool {
 
 /// The notice to show, and the outcome in a word.
 async fn run(
-    engine: &sugi_engine::Engine,
+    engine: &Engine,
     approval_request: &ApprovalRequest,
-) -> (Option<Notice>, &'static str) {
+    asker: Option<&Operator>,
+    confirmer: &Operator,
+) -> Result<(Option<Notice>, &'static str), StoreError> {
     let key = Some(("approval_request".to_owned(), approval_request.id.clone()));
     let by = approval_request.by.clone();
     let notice = match &approval_request.what {
@@ -266,6 +268,7 @@ async fn run(
             seen,
             tax,
             reason,
+            ..
         } => {
             let parsed = amount.map(Amount::new).transpose().ok();
             let reason = CancelReason::parse(reason).ok();
@@ -280,7 +283,16 @@ async fn run(
                         by,
                         key,
                     };
-                    let cancelled = engine.cancel(payment, ask).await;
+                    // What both may refund; the engine counts what was refunded before in the same step as it
+                    // writes the cancel down.
+                    let of = engine.store().load(payment).await?;
+                    let of = of.map(|of| of.payment.request.order.money.currency);
+                    let most = |operator: Option<&Operator>| match (operator, of) {
+                        (Some(operator), Some(currency)) => operator.may_refund(currency),
+                        _ => 0,
+                    };
+                    let most = most(asker).min(most(Some(confirmer)));
+                    let cancelled = engine.cancel_up_to(payment, ask, most).await;
                     cancelled.err().as_ref().map(Notice::from)
                 }
                 _ => Some(Notice::Amount),
@@ -291,6 +303,7 @@ async fn run(
             tno,
             keep,
             note,
+            ..
         } => {
             let what = match tno.as_deref().map(Tno::parse) {
                 None => Resolution::Absent { note: note.clone() },
@@ -299,18 +312,30 @@ async fn run(
                     note: note.clone(),
                     keep: *keep,
                 },
-                Some(Err(_)) => return (Some(Notice::Tno), "refused"),
+                Some(Err(_)) => return Ok((Some(Notice::Tno), "refused")),
             };
             let ask = ResolveAsk { what, by, key };
             let closed = engine.resolve(payment, ask).await;
             closed.err().as_ref().map(Notice::from)
         }
+        What::Remaining {
+            payment,
+            amount,
+            note,
+            ..
+        } => {
+            let (amount, note) = (*amount, note.clone());
+            let what = Resolution::Remaining { amount, note };
+            let ask = ResolveAsk { what, by, key };
+            let stated = engine.resolve(payment, ask).await;
+            stated.err().as_ref().map(Notice::from)
+        }
         What::Export { .. } => None,
     };
-    match notice {
+    Ok(match notice {
         None => (None, "done"),
         Some(notice) => (Some(notice), "refused"),
-    }
+    })
 }
 
 /// Why it is not carried out: something about who says yes, or about who asked.
@@ -386,6 +411,12 @@ fn beyond_limit(
     };
     let currency = payment.request.order.money.currency;
     let amount = amount.unwrap_or_else(|| left(payment));
+    // One that was confirmed before may be among what is refunded by now; the engine knows it by its name.
+    let refunded = match approval_request.state {
+        ApprovalRequestState::Open => payment.cancelled_amount(),
+        _ => 0,
+    };
+    let amount = amount.saturating_add(refunded);
     if !operator.may_use_currency(currency) {
         return Some(Beyond::Won);
     }
@@ -402,7 +433,7 @@ async fn page(
     let mut rows = Vec::new();
     for approval_request in pages.access().open_approval_requests().await? {
         let payment = payment_of(pages, &approval_request).await?;
-        if shows(current_operator, &approval_request, payment.as_ref()) {
+        if shows(current_operator.operator(), &approval_request) {
             rows.push(row(
                 pages,
                 current_operator,
@@ -514,6 +545,11 @@ fn tell(
                 None => w.close_absent.into(),
             };
             (text, note.clone())
+        }
+        What::Remaining { amount, note, .. } => {
+            let currency = payment.map(|payment| payment.request.order.money.currency.to_string());
+            let amount = write::money(lang, *amount, &currency.unwrap_or_default());
+            (fill(w.left, &[&amount]), note.clone())
         }
         What::Export { query, shops } => {
             let days = match days(query) {

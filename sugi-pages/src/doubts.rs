@@ -60,8 +60,10 @@ pub(crate) async fn show(
     let lang = current_operator.lang;
     let w = DoubtsMessages::of(lang);
     let layout = Layout::around(&pages, &current_operator, Part::Doubts, w.title).await?;
-    let mut doubts = pages.store().doubts(MOST).await?;
-    doubts.retain(|doubt| current_operator.operator().may_use(&doubt.shop));
+    let store = pages.store();
+    let doubts = store
+        .doubts(MOST, &current_operator.operator().shops)
+        .await?;
     let now = pages.access().clock().now();
     let row = |doubt| DoubtRow::of(lang, w, doubt, now);
     let rows = doubts.into_iter().map(row).collect();

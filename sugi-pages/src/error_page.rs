@@ -39,6 +39,8 @@ pub(crate) enum ErrorPage {
     BadSign,
     /// It came from another site's page.
     OtherSite,
+    /// The page that it came from was made for another operator.
+    OtherOperator,
     /// Too many who are not signed in ask for something at once.
     Busy,
     /// The ledger.
@@ -68,6 +70,8 @@ messages! {
         bad_sign_next "보이지 않는 제어 문자(NUL 등)를 지우고 다시 보내 주세요. 처리된 것은 없습니다." "Take it out (NUL and the like, which cannot be seen) and send it again. Nothing was done."
         other_site "다른 사이트에서 온 요청입니다" "This came from another site"
         other_site_next "sugi 화면에서 다시 시도해 주세요. 처리된 것은 없습니다." "Try again from a page of sugi. Nothing was done."
+        other_operator "다른 담당자가 열어 둔 화면입니다" "This page belongs to another operator"
+        other_operator_next "이 브라우저에서 다른 담당자가 로그인했습니다. 이번 요청은 처리되지 않았습니다. 앞서 보낸 요청이 있으면 결제 내역에서 먼저 확인하고, 화면을 새로 열어 주세요." "Another operator has signed in with this browser. This request was not carried out. If you sent one before, check the payments first; then open the page again."
         busy "지금은 요청이 너무 많습니다" "Too much to do at once"
         busy_next "잠시 후 다시 시도해 주세요. 처리된 것은 없습니다." "Try again in a moment. Nothing was done."
         ledger "시스템에 저장할 수 없습니다" "The ledger cannot be used now"
@@ -99,6 +103,7 @@ impl ErrorPage {
     fn status(self) -> StatusCode {
         match self {
             Self::MayNot | Self::OtherSite => StatusCode::FORBIDDEN,
+            Self::OtherOperator => StatusCode::CONFLICT,
             Self::NotFound | Self::Nowhere => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadForm | Self::BadAddress | Self::BadSign => StatusCode::BAD_REQUEST,
@@ -109,7 +114,7 @@ impl ErrorPage {
     }
 
     /// What went wrong, and what to do.
-    fn messages(self, lang: Lang) -> (&'static str, &'static str) {
+    pub(crate) fn messages(self, lang: Lang) -> (&'static str, &'static str) {
         let w = TroubleMessages::of(lang);
         match self {
             Self::MayNot => (w.may_not, w.may_not_next),
@@ -121,6 +126,7 @@ impl ErrorPage {
             Self::TooLarge => (w.too_large, w.too_large_next),
             Self::BadSign => (w.bad_sign, w.bad_sign_next),
             Self::OtherSite => (w.other_site, w.other_site_next),
+            Self::OtherOperator => (w.other_operator, w.other_operator_next),
             Self::Busy => (w.busy, w.busy_next),
             Self::Ledger => (w.ledger, w.ledger_next),
             Self::Broken => (w.broken, w.broken_next),

@@ -187,9 +187,9 @@ impl Form {
     /// they mean, spaces and dashes left out. Anything else stays and is refused by whoever parses.
     pub(crate) fn digits(&self, name: &str) -> Zeroizing<String> {
         let mut digits = Zeroizing::new(String::with_capacity(self.get(name).len()));
-        for email_message in self.get(name).chars().map(narrow) {
-            if !matches!(email_message, ' ' | '\u{a0}' | '\u{3000}' | '-' | '–' | '—') {
-                digits.push(email_message);
+        for sign in self.get(name).chars().map(narrow) {
+            if !matches!(sign, ' ' | '\u{a0}' | '\u{3000}' | '-' | '–' | '—') {
+                digits.push(sign);
             }
         }
         digits
@@ -199,9 +199,8 @@ impl Form {
 /// Whether a text holds what nobody types: a control character other than the ends of lines and tabs. One
 /// database cannot keep a NUL, and no page can show the others.
 pub(crate) fn holds_control(text: &str) -> bool {
-    text.chars().any(|email_message| {
-        email_message.is_control() && !matches!(email_message, '\t' | '\n' | '\r')
-    })
+    text.chars()
+        .any(|sign| sign.is_control() && !matches!(sign, '\t' | '\n' | '\r'))
 }
 
 /// What stands in a field for an amount is none.
@@ -224,11 +223,10 @@ fn grouped(text: &str) -> Result<u64, NoAmount> {
 }
 
 /// A full-width letter, as Korean keyboards write them, as the small one that it means.
-fn narrow(email_message: char) -> char {
-    match email_message {
+fn narrow(sign: char) -> char {
+    match sign {
         '！'..='～' => {
-            char::from_u32(u32::from(email_message) - u32::from('！') + u32::from('!'))
-                .unwrap_or(email_message)
+            char::from_u32(u32::from(sign) - u32::from('！') + u32::from('!')).unwrap_or(sign)
         }
         '￦' => '₩',
         other => other,

@@ -24,7 +24,11 @@ use crate::{
     form::Form,
     keyin,
     lang::Lang,
-    payments, sign_in,
+    payments::{
+        self,
+        show::{self, Typed},
+    },
+    sign_in,
 };
 
 /// For how long: a sign-in page may stand open through a break, and not for another day.
@@ -35,6 +39,9 @@ const BYTES_MAX: usize = 8 * 1_024;
 pub(crate) const FIELD: &str = "kept";
 /// The field of every form worth keeping that says, sealed, whose page it stands on.
 const WHOSE: &str = "whose";
+/// The field of every form that moves money or decides: the name of the operator whose page it stands on. It is
+/// not sealed, so that it says the same after a restart and on every node.
+const MADE_FOR: &str = "operator";
 
 /// What seals it: the installation's secret, which is the same on all of its nodes, or one of this process.
 #[derive(Debug)]
@@ -94,7 +101,7 @@ impl KeptKind {
                 "anyway_of",
             ],
             Self::Cancel => &["key", "amount", "supply", "vat", "free", "reason"],
-            Self::Close => &["key", "found", "tno", "outcome", "note"],
+            Self::Close => &["key", "found", "tno", "outcome", "remaining", "note"],
         }
     }
 
@@ -168,11 +175,18 @@ impl FromRequest<Pages> for Sent {
         let (mut parts, body) = request.into_parts();
         match CurrentOperator::from_request_parts(&mut parts, pages).await {
             Ok(current_operator) => {
-                let request = Request::from_parts(parts, body);
+                let request = Request::from_parts(parts.clone(), body);
                 let form = Form::from_request(request, pages).await?;
-                Ok(Self {
-                    current_operator,
-                    form,
+                if is_for(&form, &current_operator) {
+                    return Ok(Self {
+                        current_operator,
+                        form,
+                    });
+                }
+                Err(if wants_json(&parts.headers) {
+                    keyin::other_operator(current_operator.lang)
+                } else {
+                    ErrorPage::OtherOperator.into()
                 })
             }
             Err(away) => {
@@ -188,6 +202,12 @@ impl FromRequest<Pages> for Sent {
             }
         }
     }
+}
+
+/// Whether a form stands on a page of this operator. An idempotency key counts within its operator, so a form of
+/// another one, who shared the browser, would do under this name once more what was done under that one.
+pub(crate) fn is_for(form: &Form, current_operator: &CurrentOperator) -> bool {
+    form.get(MADE_FOR) == current_operator.operator().name.as_str()
 }
 
 /// `POST /signed-out`: the script's way here, for a form that stood open when the session ended. Nothing is
@@ -266,16 +286,10 @@ async fn back(
     let mut shown = match kept.kind {
         KeptKind::KeyIn => keyin::opened_again(pages, &current_operator, &form).await,
         KeptKind::Cancel => {
-            payments::show::opened_again(pages, &current_operator, &kept.page, |filled| {
-                filled.cancel = Some(&form);
-            })
-            .await
+            show::opened_again(pages, &current_operator, &kept.page, Typed::Cancel(&form)).await
         }
         KeptKind::Close => {
-            payments::show::opened_again(pages, &current_operator, &kept.page, |filled| {
-                filled.close = Some(&form);
-            })
-            .await
+            show::opened_again(pages, &current_operator, &kept.page, Typed::Close(&form)).await
         }
     }?;
     // The address says nothing of whose payment is shown again.

@@ -6,7 +6,7 @@ use sugi_access::{ApprovalRequest, Role};
 use sugi_store::StoreError;
 
 use crate::{
-    Pages, assets,
+    Pages, approval_requests, assets,
     current_operator::CurrentOperator,
     lang::{Lang, fill},
     messages::Common,
@@ -108,9 +108,10 @@ impl Layout {
         let (access, lang) = (pages.access(), current_operator.lang);
         let t = Common::of(lang);
         let store = pages.store();
-        let mut doubts = store.doubts(DOUBTS_COUNTED).await?;
-        doubts.retain(|doubt| current_operator.operator().may_use(&doubt.shop));
-        let approval_requests = access.open_approval_requests().await?;
+        let shops = &current_operator.operator().shops;
+        let doubts = store.doubts(DOUBTS_COUNTED, shops).await?;
+        let mut approval_requests = access.open_approval_requests().await?;
+        approval_requests.retain(|one| approval_requests::shows(current_operator.operator(), one));
         let now = access.clock().now();
         let alarm = (!doubts.is_empty()).then(|| Alarm {
             sentence: fill(t.doubt_alarm, &[&count(doubts.len())]),

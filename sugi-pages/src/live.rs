@@ -28,7 +28,7 @@ use sugi_core::PaymentId;
 use sugi_store::{Filter, StoreError};
 
 use crate::{
-    Pages,
+    Pages, approval_requests,
     current_operator::{CurrentOperator, SESSION_COOKIE, cookie},
 };
 
@@ -209,10 +209,13 @@ impl Watch {
         let access = self.pages.access();
         let store = self.pages.store();
         let mut told = Vec::new();
-        for doubt in store.doubts(DOUBTS).await? {
+        for doubt in store.doubts(DOUBTS, &session.operator.shops).await? {
             told.push(doubt.id.to_string());
         }
         for approval_request in access.open_approval_requests().await? {
+            if !approval_requests::shows(&session.operator, &approval_request) {
+                continue;
+            }
             told.push(format!(
                 "{} {:?}",
                 approval_request.id, approval_request.state

@@ -51,9 +51,7 @@ fn is_name(part: &str) -> bool {
         return false;
     };
     !matches!(&*name, "" | "." | "..")
-        && !name.contains(|email_message: char| {
-            email_message.is_control() || matches!(email_message, '/' | '\\')
-        })
+        && !name.contains(|sign: char| sign.is_control() || matches!(sign, '/' | '\\'))
 }
 
 fn is_query(query: &str) -> bool {

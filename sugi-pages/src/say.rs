@@ -118,12 +118,9 @@ pub(crate) fn why(lang: Lang, code: ResultCode) -> String {
         Lang::Ko => meaning.gloss_ko.into(),
         // The glosses are written to stand in the middle of a line.
         Lang::En => {
-            let mut email_messages = meaning.gloss_en.chars();
-            let first = email_messages
-                .next()
-                .into_iter()
-                .flat_map(char::to_uppercase);
-            first.chain(email_messages).chain(['.']).collect()
+            let mut letters = meaning.gloss_en.chars();
+            let first = letters.next().into_iter().flat_map(char::to_uppercase);
+            first.chain(letters).chain(['.']).collect()
         }
     }
 }

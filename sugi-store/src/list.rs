@@ -100,6 +100,24 @@ impl Text {
     }
 }
 
+/// That a row is of one of these shops, to stand behind another condition, with their names behind the
+/// values before; `None` where there are none, so that nothing is found.
+pub(crate) fn and_of_shops(shops: &Shops, values: &mut Vec<Value<'static>>) -> Option<String> {
+    match shops {
+        Shops::All => Some(String::new()),
+        Shops::Only(none) if none.is_empty() => None,
+        Shops::Only(shops) => {
+            let first = values.len() + 1;
+            let marks: Vec<_> = (first..first + shops.len())
+                .map(|n| format!("${n}"))
+                .collect();
+            let shops = shops.iter().map(ShopId::as_str);
+            values.extend(shops.map(|shop| Value::from(shop.to_owned())));
+            Some(format!(" and shop in ({})", marks.join(", ")))
+        }
+    }
+}
+
 /// A page of payments.
 #[derive(Debug, Clone)]
 pub struct Page {

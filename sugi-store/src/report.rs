@@ -3,10 +3,11 @@
 //! One statement groups what an index finds; everything that a report shows is summed from its rows.
 
 use jiff::Timestamp;
-use sugi_core::{ShopId, Shops, Status};
+use sugi_core::{Shops, Status};
 
 use crate::{
     error::{IntegrityViolation, StoreError},
+    list::and_of_shops,
     sql,
     store::Store,
     value::{Cells, Value},
@@ -52,15 +53,8 @@ impl Store {
     ) -> Result<Vec<Group>, StoreError> {
         let mut values: Vec<Value<'static>> =
             vec![from.as_microsecond().into(), until.as_microsecond().into()];
-        let and = match shops {
-            Shops::All => String::new(),
-            Shops::Only(none) if none.is_empty() => return Ok(Vec::new()),
-            Shops::Only(shops) => {
-                let marks: Vec<_> = (3..3 + shops.len()).map(|n| format!("${n}")).collect();
-                let shops = shops.iter().map(ShopId::as_str);
-                values.extend(shops.map(|shop| Value::from(shop.to_owned())));
-                format!(" and shop in ({})", marks.join(", "))
-            }
+        let Some(and) = and_of_shops(shops, &mut values) else {
+            return Ok(Vec::new());
         };
         let sql = sql::REPORT
             .replace("{and}", &and)

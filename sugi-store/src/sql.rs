@@ -174,11 +174,12 @@ with recursive found (word, n) as (
     from found where word is not null and n < $3)
 select word from found where word is not null";
 
-/// Payments in doubt, the oldest doubt first: by an index that holds nothing else.
+/// Payments in doubt, the oldest doubt first: by an index that holds nothing else. `{and}` is made of the
+/// shops that are named: a limit that is reached before they are would hide what they have.
 pub(crate) const DOUBTS: &str = "\
 select id, shop, order_no, status, amount, cancelled, currency, buyer_name, buyer_phone, last4, tno, app_no,
     issuer, actor, created_at, doubt_since, ordr_idxx, site_cd
-from payment where doubt_since is not null order by doubt_since, id limit $1";
+from payment where doubt_since is not null{and} order by doubt_since, id limit {limit}";
 
 /// A span of time in groups; `{and}` is made of the shops that are named. What has no issuer yet is a
 /// group as well.
@@ -235,7 +236,6 @@ pub(crate) const READS: &[&str] = &[
     STRAY_KEYS,
     KEYS,
     CLAIMS,
-    DOUBTS,
     UNSETTLED,
     access::DOCUMENT,
     access::DOCUMENTS,

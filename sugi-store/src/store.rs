@@ -9,13 +9,13 @@ use std::{
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
-use sugi_core::{Payment, PaymentId};
+use sugi_core::{Payment, PaymentId, Shops};
 use tokio::sync::{Notify, watch};
 
 use crate::{
     error::{CreateError, IntegrityViolation, StoreError},
     job::{Write, WriteOutcome},
-    list::{Filter, Page, Summary, Text},
+    list::{Filter, Page, Summary, Text, and_of_shops},
     payment_snapshot::{Entry, PaymentSnapshot, PendingAppend},
     postgres::Postgres,
     record::{self, RawEntry, Row},
@@ -501,12 +501,19 @@ impl Store {
         rows.iter().map(|row| row.text(0)).collect()
     }
 
-    /// Up to `limit` payments in doubt, the oldest doubt first.
+    /// Up to `limit` payments of these shops in doubt, the oldest doubt first.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn doubts(&self, limit: u32) -> Result<Vec<Summary>, StoreError> {
-        let rows = self.engine.rows(sql::DOUBTS, vec![limit.into()]).await?;
+    pub async fn doubts(&self, limit: u32, shops: &Shops) -> Result<Vec<Summary>, StoreError> {
+        let mut values = Vec::new();
+        let Some(and) = and_of_shops(shops, &mut values) else {
+            return Ok(Vec::new());
+        };
+        let sql = sql::DOUBTS
+            .replace("{and}", &and)
+            .replace("{limit}", &limit.to_string());
+        let rows = self.engine.rows(sql, values).await?;
         rows.iter().map(Summary::read).collect()
     }
 

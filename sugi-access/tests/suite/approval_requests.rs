@@ -23,6 +23,7 @@ on_each_engine!(
 fn cancel() -> What {
     What::Cancel {
         payment: "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap(),
+        shop: "main".parse().unwrap(),
         amount: Some(1_004),
         seen: None,
         tax: None,
@@ -33,6 +34,7 @@ fn cancel() -> What {
 fn close() -> What {
     What::Close {
         payment: "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b".parse().unwrap(),
+        shop: "main".parse().unwrap(),
         tno: None,
         keep: false,
         note: "not there".into(),

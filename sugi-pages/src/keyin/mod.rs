@@ -323,6 +323,13 @@ fn learn(memory: &Memory, payment: &Payment, first6: &str) {
     }
 }
 
+/// For the script: the form was made for another operator, and nothing was done.
+pub(crate) fn other_operator(lang: Lang) -> Response {
+    let (title, next) = ErrorPage::OtherOperator.messages(lang);
+    Refused::simple(StatusCode::CONFLICT, "", &format!("{title}. {next}"))
+        .json(KeyInMessages::of(lang))
+}
+
 async fn page(
     pages: &Pages,
     current_operator: &CurrentOperator,
@@ -396,18 +403,18 @@ impl Values {
     }
 }
 
-/// An order number for whoever has none: the day, and emails that can be read out on the phone.
+/// An order number for whoever has none: the day, and letters that can be read out on the phone.
 fn new_order_no(now: Timestamp) -> String {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let day = write::KOREA.to_datetime(now).date();
-    let email_messages =
+    let letters =
         sugi_clock::random_bytes::<6>().map(|byte| LETTERS[usize::from(byte % 32)] as char);
     format!(
         "{:02}{:02}{:02}-{}",
         day.year() % 100,
         day.month(),
         day.day(),
-        email_messages.iter().collect::<String>()
+        letters.iter().collect::<String>()
     )
 }
 

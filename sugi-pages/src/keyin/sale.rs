@@ -57,7 +57,7 @@ pub(crate) fn read(
     let shop = reading.shop();
     let order = reading.order();
     // Why it is charged all the same goes into the log.
-    if pan::holds(form.get("anyway"), Rule::Text) {
+    if reading.holds_card("anyway", Rule::Text) {
         reading.at("anyway", w.e_card_in_text);
     }
     let (Some(card), Some(proof), Some(shop), Some(order), true) =
@@ -106,6 +106,12 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn at(&mut self, field: &'static str, what: &str) {
         self.wrong.push((field, what.to_owned()));
+    }
+
+    /// Whether a text beside the card holds a card number, or the digits of the one that is charged.
+    fn holds_card(&self, field: &str, rule: Rule) -> bool {
+        let text = self.form.get(field);
+        pan::holds(text, rule) || pan::repeats(text, &self.form.digits("card"))
     }
 
     fn card(&mut self, today: Date) -> Option<Card> {
@@ -237,7 +243,7 @@ impl Reading<'_> {
         parse: fn(&str) -> Result<T, Invalid>,
     ) -> Option<T> {
         let text = self.form.maybe(field)?;
-        if pan::holds(text, rule) || pan::repeats(text, &self.form.digits("card")) {
+        if self.holds_card(field, rule) {
             self.at(field, self.w.e_card_in_text);
             return None;
         }

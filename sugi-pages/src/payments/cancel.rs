@@ -17,7 +17,7 @@ use sugi_engine::{CancelAsk, CancelError, Engine};
 use super::{
     detached, find,
     notice::{Notice, back},
-    show,
+    show::{self, Typed},
 };
 use crate::{
     Pages,
@@ -46,10 +46,8 @@ pub(crate) async fn cancel(
     };
     match notice.filter(|notice| notice.is_refusal()) {
         Some(refused) => {
-            show::refused(&pages, &current_operator, &page, refused, |filled| {
-                filled.cancel = Some(&form);
-            })
-            .await
+            let typed = Typed::Cancel(&form);
+            show::refused(&pages, &current_operator, &page, refused, typed).await
         }
         None => Ok(back(&page, notice)),
     }
@@ -63,10 +61,12 @@ async fn begin(
     ask: CancelAsk,
 ) -> Result<Option<Notice>, ErrorPage> {
     let access = pages.access();
-    let alone = access.cancel_alone(payment.request.order.money.currency);
+    let (money, shop) = (payment.request.order.money, &payment.request.shop);
+    let alone = access.cancel_alone(money.currency).unwrap_or(u64::MAX);
+    let own = current_operator.operator().may_refund(money.currency);
+    let most = alone.min(own);
     let (engine, id, asked) = (pages.engine().clone(), payment.id.clone(), ask.clone());
     let cancelled = detached(async move {
-        let most = alone.unwrap_or(u64::MAX);
         let cancelled = engine.cancel_up_to(&id, asked, most).await;
         if cancelled.is_ok() {
             first_result(&engine, &id).await;
@@ -74,9 +74,16 @@ async fn begin(
         cancelled
     });
     match cancelled.await? {
+        // Beyond what they may refund at all, a second person does not make it theirs.
+        Err(CancelError::Above { refunded, .. })
+            if refunded_then(&ask, money.amount, refunded) > own =>
+        {
+            Ok(Some(Notice::Limit))
+        }
         Err(CancelError::Above { .. }) => {
             let what = What::Cancel {
                 seen: ask.amount.is_none().then(|| left(&payment)),
+                shop: shop.clone(),
                 payment: payment.id,
                 amount: ask.amount.map(Amount::get),
                 tax: ask.tax,
@@ -86,6 +93,13 @@ async fn begin(
         }
         cancelled => Ok(cancelled.err().as_ref().map(Notice::from)),
     }
+}
+
+/// How much of a sale would be refunded with this cancel, where so much is refunded already.
+fn refunded_then(ask: &CancelAsk, sale: Amount, refunded: u64) -> u64 {
+    // All that is left makes it all of the sale.
+    ask.amount
+        .map_or(sale.get(), |amount| refunded.saturating_add(amount.get()))
 }
 
 /// Waits for KCP's first word on a cancel: mostly it is done in a moment, and then the page can say so

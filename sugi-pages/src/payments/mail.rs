@@ -91,19 +91,31 @@ pub(crate) async fn send(
                 form.get("to"),
                 &key,
             );
-            let told = AuditEntry {
+            let begun = AuditEntry {
                 at: pages.access().clock().now(),
                 actor: format!("operator:{}", current_operator.operator().name),
                 action: "mail slip".into(),
                 subject: payment.id.to_string(),
-                outcome: whom(&payment, &email_message.to).into(),
+                outcome: "begun".into(),
                 origin: current_operator.from.address(),
             };
+            let sent = whom(&payment, &email_message.to);
             let asks = format!("{} {} {}", payment.id, lang.code(), email_message.to);
             let access = pages.access().clone();
             let send = Box::pin(async move {
-                access.note(told).await;
-                mail(&mailer, email_message).await
+                access.note(begun.clone()).await;
+                let end = mail(&mailer, email_message).await;
+                let outcome = match end {
+                    Notice::Mailed => sent,
+                    other => other.code(),
+                };
+                let ended = AuditEntry {
+                    at: access.clock().now(),
+                    outcome: outcome.into(),
+                    ..begun
+                };
+                access.note(ended).await;
+                end
             });
             match pages.0.mailed.of(&key, asks) {
                 None => Notice::Used,

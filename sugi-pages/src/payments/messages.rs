@@ -96,6 +96,10 @@ messages! {
         close_live "거래를 찾음" "It is there"
         close_absent "KCP에 거래가 없음을 확인함" "It is not at KCP"
         close_absent_hint "{} 이후에 확인한 경우에만 받습니다." "Taken only if you looked after {}."
+        left_title "취소 결과 확정" "State what is left"
+        left_lead "취소가 끝나지 않았고 KCP 조회로도 알 수 없습니다. KCP 상점관리자에서 이 거래의 남은 금액을 확인해 입력해 주세요." "A cancellation has not ended, and inquiries at KCP do not tell how it stands. Look this transaction up on KCP's partner site and enter what is left of it."
+        left_amount "KCP에 남은 금액" "Left at KCP"
+        left_hint "모두 취소되었으면 0을 입력해 주세요." "Enter 0 if all of it is cancelled."
         close_two "다른 담당자의 확인을 받아야 합니다." "A second person has to confirm it."
     }
 }

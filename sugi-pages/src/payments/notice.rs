@@ -56,6 +56,9 @@ notices! {
     TooEarly "too-early" "아직 이릅니다. 승인 요청이 뒤늦게 처리될 수 있으니 표시된 시각 이후에 KCP에서 다시 확인하십시오." "Too early: the request may still arrive. Look at KCP again after the time that is shown."
     NotConfirmed "not-confirmed" "KCP 조회로 확인되지 않습니다. 이 주문, 이 금액의 거래번호인지 확인하십시오." "KCP does not confirm it. Make sure that the number is of this order and amount."
     Tno "tno" "거래번호는 숫자 14자리입니다." "A KCP number has 14 digits."
+    NotHeldUp "not-held-up" "이 결제의 취소는 KCP의 답으로 끝났거나 곧 끝납니다. 화면을 새로 열어 확인해 주세요." "The cancellation of this payment has ended, or ends by KCP's own answer. Open the page again."
+    Remaining "remaining" "KCP에 남아 있는 금액을 숫자로 입력해 주세요. 모두 취소되었으면 0입니다." "Enter the amount that is left at KCP: 0 if all of it is cancelled."
+    RemainingMost "remaining-most" "취소하기 전에 남아 있던 금액보다 많습니다. KCP에 남아 있는 금액을 확인해 주세요." "That is more than what was left before the cancellation. Check what is left at KCP."
     Note "note" "어디서 확인했는지 200자 이내로 적으십시오. 카드번호는 쓸 수 없습니다." "Say where you saw it in up to 200 characters, without a card number."
     UnknownShop "unknown-shop" "이 결제의 상점이 설정에 없습니다. 관리자에게 알리십시오." "The payment's shop is not configured. Tell an administrator."
     Mailed "mailed" "매출전표를 보냈습니다." "The slip was mailed."
@@ -73,6 +76,7 @@ pub(crate) enum At {
     Parts,
     Reason,
     Tno,
+    Remaining,
     Note,
 }
 
@@ -91,6 +95,7 @@ impl Notice {
             Self::Parts => Some(At::Parts),
             Self::Reason => Some(At::Reason),
             Self::Tno | Self::NotConfirmed => Some(At::Tno),
+            Self::Remaining | Self::RemainingMost => Some(At::Remaining),
             Self::Note => Some(At::Note),
             _ => None,
         }
@@ -141,10 +146,9 @@ impl From<&CancelError> for Notice {
 impl From<&ResolveError> for Notice {
     fn from(why: &ResolveError) -> Self {
         match why {
-            ResolveError::UnknownPayment(_)
-            | ResolveError::NotInDoubt(_)
-            | ResolveError::NotHeldUp
-            | ResolveError::TooMuch { .. } => Self::NotInDoubt,
+            ResolveError::UnknownPayment(_) | ResolveError::NotInDoubt(_) => Self::NotInDoubt,
+            ResolveError::NotHeldUp => Self::NotHeldUp,
+            ResolveError::TooMuch { .. } => Self::RemainingMost,
             ResolveError::UnknownShop(_) => Self::UnknownShop,
             ResolveError::OrderLive(_) => Self::OrderLive,
             ResolveError::KnownAlive => Self::KnownAlive,

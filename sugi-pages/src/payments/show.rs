@@ -7,9 +7,9 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     response::Response,
 };
-use nhn_kcp::pan::Rule;
+use nhn_kcp::{Currency, pan::Rule};
 use serde::Deserialize;
-use sugi_access::{ApprovalRequest, ApprovalRequestState, Role, What};
+use sugi_access::{ApprovalRequest, ApprovalRequestState, Role};
 use sugi_api::Did;
 use sugi_core::{Kind, Payment, Status, todo::ClockDoubt};
 use sugi_engine::Shop;
@@ -56,6 +56,7 @@ struct PaymentPage {
     timeline: Vec<Happening>,
     cancel: Option<CancelForm>,
     close: Option<CloseForm>,
+    remaining: Option<RemainingForm>,
     cancelling: Option<String>,
     /// Something that was asked for here waits for a second person.
     waits: Option<&'static str>,
@@ -104,6 +105,17 @@ struct CloseForm {
     note: String,
 }
 
+/// What is left where a cancel does not end: for who has seen it at KCP.
+struct RemainingForm {
+    /// From when on it is taken, when that is to come.
+    hint: String,
+    two: bool,
+    amount: String,
+    keys: &'static str,
+    currency: String,
+    note: String,
+}
+
 impl PaymentPage {
     /// What is wrong with a field.
     fn at(&self, field: At) -> Option<&'static str> {
@@ -113,11 +125,17 @@ impl PaymentPage {
     }
 }
 
+/// Into which form of the page something was typed before.
+#[derive(Clone, Copy)]
+pub(crate) enum Typed<'a> {
+    Cancel(&'a Form),
+    Close(&'a Form),
+}
+
 /// What was typed on the page before, and what is said of it.
 #[derive(Default)]
-pub(crate) struct Filled<'a> {
-    pub(crate) cancel: Option<&'a Form>,
-    pub(crate) close: Option<&'a Form>,
+struct Filled<'a> {
+    typed: Option<Typed<'a>>,
     notice: Option<Notice>,
     /// Its session was over, and now it is here again.
     again: bool,
@@ -125,7 +143,18 @@ pub(crate) struct Filled<'a> {
 
 impl Filled<'_> {
     fn form(&self) -> Option<&Form> {
-        self.cancel.or(self.close)
+        let (Typed::Cancel(form) | Typed::Close(form)) = self.typed?;
+        Some(form)
+    }
+
+    fn cancel(&self) -> Option<&Form> {
+        self.form()
+            .filter(|_| matches!(self.typed, Some(Typed::Cancel(_))))
+    }
+
+    fn close(&self) -> Option<&Form> {
+        self.form()
+            .filter(|_| matches!(self.typed, Some(Typed::Close(_))))
     }
 
     /// What was typed into a field of a form; what stands there else, if nothing was sent.
@@ -150,18 +179,18 @@ pub(crate) async fn show(
 }
 
 /// The page with what was sent from it and not done, to be mended where it is wrong.
-pub(crate) async fn refused<'a>(
+pub(crate) async fn refused(
     pages: &Pages,
     current_operator: &CurrentOperator,
     address: &str,
     notice: Notice,
-    fill: impl FnOnce(&mut Filled<'a>),
+    typed: Typed<'_>,
 ) -> Result<Response, ErrorPage> {
-    let mut filled = Filled {
+    let filled = Filled {
+        typed: Some(typed),
         notice: Some(notice),
-        ..Filled::default()
+        again: false,
     };
-    fill(&mut filled);
     let mut response = at(pages, current_operator, address, filled).await?;
     *response.status_mut() = notice.status();
     response.extensions_mut().insert(Did(notice.code().into()));
@@ -169,17 +198,17 @@ pub(crate) async fn refused<'a>(
 }
 
 /// The page with what was typed before its session was over.
-pub(crate) async fn opened_again<'a>(
+pub(crate) async fn opened_again(
     pages: &Pages,
     current_operator: &CurrentOperator,
     address: &str,
-    fill: impl FnOnce(&mut Filled<'a>),
+    typed: Typed<'_>,
 ) -> Result<Response, ErrorPage> {
-    let mut filled = Filled {
+    let filled = Filled {
+        typed: Some(typed),
+        notice: None,
         again: true,
-        ..Filled::default()
     };
-    fill(&mut filled);
     at(pages, current_operator, address, filled).await
 }
 
@@ -216,6 +245,7 @@ async fn page(
     let cancelling = cancelling(lang, w, &payment);
     let cancel = CancelForm::of(pages, current_operator, w, &payment, &filled);
     let close = CloseForm::of(pages, current_operator, w, &payment, &filled);
+    let remaining = RemainingForm::of(pages, current_operator, w, &payment, &filled);
     // It is said at its field, where the page has that.
     let wrong = filled.notice.filter(|_| filled.form().is_some());
     let wrong = wrong.and_then(|notice| Some((notice.at()?, notice.text(lang))));
@@ -223,7 +253,9 @@ async fn page(
         Some((At::Amount, _)) => cancel.as_ref().is_some_and(|cancel| !cancel.whole_only),
         Some((At::Parts, _)) => cancel.as_ref().is_some_and(|cancel| cancel.parts.is_some()),
         Some((At::Reason, _)) => cancel.is_some(),
-        Some((At::Tno | At::Note, _)) => close.is_some(),
+        Some((At::Tno, _)) => close.is_some(),
+        Some((At::Note, _)) => close.is_some() || remaining.is_some(),
+        Some((At::Remaining, _)) => remaining.is_some(),
         None => false,
     };
     let notice = filled
@@ -249,6 +281,7 @@ async fn page(
         timeline: timeline::of(lang, &payment, &journal),
         cancel,
         close,
+        remaining,
         settling: !is_settled(payment.status()) || cancelling.is_some(),
         cancelling,
         waits: (layout.approval_requests.iter())
@@ -264,11 +297,8 @@ async fn page(
 }
 
 fn waits(approval_request: &ApprovalRequest, payment: &Payment) -> bool {
-    let about = match &approval_request.what {
-        What::Cancel { payment, .. } | What::Close { payment, .. } => Some(payment),
-        What::Export { .. } => None,
-    };
-    about == Some(&payment.id) && matches!(approval_request.state, ApprovalRequestState::Open)
+    approval_request.what.payment() == Some(&payment.id)
+        && matches!(approval_request.state, ApprovalRequestState::Open)
 }
 
 fn is_settled(status: Status) -> bool {
@@ -400,7 +430,7 @@ impl CancelForm {
         else {
             return None;
         };
-        let form = filled.cancel;
+        let form = filled.cancel();
         if *remaining == 0 || !current_operator.operator().may(Role::Cancel) {
             return None;
         }
@@ -415,11 +445,7 @@ impl CancelForm {
             around: write::around(current_operator.lang, &currency),
             amount: Filled::or(form, "amount", write::typed(*remaining, &currency)),
             reason: Filled::or(form, "reason", String::new()),
-            keys: if currency == "KRW" {
-                "numeric"
-            } else {
-                "decimal"
-            },
+            keys: keys(payment.request.order.money.currency),
             wrong: if currency == "KRW" {
                 w.e_amount
             } else {
@@ -461,17 +487,53 @@ impl CloseForm {
             Err(Some(at)) => Some(fill(w.close_absent_hint, &[&write::time(at)])),
             Err(None) => None,
         };
+        let form = filled.close();
         Some(Self {
             absent_hint,
             two: pages.access().rules().second_person.close,
-            is_absent: filled
-                .close
-                .is_some_and(|form| form.get("found") == "absent"),
-            tno: Filled::or(filled.close, "tno", String::new()),
-            keep: filled
-                .close
-                .is_some_and(|form| form.get("outcome") == "keep"),
-            note: Filled::or(filled.close, "note", String::new()),
+            is_absent: form.is_some_and(|form| form.get("found") == "absent"),
+            tno: Filled::or(form, "tno", String::new()),
+            keep: form.is_some_and(|form| form.get("outcome") == "keep"),
+            note: Filled::or(form, "note", String::new()),
         })
+    }
+}
+
+impl RemainingForm {
+    /// Where a cancel or a reversal has not ended and inquiries do not tell how it stands.
+    fn of(
+        pages: &Pages,
+        current_operator: &CurrentOperator,
+        w: &PaymentMessages,
+        payment: &Payment,
+        filled: &Filled<'_>,
+    ) -> Option<Self> {
+        let engine = pages.engine();
+        let hint = match engine.may_attest_remaining(payment) {
+            Ok(()) => String::new(),
+            Err(Some(at)) => fill(w.close_absent_hint, &[&write::time(at)]),
+            Err(None) => return None,
+        };
+        if !current_operator.operator().may(Role::Close) {
+            return None;
+        }
+        let currency = payment.request.order.money.currency;
+        let form = filled.close();
+        Some(Self {
+            hint,
+            two: pages.access().rules().second_person.close,
+            amount: Filled::or(form, "remaining", String::new()),
+            keys: keys(currency),
+            currency: currency.to_string(),
+            note: Filled::or(form, "note", String::new()),
+        })
+    }
+}
+
+/// What keys a telephone shows for an amount.
+fn keys(currency: Currency) -> &'static str {
+    match currency {
+        Currency::Krw => "numeric",
+        Currency::Usd => "decimal",
     }
 }

@@ -16,6 +16,7 @@ messages! {
         nobody "로그인하지 않은 접속에서" "Somebody who was not signed in"
         system "{}에서" "{}"
         done "완료" "done"
+        begun "시작" "begun"
         waits "2차 승인 대기" "waits for a second person"
         refused "처리되지 않음" "not done"
         wrong "인증 실패" "not let in"
@@ -53,8 +54,8 @@ acts! {
     "POST /payments/{id}/cancel" "{} 결제의 취소를 요청했습니다" "asked to cancel {}"
     "POST /payments/{id}/close" "{} 결제의 결과를 확정하려 했습니다" "asked to close the doubt about {}"
     "GET /payments/{id}/receipt" "{} 결제의 매출전표를 열었습니다" "opened the slip of {}"
-    "POST /payments/{id}/mail" "{} 결제의 매출전표를 메일로 보냈습니다" "mailed the slip of {}"
-    "mail slip" "{} 결제의 매출전표를 메일로 보냈습니다" "mailed the slip of {}"
+    "POST /payments/{id}/mail" "{} 결제의 매출전표를 메일로 보내려 했습니다" "asked to mail the receipt of {}"
+    "mail slip" "{} 결제의 매출전표를 메일로 보내려 했습니다" "asked to mail the receipt of {}"
     "key in again" "같은 결제가 있었지만 {} 결제를 다시 요청했습니다" "keyed in {} although there was one like it"
     "GET /doubts" "미확인 결제를 조회했습니다" "looked at the payments in doubt"
     "GET /approvals" "2차 승인 대기 목록을 조회했습니다" "looked at what waits for a second person"
@@ -164,7 +165,14 @@ fn outcome(lang: Lang, outcome: &str) -> (String, &'static str) {
     let (status, messages) = outcome.split_once(' ').unwrap_or((outcome, ""));
     let Some(first) = status.bytes().next().filter(|_| is_status(status)) else {
         // Words alone: of a command, or of what something itself said.
-        let word = if outcome == "done" { w.done } else { outcome };
+        if let Some(notice) = Notice::parse(outcome) {
+            return (notice.text(lang).into(), "doubt");
+        }
+        let word = match outcome {
+            "done" => w.done,
+            "begun" => w.begun,
+            other => other,
+        };
         return (word.into(), "quiet");
     };
     let notice = Notice::parse(messages);
@@ -233,7 +241,7 @@ mod tests {
         );
         assert_eq!(of(Lang::En, "303 done"), "kim asked to cancel A-1 [done]");
         assert_eq!(
-            of(Lang::En, "303 wished"),
+            of(Lang::En, "303 requested"),
             "kim asked to cancel A-1 [waits for a second person]"
         );
         let more = of(Lang::En, "422 too-much");
@@ -247,8 +255,8 @@ mod tests {
             "Somebody who was not signed in tried to sign in [not let in]"
         );
         // What nobody foresaw is told as it is.
-        let new = audit_sentence(Lang::Ko, "cli:root", "turn", "x", "begun");
-        assert_eq!(new, "서버 명령줄에서 root 사용자가 turn: x [begun]");
+        let new = audit_sentence(Lang::Ko, "cli:root", "turn", "x", "halfway");
+        assert_eq!(new, "서버 명령줄에서 root 사용자가 turn: x [halfway]");
     }
 
     #[test]

@@ -8,9 +8,11 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Redirect, Response},
 };
+use http::StatusCode;
 use sugi_access::{AccessError, NewOperator, Operator, Role};
 use sugi_api::Did;
 use sugi_core::{Actor, ShopId, Shops};
+use sugi_store::StoreError;
 
 use super::{
     reauthentication::{self, Own},
@@ -59,6 +61,7 @@ messages! {
         e_name "이름은 1~64바이트이며 제어 문자를 쓸 수 없습니다." "A name has 1 to 64 bytes without control characters."
         e_taken "같은 이름의 담당자가 있습니다." "There is an operator of that name."
         e_limit "한도는 숫자입니다." "The limit is a number."
+        e_changed "이 화면을 연 뒤 다른 관리자가 이 담당자를 변경했습니다. 저장되지 않았습니다. 지금 상태를 확인하고 다시 변경해 주세요." "Another administrator has changed this operator since this page was opened. Nothing was saved. Check the present state and change it again."
         e_last "모든 상점을 관리할 수 있는 마지막 담당자입니다. 먼저 다른 담당자에게 관리 권한과 모든 상점을 주십시오." "This is the last one who can administer all shops. Give somebody else that role and all shops first."
         e_busy "다른 사람이 동시에 바꾸고 있습니다. 다시 시도하십시오." "Somebody else is changing it at the same time. Try again."
     }
@@ -72,6 +75,8 @@ struct OperatorsPage {
     problem: Option<&'static str>,
     /// None for one who is to be added.
     address: Option<String>,
+    /// How the operator stood when the page was made, in words; a change is made to nothing else.
+    stood: String,
     name: String,
     roles: Vec<(&'static str, &'static str, bool)>,
     shops: Vec<(String, bool)>,
@@ -212,18 +217,35 @@ pub(crate) async fn change(
                 );
                 return Ok(refused(page.await?));
             };
+            let stood = form.get("stood");
             let change = |one: &mut Operator| {
                 // Another administrator may have given them more since they were looked at.
                 if !current_operator.operator().may_administer(&one.shops) {
-                    return Err(AccessError::Unknown(one.name.to_string()));
+                    return Err(AccessError::Unknown(one.name.to_string()).into());
+                }
+                // Or have dismissed them: the form says all of it, and would undo that.
+                if Wanted::like(one).audit_sentence() != stood {
+                    return Err(NotChanged::Stale);
                 }
                 one.roles.clone_from(&wanted.roles);
                 one.shops.clone_from(&wanted.shops);
                 one.amount_max = amount_max;
                 one.active = wanted.active;
-                Ok::<_, AccessError>(())
+                Ok(())
             };
-            access.change_operator(name, change).await.map(drop)
+            match access.change_operator(name, change).await {
+                Err(NotChanged::Stale) => {
+                    let operator = find(&pages, &current_operator, name.as_str()).await?;
+                    let fresh = Wanted::like(&operator);
+                    let said = Some(w.e_changed);
+                    let page = page(&pages, &current_operator, Some(&operator), &fresh, said);
+                    let mut page = page.await?;
+                    *page.status_mut() = StatusCode::CONFLICT;
+                    return Ok(page);
+                }
+                Err(NotChanged::Access(why)) => Err(why),
+                Ok(_) => Ok(()),
+            }
         }
         _ => return Err(ErrorPage::BadForm),
     };
@@ -246,6 +268,25 @@ pub(crate) async fn change(
             );
             Ok(refused(page.await?))
         }
+    }
+}
+
+/// Why an operator was not changed.
+enum NotChanged {
+    /// It was changed by another since the page was made.
+    Stale,
+    Access(AccessError),
+}
+
+impl From<AccessError> for NotChanged {
+    fn from(why: AccessError) -> Self {
+        Self::Access(why)
+    }
+}
+
+impl From<StoreError> for NotChanged {
+    fn from(why: StoreError) -> Self {
+        Self::Access(why.into())
     }
 }
 
@@ -398,6 +439,7 @@ async fn page(
         w,
         problem,
         address: operator.map(|one| address(&one.name)),
+        stood: operator.map_or_else(String::new, |one| Wanted::like(one).audit_sentence()),
         name: wanted.name.clone(),
         roles: roles_of(current_operator.lang)
             .into_iter()

@@ -1,7 +1,7 @@
 //! The whole service over loopback HTTP: sandbox, ledger, API and pages, with a clock that is moved by
 //! hand, and an operator for every role.
 
-use std::{net::SocketAddr, sync::Mutex, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Mutex, time::Duration};
 
 use kcp_sandbox::Sandbox;
 use nhn_kcp::{Client, Credentials, Gateway, Timeouts};
@@ -28,6 +28,8 @@ pub(crate) struct TestApp {
     pub(crate) payment: String,
     dir: tempfile::TempDir,
     stops: Mutex<Vec<oneshot::Sender<()>>>,
+    /// Who is signed in, by their cookie.
+    signed_in: Mutex<HashMap<String, String>>,
     _sandbox: Sandbox,
 }
 
@@ -75,6 +77,7 @@ impl TestApp {
             payment: String::new(),
             dir,
             stops: Mutex::new(vec![stop]),
+            signed_in: Mutex::default(),
             _sandbox: sandbox,
         };
         let sale = serde_json::json!({
@@ -109,6 +112,10 @@ impl TestApp {
 
     /// Sends a form.
     pub(crate) async fn form(&self, path: &str, cookie: &str, form: &str) -> Answer {
+        // It stands on a page of whoever is signed in.
+        let session = cookie.split(';').next().unwrap_or_default();
+        let name = self.signed_in.lock().unwrap().get(session).cloned();
+        let form = format!("{form}&operator={}", name.unwrap_or_default());
         self.request("POST", path)
             .header("cookie", cookie)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -123,7 +130,10 @@ impl TestApp {
         let answer = self.form("/sign-in", "", &form).await;
         assert_eq!(answer.status, 303, "{answer:?}");
         let cookie = answer.header("set-cookie").unwrap();
-        cookie.split(';').next().unwrap().to_owned()
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let mut signed_in = self.signed_in.lock().unwrap();
+        signed_in.insert(cookie.clone(), name.to_owned());
+        cookie
     }
 
     /// Signs somebody in who reads English.

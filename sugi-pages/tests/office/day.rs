@@ -116,6 +116,7 @@ async fn what_is_open_is_said_before_anything_is_compared() {
     );
     let what = What::Cancel {
         payment: test_app.payment.parse().unwrap(),
+        shop: "main".parse().unwrap(),
         amount: None,
         seen: None,
         tax: None,
@@ -201,4 +202,30 @@ async fn who_may_not_export_is_not_offered_to() {
     assert!(!day(&test_app, &cookie, "").await.contains("/day/export"));
     let close = test_app.english(Role::Close.as_str()).await;
     assert!(day(&test_app, &close, "").await.contains("/day/export"));
+}
+
+#[tokio::test]
+async fn a_doubt_is_seen_however_many_older_ones_other_shops_have() {
+    let mut sales: Vec<_> = (1..=600)
+        .map(|n| Sale::new(n, "2026-03-05T03:00:00Z"))
+        .collect();
+    for sale in &mut sales {
+        sale.end = End::InDoubt;
+    }
+    sales[599].at = "2026-03-05T04:00:00Z".parse().unwrap();
+    sales[599].shop = "other";
+    let (test_app, _) = test_app(&sales).await;
+    let only_other = |one: &mut Operator| {
+        one.shops = ["other".parse().unwrap()].into();
+        Ok::<_, AccessError>(())
+    };
+    let name = "looker".parse().unwrap();
+    let changed = test_app.access.change_operator(&name, only_other).await;
+    changed.unwrap();
+    let cookie = test_app.english("looker").await;
+    for path in ["/doubts", "/day"] {
+        let page = test_app.page("GET", path, &cookie).await.text;
+        assert!(page.contains("S-600"), "{path}: {page}");
+        assert!(!page.contains(">S-1<"), "{path}: {page}");
+    }
 }

@@ -30,8 +30,18 @@ impl TestApp {
         self.access.change_operator(&name, change).await.unwrap();
     }
 
+    /// Sends a form of the page as it is now.
     async fn act(&self, cookie: &str, name: &str, form: &str) -> Answer {
-        let form = format!("{form}{}", own());
+        let path = format!("/settings/operators/{name}");
+        let page = self.page("GET", &path, cookie).await.text;
+        let stood = value(&page, "stood").unwrap_or_default();
+        self.act_on(cookie, name, form, &stood).await
+    }
+
+    /// Sends a form of a page that showed the operator so.
+    async fn act_on(&self, cookie: &str, name: &str, form: &str, stood: &str) -> Answer {
+        let stood: String = form_urlencoded::byte_serialize(stood.as_bytes()).collect();
+        let form = format!("{form}&stood={stood}{}", own());
         self.form(&format!("/settings/operators/{name}"), cookie, &form)
             .await
     }
@@ -584,6 +594,7 @@ async fn the_audit_tells_what_was_changed() {
     let outcomes: Vec<_> = audit_entries
         .iter()
         .map(|row| row.audit_entry.outcome.as_str())
+        .filter(|outcome| *outcome != "200")
         .collect();
     assert_eq!(
         outcomes,
@@ -593,4 +604,29 @@ async fn the_audit_tells_what_was_changed() {
             "303 roles cancel,close shops main limit 5000"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_page_that_is_old_brings_nobody_back() {
+    let (test_app, cookie) = test_app().await;
+    let path = "/settings/operators/cancel";
+    let page = test_app.page("GET", path, &cookie).await.text;
+    let stood = value(&page, "stood").unwrap();
+    // Another administrator dismisses them.
+    test_app.change("cancel", |one| one.active = false).await;
+    let form = "act=save&role=cancel&role=key_in&all_shops=yes&limit=&active=yes";
+    let before = stands(&test_app.operator("cancel").await);
+    for stood in [&*stood, "", "x"] {
+        let answer = test_app.act_on(&cookie, "cancel", form, stood).await;
+        assert_eq!(answer.status, 409, "{stood}: {answer:?}");
+        let said = problem(&answer.text).unwrap();
+        assert!(said.starts_with("Another administrator"), "{said}");
+        // The page that says so shows how they stand now.
+        assert_eq!(ticked(&answer.text, "active"), [""; 0], "{stood}");
+        assert_eq!(stands(&test_app.operator("cancel").await), before);
+    }
+    // From there it can be changed.
+    let answer = test_app.act(&cookie, "cancel", form).await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    assert!(test_app.operator("cancel").await.active);
 }

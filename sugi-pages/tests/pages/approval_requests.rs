@@ -129,7 +129,7 @@ async fn a_form_that_is_sent_again_is_one_wish() {
         kim.form(&cancel, &form).send(),
         kim.form(&cancel, &form).send()
     );
-    let said = Some(format!("{paid}?said=wished"));
+    let said = Some(format!("{paid}?said=requested"));
     for answer in [both.0, both.1, kim.post(&cancel, &form).await] {
         assert_eq!(
             answer.header("location").map(Into::into),

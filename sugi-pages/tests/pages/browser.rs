@@ -8,17 +8,29 @@ use crate::http::{Answer, Request};
 pub(crate) struct Browser {
     address: SocketAddr,
     cookies: BTreeMap<String, String>,
+    /// Whose pages its forms stand on.
+    operator: String,
 }
 
 impl Browser {
     pub(crate) fn new(address: SocketAddr) -> Self {
         let cookies = [("sugi-lang".into(), "ko".into())].into();
-        Self { address, cookies }
+        Self {
+            address,
+            cookies,
+            operator: String::new(),
+        }
     }
 
     /// The same browser with the pages in a language.
     pub(crate) fn in_lang(mut self, lang: &str) -> Self {
         self.cookies.insert("sugi-lang".into(), lang.into());
+        self
+    }
+
+    /// The same browser with forms of the pages of an operator.
+    pub(crate) fn of(mut self, operator: &str) -> Self {
+        self.operator = operator.into();
         self
     }
 
@@ -45,6 +57,9 @@ impl Browser {
     pub(crate) fn form(&self, path: &str, fields: &[(&str, &str)]) -> Request {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
+        if !fields.iter().any(|(name, _)| *name == "operator") {
+            body.append_pair("operator", &self.operator);
+        }
         self.request("POST", path)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.finish())

@@ -306,3 +306,71 @@ async fn what_is_given_back_is_grouped_as_it_is_read() {
         .await;
     assert!(page.contains("Cancel ₩1,234,567</button>"), "{page}");
 }
+
+#[tokio::test]
+async fn a_form_that_was_made_for_another_operator_does_nothing() {
+    let test_app = TestApp::new().await;
+    let (mut kim, lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = test_app.approved("A-1", 150_000).await;
+    let cancel = format!("{paid}/cancel");
+    let page = kim.page(&paid).await;
+    assert!(page.contains("name=\"operator\" value=\"kim\""), "{page}");
+    let key = kim.form_key(&paid).await;
+    let form = [("key", &*key), ("amount", "10000"), ("reason", "x")];
+    // Its answer is lost; meanwhile lee has signed in at the same browser, where kim's page stands open still.
+    kim.post(&cancel, &form).await;
+    let mut same = lee.of("kim");
+    for _ in 0..2 {
+        let answer = same.post(&cancel, &form).await;
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert!(
+            answer.text.contains("다른 담당자가 열어 둔 화면입니다"),
+            "{answer:?}"
+        );
+    }
+    let mut nobodys = same.clone().of("");
+    assert_eq!(nobodys.post(&cancel, &form).await.status, 409);
+    assert_eq!(
+        nobodys.post(&format!("{paid}/close"), &[]).await.status,
+        409
+    );
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [10_000]);
+    // The script hears it in its own way.
+    let sale = same.form("/keyin", &[("key", &*key), ("shop", "main")]);
+    let answer = sale.header("accept", "application/json").send().await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    let text = answer.json["text"].as_str().unwrap();
+    assert!(text.contains("처리되지 않았습니다"), "{text}");
+    // On a page of their own they go on.
+    let mut lee = same.of("lee");
+    lee.follow(&cancel, &form).await;
+    assert_eq!(test_app.refunded("A-1"), [10_000, 10_000]);
+}
+
+#[tokio::test]
+async fn a_limit_binds_all_cancels_of_a_payment_together() {
+    let test_app = TestApp::new().await;
+    let mut small = test_app.sign_in("small").await;
+    let paid = test_app.approved("A-1", 3_000).await;
+    let cancel = format!("{paid}/cancel");
+    let key = small.form_key(&paid).await;
+    let first = [("key", &*key), ("amount", "600"), ("reason", "x")];
+    small.follow(&cancel, &first).await;
+    let key = small.form_key(&paid).await;
+    for amount in ["401", "1000", ""] {
+        let form = [("key", &*key), ("amount", amount), ("reason", "x")];
+        let answer = small.post(&cancel, &form).await;
+        assert_eq!(answer.status, 422, "{amount}: {answer:?}");
+        assert!(answer.text.contains("한도를 넘"), "{amount}: {answer:?}");
+    }
+    // What was done before the limit was reached was done, and is not refused when it is sent again.
+    let rest = [("key", &*key), ("amount", "400"), ("reason", "x")];
+    small.follow(&cancel, &rest).await;
+    for form in [&first, &rest] {
+        let again = small.post(&cancel, form).await;
+        assert_eq!(again.header("location"), Some(&*paid), "{again:?}");
+    }
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [600, 400]);
+}

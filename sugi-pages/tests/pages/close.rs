@@ -1,11 +1,18 @@
 //! Closing a doubt by what a person has found out.
 
-use kcp_sandbox::{FaultKind, Operation};
+use jiff::SignedDuration;
+use kcp_sandbox::{Fault, FaultKind, Operation};
+use nhn_kcp::{Amount, CancelReason};
+use sugi_access::SecondPerson;
 use sugi_core::Status;
+use sugi_engine::CancelAsk;
 use sugi_store::AuditFilter;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::test_app::{HELD, MAX_WAIT, TestApp};
+use crate::{
+    html,
+    test_app::{HELD, MAX_WAIT, TestApp, alone, shop},
+};
 
 #[tokio::test]
 async fn with_its_number_a_doubt_is_kept_or_reversed() {
@@ -143,4 +150,144 @@ async fn who_closes_the_browser_changes_nothing() {
         .await
         .expect("nobody goes on with it");
     assert_eq!(test_app.settled(&doubt).await.status(), Status::Approved);
+}
+
+/// A part of 1,004 won that is cancelled at KCP, and of which nobody hears: the answer is lost, and inquiries
+/// tell nothing. Its page.
+async fn held_up(test_app: &TestApp) -> String {
+    let mut shop = shop("main", &test_app.sandbox);
+    // What is on its way is over at once, so that no clock has to be moved.
+    shop.policy.call_life = SignedDuration::ZERO;
+    shop.policy.uncertainty_window = SignedDuration::ZERO;
+    shop.policy.backoff = [SignedDuration::ZERO].into();
+    test_app.engine.set_shops([shop]);
+    let paid = test_app.approved("A-1", 1_004).await;
+    test_app.fault(FaultKind::LoseAnswer, Operation::Cancel);
+    let fails = Fault::new(FaultKind::Garbage).on(Operation::Inquire);
+    test_app.sandbox.fault(fails.times(1_000)).unwrap();
+    let id = paid.strip_prefix("/payments/").unwrap().parse().unwrap();
+    let ask = CancelAsk {
+        amount: Some(Amount::new(300).unwrap()),
+        seen: None,
+        tax: None,
+        reason: CancelReason::parse("x").unwrap(),
+        by: "kim".parse().unwrap(),
+        key: None,
+    };
+    test_app.engine.cancel(&id, ask).await.unwrap();
+    let held = async {
+        loop {
+            let book = test_app.engine.store().load(&id).await.unwrap().unwrap();
+            if test_app.engine.may_attest_remaining(&book.payment).is_ok() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(MAX_WAIT, held).await.unwrap();
+    paid
+}
+
+#[tokio::test]
+async fn what_is_left_is_stated_where_a_cancel_does_not_end() {
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
+    let paid = held_up(&test_app).await;
+    let close = format!("{paid}/close");
+    let page = kim.page(&paid).await;
+    assert!(
+        page.contains("name=\"remaining\"") && page.contains("취소 결과 확정"),
+        "{page}"
+    );
+    let faults = html::faults(&page);
+    assert!(faults.is_empty(), "{faults:?}");
+    let looker = test_app.sign_in("looker").await;
+    assert!(!looker.page(&paid).await.contains("name=\"remaining\""));
+    let key = kim.form_key(&paid).await;
+    for (left, note, said) in [
+        ("1,005", "상점관리자", "취소하기 전에 남아 있던 금액보다"),
+        ("", "상점관리자", "남아 있는 금액을 숫자로"),
+        ("-1", "상점관리자", "남아 있는 금액을 숫자로"),
+        ("704", "", "어디서 확인했는지"),
+    ] {
+        let form = [
+            ("key", &*key),
+            ("found", "remaining"),
+            ("remaining", left),
+            ("note", note),
+        ];
+        let answer = kim.post(&close, &form).await;
+        assert_eq!(answer.status, 422, "{left}: {answer:?}");
+        assert!(answer.text.contains(said), "{left}: {answer:?}");
+        assert!(html::faults(&answer.text).is_empty(), "{left}: {answer:?}");
+    }
+    let form = [
+        ("key", &*key),
+        ("found", "remaining"),
+        ("remaining", "704"),
+        ("note", "상점관리자"),
+    ];
+    for _ in 0..2 {
+        let answer = kim.post(&close, &form).await;
+        assert_eq!(answer.header("location"), Some(&*paid), "{answer:?}");
+    }
+    let page = kim.page(&paid).await;
+    assert!(
+        page.contains("300원") && page.contains("704원") && !page.contains("name=\"remaining\""),
+        "{page}"
+    );
+    let id = paid["/payments/".len()..].parse().unwrap();
+    let book = test_app.engine.store().load(&id).await.unwrap();
+    let payment = book.unwrap().payment;
+    assert_eq!(payment.cancelled_amount(), 300);
+    // A cancel that ends by itself is stated by nobody.
+    let key = kim.form_key("/keyin").await;
+    let form = [
+        ("key", &*key),
+        ("found", "remaining"),
+        ("remaining", "704"),
+        ("note", "x"),
+    ];
+    let page = kim.follow(&close, &form).await;
+    assert!(page.contains("KCP의 답으로 끝났거나"), "{page}");
+}
+
+#[tokio::test]
+async fn what_is_left_is_stated_by_two_where_closing_takes_two() {
+    let test_app = TestApp::with(SecondPerson {
+        close: true,
+        ..alone()
+    })
+    .await;
+    let (mut kim, mut lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = held_up(&test_app).await;
+    let key = kim.form_key(&paid).await;
+    let form = [
+        ("key", &*key),
+        ("found", "remaining"),
+        ("remaining", "704"),
+        ("note", "상점관리자"),
+    ];
+    for _ in 0..2 {
+        kim.follow(&format!("{paid}/close"), &form).await;
+    }
+    let id = paid["/payments/".len()..].parse().unwrap();
+    let cancelled = async || {
+        let book = test_app.engine.store().load(&id).await.unwrap().unwrap();
+        book.payment.cancelled_amount()
+    };
+    assert_eq!(cancelled().await, 0);
+    let requests = test_app.access.open_approval_requests().await.unwrap();
+    assert_eq!(requests.len(), 1);
+    let page = lee.page("/approvals").await;
+    assert!(
+        page.contains("KCP에 남은 금액 704원") && page.contains("상점관리자"),
+        "{page}"
+    );
+    let decide = format!("/approvals/{}", requests[0].id);
+    let own = kim.post(&decide, &[("decision", "confirm")]).await;
+    assert_eq!(own.status, 409, "{own:?}");
+    assert_eq!(cancelled().await, 0);
+    lee.follow(&decide, &[("decision", "confirm")]).await;
+    assert_eq!(cancelled().await, 300);
 }

@@ -76,7 +76,11 @@ async fn every_page_is_whole_in_both_languages() {
             path.replace("{name}", "lee")
         };
         let receipt = route.path.ends_with("/receipt");
-        let mut paths = vec![of(&paid), of(&doubt), format!("{}?said=wished", of(&paid))];
+        let mut paths = vec![
+            of(&paid),
+            of(&doubt),
+            format!("{}?said=requested", of(&paid)),
+        ];
         paths.retain(|path| !(receipt && path.contains(&*doubt)));
         for (path, lang) in paths.iter().flat_map(|path| [(path, "ko"), (path, "en")]) {
             for who in ["kim", "lee"] {

@@ -62,7 +62,7 @@ async fn what_was_given_back_of_it_before_counts() {
     for (by_kim, amount) in [(true, "1"), (false, "40000"), (false, "")] {
         let browser = if by_kim { &mut kim } else { &mut lee };
         let to = ask(browser, &paid, amount).await;
-        assert_eq!(to, format!("{paid}?said=wished"), "{amount}");
+        assert_eq!(to, format!("{paid}?said=requested"), "{amount}");
         let approval_request = open(&test_app).await.remove(0);
         browser.follow(&approval_request, &REFUSE).await;
     }
@@ -94,7 +94,7 @@ async fn of_one_payment_one_cancel_waits_at_a_time() {
         (answer.status, to)
     });
     said.sort();
-    let wished = Some(format!("{paid}?said=wished"));
+    let wished = Some(format!("{paid}?said=requested"));
     assert_eq!(said, [(303, wished), (409, None)]);
     let approval_request = open(&test_app).await;
     assert_eq!(approval_request.len(), 1);
@@ -113,7 +113,7 @@ async fn of_one_payment_one_cancel_waits_at_a_time() {
     // Then the next can be asked for, and taken back, and asked for again.
     for _ in 0..2 {
         let to = ask(&mut kim, &paid, "504").await;
-        assert_eq!(to, format!("{paid}?said=wished"));
+        assert_eq!(to, format!("{paid}?said=requested"));
         let approval_request = open(&test_app).await.remove(0);
         kim.follow(&approval_request, &REFUSE).await;
     }
@@ -214,15 +214,15 @@ async fn what_was_confirmed_and_not_carried_out_ends_when_its_asker_is_gone() {
 }
 
 #[tokio::test]
-async fn a_limit_is_compared_with_what_is_left_and_holds_nobody_from_saying_no() {
+async fn a_limit_is_compared_with_what_would_be_refunded_and_holds_nobody_from_saying_no() {
     let test_app = test_app(100).await;
     let (mut small, mut kim) = (
         test_app.sign_in("small").await,
         test_app.sign_in("kim").await,
     );
-    let paid = test_app.approved("A-1", 1_600).await;
+    let paid = test_app.approved("A-1", 1_000).await;
     test_app.cancel(&paid, 600).await;
-    // A thousand is left, which is their limit.
+    // With what was refunded before it is a thousand, which is their limit.
     for decision in [REFUSE, CONFIRM] {
         assert!(ask(&mut small, &paid, "").await.ends_with("requested"));
         let approval_request = open(&test_app).await.remove(0);
@@ -237,7 +237,7 @@ async fn a_limit_is_compared_with_what_is_left_and_holds_nobody_from_saying_no()
             ApprovalRequestState::Refused { .. }
         ));
     }
-    assert_eq!(test_app.refunded("A-1"), [600, 1_000]);
+    assert_eq!(test_app.refunded("A-1"), [600, 400]);
     // What is above it they refuse, and do not confirm.
     let paid = test_app.approved("A-2", 1_600).await;
     ask(&mut kim, &paid, "").await;
@@ -297,4 +297,71 @@ async fn the_list_is_not_made_anew_under_the_pointer() {
     let approval_request = open(&test_app).await.remove(0);
     lee.follow(&approval_request, &REFUSE).await;
     assert_eq!(list(&lee).await, none);
+}
+
+#[tokio::test]
+async fn a_second_person_widens_no_limit_per_payment() {
+    let test_app = test_app(100).await;
+    let (mut kim, mut small) = (
+        test_app.sign_in("kim").await,
+        test_app.sign_in("small").await,
+    );
+    let paid = test_app.approved("A-1", 3_000).await;
+    test_app.cancel(&paid, 600).await;
+    // Neither do they ask for more than their limit, with what was refunded before,
+    let key = small.form_key(&paid).await;
+    let answer = small
+        .post(&format!("{paid}/cancel"), &cancel(&key, "401"))
+        .await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert!(open(&test_app).await.is_empty(), "nothing waits");
+    // nor do they confirm it.
+    ask(&mut kim, &paid, "401").await;
+    let request = open(&test_app).await.remove(0);
+    let answer = small.post(&request, &CONFIRM).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert_eq!(state(&test_app, &request).await, ApprovalRequestState::Open);
+    small.follow(&request, &REFUSE).await;
+    ask(&mut small, &paid, "400").await;
+    let request = open(&test_app).await.remove(0);
+    kim.follow(&request, &CONFIRM).await;
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [600, 400]);
+}
+
+#[tokio::test]
+async fn what_one_operator_looks_at_is_not_decided_in_anothers_name() {
+    let test_app = test_app(100).await;
+    let (mut kim, lee) = (test_app.sign_in("kim").await, test_app.sign_in("lee").await);
+    let paid = test_app.approved("A-1", 3_000).await;
+    ask(&mut kim, &paid, "400").await;
+    let request = open(&test_app).await.remove(0);
+    let mut same = lee.of("kim");
+    for decision in [CONFIRM, REFUSE] {
+        let answer = same.post(&request, &decision).await;
+        assert_eq!(answer.status, 409, "{answer:?}");
+    }
+    assert_eq!(state(&test_app, &request).await, ApprovalRequestState::Open);
+    test_app.settled(&paid).await;
+    assert_eq!(test_app.refunded("A-1"), [0; 0]);
+}
+
+#[tokio::test]
+async fn requests_of_other_shops_are_not_counted() {
+    let test_app = test_app(100).await;
+    let (mut kim, other) = (
+        test_app.sign_in("kim").await,
+        test_app.sign_in("other").await,
+    );
+    let paid = test_app.approved("A-1", 3_000).await;
+    ask(&mut kim, &paid, "400").await;
+    for path in ["/day", "/payments", "/approvals"] {
+        let count = "<span class=\"count\">1</span>";
+        assert!(kim.page(path).await.contains(count), "{path}");
+        let page = other.page(path).await;
+        assert!(!page.contains("class=\"count\""), "{path}: {page}");
+    }
+    let waiting = "기다리는 요청이 1건";
+    assert!(kim.page("/day").await.contains(waiting));
+    assert!(!other.page("/day").await.contains(waiting));
 }

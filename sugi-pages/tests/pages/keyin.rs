@@ -181,6 +181,22 @@ async fn what_is_wrong_is_said_at_its_field_and_no_card_comes_back() {
     assert_eq!(approvals(&test_app, "K-1"), 0);
 }
 
+#[tokio::test]
+async fn a_reason_repeats_no_digits_of_the_card_that_is_charged() {
+    let test_app = TestApp::new().await;
+    let mut kim = test_app.sign_in("kim").await;
+    let key = key(&kim).await;
+    // Digits that no card has by their check digit: only beside the card are they known for what they are.
+    let card = "4111111111111112";
+    for reason in ["4111111111111112", "카드 4111_1111/1111.1112 재결제"] {
+        let form = with(sale(&key, "K-1", card), "anyway", reason);
+        let answer = kim.post("/keyin", &form).await;
+        assert_eq!(answer.status, 422, "{reason}: {answer:?}");
+        assert!(!answer.text.contains("1112"), "{reason}: {}", answer.text);
+    }
+    assert_eq!(approvals(&test_app, "K-1"), 0);
+}
+
 /// The same sale in dollars.
 fn in_dollars<'a>(key: &'a str, order_no: &'a str, amount: &'a str) -> Vec<(&'a str, &'a str)> {
     let mut form = with(sale(key, order_no, CARD), "amount", amount);

@@ -69,7 +69,11 @@ async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
         .iter()
         .filter(|row| row.audit_entry.action == "mail slip");
     let told: Vec<_> = told.map(|row| &*row.audit_entry.outcome).collect();
-    assert_eq!(told, ["to the buyer's address"], "once, as the letter");
+    assert_eq!(
+        told,
+        ["to the buyer's address", "begun"],
+        "once, as the email"
+    );
     // The same form for somebody else is another letter, and not this form's to send.
     let page = kim.follow(&send, &form(&key, "lee@example.com")).await;
     assert!(page.contains("이미 요청한 것과 다릅니다"), "{page}");
@@ -82,26 +86,30 @@ async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
 
 #[tokio::test]
 async fn what_goes_wrong_is_told_as_well_as_it_is_known() {
-    for (mood, to, said) in [
-        (Mood::Good, "hong", "보낸 것은 없습니다"),
+    for (mood, to, end, said) in [
+        (Mood::Good, "hong", "mail-address", "보낸 것은 없습니다"),
         (
             Mood::Good,
             "a@example.com\r\nBcc: b@example.com",
+            "mail-address",
             "보낸 것은 없습니다",
         ),
         (
             Mood::NoSuchMailbox,
             "hong@example.com",
+            "mail-not",
             "받지 않아 보내지 못했습니다",
         ),
         (
             Mood::HangsUp,
             "hong@example.com",
+            "mail-unknown",
             "보내졌는지 알 수 없습니다",
         ),
         (
             Mood::Plain,
             "hong@example.com",
+            "mail-not",
             "받지 않아 보내지 못했습니다",
         ),
     ] {
@@ -116,6 +124,17 @@ async fn what_goes_wrong_is_told_as_well_as_it_is_known() {
             post.email_messages().len(),
             usize::from(mood == Mood::HangsUp)
         );
+        // The audit says how it ended, and calls nothing mailed that was not.
+        test_app.access.flush().await;
+        let of_it = AuditFilter {
+            subject: paid.strip_prefix("/payments/").map(Into::into),
+            ..AuditFilter::default()
+        };
+        let rows = test_app.engine.store().audit_entries(&of_it).await.unwrap();
+        let rows = rows.iter().map(|row| &row.audit_entry);
+        let rows = rows.filter(|entry| entry.action == "mail slip");
+        let ended: Vec<_> = rows.map(|entry| &*entry.outcome).collect();
+        assert_eq!(ended, [end, "begun"], "{mood:?} {to}");
     }
 }
 

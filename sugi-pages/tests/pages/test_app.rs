@@ -123,7 +123,7 @@ impl TestApp {
 
     /// Somebody at a browser of their own, signed in, with the pages in Korean.
     pub(crate) async fn sign_in(&self, name: &str) -> Browser {
-        let mut browser = Browser::new(self.address);
+        let mut browser = Browser::new(self.address).of(name);
         let fields = [("name", name), ("password", PASSWORD)];
         let answer = browser.post("/sign-in", &fields).await;
         assert_eq!(answer.status, 303, "{answer:?}");
