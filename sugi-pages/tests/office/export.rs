@@ -338,8 +338,11 @@ impl TestApp {
     }
 
     async fn fetch(&self, cookie: &str, days: &str, approval_request: &str) -> File {
-        self.download(cookie, &format!("{days}&as=csv&wish={approval_request}"))
-            .await
+        self.download(
+            cookie,
+            &format!("{days}&as=csv&approval_request={approval_request}"),
+        )
+        .await
     }
 }
 
@@ -420,7 +423,7 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
         .form(
             "/day/export",
             &cookie,
-            &format!("{DAY}&as=csv&wish={approval_request}"),
+            &format!("{DAY}&as=csv&approval_request={approval_request}"),
         )
         .await;
     assert_eq!(again.status, 409);
