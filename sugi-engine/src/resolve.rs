@@ -176,7 +176,7 @@ impl Engine {
     /// # Errors
     /// From when on they may, or `None` if it ends by itself; also where its shop is not configured.
     pub fn may_attest_remaining(&self, payment: &Payment) -> Result<(), Option<Timestamp>> {
-        let shop = self.shop(&payment.request.shop).ok_or(None)?;
+        let shop = self.0.shop_of(payment).ok_or(None)?;
         self.0.may_attest_remaining(payment, &shop)
     }
 

@@ -159,7 +159,8 @@ async fn held_up(test_app: &TestApp) -> String {
     // What is on its way is over at once, so that no clock has to be moved.
     shop.policy.call_life = SignedDuration::ZERO;
     shop.policy.uncertainty_window = SignedDuration::ZERO;
-    shop.policy.backoff = [SignedDuration::ZERO].into();
+    // It is tried again a few times at once, and then stands still for as long as the test takes.
+    shop.policy.backoff = [0, 0, 0, 0, 24].map(SignedDuration::from_hours).into();
     test_app.engine.set_shops([shop]);
     let paid = test_app.approved("A-1", 1_004).await;
     test_app.fault(FaultKind::LoseAnswer, Operation::Cancel);
