@@ -5,6 +5,7 @@
 
 mod shops;
 pub(crate) mod text;
+mod watch;
 mod webhooks;
 
 use std::{
@@ -147,6 +148,7 @@ pub(crate) async fn metrics(
         shops::write(&mut text, &api.0.app.engine.counts(), &open, may_see);
         velocity::write(&mut text, &api, may_see);
         shops::write_clocks(&mut text, &api.0.app.engine, may_see);
+        watch::write(&mut text, &api.0.app.engine, may_see).await?;
         webhooks::write(&mut text, &api, caller, api.0.app.clock.now()).await?;
     }
     text.one(

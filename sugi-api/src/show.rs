@@ -3,7 +3,7 @@
 
 use nhn_kcp::Currency;
 use serde_json::Value;
-use sugi_core::{Event, Payment};
+use sugi_core::{Difference, Event, Payment};
 use sugi_store::{Entry, Summary};
 
 use crate::payments::{get::Detail, history, list::Line, view::View};
@@ -30,6 +30,12 @@ pub fn summary(summary: Summary) -> Value {
 #[must_use]
 pub fn event(event: &Event, currency: Currency) -> String {
     history::describe(event, currency)
+}
+
+/// How KCP's books differ from the ledger about a settled payment, in a clause.
+#[must_use]
+pub fn differs(difference: &Difference, money: &dyn Fn(u64) -> String) -> String {
+    history::differs(difference, money)
 }
 
 fn json(view: &impl serde::Serialize) -> Value {

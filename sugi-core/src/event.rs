@@ -7,7 +7,8 @@ use nhn_kcp::{Amount, CancelReason, Company, Interest, KcpTime, ResultCode, TaxP
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, CancelId, Request, ResolutionId, SendNo, When, cancel_attempt::Mode, late::Answer,
+    Actor, CancelId, Difference, Request, ResolutionId, SendNo, When, cancel_attempt::Mode,
+    late::Answer,
 };
 
 /// What can happen to a payment.
@@ -93,6 +94,11 @@ pub enum Event {
     /// An answer arrived that fits nothing which is pending. It ends nothing: it is evidence, and KCP
     /// is asked what its books say.
     LateAnswer(Answer),
+    /// The watch over settled payments asked KCP twice, and its books differ from the ledger: a case is
+    /// open. An inquiry that the ledger follows stands before it.
+    Differs(Difference),
+    /// Both agree again: the case is closed.
+    AgreesAgain,
 }
 
 /// What is known of an approval. Everything but the number and the amount may be missing when it
@@ -333,6 +339,8 @@ impl Event {
             Self::CancelLost { .. } => "cancel_lost",
             Self::CancelNotSent { .. } => "cancel_not_sent",
             Self::LateAnswer(_) => "late_answer",
+            Self::Differs(_) => "differs",
+            Self::AgreesAgain => "agrees_again",
         }
     }
 }

@@ -20,6 +20,7 @@ extern crate self as sugi_core;
 
 mod cancel_attempt;
 pub mod decode;
+mod difference;
 mod doubt;
 mod event;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub mod todo;
 mod when;
 
 pub use cancel_attempt::{CancelAttempt, Mode, Step};
+pub use difference::{Comparison, Difference};
 pub use doubt::Doubt;
 pub use event::{
     Approval, CancelOrder, Event, Inquired, Live, Lost, Refusal, Says, Source, VoidReason,

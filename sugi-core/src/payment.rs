@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use nhn_kcp::{Invalid, TaxParts, TaxSplit};
 
 use crate::{
-    Answer, Approval, Event, PaymentId, Recheck, Request, Review, Send, State, Status, When,
-    state::Times,
+    Answer, Approval, Difference, Event, PaymentId, Recheck, Request, Review, Send, State, Status,
+    When, state::Times,
 };
 
 /// A payment as its journal tells it.
@@ -37,6 +37,8 @@ pub struct Payment {
     pub reviews: Vec<Review>,
     /// The look that is owed because KCP itself declined it.
     pub recheck: Option<Recheck>,
+    /// How KCP's books differ from the ledger, once the watch over settled payments found that.
+    pub differs: Option<Difference>,
 }
 
 /// An event that cannot have happened to this payment.
@@ -101,6 +103,7 @@ impl Payment {
             late: Vec::new(),
             reviews: Vec::new(),
             recheck: None,
+            differs: None,
         })
     }
 
@@ -140,6 +143,7 @@ impl Payment {
         self.reviews_saw(&when);
         match event {
             Event::LateAnswer(answer) => self.take_late(answer, when)?,
+            event @ (Event::Differs(_) | Event::AgreesAgain) => self.case(&event)?,
             event => {
                 let owed = Recheck::owed(&event, when);
                 let undone = matches!(event, Event::CancelUndone { .. });

@@ -6,7 +6,7 @@
 //! that.
 
 use crate::mutation::{Mutation, is_on};
-use crate::{CancelId, Payment, State, Status};
+use crate::{CancelId, Difference, Payment, State, Status};
 
 /// A row of the journal that others hear of, by what it means to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +26,8 @@ pub enum PublicEvent {
     /// A cancel that was asked for is over and did not happen. (Money that somebody gave back past sugi
     /// may have been noticed with it.)
     CancelRefused,
+    /// It was settled, and KCP's books were found to differ from the ledger.
+    Differs,
 }
 
 /// What can be seen of a payment from outside, as far as it decides what is news.
@@ -34,6 +36,7 @@ pub struct PublicSnapshot {
     status: Status,
     cancelled: u64,
     refused: Option<CancelId>,
+    differs: Option<Difference>,
 }
 
 impl PublicSnapshot {
@@ -48,13 +51,14 @@ impl PublicSnapshot {
             status: payment.status(),
             cancelled: payment.cancelled_amount(),
             refused,
+            differs: payment.differs.clone(),
         }
     }
 }
 
 impl PublicEvent {
     /// All of it, in the order of a payment's life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Approved,
         Self::Declined,
         Self::InDoubt,
@@ -64,6 +68,7 @@ impl PublicEvent {
         Self::Cancelled,
         Self::Void,
         Self::CancelRefused,
+        Self::Differs,
     ];
 
     /// What a row made of a payment that looked so before, if that is news.
@@ -82,6 +87,9 @@ impl PublicEvent {
             && !is_on(Mutation::FailureNotTold)
         {
             return Some(Self::CancelRefused);
+        }
+        if now.differs.is_some() && now.differs != before.differs {
+            return Some(Self::Differs);
         }
         if (now.status, now.cancelled) == (before.status, before.cancelled) {
             return None;
@@ -113,6 +121,7 @@ impl PublicEvent {
             Self::Cancelled => "payment.cancelled",
             Self::Void => "payment.void",
             Self::CancelRefused => "payment.cancel_refused",
+            Self::Differs => "payment.differs",
         }
     }
 }

@@ -290,7 +290,7 @@ impl Inner {
     }
 
     /// Inquiries are what settles everything else, so a shop whose inquiries tell nothing is an alarm.
-    fn count_inquiry(&self, seen: &Live, shop: &Shop) {
+    pub(crate) fn count_inquiry(&self, seen: &Live, shop: &Shop) {
         let told = !matches!(seen, Live::Unclear { .. });
         if self.tally.inquired(&shop.id, told) == INQUIRIES_FAIL {
             tracing::error!(shop = %shop.id, "inquiries fail: lost answers of this shop cannot be settled");

@@ -84,6 +84,7 @@ impl Engine {
             counts.foreign.entry(shop.id.clone()).or_default();
             counts.late_answers.entry(shop.id.clone()).or_default();
             counts.inquiries.entry(shop.id.clone()).or_default();
+            counts.watch.entry(shop.id.clone()).or_default();
         }
         counts
     }

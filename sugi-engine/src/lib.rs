@@ -21,6 +21,7 @@ mod stuck;
 mod tally;
 mod trace;
 mod velocity;
+mod watch;
 mod work;
 
 pub use cancel::{CancelAsk, CancelError};
@@ -32,6 +33,7 @@ pub use merchant::Merchant;
 pub use resolve::{Resolution, ResolveAsk, ResolveError, Resolved};
 pub use sale::{Outcome, PayError, PaymentHandle, Sale};
 pub use shop::{Contract, Limits, OrderNumbers, Shop};
-pub use tally::{Counts, Inquiries, Moved};
+pub use tally::{Counts, Inquiries, Moved, WatchCounts};
 pub use trace::TRACES;
 pub use velocity::{AlarmRule, LimitBy, Most, VelocityNow, VelocityRule, counted_as};
+pub use watch::{Finding, Lag};

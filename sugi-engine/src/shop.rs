@@ -37,6 +37,8 @@ pub struct Shop {
     pub merchant: Merchant,
     /// What new sales have to pass.
     pub(crate) gate: Arc<Gate>,
+    /// Whether its settled payments are looked at again.
+    pub watch: bool,
     /// KCP's time, as its answers to this shop tell it.
     pub kcp_clock: Arc<KcpClock>,
 }
@@ -241,6 +243,7 @@ impl Shop {
             margin,
             merchant: Merchant::default(),
             gate: Arc::new(Gate::new(limits)),
+            watch: true,
             kcp_clock: Arc::default(),
         }
     }

@@ -25,6 +25,8 @@ pub struct Counts {
     pub late_answers: BTreeMap<ShopId, u64>,
     /// Inquiries by shop.
     pub inquiries: BTreeMap<ShopId, Inquiries>,
+    /// What the watch over settled payments did, by shop.
+    pub watch: BTreeMap<ShopId, WatchCounts>,
     /// Payments with work to do that could not be taken up, and are tried again.
     pub not_taken_up: u64,
 }
@@ -38,6 +40,19 @@ pub struct Inquiries {
     pub failed: u64,
     /// How many in a row have told nothing up to now.
     pub failing: u64,
+}
+
+/// What the watch over settled payments did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WatchCounts {
+    /// Inquiries that it made.
+    pub inquiries: u64,
+    /// Those that told nothing.
+    pub failed: u64,
+    /// Payments of which KCP's books were found to differ from the ledger.
+    pub differing: u64,
+    /// How many payments in a row were found to differ up to now.
+    pub in_a_row: u64,
 }
 
 /// How money moved.
@@ -130,6 +145,11 @@ impl Tally {
     /// An answer came that fits nothing.
     pub(crate) fn late(&self, shop: &ShopId) {
         *self.lock().late_answers.entry(shop.clone()).or_default() += 1;
+    }
+
+    /// The watch did something about a payment of a shop.
+    pub(crate) fn watch<T>(&self, shop: &ShopId, count: impl FnOnce(&mut WatchCounts) -> T) -> T {
+        count(self.lock().watch.entry(shop.clone()).or_default())
     }
 
     /// An inquiry of a shop ended. How many in a row have told nothing.

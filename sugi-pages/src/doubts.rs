@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
+use sugi_engine::Finding;
 use sugi_store::Summary;
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     error_page::ErrorPage,
     lang::{Lang, fill, messages},
     layout::{Layout, Part, html},
+    payments::timeline,
     write,
 };
 
@@ -30,6 +32,11 @@ messages! {
         by "담당자" "Operator"
         age "경과" "Age"
         since "{} 발생" "since {}"
+        differs "KCP와 다른 결제" "Differs at KCP"
+        differs_lead "끝난 결제를 KCP에 다시 조회했더니 원장과 다릅니다. KCP 상점관리자에서 확인하십시오." "KCP was asked again about these settled payments, and its books differ from the ledger. Check them on KCP's partner site."
+        found "확인 시각" "Found"
+        what "내용" "Difference"
+        silent "KCP가 여러 번 답하지 않았습니다." "KCP did not answer, asked several times"
     }
 }
 
@@ -39,6 +46,16 @@ struct DoubtsPage {
     layout: Layout,
     w: &'static DoubtsMessages,
     rows: Vec<DoubtRow>,
+    cases: Vec<CaseRow>,
+}
+
+/// An open case of the watch over settled payments.
+struct CaseRow {
+    href: String,
+    order_no: String,
+    shop: String,
+    at: String,
+    what: String,
 }
 
 struct DoubtRow {
@@ -67,7 +84,32 @@ pub(crate) async fn show(
     let now = pages.access().clock().now();
     let row = |doubt| DoubtRow::of(lang, w, doubt, now);
     let rows = doubts.into_iter().map(row).collect();
-    Ok(html(&DoubtsPage { layout, w, rows }))
+    let mut cases = pages.engine().findings().await?;
+    cases.retain(|case| current_operator.operator().may_use(&case.shop));
+    let cases = cases.iter().map(|case| CaseRow::of(lang, w, case));
+    let cases = cases.collect();
+    Ok(html(&DoubtsPage {
+        layout,
+        w,
+        rows,
+        cases,
+    }))
+}
+
+impl CaseRow {
+    fn of(lang: Lang, w: &DoubtsMessages, case: &Finding) -> Self {
+        let money = |amount| write::money(lang, amount, &case.currency);
+        Self {
+            href: format!("/payments/{}", case.payment),
+            order_no: case.order_no.clone(),
+            shop: case.shop.to_string(),
+            at: write::time(case.at),
+            what: match &case.difference {
+                Some(difference) => timeline::differs(lang, difference, &money),
+                None => w.silent.into(),
+            },
+        }
+    }
 }
 
 impl DoubtRow {

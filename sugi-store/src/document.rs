@@ -32,6 +32,10 @@ pub enum Kind {
     Throttle,
     /// Where a merchant's own program wants to be told of events.
     Webhook,
+    /// How far the watch over settled payments is, and which node is at it.
+    Watch,
+    /// A settled payment of which KCP's books differ from the ledger, by its name; its owner is the shop.
+    Finding,
 }
 
 /// How often a change is tried while others change other documents.
@@ -43,7 +47,9 @@ impl Kind {
     pub(crate) fn is_chained(self) -> bool {
         match self {
             Self::Operator | Self::ApprovalRequest | Self::Webhook => true,
-            Self::Session | Self::AuditCheckpoint | Self::Challenge | Self::Throttle => false,
+            Self::Session | Self::AuditCheckpoint | Self::Challenge | Self::Throttle
+            // What was found stands in the payment's journal as well.
+            | Self::Watch | Self::Finding => false,
         }
     }
 
@@ -56,6 +62,8 @@ impl Kind {
             Self::Challenge,
             Self::Throttle,
             Self::Webhook,
+            Self::Watch,
+            Self::Finding,
         ];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
@@ -69,6 +77,8 @@ impl Kind {
             Self::Challenge => "challenge",
             Self::Throttle => "throttle",
             Self::Webhook => "webhook",
+            Self::Watch => "watch",
+            Self::Finding => "finding",
         }
     }
 }

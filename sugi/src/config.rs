@@ -71,6 +71,12 @@ pub(crate) struct Config {
     /// The address of a PostgreSQL that keeps the ledger, for several nodes: `postgres://…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<String>,
+    /// How many inquiries a second the watch over settled payments makes at most; 0 turns it off.
+    #[serde(
+        default = "default_watch_per_second",
+        skip_serializing_if = "is_default_watch"
+    )]
+    pub(crate) watch_per_second: u32,
     /// A time up to which the ledger's events are known to have been written by a clock that was ahead:
     /// a start is not refused for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +133,15 @@ fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8080))
 }
 
+fn default_watch_per_second() -> u32 {
+    2
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_default_watch(per_second: &u32) -> bool {
+    *per_second == default_watch_per_second()
+}
+
 fn default_disk_free_min_mb() -> u32 {
     256
 }
@@ -181,6 +196,7 @@ impl Config {
             data: None,
             disk_free_min_mb: default_disk_free_min_mb(),
             database: None,
+            watch_per_second: default_watch_per_second(),
             clock_was_ahead_until: None,
             traces: None,
             retention: None,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use nhn_kcp::{Amount, Currency, Money, TaxParts};
 use serde::Serialize;
-use sugi_core::{Answer, Event, Live, Mode, Source, VoidReason};
+use sugi_core::{Answer, Difference, Event, Live, Mode, Source, VoidReason};
 use sugi_store::Entry;
 use utoipa::ToSchema;
 
@@ -154,6 +154,37 @@ pub(crate) fn describe(event: &Event, currency: Currency) -> String {
             "A late answer arrived that fits nothing pending: {} KCP is asked what its books show.",
             late(answer, &money)
         ),
+        Event::Differs(difference) => {
+            format!(
+                "Asked again after it was settled, KCP's books differ: {}.",
+                differs(difference, &money)
+            )
+        }
+        Event::AgreesAgain => "KCP's books and the ledger agree again.".into(),
+    }
+}
+
+/// How KCP's books differ, in a clause.
+pub(crate) fn differs(difference: &Difference, money: &dyn Fn(u64) -> String) -> String {
+    match difference {
+        Difference::Remaining { ledger, kcp } => {
+            format!(
+                "{} is left by the ledger, {} at KCP",
+                money(*ledger),
+                money(*kcp)
+            )
+        }
+        Difference::Amount { ledger, kcp } => {
+            format!(
+                "{} was approved by the ledger, {} at KCP",
+                money(*ledger),
+                money(*kcp)
+            )
+        }
+        Difference::Denied => "KCP does not know the tno that it gave".into(),
+        Difference::Alive { tno, kcp } => {
+            format!("tno {tno} is alive at KCP, {} left of it", money(*kcp))
+        }
     }
 }
 

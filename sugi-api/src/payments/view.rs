@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sugi_core::{Approval, CancelOrder, Cancelled, Payment, Refusal, State, Status, VoidReason};
+use sugi_core::{
+    Approval, CancelOrder, Cancelled, Difference, Payment, Refusal, State, Status, VoidReason,
+};
 use utoipa::ToSchema;
 
 use super::tax::TaxView;
@@ -63,6 +65,10 @@ pub(crate) struct View {
     /// What is not known; there when the state is `in_doubt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<DoubtView>,
+    /// How KCP's books differ, where a look at the settled payment found that. A case is open until both
+    /// agree again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differs: Option<DiffersView>,
     /// How it is proved that no money moved; there when the state is `void`.
     #[serde(skip_serializing_if = "Option::is_none")]
     void: Option<VoidView>,
@@ -187,6 +193,42 @@ struct DoubtView {
     other_amount: Option<u64>,
 }
 
+/// How KCP's books differ from the ledger about a settled payment.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Differs)]
+struct DiffersView {
+    /// `remaining`: another amount is left. `amount`: another amount was approved. `denied`: KCP does not
+    /// know the `tno` that it gave. `alive`: KCP has a transaction of it that the ledger does not know.
+    #[schema(inline, pattern = "^(remaining|amount|denied|alive)$")]
+    kind: &'static str,
+    /// The amount by the ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<u64>,
+    /// The amount by KCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kcp: Option<u64>,
+    /// The transaction that the ledger does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tno: Option<String>,
+}
+
+impl DiffersView {
+    fn of(difference: &Difference) -> Self {
+        let (kind, ledger, kcp, tno) = match difference {
+            Difference::Remaining { ledger, kcp } => ("remaining", Some(*ledger), Some(*kcp), None),
+            Difference::Amount { ledger, kcp } => ("amount", Some(*ledger), Some(*kcp), None),
+            Difference::Denied => ("denied", None, None, None),
+            Difference::Alive { tno, kcp } => ("alive", None, Some(*kcp), Some(tno.to_string())),
+        };
+        Self {
+            kind,
+            ledger,
+            kcp,
+            tno,
+        }
+    }
+}
+
 /// How it is proved that no money moved.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Void)]
@@ -278,6 +320,7 @@ impl View {
             approval: approval.map(ApprovalView::of),
             decline,
             doubt,
+            differs: payment.differs.as_ref().map(DiffersView::of),
             void,
             cancellations: cancellations(&payment.state),
             money_may_have_moved: money_may_have_moved(payment.status()),

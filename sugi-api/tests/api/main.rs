@@ -13,6 +13,7 @@ mod bad;
 mod canary;
 mod cancel;
 mod create;
+mod differs;
 mod document;
 mod events;
 mod health;

@@ -3,7 +3,7 @@
 use kcp_sandbox::{Fault, FaultKind, Operation};
 use nhn_kcp::Currency;
 use sugi_core::{ShopId, Status};
-use sugi_engine::{Counts, Inquiries, Moved, Outcome, Sale};
+use sugi_engine::{Counts, Inquiries, Moved, Outcome, Sale, WatchCounts};
 
 use crate::{MAX_WAIT, TestApp, card, sale};
 
@@ -26,7 +26,8 @@ async fn payments_by_the_states_they_came_to_and_money_by_how_it_moved() {
     let nothing = Counts {
         foreign: [(main.clone(), 0)].into(),
         late_answers: [(main.clone(), 0)].into(),
-        inquiries: [(main, Inquiries::default())].into(),
+        inquiries: [(main.clone(), Inquiries::default())].into(),
+        watch: [(main, WatchCounts::default())].into(),
         ..Counts::default()
     };
     assert_eq!(test_app.engine().counts(), nothing);

@@ -22,6 +22,7 @@ mod sale;
 mod tax;
 mod time;
 mod velocity;
+mod watch;
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 

@@ -13,7 +13,7 @@ use crate::{QUIET, TestApp, held_with_its_books, sale, until};
 const NIGHT: SignedDuration = SignedDuration::from_hours(14);
 
 /// 19:00 in Korea, of some day to come: the sandbox's time, and a machine's whose clocks are right.
-async fn evening(order_lookup: bool) -> TestApp {
+pub(crate) async fn evening(order_lookup: bool) -> TestApp {
     let korea = TimeZone::fixed(jiff::tz::offset(9));
     let tomorrow = nhn_kcp::korean_date(Clock::real().now())
         .tomorrow()

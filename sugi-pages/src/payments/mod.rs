@@ -10,7 +10,7 @@ pub(crate) mod notice;
 pub(crate) mod receipt;
 mod search;
 pub(crate) mod show;
-mod timeline;
+pub(crate) mod timeline;
 
 use sugi_core::{Payment, PaymentId};
 

@@ -1,6 +1,6 @@
 //! A payment's journal, told to people.
 
-use sugi_core::{Answer, Event, Live, Mode, Payment, Source, VoidReason};
+use sugi_core::{Answer, Difference, Event, Live, Mode, Payment, Source, VoidReason};
 use sugi_store::Entry;
 
 use crate::{
@@ -111,6 +111,35 @@ fn korean(event: &Event, money: &dyn Fn(u64) -> String) -> String {
             let said = late(answer, money);
             format!("진행 중인 요청과 맞지 않는 응답이 늦게 왔습니다: {said} KCP에 조회합니다.")
         }
+        Event::Differs(difference) => format!(
+            "끝난 결제를 KCP에 다시 조회했더니 원장과 다릅니다. {}",
+            differs(Lang::Ko, difference, money)
+        ),
+        Event::AgreesAgain => "KCP와 원장이 다시 같습니다.".into(),
+    }
+}
+
+/// How KCP's books differ from the ledger.
+pub(crate) fn differs(
+    lang: Lang,
+    difference: &Difference,
+    money: &dyn Fn(u64) -> String,
+) -> String {
+    if lang == Lang::En {
+        return sugi_api::show::differs(difference, money);
+    }
+    match difference {
+        Difference::Remaining { ledger, kcp } => {
+            format!("남은 금액: 원장 {}, KCP {}", money(*ledger), money(*kcp))
+        }
+        Difference::Amount { ledger, kcp } => {
+            format!("승인 금액: 원장 {}, KCP {}", money(*ledger), money(*kcp))
+        }
+        Difference::Denied => "KCP가 알려 준 거래번호를 KCP가 모릅니다.".into(),
+        Difference::Alive { tno, kcp } => format!(
+            "원장에 없는 거래가 KCP에 있습니다. 거래번호 {tno}, 남은 금액 {}",
+            money(*kcp)
+        ),
     }
 }
 

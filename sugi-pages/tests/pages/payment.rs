@@ -1,6 +1,8 @@
 //! One payment's page.
 
+use jiff::SignedDuration;
 use serde_json::json;
+use sugi_engine::Shop;
 
 use crate::{html, test_app::TestApp};
 
@@ -157,4 +159,50 @@ async fn forms_that_move_money_are_not_made_anew_under_somebodys_hands() {
     let looker = test_app.sign_in("looker").await;
     let text = looker.page(&test_app.in_doubt("A-3").await).await;
     assert!(text.contains("http-equiv=\"refresh\""), "{text}");
+}
+
+#[tokio::test]
+async fn what_kcp_has_otherwise_is_on_the_page_of_doubts() {
+    let test_app = TestApp::new().await;
+    let kim = test_app.sign_in("kim").await;
+    let paid = test_app.approved("A-1", 1_004).await;
+    let engine = &test_app.engine;
+    let mut shops: Vec<_> = engine
+        .shops()
+        .iter()
+        .map(|shop| Shop::clone(shop))
+        .collect();
+    for shop in &mut shops {
+        // Old enough at once.
+        shop.policy.call_life = SignedDuration::ZERO;
+        shop.policy.uncertainty_window = SignedDuration::ZERO;
+    }
+    let shop = shops.iter().find(|shop| shop.id.as_str() == "main");
+    let past_us = nhn_kcp::Cancel::full(
+        test_app.tno("A-1").parse().unwrap(),
+        "past us".parse().unwrap(),
+    );
+    shop.unwrap().client.cancel(&past_us).await.unwrap();
+    engine.set_shops(shops);
+    let store = engine.store();
+    let events = store.unnumbered().await.unwrap();
+    let now = test_app.clock.now();
+    store.number(now, &events, |_| Vec::new()).await.unwrap();
+    let found = async {
+        while engine.findings().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = engine.watch_settled(1_000, std::future::pending()) => {}
+        () = found => {}
+    }
+    let page = kim.page("/doubts").await;
+    for text in ["A-1", "남은 금액: 원장 1,004원, KCP 0원", &*paid] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let page = kim.in_lang("en").page("/doubts").await;
+    assert!(page.contains("left by the ledger"), "{page}");
+    let faults = html::faults(&page);
+    assert!(faults.is_empty(), "{faults:?}\n{page}");
 }

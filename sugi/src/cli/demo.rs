@@ -107,6 +107,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         keys: vec![key],
         limits: Limits::default(),
         traces: None,
+        watch_per_second: 2,
         buyer_days: None,
         mailer: None,
         checkpoint: None,

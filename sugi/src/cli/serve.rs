@@ -80,6 +80,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         keys,
         limits: config.limits(),
         traces: traces.as_ref(),
+        watch_per_second: config.watch_per_second,
         buyer_days: config.buyer_days(),
         mailer: mail.as_ref().map(|(mailer, _)| mailer.clone()),
         checkpoint,
@@ -104,6 +105,8 @@ pub(crate) struct Service<'a> {
     pub(crate) keys: Vec<ApiKey>,
     pub(crate) limits: Limits,
     pub(crate) traces: Option<&'a Traces>,
+    /// How many inquiries a second the watch over settled payments makes at most.
+    pub(crate) watch_per_second: u32,
     /// How many days buyers are kept; for ever, if not said.
     pub(crate) buyer_days: Option<u32>,
     /// What slips are mailed by, if anything.
@@ -127,6 +130,7 @@ pub(crate) async fn serve(
         keys,
         limits,
         traces,
+        watch_per_second,
         buyer_days,
         mailer,
         checkpoint,
@@ -161,6 +165,7 @@ pub(crate) async fn serve(
         tokio::join!(
             sugi_api::serve(listening, router, limits, told()),
             engine.run(told()),
+            Box::pin(engine.watch_settled(watch_per_second, told())),
             Box::pin(async {
                 let forget = async {
                     if let Some(days) = buyer_days {

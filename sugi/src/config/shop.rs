@@ -44,6 +44,18 @@ pub(crate) struct ShopConfig {
     pub(crate) seconds: Seconds,
     #[serde(default)]
     pub(crate) velocity: VelocityConfig,
+    /// Whether its settled payments are looked at again, after the window and the next day.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub(crate) watch: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_yes(watch: &bool) -> bool {
+    *watch
 }
 
 fn is_nobody(merchant: &MerchantConfig) -> bool {
@@ -265,6 +277,7 @@ impl ShopConfig {
             policy,
             &limits,
         );
+        shop.watch = self.watch;
         shop.merchant = self.merchant.open().map_err(|why| failed(&why))?;
         Ok(shop)
     }
@@ -317,6 +330,7 @@ impl ShopConfig {
             contract,
             seconds: Seconds::default(),
             velocity: VelocityConfig::of_sandbox(),
+            watch: true,
         })
     }
 }

@@ -39,6 +39,7 @@ messages! {
         given_up "{}건 실패" "{} given up"
         waiting_since "가장 오래 기다린 것: {} 전" "the oldest for {}"
         cancel_refused "취소 안 됨" "Cancel refused"
+        differs "KCP와 다름" "Differs at KCP"
         save "추가" "Add"
         secret "서명 비밀값" "Signing secret"
         secret_lead "받는 프로그램이 서명을 확인할 때 씁니다. 지금만 보이니 옮겨 적으십시오." "Your program checks the signatures with it. It is shown now and never again: copy it there."
@@ -165,6 +166,7 @@ fn name(lang: Lang, public_event: PublicEvent) -> &'static str {
         PublicEvent::Cancelled => Status::Cancelled,
         PublicEvent::Void => Status::Void,
         PublicEvent::CancelRefused => return WebhookMessages::of(lang).cancel_refused,
+        PublicEvent::Differs => return WebhookMessages::of(lang).differs,
     };
     state(lang, status)
 }
