@@ -350,6 +350,13 @@ impl Inner {
         up - seen.1
     }
 
+    /// The shop of a name, for nothing but how long to wait: which shop asks about a payment, its site code
+    /// decides.
+    pub(crate) fn paced_as(&self, shop: &ShopId) -> Option<Arc<Shop>> {
+        let shops = self.shops.read().unwrap_or_else(PoisonError::into_inner);
+        shops.get(shop).cloned()
+    }
+
     /// The shop by which a payment is worked on: its own, if that still has the site code under which KCP
     /// knows the payment; otherwise one that has it, for a payment keeps its site code whatever becomes of
     /// its shop.

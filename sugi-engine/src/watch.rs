@@ -256,14 +256,16 @@ impl Inner {
 
     /// How long after its event a payment is looked at.
     fn delay(&self, pass: Pass, event: &Event) -> SignedDuration {
-        let window = self.shop(&event.shop).map_or(SignedDuration::ZERO, |shop| {
-            shop.policy.call_life + shop.policy.uncertainty_window
-        });
+        let window = self
+            .paced_as(&event.shop)
+            .map_or(SignedDuration::ZERO, |shop| {
+                shop.policy.call_life + shop.policy.uncertainty_window
+            });
         window + pass.delay()
     }
 
     fn pause_of(&self, shop: &ShopId, tries: u32) -> SignedDuration {
-        let shop = self.shop(shop);
+        let shop = self.paced_as(shop);
         shop.map_or(PAUSE, |shop| shop.policy.pause(tries).max(PAUSE))
     }
 }

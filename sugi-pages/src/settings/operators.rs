@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::StatusCode;
-use sugi_access::{AccessError, NewOperator, Operator, Role};
+use sugi_access::{Access, AccessError, NewOperator, Operator, Role};
 use sugi_api::Did;
 use sugi_core::{Actor, ShopId, Shops};
 use sugi_store::StoreError;
@@ -185,27 +185,9 @@ pub(crate) async fn change(
     let changed = match act {
         "password" => access.set_password(name, form.secret("password")).await,
         "unlock" => access.forgive(name).await,
-        "sessions" => {
-            let change = |one: &mut Operator| {
-                one.end_sessions(now);
-                Ok::<_, AccessError>(())
-            };
-            access.change_operator(name, change).await.map(drop)
-        }
-        "codes" => {
-            let change = |one: &mut Operator| {
-                one.forget_codes(now);
-                Ok::<_, AccessError>(())
-            };
-            access.change_operator(name, change).await.map(drop)
-        }
-        "passkeys" => {
-            let change = |one: &mut Operator| {
-                one.forget_passkeys(now);
-                Ok::<_, AccessError>(())
-            };
-            access.change_operator(name, change).await.map(drop)
-        }
+        "sessions" => take_away(access, name, |one| one.end_sessions(now)).await,
+        "codes" => take_away(access, name, |one| one.forget_codes(now)).await,
+        "passkeys" => take_away(access, name, |one| one.forget_passkeys(now)).await,
         "save" => {
             let Ok(amount_max) = wanted.limit() else {
                 let page = page(
@@ -269,6 +251,19 @@ pub(crate) async fn change(
             Ok(refused(page.await?))
         }
     }
+}
+
+/// Takes something away from an operator, which gives it to no one else.
+async fn take_away(
+    access: &Access,
+    name: &Actor,
+    take: impl Fn(&mut Operator),
+) -> Result<(), AccessError> {
+    let change = |one: &mut Operator| {
+        take(one);
+        Ok::<_, AccessError>(())
+    };
+    access.change_operator(name, change).await.map(drop)
 }
 
 /// Why an operator was not changed.

@@ -54,6 +54,7 @@ pub(super) fn apart(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
         let mut touches = vec![(0, own(&row.id), Value::Null)];
         if job.write.creation_claims.is_some() || job.write.lives_more().is_some() {
             touches.push((1, own(&row.site_cd), own(&row.order_no)));
+            touches.push((3, own(&row.shop), own(&row.order_no)));
         }
         if let Some(key) = job
             .write
@@ -139,9 +140,8 @@ pub(super) async fn write(link: &Link, jobs: &[Job]) -> Result<Vec<WriteOutcome>
     // A warning from before is none of this transaction's.
     let _ = link.warned();
     let mut write_outcomes: Vec<_> = jobs.iter().map(|_| WriteOutcome::Written).collect();
-    let claimed = patiently(claim(link, &mut new, &mut further, &mut write_outcomes))
-        .await
-        .map_err(before_commit)?;
+    let claiming = claim(link, &mut new, &mut further, &mut write_outcomes);
+    let claimed = Box::pin(patiently(claiming)).await.map_err(before_commit)?;
     patiently(refuse(link, &new, &mut write_outcomes))
         .await
         .map_err(before_commit)?;

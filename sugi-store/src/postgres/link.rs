@@ -96,12 +96,12 @@ impl Link {
             asked: AtomicUsize::new(0),
         };
         // A server that hangs holds whoever connects no longer than one that is away.
-        match tokio::time::timeout(MAX_WAIT, link.asking(prepare(&link.client, role))).await {
-            Ok(statements) => link.statements = statements?,
-            Err(_) => {
-                let why = "PostgreSQL took the connection and does not answer".into();
-                return Err(StoreError::Failed { why });
-            }
+        let prepared = link.asking(prepare(&link.client, role));
+        if let Ok(statements) = tokio::time::timeout(MAX_WAIT, prepared).await {
+            link.statements = statements?;
+        } else {
+            let why = "PostgreSQL took the connection and does not answer".into();
+            return Err(StoreError::Failed { why });
         }
         Ok(link)
     }
@@ -190,13 +190,12 @@ pub(super) async fn connect(target: &Target) -> Result<(Client, Line), StoreErro
         check(&client).await?;
         Ok::<_, StoreError>(client.batch_execute(SETTINGS).await?)
     };
-    match tokio::time::timeout(MAX_WAIT, ready).await {
-        Ok(ready) => ready?,
-        Err(_) => {
-            driver.abort();
-            let why = "PostgreSQL took the connection and does not answer".into();
-            return Err(StoreError::Failed { why });
-        }
+    if let Ok(ready) = tokio::time::timeout(MAX_WAIT, ready).await {
+        ready?;
+    } else {
+        driver.abort();
+        let why = "PostgreSQL took the connection and does not answer".into();
+        return Err(StoreError::Failed { why });
     }
     let line = Line {
         warned,

@@ -235,7 +235,7 @@ async fn write(
 ) -> Option<Link> {
     let mut groups = vec![(batch, 1)];
     while let Some((group, tries)) = groups.pop() {
-        match batch::write(&link, &group).await {
+        match Box::pin(batch::write(&link, &group)).await {
             Ok(write_outcomes) => {
                 counter.committed(group.len());
                 report.working();

@@ -11,7 +11,7 @@ on_each_engine!(
     keys_of_different_callers_do_not_meet,
     a_hundred_at_once_with_one_key_make_one_payment,
     an_order_has_one_live_payment,
-    an_order_is_a_site_codes_and_not_a_shops,
+    an_order_is_its_site_codes_and_its_shops,
     an_order_that_is_named_as_anothers_attempt_is_an_order_of_its_own,
     an_order_lives_as_long_as_any_payment_of_it,
     a_transaction_is_one_payments,
@@ -92,7 +92,8 @@ async fn an_order_that_is_named_as_anothers_attempt_is_an_order_of_its_own(test_
     test_app.store().verify().await.unwrap();
 }
 
-async fn an_order_is_a_site_codes_and_not_a_shops(test_app: TestApp) {
+/// A shop that gets another site code charges no order again that stands under the old one.
+async fn an_order_is_its_site_codes_and_its_shops(test_app: TestApp) {
     test_app.pay(1, "A-1").await.unwrap();
     let of = |n, shop: &str, site_cd: &str| {
         let mut request = crate::request("A-1");
@@ -110,7 +111,12 @@ async fn an_order_is_a_site_codes_and_not_a_shops(test_app: TestApp) {
         matches!(&other_shop, Err(CreateError::OrderLive { payment }) if *payment == id(1)),
         "{other_shop:?}"
     );
-    of(2, "main", "T0007").await.unwrap();
+    let other_code = of(2, "main", "T0007").await;
+    assert!(
+        matches!(&other_code, Err(CreateError::OrderLive { payment }) if *payment == id(1)),
+        "{other_code:?}"
+    );
+    of(2, "other", "T0007").await.unwrap();
     test_app.store().verify().await.unwrap();
 }
 
