@@ -1,6 +1,7 @@
 //! `sugi backup`: a proved copy of the ledger, while the service runs.
 
 use std::{
+    fmt::Write as _,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -178,8 +179,10 @@ fn sha256(path: &Path) -> Result<String, Failure> {
             read => hash.update(part.get(..read).unwrap_or_default()),
         }
     }
-    let hex = hash.finalize();
-    Ok(hex.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
 }
 
 /// Returns when a file, or the names in a folder, are on the disk.
