@@ -4,7 +4,7 @@
 //! one gets it. A node that ends in the middle leaves it due again a while later, so an event may be told
 //! twice and is never forgotten.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     document::Kind,
@@ -63,6 +63,8 @@ pub struct Undelivered {
     pub waiting_since: Option<Timestamp>,
 }
 
+/// No delivery waits for longer than this, by a clock that is right.
+pub const DELIVERY_WAITS_MOST: SignedDuration = SignedDuration::from_hours(25);
 /// How many deliveries a page holds at most.
 pub const DELIVERIES_MOST: u32 = 100;
 /// How far what is not delivered is counted.
@@ -84,7 +86,8 @@ impl DeliveryState {
 }
 
 impl Store {
-    /// Up to `limit` deliveries of a webhook that are due at `now`, the longest due first.
+    /// Up to `limit` deliveries of a webhook that are due at `now`, the longest due first. One that is due later
+    /// than [`DELIVERY_WAITS_MOST`] from now was made or tried by a clock that was ahead: it is due as well.
     ///
     /// # Errors
     /// What the database says.
@@ -94,12 +97,16 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Due>, StoreError> {
-        let values = vec![
-            webhook.to_owned().into(),
-            now.as_microsecond().into(),
-            limit.into(),
-        ];
-        let found = self.engine.rows(sql::DUE_DELIVERIES, values).await?;
+        let values = |at: Timestamp| {
+            let (webhook, at) = (webhook.to_owned(), at.as_microsecond());
+            vec![webhook.into(), at.into(), limit.into()]
+        };
+        let mut found = self.engine.rows(sql::DUE_DELIVERIES, values(now)).await?;
+        if found.is_empty() {
+            let ahead = now.saturating_add(DELIVERY_WAITS_MOST);
+            let ahead = values(ahead.unwrap_or(Timestamp::MAX));
+            found = self.engine.rows(sql::DELIVERIES_AHEAD, ahead).await?;
+        }
         let due = found.iter().map(|row| {
             Ok(Due {
                 event: u64::try_from(row.int(0)?).unwrap_or_default(),

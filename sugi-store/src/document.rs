@@ -155,6 +155,12 @@ impl Store {
             let written = self.engine.run(access::ADD_DOCUMENT, values).await?;
             return Ok(!written.is_empty());
         }
+        if kind == Kind::Webhook {
+            // One of this name that was taken away while events were numbered may have left some of its deliveries.
+            self.engine
+                .run(access::DELETE_STRAYS, vec![key.to_owned().into()])
+                .await?;
+        }
         let added = (access::ADD_DOCUMENT.to_owned(), values);
         let after = (1, owner, body);
         self.change(kind, key, Some(after), vec![added]).await

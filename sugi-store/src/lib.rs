@@ -54,7 +54,10 @@ pub use audit::{
 };
 pub use backup::RecoveryHold;
 pub use chain::Hash;
-pub use delivery::{DELIVERIES_MOST, Delivery, DeliveryState, Due, UNDELIVERED_MOST, Undelivered};
+pub use delivery::{
+    DELIVERIES_MOST, DELIVERY_WAITS_MOST, Delivery, DeliveryState, Due, UNDELIVERED_MOST,
+    Undelivered,
+};
 pub use document::{DOCUMENTS_MOST, Document, Kind as DocumentKind};
 pub use erasable::Salt;
 pub use error::{CreateError, IntegrityViolation, StoreError, broke_off};

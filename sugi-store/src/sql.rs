@@ -258,6 +258,7 @@ pub(crate) const READS: &[&str] = &[
     public_event::EVENT,
     public_event::STRAY_EVENTS,
     public_event::DUE_DELIVERIES,
+    public_event::DELIVERIES_AHEAD,
     public_event::DELIVERIES,
     public_event::OPEN_DELIVERIES,
     public_event::WAITING,

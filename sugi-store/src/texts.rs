@@ -1,30 +1,18 @@
 //! Every text and number that a ledger holds, for whoever looks for what should not be there.
 
-use crate::{error::StoreError, store::Store, value::Value};
-
-/// Tables, and the columns that tell their rows apart.
-const TABLES: &[(&str, &[&str])] = &[
-    ("journal", &["payment", "seq"]),
-    ("payment", &["id"]),
-    ("order_claim", &["site_cd", "order_no"]),
-    ("idempotency", &["scope", "key"]),
-    ("lease", &["payment"]),
-    ("document", &["kind", "key"]),
-    ("audit", &["seq"]),
-    ("migration", &["n"]),
-];
+use crate::{error::StoreError, store::Store, value::Value, verify::schema};
 
 /// How many rows are read at a time.
 const STRETCH: u32 = 500;
 
 impl Store {
-    /// Gives every text and number of every row to `look`, with the place where it stands: table, row, column.
+    /// Gives every text and number of every row of every table that this program makes to `look`, with the place where it stands: table, row, column.
     ///
     /// # Errors
     /// What the database says.
     pub async fn every_text(&self, mut look: impl FnMut(&str, &str)) -> Result<(), StoreError> {
-        for (table, keys) in TABLES {
-            let order = keys.join(", ");
+        for (table, order) in schema::keys()? {
+            let width = order.split(", ").count();
             let mut last: Vec<Value<'static>> = Vec::new();
             loop {
                 let marks: Vec<_> = (1..=last.len()).map(|n| format!("${n}")).collect();
@@ -38,7 +26,7 @@ impl Store {
                 );
                 let rows = self.engine.rows(sql, last.clone()).await?;
                 for row in &rows {
-                    let (key, cells) = row.0.split_at(keys.len());
+                    let (key, cells) = row.0.split_at(width);
                     for (column, cell) in cells.iter().enumerate() {
                         let place = || format!("{table} {key:?} column {column}");
                         match cell {
@@ -50,7 +38,7 @@ impl Store {
                 }
                 match rows.last() {
                     Some(row) if rows.len() == STRETCH as usize => {
-                        last = row.0[..keys.len()].to_vec();
+                        last = row.0[..width].to_vec();
                     }
                     _ => break,
                 }

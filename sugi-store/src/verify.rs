@@ -9,7 +9,7 @@ mod documents;
 mod events;
 mod integrity;
 mod keys;
-mod schema;
+pub(crate) mod schema;
 
 use std::collections::{HashMap, HashSet};
 
@@ -80,12 +80,20 @@ pub const NOT_COVERED: &[NotCovered] = &[
     },
 ];
 
+/// What was proved.
+pub(crate) struct Proved {
+    /// How many payments and journal rows hold.
+    pub(crate) counted: (u64, u64),
+    /// Indexes that could not be read.
+    pub(crate) unread: Vec<String>,
+}
+
 /// Proves everything; the first thing that is wrong ends it.
-pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
+pub(crate) async fn walk(engine: &Engine) -> Result<Proved, StoreError> {
     // Before the moment that is looked at: a service may be writing on.
     let said = engine.ending()?;
     let engine = &engine.snapshot().await?;
-    integrity::check(engine).await?;
+    let unread = integrity::check(engine).await?;
     schema::check(engine).await?;
     ending(engine, said).await?;
     let (mut told, mut made) = (Bag::default(), Bag::default());
@@ -108,7 +116,7 @@ pub(crate) async fn walk(engine: &Engine) -> Result<(u64, u64), StoreError> {
         return Err(wrong_event(engine).await?.into());
     }
     documents::walk(engine).await?;
-    Ok(counted)
+    Ok(Proved { counted, unread })
 }
 
 /// That the ledger does not end before what a file beside it says.

@@ -295,6 +295,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_waits_for_longer_than_the_ledger_believes() {
+        let longest = BACKOFF.into_iter().chain([HELD]).max();
+        assert!(longest.is_some_and(|longest| longest < sugi_store::DELIVERY_WAITS_MOST));
+    }
+
+    #[test]
     fn it_is_tried_for_days_and_not_for_ever() {
         let now = Timestamp::UNIX_EPOCH;
         let no = Answer::Status(500);

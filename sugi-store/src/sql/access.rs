@@ -26,6 +26,11 @@ where kind = $3 and key = $4 and version = $5 returning version";
 pub(crate) const REMOVE_DOCUMENT: &str =
     "delete from document where kind = $1 and key = $2 returning version";
 
+/// Deliveries of a webhook that is not there.
+pub(crate) const DELETE_STRAYS: &str = "\
+delete from delivery where webhook = $1 and not exists (
+    select 1 from document where kind = 'webhook' and key = $1)";
+
 /// Where the chain of changes stands.
 pub(crate) const LAST_CHANGE: &str = "select n, hash from document_change order by n desc limit 1";
 

@@ -47,6 +47,10 @@ pub(crate) const DUE_DELIVERIES: &str = "\
 select event, attempts from delivery where webhook = $1 and due_at is not null and due_at <= $2
 order by due_at, event limit $3";
 
+/// What waits for a webhook for longer than anything does.
+pub(crate) const DELIVERIES_AHEAD: &str = "\
+select event, attempts from delivery where webhook = $1 and due_at > $2 order by due_at, event limit $3";
+
 /// Takes a delivery that is due into one's hands, until a time after which others may.
 pub(crate) const TAKE_DELIVERY: &str = "\
 update delivery set attempts = attempts + 1, due_at = $1, at = $2

@@ -7,8 +7,8 @@
 
 use std::{
     fs::File,
-    os::unix::fs::FileExt as _,
-    path::Path,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -24,6 +24,27 @@ pub(crate) const NAME: &str = "sugi.end";
 pub(super) struct Ending {
     file: File,
     failed: AtomicBool,
+    ledger: Opened,
+}
+
+/// The file of the ledger that it is the ending of, as it was opened.
+#[derive(Debug)]
+struct Opened {
+    path: PathBuf,
+    /// Its device and its place there.
+    is: (u64, u64),
+}
+
+impl Opened {
+    fn at(path: PathBuf) -> std::io::Result<Self> {
+        let is = which(&path)?;
+        Ok(Self { path, is })
+    }
+}
+
+fn which(path: &Path) -> std::io::Result<(u64, u64)> {
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
 }
 
 impl Ending {
@@ -54,6 +75,7 @@ impl Ending {
         let ending = Self {
             file,
             failed: AtomicBool::new(false),
+            ledger: Opened::at(dir.join("sugi.db")).map_err(failed)?,
         };
         ending.note(commits);
         if said.is_none() {
@@ -62,6 +84,12 @@ impl Ending {
             ending.file.sync_all().and(folder).map_err(failed)?;
         }
         Ok(ending)
+    }
+
+    /// Whether the ledger's file is still where it was opened. One that was moved away or replaced is written
+    /// on, in write-ahead mode without a word, where nobody will look for it.
+    pub(super) fn is_in_place(&self) -> bool {
+        which(&self.ledger.path).is_ok_and(|found| found == self.ledger.is)
     }
 
     /// Writes how many commits there are. What comes of it decides about no payment.

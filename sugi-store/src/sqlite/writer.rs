@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, sync::Arc, thread::JoinHandle};
 
-use rusqlite::{Connection, ErrorCode, params, params_from_iter};
+use rusqlite::{Connection, ErrorCode, ffi, params, params_from_iter};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{ending::Ending, rows};
@@ -98,6 +98,8 @@ fn write_all(
             batch.push(next);
         }
         if let Err(why) = write_batch(db, &mut batch, ending, counter, report) {
+            // Who hears that it ended is refused by the queue, and has written nothing.
+            work.close();
             report.ended(&why);
             tracing::error!(%why, "the ledger cannot be relied on any more; it takes no more writes");
             return;
@@ -117,7 +119,7 @@ fn write_batch(
     let written = db.execute_batch("begin immediate").and_then(|()| {
         let found = batch
             .iter()
-            .map(|work| write(db, work))
+            .map(|work| write(db, ending, work))
             .collect::<Result<Vec<_>, _>>()?;
         let commits = db
             .prepare_cached(sql::check::COUNT_COMMIT)?
@@ -168,7 +170,7 @@ fn write_batch(
 }
 
 /// Trouble after which nobody knows what the file holds, or which no later write gets around: only a new process
-/// finds out. (A file that was moved away or sits on a disk that became read-only says `ReadOnly`.)
+/// finds out. (A file on a disk that became read-only says `ReadOnly`; one that was moved away, the probe does.)
 fn is_of_the_file(code: ErrorCode) -> bool {
     use ErrorCode::{DatabaseCorrupt, NotADatabase, ReadOnly, SystemIoFailure};
     matches!(
@@ -202,7 +204,7 @@ enum Found {
 }
 
 /// Runs one thing inside the batch's transaction.
-fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
+fn write(db: &Connection, ending: &Ending, work: &Work) -> Result<Found, rusqlite::Error> {
     match work {
         Work::Job(job) => match &job.write.creation_claims {
             Some(creation_claims) => open(db, &job.write, creation_claims).map(Found::WriteOutcome),
@@ -212,12 +214,17 @@ fn write(db: &Connection, work: &Work) -> Result<Found, rusqlite::Error> {
             let found = statements.iter().map(|(sql, values)| rows(db, sql, values));
             Ok(Found::Rows(found.collect::<Result<_, _>>()?))
         }
-        Work::Probe { .. } => probe(db).map(|()| Found::Rows(Vec::new())),
+        Work::Probe { .. } => probe(db, ending).map(|()| Found::Rows(Vec::new())),
     }
 }
 
 /// Counts on in the file's header, which nothing reads. (A row that is set to what it holds already is not written.)
-fn probe(db: &Connection) -> Result<(), rusqlite::Error> {
+fn probe(db: &Connection, ending: &Ending) -> Result<(), rusqlite::Error> {
+    if !ending.is_in_place() {
+        let why = "the ledger's file was moved away or replaced";
+        let moved = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
+        return Err(rusqlite::Error::SqliteFailure(moved, Some(why.into())));
+    }
     let n: i32 = db.query_row("pragma user_version", [], |row| row.get(0))?;
     db.pragma_update(
         None,

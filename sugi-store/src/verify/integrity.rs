@@ -12,10 +12,11 @@ use crate::{
 /// How many faults SQLite names at a time.
 const FAULTS: &str = "pragma integrity_check(5)";
 
-pub(super) async fn check(engine: &Engine) -> Result<(), StoreError> {
+/// Checks all indexes; names those that could not be read.
+pub(super) async fn check(engine: &Engine) -> Result<Vec<String>, StoreError> {
     match engine {
         Engine::Snapshot(Snapshot::Postgres(_)) => postgres(engine).await,
-        _ => sqlite(engine).await,
+        _ => sqlite(engine).await.map(|()| Vec::new()),
     }
 }
 
@@ -60,13 +61,14 @@ impl Index {
     }
 }
 
-async fn postgres(engine: &Engine) -> Result<(), StoreError> {
+async fn postgres(engine: &Engine) -> Result<Vec<String>, StoreError> {
     let found = engine.rows(sql::INDEXES, Vec::new()).await?;
     let indexes: Vec<Index> = found.iter().map(Index::read).collect::<Result<_, _>>()?;
     let amcheck = engine.rows(sql::AMCHECK, Vec::new()).await?;
     let has_amcheck = amcheck
         .first()
         .is_some_and(|row| row.int(0).is_ok_and(|is| is == 1));
+    let mut unread = Vec::new();
     for index in &indexes {
         let place = format!("index {}", index.name);
         if !index.is_valid {
@@ -81,6 +83,9 @@ async fn postgres(engine: &Engine) -> Result<(), StoreError> {
             })?;
         }
         let (rows, held) = compare(engine, index).await?;
+        if held.is_none() && !has_amcheck {
+            unread.push(index.name.clone());
+        }
         if held.is_some_and(|held| held != rows) {
             let what = format!("it does not hold the rows of {}; reindex it", index.table);
             return Err(violation(&place, what));
@@ -90,7 +95,8 @@ async fn postgres(engine: &Engine) -> Result<(), StoreError> {
             return Err(violation(&place, what));
         }
     }
-    plan(engine, sql::BY_INDEX_OR_SCAN).await
+    plan(engine, sql::BY_INDEX_OR_SCAN).await?;
+    Ok(unread)
 }
 
 /// How many rows there are and which, by their places.

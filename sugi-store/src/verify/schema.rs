@@ -58,6 +58,11 @@ pub(super) async fn check(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Every table, and the columns that tell its rows apart.
+pub(crate) fn keys() -> Result<&'static BTreeMap<String, String>, StoreError> {
+    Ok(&made()?.tables.keys)
+}
+
 /// Statements by what they make.
 fn named(rows: &[Cells]) -> Result<BTreeMap<String, String>, StoreError> {
     let row = |row: &Cells| Ok((format!("{} {}", row.text(0)?, row.text(1)?), row.text(2)?));

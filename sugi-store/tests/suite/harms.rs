@@ -44,13 +44,6 @@ async fn full(test_app: &TestApp) {
         .create(second, Some(at(40)), creation_claims(key("k-2", "r-2")))
         .await
         .unwrap();
-    let events = store.unnumbered().await.unwrap();
-    let to = |_: &_| vec!["wh_1".to_owned()];
-    assert!(store.number(at(10), &events, to).await.unwrap());
-    test_app.then(&payment_snapshot, declined()).await.unwrap();
-    test_app.pay(3, "A-3").await.unwrap();
-    let leases = store.lease_due("node", at(41), jiff::SignedDuration::from_secs(60), 8);
-    assert!(!leases.await.unwrap().is_empty());
     for (kind, name) in [
         (DocumentKind::Operator, "kim"),
         (DocumentKind::Operator, "lee"),
@@ -59,6 +52,13 @@ async fn full(test_app: &TestApp) {
     ] {
         assert!(store.add_document(kind, name, "", "{}").await.unwrap());
     }
+    let events = store.unnumbered().await.unwrap();
+    let to = |_: &_| vec!["wh_1".to_owned()];
+    assert!(store.number(at(10), &events, to).await.unwrap());
+    test_app.then(&payment_snapshot, declined()).await.unwrap();
+    test_app.pay(3, "A-3").await.unwrap();
+    let leases = store.lease_due("node", at(41), jiff::SignedDuration::from_secs(60), 8);
+    assert!(!leases.await.unwrap().is_empty());
     let kim = store
         .document(DocumentKind::Operator, "kim")
         .await
@@ -221,6 +221,7 @@ on_each_engine!(
     what_makes_a_payment_happen_once_is_in_its_journal,
     the_order_of_events_is_a_chain,
     a_checkpoint_is_that_of_documents_and_events_as_well,
+    every_table_is_looked_through,
     a_ledger_that_is_written_to_holds,
 );
 
@@ -353,6 +354,19 @@ async fn a_checkpoint_is_that_of_documents_and_events_as_well(test_app: TestApp)
     }
 }
 
+/// Whoever looks for a card number looks everywhere.
+async fn every_table_is_looked_through(test_app: TestApp) {
+    full(&test_app).await;
+    let mut seen = HashSet::new();
+    let look = |place: &str, _: &str| _ = seen.insert(place.split(' ').next().unwrap().to_owned());
+    test_app.store().every_text(look).await.unwrap();
+    let missing: Vec<_> = TABLES
+        .iter()
+        .filter(|(_, table, _)| !seen.contains(*table))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// A moment is looked at, so what is written meanwhile is no difference.
 async fn a_ledger_that_is_written_to_holds(test_app: TestApp) {
     full(&test_app).await;
@@ -437,6 +451,21 @@ async fn a_torn_copy_is_told_by_the_ending_beside_it() {
     .unwrap();
     let store = Store::open_to_read(whole.path()).unwrap();
     assert_eq!(store.verify().await.unwrap().0, 4);
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_read_is_named() {
+    let test_app = TestApp::postgres().await;
+    full(&test_app).await;
+    test_app.harm_all("create index another on lease (payment)");
+    let (_, unread) = test_app.store().prove().await.unwrap();
+    assert!(
+        !unread.is_empty(),
+        "each of two that serve the same is read"
+    );
+    test_app.harm_all("create extension amcheck");
+    let (_, unread) = test_app.store().prove().await.unwrap();
+    assert_eq!(unread, [""; 0]);
 }
 
 /// PostgreSQL's own check, where it is installed.

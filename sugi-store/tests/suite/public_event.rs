@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use sugi_core::{Event as Happened, Lost, PublicEvent};
-use sugi_store::{DeliveryState, Due, Event, PendingAppend, Store, Undelivered};
+use sugi_store::{DeliveryState, DocumentKind, Due, Event, PendingAppend, Store, Undelivered};
 
 use crate::{TestApp, approved, at, declined, together};
 
@@ -17,6 +17,8 @@ on_each_engine!(
     an_event_that_is_missing_or_of_nothing_is_named,
     a_clock_that_is_behind_turns_nothing_round,
     what_was_given_up_hides_nothing_that_waits,
+    a_delivery_of_a_clock_that_was_ahead_is_due,
+    a_webhook_that_is_made_anew_has_nothing_to_be_told,
 );
 
 const W: &str = "wh_1";
@@ -283,6 +285,58 @@ async fn a_clock_that_is_behind_turns_nothing_round(test_app: TestApp) {
         [(1, 1, PublicEvent::InDoubt), (2, 1, PublicEvent::Approved)]
     );
     assert!(events[0].at <= events[1].at);
+}
+
+async fn a_delivery_of_a_clock_that_was_ahead_is_due(test_app: TestApp) {
+    let store = test_app.store();
+    sold(&test_app, 1).await;
+    let events = store.unnumbered().await.unwrap();
+    // Years ahead, when the event was numbered.
+    let to = |_: &Event| vec![W.to_owned()];
+    assert!(store.number(at(100_000_000), &events, to).await.unwrap());
+    let due = store.due_deliveries(W, at(10), 10).await.unwrap();
+    assert_eq!(
+        due,
+        [Due {
+            event: 1,
+            attempts: 0
+        }]
+    );
+    // In hand, it is nobody else's.
+    let taken = store
+        .take_delivery(W, due[0], at(10), at(70))
+        .await
+        .unwrap();
+    assert!(taken.is_some());
+    assert!(
+        store
+            .due_deliveries(W, at(11), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+async fn a_webhook_that_is_made_anew_has_nothing_to_be_told(test_app: TestApp) {
+    let store = test_app.store();
+    sold(&test_app, 1).await;
+    // It was taken away when the list of those to be told had been read.
+    publish(store).await;
+    assert_eq!(store.due_deliveries(W, at(10), 10).await.unwrap().len(), 1);
+    let kind = DocumentKind::Webhook;
+    assert!(store.add_document(kind, W, "", "{}").await.unwrap());
+    assert!(
+        store
+            .due_deliveries(W, at(10), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    // What is there keeps what it is to be told.
+    sold(&test_app, 2).await;
+    publish(store).await;
+    assert!(!store.add_document(kind, W, "", "{}").await.unwrap());
+    assert_eq!(store.due_deliveries(W, at(10), 10).await.unwrap().len(), 1);
 }
 
 async fn what_was_given_up_hides_nothing_that_waits(test_app: TestApp) {

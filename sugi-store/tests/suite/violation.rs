@@ -27,7 +27,7 @@ async fn every_text_is_told_with_its_place(test_app: TestApp) {
     };
     test_app.store().every_text(look).await.unwrap();
     told.dedup();
-    assert_eq!(told, ["journal", "payment", "order_claim"]);
+    assert_eq!(told, ["journal", "order_claim", "payment"]);
 }
 
 async fn a_span_of_time_is_told_in_groups(test_app: TestApp) {

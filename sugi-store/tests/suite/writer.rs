@@ -51,6 +51,34 @@ async fn a_writer_that_ends_says_so_for_ever() {
     assert!(matches!(again, StoreError::Failed { .. }), "{again}");
 }
 
+/// In write-ahead mode SQLite writes on into a file that was moved, where nobody will look for it.
+#[tokio::test]
+async fn a_file_that_was_moved_or_replaced_ends_the_writer() {
+    for is_replaced in [false, true] {
+        let test_app = TestApp::sqlite();
+        let Place::Folder(dir) = &test_app.place else {
+            panic!()
+        };
+        let store = test_app.store();
+        test_app.pay(1, "A-1").await.unwrap();
+        store.probe().await.unwrap();
+        let file = dir.path().join("sugi.db");
+        std::fs::rename(&file, dir.path().join("old.db")).unwrap();
+        if is_replaced {
+            std::fs::copy(dir.path().join("old.db"), &file).unwrap();
+        }
+        let why = store.probe().await.unwrap_err().to_string();
+        assert!(why.contains("moved away or replaced"), "{why}");
+        assert!(
+            store
+                .writer_ended()
+                .await
+                .contains("moved away or replaced")
+        );
+        assert!(test_app.pay(2, "A-2").await.is_err());
+    }
+}
+
 #[tokio::test]
 async fn a_ledger_that_is_read_has_no_writer() {
     let test_app = TestApp::sqlite();
