@@ -148,7 +148,7 @@ pub(crate) async fn detached<T: Send + 'static>(
             let why = sugi_store::broke_off(&why);
             tracing::error!(why, "a request ended without a result");
             Err(Problem::new(
-                Code::Internal,
+                Code::OutcomeUnknown,
                 "the work on this request ended without a result",
             ))
         })

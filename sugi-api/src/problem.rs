@@ -155,6 +155,8 @@ codes! {
         "Send requests to another node, or ask again after Retry-After; readiness says what is wrong."
     LedgerBusy "ledger_busy" SERVICE_UNAVAILABLE "The ledger has too much to write"
         "Nothing was done. Ask again after Retry-After with the same Idempotency-Key."
+    OutcomeUnknown "outcome_unknown" SERVICE_UNAVAILABLE "What became of the request cannot be told now"
+        "If it was about a payment, money may have moved. Ask again after Retry-After with the same Idempotency-Key: it stays one request."
     LedgerUnavailable "ledger_unavailable" SERVICE_UNAVAILABLE "The ledger cannot be used now"
         "Nothing was sent to KCP. Ask again after Retry-After with the same Idempotency-Key."
 }
@@ -256,7 +258,7 @@ impl Problem {
             limit: None,
             res_cd: None,
             res_msg: None,
-            money_may_have_moved: false,
+            money_may_have_moved: code == Code::OutcomeUnknown,
             next: code.next(),
             payment: None,
             remaining_amount: None,
@@ -306,6 +308,17 @@ impl Problem {
         Self::new(Code::InvalidValue, why.to_string())
             .field(field)
             .rule(why.rule().to_string())
+    }
+
+    /// What the ledger failed after it had taken the request: that is carried out, whatever it answers now.
+    pub(crate) fn after_asking(why: StoreError) -> Self {
+        let said = Self::from(why);
+        match said.code() {
+            Code::LedgerUnavailable | Code::LedgerBusy | Code::LedgerInconsistent => {
+                Self::new(Code::OutcomeUnknown, Code::OutcomeUnknown.title()).retry_after(1)
+            }
+            _ => said,
+        }
     }
 
     /// The code.
@@ -374,8 +387,9 @@ impl From<StoreError> for Problem {
             StoreError::Locked { .. }
             | StoreError::Held { .. }
             | StoreError::ClockBehind { .. }
-            | StoreError::Failed { .. }
-            | StoreError::Unknown { .. } => Code::LedgerUnavailable,
+            | StoreError::Failed { .. } => Code::LedgerUnavailable,
+            // What was asked for may stand, and then it is carried out.
+            StoreError::Unknown { .. } => Code::OutcomeUnknown,
         };
         // The database's own words are for the log: they can quote what was written.
         let problem = Self::new(code, code.title());
@@ -427,6 +441,25 @@ fn field_of(why: &Invalid) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_carried_out_is_never_said_not_to_be() {
+        let failed = || StoreError::Failed { why: "away".into() };
+        let before = Problem::from(failed());
+        assert_eq!(before.code(), Code::LedgerUnavailable);
+        assert!(!before.0.body.money_may_have_moved);
+        let unknown = StoreError::Unknown {
+            why: "the connection ended during the commit".into(),
+        };
+        for unknown in [
+            Problem::from(unknown),
+            Problem::after_asking(failed()),
+            Problem::after_asking(StoreError::Busy),
+        ] {
+            assert_eq!(unknown.code(), Code::OutcomeUnknown);
+            assert!(unknown.0.body.money_may_have_moved);
+        }
+    }
 
     #[test]
     fn codes_are_distinct_and_spelt_alike() {

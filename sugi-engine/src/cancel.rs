@@ -176,7 +176,13 @@ impl Engine {
             })?;
             let written = match self.0.write(pending_append, now, &shop.policy).await {
                 // Written or not? The name is ours alone, so reading tells.
-                Err(StoreError::Unknown { .. }) => self.asked_before(id, &cancel_id, &ask).await?,
+                // Where it cannot be read either, it stays unknown.
+                Err(why @ StoreError::Unknown { .. }) => {
+                    match self.asked_before(id, &cancel_id, &ask).await {
+                        Err(CancelError::Store(_)) => return Err(why.into()),
+                        asked => asked?,
+                    }
+                }
                 written => written?.is_some(),
             };
             if written {

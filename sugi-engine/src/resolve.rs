@@ -146,10 +146,18 @@ impl Engine {
                     return Err(ResolveError::NotConfirmed(why.to_string()));
                 }
                 // Written or not? The name is this key's alone, so reading tells.
-                Err(StoreError::Unknown { .. })
-                    if self.told_before(id, name.as_ref(), &ask.what).await? =>
-                {
-                    Some(self.payment_snapshot(id).await?)
+                // Where it cannot be read either, it stays unknown.
+                Err(why @ StoreError::Unknown { .. }) => {
+                    let told = match self.told_before(id, name.as_ref(), &ask.what).await {
+                        Ok(true) => self.payment_snapshot(id).await.map(Some),
+                        Ok(false) => Ok(None),
+                        Err(why) => Err(why),
+                    };
+                    match told {
+                        Ok(Some(payment_snapshot)) => Some(payment_snapshot),
+                        Ok(None) | Err(ResolveError::Store(_)) => return Err(why.into()),
+                        Err(why) => return Err(why),
+                    }
                 }
                 written => written?,
             };

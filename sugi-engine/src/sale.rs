@@ -266,7 +266,9 @@ impl Engine {
             }
             // Written or not? The name is ours alone, so reading tells.
             Err(CreateError::Store(why @ StoreError::Unknown { .. })) => {
-                let payment_snapshot = store.load(&id).await?.ok_or(why)?;
+                // Where it cannot be read either, it stays unknown.
+                let found = store.load(&id).await.ok().flatten();
+                let payment_snapshot = found.ok_or(why)?;
                 tally.add(change);
                 Ok(Created::New(payment_snapshot))
             }

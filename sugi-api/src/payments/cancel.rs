@@ -126,7 +126,8 @@ pub(crate) async fn cancel(
     });
     let asked = asked.await?;
     let payment = end_of(&api, payment, &asked, prefer.wait()).await?;
-    let journal = api.0.app.engine.store().journal(&payment.id).await?;
+    let journal = api.0.app.store.journal(&payment.id).await;
+    let journal = journal.map_err(Problem::after_asking)?;
     let response = respond(&payment, &asked, &journal).unwrap_or_else(IntoResponse::into_response);
     let replayed = journal
         .iter()

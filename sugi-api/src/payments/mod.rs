@@ -72,7 +72,8 @@ async fn wait_until(
     let mut pause = Duration::from_millis(2);
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        let now = api.0.app.engine.watch(&payment.id, left, seen).await?;
+        let now = api.0.app.engine.watch(&payment.id, left, seen).await;
+        let now = now.map_err(Problem::after_asking)?;
         let Some(now) = now else { return Ok(payment) };
         if enough(&now, true) || Instant::now() >= end {
             return Ok(now);
