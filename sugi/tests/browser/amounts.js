@@ -10,7 +10,9 @@ if (form.elements.currency) {
   form.elements.currency.dispatchEvent(new Event("change", { bubbles: true }));
 }
 const verdict = async (amount) => {
-  const body = new URLSearchParams({ key: form.elements.key.value, shop: "main", currency, amount });
+  const body = new URLSearchParams({
+    key: form.elements.key.value, operator: form.elements.operator.value, shop: "main", currency, amount,
+  });
   const answer = await fetch("/keyin", { method: "POST", body, headers: { accept: "application/json" } });
   return (await answer.json()).fields.amount ? "refused" : "taken";
 };
