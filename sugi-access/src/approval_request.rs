@@ -24,7 +24,7 @@ const CANCELS_MAX: u32 = 200;
 /// Whom an approval request belongs to that has waited longer.
 const EXPIRED: &str = "expired";
 
-/// What is wished.
+/// What is requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
@@ -126,7 +126,7 @@ impl ApprovalRequestState {
 pub struct ApprovalRequest {
     /// Its name, and the idempotency key of what it asks for.
     pub id: String,
-    /// What is wished.
+    /// What is requested.
     pub what: What,
     /// The name of the form that it was asked for with, where a payment has one approval request at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -26,7 +26,7 @@ pub(crate) fn write(text: &mut Text, api: &Api, may_see: impl Fn(&ShopId) -> boo
     );
     text.family(
         Kind::Counter,
-        "sugi_too_fast_total",
+        "sugi_velocity_limited_total",
         "Sales that were refused because they came too fast, by limit.",
         told.iter().flat_map(|(shop, now)| {
             let refused = now.refused.iter();

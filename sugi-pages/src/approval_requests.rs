@@ -509,7 +509,7 @@ fn days(query: &str) -> Option<(&str, &str)> {
     query.strip_prefix("from=")?.split_once("&until=")
 }
 
-/// What is wished, and why.
+/// What is requested, and why.
 fn tell(
     lang: Lang,
     w: &ApprovalRequestMessages,

@@ -244,7 +244,7 @@ async fn walk(
                 return Err(violation(row.seq, what).into());
             }
             if kept.is_some_and(|kept| kept.seq == end.seq && kept.hash != end.hash) {
-                return Err(violation(row.seq, "it is not the row that was anchored").into());
+                return Err(violation(row.seq, "it is not the row that was checkpointed").into());
             }
         }
     }

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_day_one_anchor_that_holds_goes_to_all_who_keep_it() {
+    async fn each_day_one_checkpoint_that_holds_goes_to_all_who_keep_it() {
         let server = PostOffice::open(Mood::Good).await;
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-26T00:00:00Z".parse().unwrap());

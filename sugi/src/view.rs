@@ -65,7 +65,9 @@ fn void(reason: &VoidReason) -> String {
     match reason {
         VoidReason::CardGone => "The card left memory before anything was sent.".into(),
         VoidReason::NotSent { why } => format!("Nothing was sent: {why}."),
-        VoidReason::Absent => "KCP, asked after the quiet period, does not know the order.".into(),
+        VoidReason::Absent => {
+            "KCP, asked after the uncertainty window, does not know the order.".into()
+        }
         VoidReason::Attested { by, note, .. } => format!("{by} vouches for it: {note}."),
     }
 }

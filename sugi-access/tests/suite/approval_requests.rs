@@ -14,7 +14,7 @@ on_each_engine!(
     of_one_payment_one_cancel_waits_at_a_time,
     who_asked_cannot_confirm_and_can_take_it_back,
     deciding_takes_the_role,
-    a_wish_waits_for_a_day,
+    an_approval_request_waits_for_a_day,
     of_many_that_decide_at_once_one_does,
     wishes_that_waited_too_long_do_not_hide_those_that_wait,
     what_takes_two_is_what_the_rules_say,
@@ -145,7 +145,7 @@ async fn one_asks_another_confirms_and_it_is_done_once(test_app: TestApp) {
     assert!(matches!(again, Err(ApprovalRequestError::Decided)));
     let nothing = test_app
         .access
-        .approval_request_done("wish_0", "cancelled")
+        .approval_request_done("apr_0", "cancelled")
         .await;
     assert!(!nothing.unwrap());
 }
@@ -318,7 +318,7 @@ async fn deciding_takes_the_role(test_app: TestApp) {
     }
 }
 
-async fn a_wish_waits_for_a_day(test_app: TestApp) {
+async fn an_approval_request_waits_for_a_day(test_app: TestApp) {
     let kim = test_app.add("kim", &[Role::Cancel]).await;
     let lee = test_app.add("lee", &[Role::Cancel]).await;
     let (early, late) = (
@@ -344,7 +344,7 @@ async fn a_wish_waits_for_a_day(test_app: TestApp) {
     }
     let nothing = test_app
         .access
-        .decide("wish_0", &lee, Decision::Confirm)
+        .decide("apr_0", &lee, Decision::Confirm)
         .await;
     assert!(matches!(nothing, Err(ApprovalRequestError::Gone)));
 }

@@ -69,7 +69,7 @@ pub(crate) fn describe(event: &Event, currency: Currency) -> String {
             VoidReason::CardGone => "Nothing was sent: the card was not in memory any more.".into(),
             VoidReason::NotSent { why } => format!("Nothing was sent: {why}."),
             VoidReason::Absent => {
-                "KCP's books, asked after the quiet period, do not have it: nothing was charged."
+                "KCP's books, asked after the uncertainty window, do not have it: nothing was charged."
                     .into()
             }
             VoidReason::Attested { by, note, .. } => {

@@ -100,8 +100,8 @@ async fn a_run_of_declines_is_stopped_and_raises_the_alarm() {
     let metrics = metrics().await;
     for line in [
         "sugi_decline_rate_alarm{shop=\"main\"} 1",
-        "sugi_too_fast_total{shop=\"main\",limit=\"card_range\"} 1",
-        "sugi_too_fast_total{shop=\"main\",limit=\"address\"} 0",
+        "sugi_velocity_limited_total{shop=\"main\",limit=\"card_range\"} 1",
+        "sugi_velocity_limited_total{shop=\"main\",limit=\"address\"} 0",
     ] {
         assert!(
             metrics.lines().any(|one| one == line),

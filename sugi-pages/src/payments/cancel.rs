@@ -89,7 +89,9 @@ async fn begin(
                 tax: ask.tax,
                 reason: ask.reason.to_string(),
             };
-            Ok(Some(wished(pages, current_operator, what, ask.key).await?))
+            Ok(Some(
+                request_approval(pages, current_operator, what, ask.key).await?,
+            ))
         }
         cancelled => Ok(cancelled.err().as_ref().map(Notice::from)),
     }
@@ -110,7 +112,7 @@ pub(crate) async fn first_result(engine: &Engine, payment: &PaymentId) {
 }
 
 /// Writes down, once for a form, what waits for a second person.
-pub(super) async fn wished(
+pub(super) async fn request_approval(
     pages: &Pages,
     current_operator: &CurrentOperator,
     what: What,

@@ -14,7 +14,7 @@ use sugi_core::Payment;
 use sugi_engine::{Resolution, ResolveAsk};
 
 use super::{
-    cancel::{form_key, wished},
+    cancel::{form_key, request_approval},
     detached, find,
     notice::{Notice, back},
     show::{self, Typed},
@@ -58,7 +58,9 @@ async fn begin(
     let access = pages.access();
     if access.rules().second_person.close {
         let what = approval_request(&payment, ask.what);
-        return Ok(Some(wished(pages, current_operator, what, ask.key).await?));
+        return Ok(Some(
+            request_approval(pages, current_operator, what, ask.key).await?,
+        ));
     }
     let engine = pages.engine().clone();
     let closed = detached(async move { engine.resolve(&payment.id, ask).await }).await?;

@@ -28,7 +28,7 @@ messages! {
     AuditMessages {
         title "감사 기록" "Audit"
         checkpoint "무결성 기준값(앵커)" "Today's checkpoint"
-        checkpoint_lead "이 값을 인쇄하거나 메일로 보내 따로 보관해 주세요. 나중에 sugi verify --anchor로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --checkpoint proves that nothing before it was changed or cut off."
+        checkpoint_lead "이 값을 인쇄하거나 메일로 보내 따로 보관해 주세요. 나중에 sugi verify --checkpoint로 그때까지의 기록이 하나도 바뀌거나 잘리지 않았음을 증명합니다." "Print this or mail it away. Later, sugi verify --checkpoint proves that nothing before it was changed or cut off."
         print "인쇄" "Print"
         actor "사용자" "Who"
         actor_hint "담당자 아이디 또는 key:이름" "an operator's name, or key:name"

@@ -128,7 +128,7 @@ async fn page_by_page_without_gap_or_repeat() {
 }
 
 #[tokio::test]
-async fn the_anchor_is_that_of_the_ledger() {
+async fn the_checkpoint_is_that_of_the_ledger() {
     let (test_app, cookie) = test_app().await;
     note(&test_app, "operator:kim", &test_app.payment).await;
     let checkpoint = test_app.engine.store().audit_checkpoint().await.unwrap();

@@ -6,9 +6,9 @@ use crate::{TestApp, at};
 
 on_each_engine!(
     rows_are_numbered_and_found,
-    of_two_that_write_behind_one_anchor_one_is_told_so,
+    of_two_that_write_behind_one_checkpoint_one_is_told_so,
     any_change_of_a_row_is_named,
-    a_chain_that_was_cut_off_is_known_by_an_anchor,
+    a_chain_that_was_cut_off_is_known_by_a_checkpoint,
     a_payment_that_was_taken_out_whole_is_missed,
     a_document_is_changed_by_whoever_read_its_newest_version,
 );
@@ -73,7 +73,7 @@ async fn rows_are_numbered_and_found(mut test_app: TestApp) {
     assert_eq!(rows[0].audit_entry, audit_entry(3, "operator:kim", "b"));
 }
 
-async fn of_two_that_write_behind_one_anchor_one_is_told_so(test_app: TestApp) {
+async fn of_two_that_write_behind_one_checkpoint_one_is_told_so(test_app: TestApp) {
     let start = test_app.store().audit_checkpoint().await.unwrap();
     assert_eq!(start, AuditCheckpoint::START);
     let ours = [audit_entry(1, "a", ""), audit_entry(2, "a", "")];
@@ -119,7 +119,7 @@ async fn any_change_of_a_row_is_named(test_app: TestApp) {
     }
 }
 
-async fn a_chain_that_was_cut_off_is_known_by_an_anchor(test_app: TestApp) {
+async fn a_chain_that_was_cut_off_is_known_by_a_checkpoint(test_app: TestApp) {
     write(
         &test_app,
         &[audit_entry(1, "a", ""), audit_entry(2, "a", "")],
@@ -136,7 +136,8 @@ async fn a_chain_that_was_cut_off_is_known_by_an_anchor(test_app: TestApp) {
     write(&test_app, &[audit_entry(3, "b", "")]).await;
     let why = test_app.store().verify_audit(Some(kept)).await.unwrap_err();
     assert!(
-        why.to_string().contains("not the row that was anchored"),
+        why.to_string()
+            .contains("not the row that was checkpointed"),
         "{why}"
     );
 }

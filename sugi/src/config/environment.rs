@@ -14,6 +14,7 @@ const KEYS: &[&str] = &[
     "clock_was_ahead_until",
     "data",
     "disk_free_min_mb",
+    "watch_per_second",
     "database",
     "traces",
     "retention",

@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_days_anchor_is_mailed_and_holds_later() {
+async fn the_days_checkpoint_is_mailed_and_holds_later() {
     let post = Post::open(Mood::Good).await;
     let desk = Desk::new().await;
     desk.pay("A-1", "1004");
@@ -20,7 +20,7 @@ async fn the_days_anchor_is_mailed_and_holds_later() {
         ("SUGI_MAIL__PORT", &port),
         ("SUGI_MAIL__AUTHORITY", "authority.pem"),
         ("SUGI_MAIL__FROM", "sugi@example.com"),
-        ("SUGI_MAIL__ANCHOR_TO", "[\"kim@example.com\"]"),
+        ("SUGI_MAIL__CHECKPOINT_TO", "[\"kim@example.com\"]"),
     ];
     let service = Service::start_with(&desk, &env);
     let email_messages = post.arrived(1).await;
@@ -82,7 +82,7 @@ async fn a_mail_section_that_contradicts_itself_stops_the_start() {
             "mail.user",
         ),
         (
-            "server = \"localhost\"\nfrom = \"a@example.com\"\nanchor_to = [\"kim\"]",
+            "server = \"localhost\"\nfrom = \"a@example.com\"\ncheckpoint_to = [\"kim\"]",
             "checkpoint_to",
         ),
     ] {

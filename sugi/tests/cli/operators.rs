@@ -376,7 +376,7 @@ fn beside_the_service_an_operator_is_unlocked_all_the_same() {
 }
 
 #[test]
-fn an_anchor_that_was_kept_tells_what_was_cut_off_or_changed() {
+fn a_checkpoint_that_was_kept_tells_what_was_cut_off_or_changed() {
     let office = Office::set_up();
     let add = |name: &str| {
         office.json(&[
@@ -413,7 +413,7 @@ fn an_anchor_that_was_kept_tells_what_was_cut_off_or_changed() {
     assert_eq!(
         office.json(&verify)["audit_rows"],
         3,
-        "what came after it is not anchored"
+        "what came after it is not checkpointed"
     );
     office.harm("delete from audit where seq = 3");
     assert_eq!(
@@ -423,7 +423,10 @@ fn an_anchor_that_was_kept_tells_what_was_cut_off_or_changed() {
     );
     named(&verify, "audit row 3: it was cut off");
     add("moon");
-    named(&verify, "audit row 3: it is not the row that was anchored");
+    named(
+        &verify,
+        "audit row 3: it is not the row that was checkpointed",
+    );
     office.harm("update audit set subject = 'somebody' where seq = 2");
     named(&["verify"], "audit row 2");
     named(&verify, "audit row 2");

@@ -67,7 +67,7 @@ pub(crate) async fn tell(demo: &Demo) -> Result<(), Failure> {
     let never = demo.pay(Ask::of(&order(5))).await?;
     demo.say("the request is lost", &never);
     let never = demo.settled(&never.id).await?;
-    demo.say("  not there after the quiet period", &never);
+    demo.say("  not there after the uncertainty window", &never);
 
     let tno = demo.stranger_sells(&order(10)).await?;
     demo.tell(
