@@ -1,7 +1,7 @@
 //! sugi's REST API.
 //!
 //! One file per operation, with its handler, its errors, its part of the OpenAPI document and how
-//! it waits. Everything that moves money goes through [`Engine`]; nothing here decides about money.
+//! it waits. Everything that moves money goes through [`Engine`](sugi_engine::Engine); nothing here decides about money.
 //!
 //! Work on a payment never hangs on a request: what writes to the ledger runs in a task of its own,
 //! so a caller who hangs up changes nothing but that nobody waits any more.

@@ -2,7 +2,7 @@
 //!
 //! Server-rendered: every page works without a script and better with the one that is served here.
 //! Nothing comes from elsewhere. A page asks [`Access`] who somebody is and what they may do, and
-//! [`Engine`](sugi_engine::Engine) to move money; it decides nothing about either.
+//! [`Engine`] to move money; it decides nothing about either.
 //!
 //! One folder per page under `src`, with its handlers, its words in both languages and its tests;
 //! one template per page under `templates`, checked by the compiler.
