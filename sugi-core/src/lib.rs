@@ -7,7 +7,7 @@
 //!   when reading as well as when writing;
 //! * [`todo`](todo::todo) says, from a payment, the time and a shop's [`Policy`], what must
 //!   happen next;
-//! * [`heard`] turns what KCP answered into the event to write down.
+//! * [`decode`] turns what KCP answered into the event to write down.
 //!
 //! Around them a program runs one loop: load, ask `todo`, append the intent, call, append what
 //! was heard, again. Starting up after a crash is that same loop.

@@ -1,7 +1,7 @@
 //! Mail that sugi sends: a sales slip to a buyer, the audit's checkpoint to whoever keeps it.
 //!
-//! One letter at a time to one server, over TLS unless that server is this machine, within limits. A
-//! letter is sent once: whether it went out is told as well as it is known, and trying again is for
+//! One message at a time to one server, over TLS unless that server is this machine, within limits. A
+//! message is sent once: whether it went out is told as well as it is known, and trying again is for
 //! whoever asked.
 //!
 //! ```no_run
@@ -10,7 +10,7 @@
 //! let mut server = Server::new("smtp.example.com", "가게 <shop@example.com>");
 //! server.login = Some(("shop".into(), "…".to_owned().into()));
 //! let mailer = Mailer::new(server)?;
-//! mailer.send(Letter::text("kim@example.com", "영수증", "…")).await?;
+//! mailer.send(EmailMessage::text("kim@example.com", "영수증", "…")).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -86,7 +86,7 @@ impl Server {
     }
 }
 
-/// A letter.
+/// An email message.
 #[derive(Debug, Clone)]
 pub struct EmailMessage {
     /// To which address.
@@ -102,7 +102,7 @@ pub struct EmailMessage {
 }
 
 impl EmailMessage {
-    /// A letter of plain text.
+    /// A message of plain text.
     #[must_use]
     pub fn text(
         to: impl Into<String>,
@@ -140,7 +140,7 @@ pub enum ServerError {
     },
 }
 
-/// A letter was not sent, or may not have been.
+/// A message was not sent, or may not have been.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The address is none. Nothing was sent.
@@ -149,7 +149,7 @@ pub enum SendError {
     /// Too many emails are on their way. Nothing was sent.
     #[error("too many letters are on their way; try again in a moment")]
     Busy,
-    /// The letter did not go out.
+    /// The message did not go out.
     #[error("the mail server did not take it: {0}")]
     NotSent(String),
     /// It may have gone out.
