@@ -138,7 +138,7 @@ impl Books {
         self.transactions.iter().find(|t| t.tno == tno)
     }
 
-    /// What remains charged over all payments, in smallest units, whatever their currency.
+    /// What remains charged over all payments, in smallest units, no matter what their currency.
     #[must_use]
     pub fn charged(&self) -> u64 {
         self.transactions.iter().map(|t| t.remaining).sum()

@@ -134,7 +134,7 @@ pub(crate) fn apply(
         How::Partial { .. } if !row.approval.card.partial_cancel => {
             return Err(Refusal::new("8385", "partcanc_yn of this payment is N"));
         }
-        // The belief first: it says that somebody else cancelled, which is why the amount is too much.
+        // The belief first: it says that someone else cancelled, which is why the amount is too much.
         How::Partial { believed_left, .. } if believed_left != left => {
             return Err(Refusal::new(
                 "8037",

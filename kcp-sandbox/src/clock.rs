@@ -71,7 +71,7 @@ impl Clock {
     }
 
     fn wake(&self) {
-        // Fails only when nobody waits, which is fine.
+        // Fails only when no one waits, which is fine.
         let _ = self.moved.send(());
     }
 

@@ -122,7 +122,7 @@ pub enum FaultKind {
     },
     /// One of the others, drawn per request. The draw depends on the seed, the operation, the order
     /// number and how often that order was tried, so a run with the same seed meets the same faults
-    /// in whatever order its requests arrive.
+    /// in any order its requests arrive.
     Random {
         /// The seed.
         seed: u64,

@@ -38,7 +38,7 @@ impl Query {
             .transpose()
     }
 
-    /// Refuses parameters that nobody would look at.
+    /// Refuses parameters that no one would look at.
     pub(crate) fn only(&self, names: &[&str]) -> Result<(), Error> {
         match self
             .0

@@ -27,7 +27,7 @@ pub(crate) struct Unreadable {
     pub(crate) what: &'static str,
 }
 
-/// Reads `body`, adding to `findings` whatever is not as the guide says.
+/// Reads `body`, adding to `findings` what is not as the guide says.
 pub(crate) fn read<'b>(
     body: &'b str,
     findings: &mut Vec<Finding>,
@@ -172,7 +172,7 @@ impl<'b> Reader<'b, '_> {
     }
 
     fn unescape(&self, raw: &str) -> Result<Text<'b>, Unreadable> {
-        // Room for the whole from the start: growing would leave copies behind that nobody wipes.
+        // Room for the whole from the start: growing would leave copies behind that no one wipes.
         let mut text = Zeroizing::new(String::with_capacity(raw.len()));
         let mut rest = raw;
         while let Some(backslash) = rest.find('\\') {

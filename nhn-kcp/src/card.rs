@@ -140,7 +140,7 @@ impl CardNumber {
         crate::mask::luhn(self.expose().as_bytes())
     }
 
-    /// Checks that a text does not repeat this number, whatever stands between its digits: what is kept
+    /// Checks that a text does not repeat this number, no matter what stands between its digits: what is kept
     /// beside a payment must not hold the card that pays it. `field` is the name for the error.
     ///
     /// # Errors

@@ -184,7 +184,7 @@ pub enum MoneyMoved {
     Yes,
     /// It has not.
     No,
-    /// Nobody here can tell. Treat it as if it had, until there is evidence.
+    /// No one here can tell. Treat it as if it had, until there is evidence.
     Maybe,
 }
 
@@ -221,7 +221,7 @@ pub enum CancelMeaning {
     AlreadyCancelled,
     /// KCP does not know the original.
     NotFound,
-    /// What was said to be left is not what is left: somebody else cancelled. Read again.
+    /// What was said to be left is not what is left: someone else cancelled. Read again.
     ///
     /// Includes `8038`, which sources explain in two opposite ways; reading again serves both.
     RemainderMismatch,

@@ -294,7 +294,7 @@ mod tests {
         tokio::time::pause();
         tokio::time::advance(http.timeouts.idle).await;
         tokio::time::resume();
-        // The other side sees the end, though nobody asked for a connection.
+        // The other side sees the end, though no one asked for a connection.
         assert_eq!(peer.unwrap().0.read(&mut [0]).await.unwrap(), 0);
     }
 }

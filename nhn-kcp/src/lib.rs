@@ -1,6 +1,6 @@
 //! Typed client for NHN KCP's key-in card payments (수기결제): approve, cancel, inquire.
 //!
-//! Key-in means that somebody types the card number in, with or without a proof of who holds the card
+//! Key-in means that someone types the card number in, with or without a proof of who holds the card
 //! (인증, 비인증). KCP takes it as one JSON message over HTTPS. This crate makes that message from
 //! values that were checked before, signs what has to be signed, holds the answer against what was
 //! asked, and says of every failure whether money may have moved.

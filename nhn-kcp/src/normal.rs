@@ -1,7 +1,7 @@
 //! The one form of a text: what looks the same is the same.
 //!
 //! A Korean name typed on one machine is composed (NFC) and on another in its letters (NFD); what is pasted
-//! brings letters that nobody sees, and marks that turn the direction of what follows. Names, goods, reasons
+//! brings letters that no one sees, and marks that turn the direction of what follows. Names, goods, reasons
 //! and numbers are brought into this form where they are read, and so is what is searched for: so one is found
 //! by the other, and nothing reads other than it is.
 
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
-/// A text in its one form: composed (NFC), without letters that nobody sees and without marks of direction.
+/// A text in its one form: composed (NFC), without letters that no one sees and without marks of direction.
 ///
 /// ```
 /// use nhn_kcp::normal;
@@ -29,7 +29,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The digits of a phone number as they are dialled in Korea, whatever stands between them: with `0` for
+/// The digits of a phone number as they are dialled in Korea, no matter what stands between them: with `0` for
 /// the country's `+82`.
 ///
 /// ```
@@ -49,7 +49,7 @@ pub fn phone_digits(phone: &str) -> String {
     }
 }
 
-/// A text without what nobody sees in it.
+/// A text without what no one sees in it.
 fn seen(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unseen) {
         return Cow::Borrowed(text);

@@ -212,7 +212,7 @@ pub enum LostWhy {
     /// The answer is larger than any that KCP gives.
     #[error("the answer is too large")]
     TooLarge,
-    /// Another HTTP status than 200, whatever the body says: who answered so is not known.
+    /// Another HTTP status than 200, no matter what the body says: who answered so is not known.
     #[error("HTTP status {0}")]
     HttpStatus(u16),
     /// The body is not one JSON object: cut, garbled, or in an encoding in which ASCII is not ASCII.

@@ -32,7 +32,7 @@ const HASH: usize = 32;
 /// What has to be true of digits before they are taken for a card's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// A free text, to be refused: however many digits stand together, whatever letters stand beside.
+    /// A free text, to be refused: however many digits stand together, no matter what letters stand beside.
     Text,
     /// A name, such as an order number, a key or an address, to be refused: digits without a gap or in
     /// groups as cards have them. Of random UUIDs one in a thousand would read as a card with gaps
@@ -57,7 +57,7 @@ pub struct Seen {
     in_one: bool,
 }
 
-/// Whether a text that somebody gave holds what looks like a card number. [`Rule::Text`] refuses all
+/// Whether a text that someone gave holds what looks like a card number. [`Rule::Text`] refuses all
 /// that [`Rule::Name`] does, and both all that [`find`] would find in it once it is stored.
 #[must_use]
 pub fn holds(text: &str, rule: Rule) -> bool {
@@ -71,7 +71,7 @@ pub fn last_four(text: &str, rule: Rule) -> Option<String> {
     masked.get(masked.len() - 4..).map(str::to_owned)
 }
 
-/// Whether a text repeats the digits of one certain card, whatever stands between them. `card` is ASCII
+/// Whether a text repeats the digits of one certain card, no matter what stands between them. `card` is ASCII
 /// digits, as [`CardNumber`](crate::CardNumber) takes them.
 ///
 /// ```

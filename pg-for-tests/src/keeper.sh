@@ -1,10 +1,10 @@
 #!/bin/sh
-# Keeps one PostgreSQL server for as long as somebody uses it, and leaves nothing running.
+# Keeps one PostgreSQL server for as long as someone uses it, and leaves nothing running.
 #
 #   keeper.sh FOLDER BINARIES PORT LINGER [NAME=VALUE …]
 #
 # Users hold a shared lock on FOLDER/users; the kernel takes it from them when they end, in whatever
-# way. When nobody has held it for LINGER tenths of a second, the server is stopped.
+# way. When no one has held it for LINGER tenths of a second, the server is stopped.
 # FOLDER/data is made by initdb unless it is there. FOLDER/ready holds the address once it answers.
 set -u
 umask 077
@@ -64,7 +64,7 @@ idle=0
 exec 8>>"$folder/users"
 while kill -0 "$server" 2>/dev/null; do
     if flock --exclusive --nonblock 8; then
-        # Nobody. Whoever comes now waits until the lock is given back or the server is gone.
+        # No one. Whoever comes now waits until the lock is given back or the server is gone.
         idle=$((idle + 1))
         [ "$idle" -le "$linger" ] || break
         flock --unlock 8

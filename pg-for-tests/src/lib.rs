@@ -14,7 +14,7 @@
 //!
 //! Tests run in processes of their own and end in many ways, so none of them can be the one that
 //! stops the server. A keeper does, a shell script of its own (`keeper.sh`): users hold a lock,
-//! which the kernel takes from them when they end, and once nobody has held it for two seconds the
+//! which the kernel takes from them when they end, and once no one has held it for two seconds the
 //! keeper stops the server and removes it.
 #![allow(
     clippy::unwrap_used,
@@ -229,7 +229,7 @@ impl Drop for Server {
         if !self.own {
             return;
         }
-        // The keeper would see that nobody is left; this only spares it the wait, and waits for it.
+        // The keeper would see that no one is left; this only spares it the wait, and waits for it.
         let _ = Command::new("kill")
             .args(["-INT", &self.pid.to_string()])
             .stderr(Stdio::null())
@@ -249,7 +249,7 @@ fn keep(folder: &Path, linger: &str, settings: &[&str]) {
     let script = folder.join("keeper.sh");
     fs::write(&script, KEEPER).expect("a script");
     let mut why = String::new();
-    // The port is free when it is looked up, and may be somebody else's a moment later.
+    // The port is free when it is looked up, and may be someone else's a moment later.
     for _ in 0..3 {
         let _ = fs::remove_file(&failed);
         let port = TcpListener::bind("127.0.0.1:0")

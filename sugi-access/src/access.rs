@@ -44,7 +44,7 @@ pub(crate) struct Inner {
 /// What an installation has decided about access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// How long a session lives that nobody uses.
+    /// How long a session lives that no one uses.
     pub idle: SignedDuration,
     /// How long a session lives at most.
     pub longest: SignedDuration,
@@ -109,13 +109,13 @@ impl Origin {
 /// Something about access could not be done. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// There is somebody of that name.
+    /// There is someone of that name.
     #[error("there is an operator {0} already; choose another name")]
     NameTaken(sugi_core::Actor),
     /// The name holds what looks like a card number. It is not repeated.
     #[error("the operator's name holds what looks like a card number; choose another name")]
     CardInName,
-    /// There is nobody of that name.
+    /// There is no one of that name.
     #[error("there is no operator {0}")]
     Unknown(String),
     /// The password breaks a rule.
@@ -130,7 +130,7 @@ pub enum AccessError {
     /// The passkey.
     #[error(transparent)]
     Passkey(PasskeyError),
-    /// Nobody would be left who can administer, or who can for all shops.
+    /// No one would be left who can administer, or who can for all shops.
     #[error(
         "this is the last operator who can administer all shops; give somebody else the role and all shops first"
     )]
@@ -185,7 +185,7 @@ impl Access {
         self.0.auditor.note(audit_entry).await;
     }
 
-    /// Hands an audit entry to the audit if there is room, for whoever cannot wait.
+    /// Hands an audit entry to the audit if there is room, for callers that cannot wait.
     pub fn note_now(&self, audit_entry: AuditEntry) {
         self.0.auditor.note_now(audit_entry);
     }

@@ -1,7 +1,7 @@
 //! Things that want a second person: asked for by one, confirmed by another, then carried out.
 //!
 //! An approval request is written down before anybody confirms it, and its name is the idempotency key of what
-//! it asks for. So it is carried out once, however often somebody tries and wherever a process ends.
+//! it asks for. So it is carried out once, however often someone tries and wherever a process ends.
 
 use std::fmt::Write as _;
 
@@ -83,7 +83,7 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ApprovalRequestState {
-    /// Nobody has decided yet.
+    /// No one has decided yet.
     Open,
     /// Another person confirmed it: to be carried out.
     Confirmed {
@@ -152,7 +152,7 @@ pub enum Asked {
     TooOften,
 }
 
-/// What somebody says to an approval request.
+/// What someone says to an approval request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Yes.
@@ -175,7 +175,7 @@ pub enum ApprovalRequestError {
     /// The role is missing, or the file is of shops that are not theirs.
     #[error("you do not have the role or the shops that this takes")]
     MayNot,
-    /// Somebody was quicker.
+    /// Someone was quicker.
     #[error("it was decided already")]
     Decided,
     /// The ledger.
@@ -218,7 +218,7 @@ impl What {
 
 impl Access {
     /// How much of a payment one person alone may have refunded, all cancels of it together, in the
-    /// currency's smallest unit; `None` where that takes nobody else. What is large is said in won, so of
+    /// currency's smallest unit; `None` where that takes no one else. What is large is said in won, so of
     /// dollars it is nothing once it is said at all.
     #[must_use]
     pub fn cancel_alone(&self, currency: Currency) -> Option<u64> {
@@ -241,7 +241,7 @@ impl Access {
     }
 
     /// Writes an approval request down under a key of who asks, so that asking twice is one approval request: confirmed both,
-    /// two would give back twice. Of one payment only one cancel waits at a time, whoever asks.
+    /// two would give back twice. Of one payment only one cancel waits at a time, from any operator.
     ///
     /// # Errors
     /// What the ledger says.
@@ -325,7 +325,7 @@ impl Access {
         Ok((approval_request, written))
     }
 
-    /// The approval requests that wait for somebody, or were confirmed and not carried out; the oldest first.
+    /// The approval requests that wait for someone, or were confirmed and not carried out; the oldest first.
     ///
     /// # Errors
     /// What the ledger says.
@@ -375,7 +375,7 @@ impl Access {
         Ok(found.await?.as_ref().and_then(read))
     }
 
-    /// Decides about an approval request. What is confirmed is to be carried out by whoever asked this, with the
+    /// Decides about an approval request. What is confirmed is to be carried out by the caller, with the
     /// approval request's name as idempotency key, and then [`done`](Self::approval_request_done).
     ///
     /// # Errors
@@ -457,7 +457,7 @@ impl ApprovalRequest {
     fn stands(&self, now: Timestamp) -> bool {
         match (&self.state, &self.what) {
             (ApprovalRequestState::Open, _) => self.waits(now),
-            // What moves money is carried out, however late; a file is nobody's for ever.
+            // What moves money is carried out, however late; a file is no one's for ever.
             (ApprovalRequestState::Confirmed { .. }, What::Export { .. }) => self.is_confirmed(now),
             (ApprovalRequestState::Confirmed { .. }, _) => true,
             _ => false,

@@ -203,7 +203,7 @@ enum Fate {
 }
 
 impl Writer {
-    /// The writer's life: it ends when nobody can do anything any more.
+    /// The writer's life: it ends when no one can do anything any more.
     async fn write_all(mut self, mut work: mpsc::Receiver<Work>) {
         let mut batch = Vec::with_capacity(AUDIT_ENTRIES_AT_ONCE);
         loop {

@@ -98,7 +98,7 @@ impl Codes {
 }
 
 impl Access {
-    /// Begins to set codes up for somebody.
+    /// Begins to set codes up for someone.
     #[must_use]
     pub fn enrol(&self, name: &Actor) -> Enrolment {
         let secret = Secret::from(sugi_clock::random_bytes::<20>().to_vec()).to_base32();

@@ -1,7 +1,7 @@
 //! Who may do what: operators and their roles, passwords, one-time codes and passkeys, sessions, things that
 //! want a second person, and the audit of all of it.
 //!
-//! Nothing here moves money or knows HTTP. The pages ask who somebody is and what they may do, and
+//! Nothing here moves money or knows HTTP. The pages ask who someone is and what they may do, and
 //! then ask the engine; the audit is written by whatever lies around every request.
 //!
 //! ```

@@ -51,7 +51,7 @@ impl FromStr for Role {
 /// What the clock tells apart.
 const TICK: SignedDuration = SignedDuration::from_micros(1);
 
-/// Somebody who works at the pages.
+/// Someone who works at the pages.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Operator {
     /// Under which name they act.
@@ -169,11 +169,11 @@ impl Operator {
         self.end_sessions(now);
     }
 
-    /// Takes their passkeys away, for somebody who lost what they are on, and ends the sessions that may
+    /// Takes their passkeys away, for someone who lost what they are on, and ends the sessions that may
     /// be open there.
     pub fn forget_passkeys(&mut self, now: Timestamp) {
         self.passkeys.clear();
-        // What is left on the device names nobody any more.
+        // What is left on the device names no one any more.
         self.handle = None;
         self.end_sessions(now);
     }

@@ -17,14 +17,14 @@ use crate::{
 /// How often a change is tried while others change the same operator.
 const TRIES: usize = 20;
 
-/// What an installation must not be without: somebody who can administer, and somebody who can for all
-/// shops. Without the second nobody could give another one all shops again.
+/// What an installation must not be without: someone who can administer, and someone who can for all
+/// shops. Without the second no one could give another one all shops again.
 const OFFICES: [fn(&Operator) -> bool; 2] = [
     |one| one.may(Role::Administer),
     |one| one.may_administer(&Shops::All),
 ];
 
-/// Somebody who is to be an operator.
+/// Someone who is to be an operator.
 pub struct NewOperator {
     /// Under which name they act.
     pub name: Actor,
@@ -163,7 +163,7 @@ impl Access {
         Err(AccessError::Busy.into())
     }
 
-    /// Whether somebody else holds each of these offices.
+    /// Whether someone else holds each of these offices.
     async fn all_held_without(
         &self,
         name: &Actor,
@@ -178,7 +178,7 @@ impl Access {
         Ok(offices.iter().all(held))
     }
 
-    /// Lets somebody administer again, as before.
+    /// Lets someone administer again, as before.
     async fn reinstate(&self, before: &Operator) -> Result<(), AccessError> {
         let store = &self.0.store;
         for _ in 0..TRIES {
@@ -207,7 +207,7 @@ impl Access {
     /// Gives an operator a new password, and ends every session that began with the old one.
     ///
     /// # Errors
-    /// When it breaks a rule, or there is nobody of that name.
+    /// When it breaks a rule, or there is no one of that name.
     pub async fn set_password(
         &self,
         name: &Actor,
@@ -227,7 +227,7 @@ impl Access {
         Ok(self.forget_tries(name.as_str()).await?)
     }
 
-    /// Until when somebody is held after wrong tries: at a place of theirs, or anywhere else.
+    /// Until when someone is held after wrong tries: at a place of theirs, or anywhere else.
     ///
     /// # Errors
     /// What the ledger says.
@@ -237,10 +237,10 @@ impl Access {
         Ok(operator.held_at_a_place(now).max(elsewhere.held(now)))
     }
 
-    /// Lets somebody try to sign in again at once, who was held or may not sign in any more.
+    /// Lets someone try to sign in again at once, who was held or may not sign in any more.
     ///
     /// # Errors
-    /// When there is nobody of that name.
+    /// When there is no one of that name.
     pub async fn unlock(&self, name: &Actor) -> Result<Operator, AccessError> {
         let unlocked = self
             .change_operator(name, |operator| {
@@ -253,10 +253,10 @@ impl Access {
         Ok(unlocked)
     }
 
-    /// The same for somebody who may still sign in: nobody is let in again by it.
+    /// The same for someone who may still sign in: no one is let in again by it.
     ///
     /// # Errors
-    /// When there is nobody of that name.
+    /// When there is no one of that name.
     pub async fn forgive(&self, name: &Actor) -> Result<(), AccessError> {
         let forgive = |operator: &mut Operator| {
             operator.forgive();

@@ -17,12 +17,12 @@ const DIFFERENT_MIN: usize = 5;
 /// Passwords of at least twelve characters that are tried first, in small emails.
 const COMMON: &str = include_str!("common-passwords.txt");
 
-/// What nobody's password hashes to: checked when there is nobody of the name, so that a wrong name
+/// What no one's password hashes to: checked when there is no one of the name, so that a wrong name
 /// takes as long as a wrong password.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keQ$5NQRZ5ICyVWmDqkl2FBdD/Nl8K6YVrb1vKXoYYzbF3I";
 
-/// A password's Argon2id hash. It is shown to nobody: guessing at it needs no service.
+/// A password's Argon2id hash. It is shown to no one: guessing at it needs no service.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Hashed(String);
@@ -49,7 +49,7 @@ pub enum PasswordError {
     Common,
 }
 
-/// Whether a password may be used by somebody of this name.
+/// Whether a password may be used by someone of this name.
 pub(crate) fn check(password: &str, name: &str) -> Result<(), PasswordError> {
     let count = password.chars().count();
     if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&count) {
@@ -76,7 +76,7 @@ impl Access {
             let salt: [u8; 16] = sugi_clock::random_bytes();
             let hash: Result<argon2::password_hash::phc::PasswordHash, _> =
                 Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
-            // It fails for lengths that `check` has ruled out; an empty hash lets nobody in.
+            // It fails for lengths that `check` has ruled out; an empty hash lets no one in.
             Hashed(hash.map(|hash| hash.to_string()).unwrap_or_default())
         })
         .await

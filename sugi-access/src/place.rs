@@ -1,6 +1,6 @@
 //! Where an operator signs in from.
 //!
-//! A stranger who types in wrong passwords for somebody's name from elsewhere must not keep them out where
+//! A stranger who types in wrong passwords for someone's name from elsewhere must not keep them out where
 //! they always are. So each place that they have signed in from lately has its own count of wrong tries; what
 //! comes from anywhere else shares another one.
 

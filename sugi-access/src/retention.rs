@@ -10,7 +10,7 @@ const BEHIND: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 impl Access {
     /// Takes away who bought what was asked for before a day in Korea, and returns of how many
-    /// payments. The audit tells of it first, and afterwards how it went; where nobody is kept any
+    /// payments. The audit tells of it first, and afterwards how it went; where no one is kept any
     /// more there is nothing to tell.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What has to be read again and must not be read by others (what makes an operator's codes, what a webhook
 //! is signed with): sealed, under a secret that is not in the ledger. So a copy of the ledger alone makes
-//! nobody's codes.
+//! no one's codes.
 
 use std::fmt;
 
@@ -33,13 +33,13 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// One that was drawn now, and that nobody else has.
+    /// One that was drawn now, and that no one else has.
     #[must_use]
     pub fn of_chance() -> Self {
         Self(Zeroizing::new(sugi_clock::random_bytes()))
     }
 
-    /// Seals a text for one purpose and one owner; nobody else's opens it. None if the text is longer than
+    /// Seals a text for one purpose and one owner; no one else's opens it. None if the text is longer than
     /// can be sealed.
     #[must_use]
     pub fn seal(&self, purpose: &str, owner: &str, text: &str) -> Option<String> {

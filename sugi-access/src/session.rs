@@ -89,7 +89,7 @@ struct Kept {
 }
 
 impl Access {
-    /// Begins a session for somebody who has just shown who they are. A session that was there
+    /// Begins a session for someone who has just shown who they are. A session that was there
     /// before is never taken over: who planted a cookie gains nothing.
     pub(crate) async fn begin_session(
         &self,
@@ -138,7 +138,7 @@ impl Access {
     }
 
     /// The session of a cookie, if it lives, without using it: for what a page asks by itself while
-    /// nobody sits in front of it.
+    /// no one sits in front of it.
     ///
     /// # Errors
     /// What the ledger says.

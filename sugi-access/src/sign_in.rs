@@ -1,7 +1,7 @@
 //! Signing in: a name, a password, and a one-time code if there is one.
 //!
-//! Every way to fail looks alike from outside and hashes as much: nobody, somebody who may not sign in
-//! any more, a wrong password, a wrong code. What differs is told only to somebody whose password was
+//! Every way to fail looks alike from outside and hashes as much: no one, someone who may not sign in
+//! any more, a wrong password, a wrong code. What differs is told only to someone whose password was
 //! right.
 
 use std::sync::{MutexGuard, PoisonError};
@@ -22,10 +22,10 @@ use crate::{
     tries::LoginThrottle,
 };
 
-/// The most characters of a name that nobody has that are remembered.
+/// The most characters of a name that no one has that are remembered.
 const NAME_CHARS_MAX: usize = 64;
 
-/// What somebody typed in.
+/// What someone typed in.
 pub struct SignIn {
     /// The name.
     pub name: String,
@@ -54,7 +54,7 @@ impl SignIn {
     }
 }
 
-/// Why somebody was not let in.
+/// Why someone was not let in.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// The name, the password or the code.
@@ -85,7 +85,7 @@ pub enum SignInError {
 }
 
 impl Access {
-    /// Lets somebody in and begins a session.
+    /// Lets someone in and begins a session.
     ///
     /// # Errors
     /// [`SignInError`].
@@ -100,7 +100,7 @@ impl Access {
         Ok(self.begin_session(&operator, from, false).await?)
     }
 
-    /// Whether somebody is who they say they are, without a session: for what asks again.
+    /// Whether someone is who they say they are, without a session: for what asks again.
     ///
     /// # Errors
     /// [`SignInError`].
@@ -110,9 +110,9 @@ impl Access {
             Ok(name) => self.operator(&name).await?,
             Err(_) => None,
         };
-        // Nobody's name is longer.
+        // No one's name is longer.
         let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-        // Whoever may not sign in any more is nobody here.
+        // An operator who may not sign in any more does not exist here.
         let known = known.filter(|operator| operator.active);
         let wrong = self.wrong_tries(&name).await?;
         self.not_held(wrong, known.as_ref(), from)?;
@@ -248,7 +248,7 @@ impl Access {
                 None => Taken::Right,
             };
             match taken {
-                // Nobody guessed wrong.
+                // No one guessed wrong.
                 Taken::Sealed => return Err(SignInError::Sealed),
                 Taken::Wrong => return Err(SignInError::Wrong),
                 Taken::Right => operator.was_at(from.address, now),
@@ -260,7 +260,7 @@ impl Access {
 }
 
 impl From<AccessError> for SignInError {
-    /// Gone, or changed by others without end: nobody is let in on that.
+    /// Gone, or changed by others without end: no one is let in on that.
     fn from(why: AccessError) -> Self {
         match why {
             AccessError::Store(why) => Self::Store(why),

@@ -1,12 +1,12 @@
 //! How often a name may be tried from places that its owner does not sign in from.
 //!
-//! It is counted by the name's hash and kept in the ledger, for names that somebody has and for names that
-//! nobody has alike: from outside they answer alike, cost alike, and do so after a restart and on every node.
-//! Of the hash few bits are kept, so there are only so many counts, whatever is typed in; two names that share
+//! It is counted by the name's hash and kept in the ledger, for names that someone has and for names that
+//! no one has alike: from outside they answer alike, cost alike, and do so after a restart and on every node.
+//! Of the hash few bits are kept, so there are only so many counts, no matter what is typed in; two names that share
 //! one share their waits.
 //!
 //! A place that an operator signs in from counts by itself (see [`Place`](crate::place::Place)), so wrong
-//! tries from elsewhere keep nobody out who is where they always are.
+//! tries from elsewhere keep no one out who is where they always are.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ impl Access {
         self.change_tries(name, |wrong| wrong.add(now)).await
     }
 
-    /// Forgets them, because the owner of the name was here or somebody lets them in.
+    /// Forgets them, because the owner of the name was here or someone lets them in.
     pub(crate) async fn forget_tries(&self, name: &str) -> Result<(), StoreError> {
         if self.wrong_tries(name).await? == Wrong::default() {
             return Ok(());
@@ -105,7 +105,7 @@ fn bucket(name: &str) -> String {
 }
 
 fn read(document: &Document) -> Wrong {
-    // One that does not read counts from nothing: it must keep nobody out for ever.
+    // One that does not read counts from nothing: it must keep no one out for ever.
     serde_json::from_str(&document.body).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! How often somebody may try to sign in, by address.
+//! How often someone may try to sign in, by address.
 //!
 //! The tries of a name are kept in the ledger. Those of addresses are here, and bounded: a flood of addresses
 //! makes the oldest be forgotten.
@@ -16,7 +16,7 @@ const FIRST: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 /// Wrong tries that an address has in a window.
 const PER_ADDRESS: u32 = 30;
-/// So many times as much has an address from where somebody has signed in lately: behind it there may be a
+/// So many times as much has an address from where someone has signed in lately: behind it there may be a
 /// whole room of people who come to work at once, and whoever guesses there must not keep all of them out.
 const KNOWN_TIMES: u32 = 10;
 /// How long an address is known for that.
@@ -39,7 +39,7 @@ pub(crate) fn wait_after(failures: u32, now: Timestamp) -> Option<Timestamp> {
 pub(crate) struct LoginThrottle {
     addresses: HashMap<IpAddr, Count>,
     asked: HashMap<IpAddr, Count>,
-    /// From where somebody has signed in, and when last.
+    /// From where someone has signed in, and when last.
     known: HashMap<IpAddr, Count>,
 }
 
@@ -66,7 +66,7 @@ impl LoginThrottle {
         if is_known { KNOWN_TIMES } else { 1 }
     }
 
-    /// Somebody has signed in from an address.
+    /// Someone has signed in from an address.
     pub(crate) fn right_from(&mut self, address: IpAddr, now: Timestamp) {
         make_room(&mut self.known);
         let last = Count {

@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Store::open(ledger.path())?, [shop], Clock::real());
     let key = ApiKey::new("tester".parse()?, "loopback");
     let limits = Limits::default();
-    // What webhooks' secrets are sealed with. Nobody is told of anything here.
+    // What webhooks' secrets are sealed with. No one is told of anything here.
     let rules = Rules {
         secret: Some(Secret::parse(&"7".repeat(64))?),
         ..Rules::default()

@@ -1,6 +1,6 @@
 //! Everything that is asked for goes into the audit: who, what, of what, how it ended, from where.
 //!
-//! It lies around every route that wants somebody to be known, the API's and the pages' alike, so no
+//! It lies around every route that wants someone to be known, the API's and the pages' alike, so no
 //! operation can forget it. A payment's journal holds what happened to the money and who asked; this
 //! holds who looked, too, and who was refused.
 
@@ -28,7 +28,7 @@ pub struct Who(Arc<OnceLock<String>>);
 impl Who {
     /// Says who it is: `operator:…` or `key:…`.
     pub fn is(&self, name: &str) {
-        // Who it was first stays: nobody becomes somebody else in the middle of a request.
+        // Who it was first stays: no one becomes someone else in the middle of a request.
         let _ = self.0.set(name.to_owned());
     }
 
@@ -47,7 +47,7 @@ pub struct Audited(pub String);
 #[derive(Debug, Clone)]
 pub struct Did(pub String);
 
-/// An answer that shows nothing of anybody and changes nothing, whatever its address names: asking for it
+/// An answer that shows nothing of anybody and changes nothing, no matter what its address names: asking for it
 /// is no audit entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Unaudited;
@@ -83,7 +83,7 @@ pub(crate) async fn audit(State(api): State<Api>, mut request: Request, next: Ne
     response
 }
 
-/// Whether an audit entry is told by a row of its own. Of those that nobody in particular does only the first are;
+/// Whether an audit entry is told by a row of its own. Of those that no one in particular does only the first are;
 /// when their window is over, one row tells how many there were besides.
 fn is_told(api: &Api, audit_entry: &AuditEntry) -> bool {
     if audit_entry.actor != NOBODY {
@@ -125,7 +125,7 @@ fn subject(route: &str, uri: &Uri) -> String {
     let Some((_, name)) = named.last() else {
         return String::new();
     };
-    // Whatever somebody may write into an address: only what looks like a name of ours is kept.
+    // Anything can be written into an address: only what looks like a name of ours is kept.
     let sane = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.len() <= 64 && name.chars().all(sane) && !pan::holds(name, Rule::Name) {
         name.into()

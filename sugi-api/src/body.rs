@@ -70,7 +70,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
         .header(name, accepted))
 }
 
-/// Whether a body was compressed, which nobody here undoes.
+/// Whether a body was compressed, which no one here undoes.
 #[must_use]
 pub fn is_encoded(headers: &HeaderMap) -> bool {
     let mut given = headers.get_all(header::CONTENT_ENCODING).iter();
@@ -330,7 +330,7 @@ fn plain_path(path: &str) -> String {
     }
 }
 
-/// Whether a field's name may be repeated: it looks like a name, and not like somebody's digits.
+/// Whether a field's name may be repeated: it looks like a name, and not like someone's digits.
 fn is_plain_name(name: &str) -> bool {
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let signs = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');

@@ -1,6 +1,6 @@
 //! Who may hold connections. A caller who has shown no key and no session is a stranger: an address has a few of those,
 //! all of them together leave a reserve, and when they are at that cap the address with the most of them pays for the
-//! next one that comes. Who has shown a key or a session is cut for nobody.
+//! next one that comes. Who has shown a key or a session is cut for no one.
 
 use std::{
     cmp::Reverse,
@@ -149,7 +149,7 @@ impl Connections {
         })
     }
 
-    /// A cap held against somebody.
+    /// A cap held against someone.
     pub(crate) fn holds(&self, cap: Cap, address: IpAddr) {
         self.lock().holds(cap, address);
     }
@@ -221,7 +221,7 @@ impl State {
 }
 
 impl Place {
-    /// Waits until somebody else is to have the place.
+    /// Waits until someone else is to have the place.
     pub(crate) async fn cut(&self) {
         self.cut.notified().await;
     }

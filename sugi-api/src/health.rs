@@ -111,7 +111,7 @@ pub(crate) async fn healthz(State(api): State<Api>) -> Result<Json<Health>, Prob
     ),
 )]
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Readiness>, Problem> {
-    // Those who ask while somebody else's probe is under way get its answer.
+    // Those who ask while someone else's probe is under way get its answer.
     let mut last = api.0.readiness.0.lock().await;
     let readiness = match last.as_ref() {
         Some((at, readiness)) if at.elapsed() < FRESH => readiness.clone(),

@@ -4,7 +4,7 @@
 //! it waits. Everything that moves money goes through [`Engine`](sugi_engine::Engine); nothing here decides about money.
 //!
 //! Work on a payment never hangs on a request: what writes to the ledger runs in a task of its own,
-//! so a caller who hangs up changes nothing but that nobody waits any more.
+//! so a caller who hangs up changes nothing but that no one waits any more.
 //!
 //! ```no_run
 //! # async fn run(app: sugi_api::App) -> std::io::Result<()> {

@@ -109,7 +109,7 @@ mod tests {
                 &["203.0.113.1, 192.0.2.7", "10.0.0.5, 10.0.0.6"],
                 "192.0.2.7",
             ),
-            // All of it is ours: somebody at the farthest proxy itself.
+            // All of it is ours: someone at the farthest proxy itself.
             (&["10.0.0.4, 10.0.0.5"], "10.0.0.4"),
             (&["2001:db8::7"], "2001:db8::7"),
             (&["[2001:db8::7]"], "2001:db8::7"),

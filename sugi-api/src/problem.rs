@@ -310,7 +310,7 @@ impl Problem {
             .rule(why.rule().to_string())
     }
 
-    /// What the ledger failed after it had taken the request: that is carried out, whatever it answers now.
+    /// What the ledger failed after it had taken the request: that is carried out, no matter what it answers now.
     pub(crate) fn after_asking(why: StoreError) -> Self {
         let said = Self::from(why);
         match said.code() {

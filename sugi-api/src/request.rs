@@ -144,7 +144,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The method, of the known ones: a label must not be anything that somebody sends.
+/// The method, of the known ones: a label must not be anything that someone sends.
 fn word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -17,7 +17,7 @@ pub(crate) fn holds_card(field: &str) -> String {
     )
 }
 
-/// Refuses a text that holds what looks like a card number, whatever stands between its digits: in the form
+/// Refuses a text that holds what looks like a card number, no matter what stands between its digits: in the form
 /// in which it would be kept, where nothing is hidden in between.
 pub(crate) fn no_card_number(field: &str, text: &str) -> Result<(), Problem> {
     refuse_if(pan::holds(&normal::text(text), Rule::Text), field)

@@ -32,7 +32,7 @@ struct Window {
 pub(crate) enum Telling {
     /// By a row of its own.
     Itself,
-    /// With others, by a row that somebody writes when the window is over: the one who hears this.
+    /// With others, by a row that someone writes when the window is over: the one who hears this.
     Later {
         /// Whose they are: ask for them by this.
         of: String,
@@ -47,7 +47,7 @@ impl UnauthenticatedSampler {
     /// Counts a knock.
     pub(crate) fn sample(&self, origin: &str, now: Timestamp) -> Telling {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that nobody waits to tell of are over; the others go when they are told.
+        // Those that no one waits to tell of are over; the others go when they are told.
         windows.retain(|_, window| window.until > now || window.knocks > EACH);
         let is_new = !windows.contains_key(origin);
         let of = if is_new && windows.len() >= ADDRESSES {
@@ -122,7 +122,7 @@ mod tests {
             .count();
         assert_eq!(told, ADDRESSES + 11);
         assert_eq!(unauthenticated.rest(OTHERS), 100_000 - 500 - 10);
-        // Who comes when it is over is somebody again.
+        // Who comes when it is over is someone again.
         assert_eq!(unauthenticated.sample("new", at(60)), Telling::Itself);
         assert!(unauthenticated.0.lock().unwrap().len() < 3);
     }

@@ -1,4 +1,4 @@
-//! A stream whose other side has to go on reading: an answer that nobody takes is given up.
+//! A stream whose other side has to go on reading: an answer that no one takes is given up.
 
 use std::{
     io,

@@ -20,7 +20,7 @@ use crate::random::random_bytes;
 ///
 /// * the *calendar* ([`now`](Self::now)) is read anew each time, because it may be set at any time, and
 ///   rightly: it says which day it is, and when something happened;
-/// * the machine's *uptime* ([`up`](Self::up)) runs evenly, through suspend as well, and nobody sets it:
+/// * the machine's *uptime* ([`up`](Self::up)) runs evenly, through suspend as well, and no one sets it:
 ///   it says how long something took. Time-outs, pauses and windows are measured on it.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -126,7 +126,7 @@ impl Clock {
         later(self.now(), steady.duration_since(self.steady()))
     }
 
-    /// Now, by the calendar and by the clocks that nobody sets; `kcp` is KCP's time, if it is known.
+    /// Now, by the calendar and by the clocks that no one sets; `kcp` is KCP's time, if it is known.
     #[must_use]
     pub fn when(&self, kcp: Option<Timestamp>) -> When {
         When {

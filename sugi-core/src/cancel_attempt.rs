@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub enum Mode {
-    /// `STSC`: everything, of an approval that nobody has cancelled any part of.
+    /// `STSC`: everything, of an approval that no one has cancelled any part of.
     Full,
     /// `STPC`: a part, or the rest after a part. KCP compares `remaining` with its books and
     /// refuses when they differ.
@@ -52,7 +52,7 @@ pub struct CancelAttempt {
     /// How much to take off.
     pub amount: u64,
     /// How that divides for tax. A reversal has none: of a sale that is still whole it needs none, and
-    /// what is left of each part of any other nobody here can know.
+    /// what is left of each part of any other no one here can know.
     pub tax: Option<TaxParts>,
     /// What was left before it.
     pub remaining: u64,
@@ -86,7 +86,7 @@ pub enum Take {
     Exactly,
     /// What was asked for, which was all that was left; if less is left by now, that.
     Rest,
-    /// All that is left, whatever that is: a reversal, which no refusal ends.
+    /// All that is left, no matter what that is: a reversal, which no refusal ends.
     Whole,
 }
 
@@ -161,7 +161,7 @@ impl CancelAttempt {
         Some(())
     }
 
-    /// A later moment was written down: whoever has not counted yet counts from there.
+    /// A later moment was written down: a process that has not counted yet counts from there.
     fn saw(&mut self, later: &When) {
         if let Some(given_up) = &mut self.unanswered {
             given_up.saw(later);
@@ -284,7 +284,7 @@ impl CancelAttempt {
         policy.is_used_up(self.blind)
     }
 
-    /// Whether it goes on for a time that nobody can tell: its answer was lost, an inquiry failed, or it
+    /// Whether it goes on for a time that no one can tell: its answer was lost, an inquiry failed, or it
     /// could not be sent.
     #[must_use]
     pub fn is_held_up(&self) -> bool {
@@ -362,8 +362,8 @@ impl CancelAttempt {
             0 => self.send_when(retry_at, total, now),
             // All is gone, which is what was asked for, whoever did it.
             _ if left == 0 && gone == self.amount => done(),
-            // All that was left was asked for, and somebody gave a part of it back at KCP: ours was
-            // refused for that, so the rest is still to be cancelled. How it divides for tax nobody knows.
+            // All that was left was asked for, and someone gave a part of it back at KCP: ours was
+            // refused for that, so the rest is still to be cancelled. How it divides for tax no one knows.
             _ if self.take == Take::Rest
                 && left > 0
                 && self.tax.is_none()
@@ -374,7 +374,7 @@ impl CancelAttempt {
             }
             // Exactly ours is gone, and ours was under way: it arrived.
             _ if gone == self.amount && self.unanswered.is_some() => done(),
-            // Somebody else cancelled as well. Once nothing of ours can still land, the books are
+            // Someone else cancelled as well. Once nothing of ours can still land, the books are
             // the truth; if they leave room for ours, believe that it is in them: to say that it
             // failed would invite a second one.
             _ if !settled => wait_until_settled(),

@@ -201,7 +201,7 @@ pub fn of_another(event: &Event, why: String) -> Option<Event> {
 }
 
 /// Whether a transaction is this payment's. The order's number alone does not prove it: a shop may have
-/// KCP told the merchant's bare number, which others use as well. So whatever KCP tells besides must fit,
+/// KCP told the merchant's bare number, which others use as well. So everything else that KCP tells must fit,
 /// but for the amount: KCP can have booked another one than was asked. That is this payment, and nothing
 /// is done about it unless a person says so: see [`todo`](crate::todo::todo).
 fn is_ours(

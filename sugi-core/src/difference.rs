@@ -50,7 +50,7 @@ pub enum Comparison {
 }
 
 impl Payment {
-    /// Whether nothing about it is open: nobody works on it before somebody asks for something.
+    /// Whether nothing about it is open: no one works on it before someone asks for something.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let rests = match &self.state {
@@ -100,7 +100,7 @@ impl Payment {
                     Comparison::Agrees
                 }
             }
-            // What was cancelled at KCP charges nobody.
+            // What was cancelled at KCP charges no one.
             _ if kcp == 0 => Comparison::Agrees,
             _ => {
                 let tno = found.tno.clone();

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// Somebody asked for a sale. Nothing was sent yet.
+    /// Someone asked for a sale. Nothing was sent yet.
     Requested(Box<Request>),
     /// The approval is about to be sent. At most once in the life of a payment.
     ApproveSent,
@@ -31,13 +31,13 @@ pub enum Event {
     Lost(Lost),
     /// It is proved that no money moved.
     Voided(VoidReason),
-    /// Somebody looked at KCP's books.
+    /// Someone looked at KCP's books.
     Inquired(Inquired),
     /// An approval found alive is kept: the sale stands.
     Kept,
-    /// An approval found alive is to be undone: nobody was told that it stands.
+    /// An approval found alive is to be undone: no one was told that it stands.
     ReverseDecided,
-    /// Somebody asked for a cancel.
+    /// Someone asked for a cancel.
     CancelAsked(CancelOrder),
     /// A cancel (asked, or the reversal) is about to be sent.
     CancelSent {
@@ -293,7 +293,7 @@ pub struct CancelOrder {
     pub reason: CancelReason,
     /// Who asked.
     pub by: Actor,
-    /// They asked for all that was left, whatever that was.
+    /// They asked for all that was left, no matter what that was.
     #[serde(default)]
     pub all: bool,
     /// How the amount divides for tax: of a sale that was split so, for a part or for the rest.

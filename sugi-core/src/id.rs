@@ -82,7 +82,7 @@ name! {
 }
 
 name! {
-    /// One cancel that somebody asked for: `can_` and 32 hexadecimal digits.
+    /// One cancel that someone asked for: `can_` and 32 hexadecimal digits.
     CancelId, "cancellation id", "write can_ and 32 lower-case hexadecimal digits",
     |text| text.strip_prefix("can_").is_some_and(is_hex_32)
 }

@@ -214,7 +214,7 @@ impl Review {
 }
 
 impl Payment {
-    /// A later moment was written down: whoever has not counted yet counts from there.
+    /// A later moment was written down: a process that has not counted yet counts from there.
     pub(crate) fn reviews_saw(&mut self, later: &When) {
         for review in &mut self.reviews {
             if let Some((first, ..)) = &mut review.more {
@@ -383,7 +383,7 @@ impl Payment {
         self.attribute();
     }
 
-    /// What was taken for money that somebody gave back past sugi is the newest cancel that failed, if
+    /// What was taken for money that someone gave back past sugi is the newest cancel that failed, if
     /// an answer has said since that it took effect.
     fn attribute(&mut self) {
         let State::Approved {

@@ -44,7 +44,7 @@ pub struct Payment {
 /// An event that cannot have happened to this payment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Illegal {
-    /// The journal contradicts itself, or somebody else was quicker.
+    /// The journal contradicts itself, or someone else was quicker.
     #[error("{event} cannot happen to a payment that is {status}")]
     Order {
         /// The event.
@@ -215,7 +215,7 @@ impl Payment {
     }
     /// What is left of each part of a standing sale whose amount was split for tax; `None` for any other.
     ///
-    /// Once somebody has refunded past us, nobody tells which part they took. Then it is the most that
+    /// Once someone has refunded past us, no one tells which part they took. Then it is the most that
     /// can be left of each, and adds up to more than what is left of the sale. (If they did so while the
     /// answer to a cancel of ours was lost, and took as much, they can be taken for us. KCP, which keeps
     /// the parts itself, refuses what is wrong for that.)

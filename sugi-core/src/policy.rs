@@ -20,7 +20,7 @@ pub struct Policy {
     /// [`Request::has_number_of_its_own`](crate::Request::has_number_of_its_own).
     pub order_lookup: bool,
     /// Whether an approval found alive is kept while its caller still waits for the answer.
-    /// Otherwise, and always when nobody waits, it is reversed.
+    /// Otherwise, and always when no one waits, it is reversed.
     pub keep_if_waiting: bool,
     /// How far this machine's calendar may be from KCP's before nothing is concluded from times of day.
     pub clock_tolerance: SignedDuration,

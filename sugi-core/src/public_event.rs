@@ -2,7 +2,7 @@
 //!
 //! A journal has more rows than anybody outside wants to hear of: intents, tries, looks that brought
 //! nothing. News is a row after which a payment looks different to whoever sees it from outside. So
-//! whoever hears all news of a payment knows where it stands; the walk in `src/explore` holds it to
+//! a receiver of all public events of a payment knows where it stands; the walk in `src/explore` holds it to
 //! that.
 
 use crate::mutation::{Mutation, is_on};
@@ -23,7 +23,7 @@ pub enum PublicEvent {
     PartiallyCancelled,
     Cancelled,
     Void,
-    /// A cancel that was asked for is over and did not happen. (Money that somebody gave back past sugi
+    /// A cancel that was asked for is over and did not happen. (Money that someone gave back past sugi
     /// may have been noticed with it.)
     CancelRefused,
     /// It was settled, and KCP's books were found to differ from the ledger.

@@ -20,7 +20,7 @@ pub enum Kind {
 pub struct Request {
     /// The shop that sells.
     pub shop: ShopId,
-    /// KCP's code of the site that the sale was sent for. It stays the payment's, whatever the shop's
+    /// KCP's code of the site that the sale was sent for. It stays the payment's, no matter what the shop's
     /// configuration says later: KCP's books are kept by it.
     pub site_cd: SiteCode,
     /// The merchant's own order number. Several payments may carry it: a retry after a decline is

@@ -11,7 +11,7 @@ use crate::{
 /// A cancel that took effect.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cancelled {
-    /// Its name; absent for money that somebody gave back past sugi.
+    /// Its name; absent for money that someone gave back past sugi.
     pub id: Option<CancelId>,
     /// How much.
     pub amount: u64,
@@ -19,7 +19,7 @@ pub struct Cancelled {
     pub tax: Option<TaxParts>,
     /// When we knew.
     pub at: Timestamp,
-    /// Who asked; absent for money that somebody gave back past sugi.
+    /// Who asked; absent for money that someone gave back past sugi.
     pub by: Option<Actor>,
 }
 
@@ -92,7 +92,7 @@ impl State {
                 sale.pending = Some(Box::new((order, cancel_attempt)));
             }
             (Event::CancelAsked(_), Some(_)) => return Err(Illegal::CancelPending),
-            // Somebody gave money back past us, and a look shows it.
+            // Someone gave money back past us, and a look shows it.
             (
                 Event::Inquired(Inquired {
                     seen: Live::Found { remaining, .. },

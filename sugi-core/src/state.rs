@@ -35,7 +35,7 @@ pub enum State {
     },
     /// KCP said no.
     Declined(Refusal),
-    /// Money may have moved and nobody knows.
+    /// Money may have moved and no one knows.
     InDoubt(Box<Doubt>),
     /// Alive at KCP, not to stand: being undone.
     Reversing {

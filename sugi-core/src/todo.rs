@@ -13,10 +13,10 @@ use crate::{
 /// What the asking process holds, which no journal can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ProcessContext {
-    /// Nobody else can be in flight with KCP for this payment: this process has the ledger to
+    /// No one else can be in flight with KCP for this payment: this process has the ledger to
     /// itself, and no other task of it works on this payment.
     pub alone: bool,
-    /// Somebody still waits for the outcome of the sale.
+    /// Someone still waits for the outcome of the sale.
     pub waiting: bool,
     /// How long this process itself has seen the payment stand where it stands: what it may count where
     /// no clock has read the beginning.
@@ -24,7 +24,7 @@ pub struct ProcessContext {
 }
 
 impl ProcessContext {
-    /// Until when a call that began `since` may still be heard by whoever made it; `None` when nobody
+    /// Until when a call that began `since` may still be heard by its caller; `None` when no one
     /// can be left to hear it.
     pub(crate) fn until_given_up(
         self,
@@ -41,7 +41,7 @@ impl ProcessContext {
 /// What must happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Todo {
-    /// Nothing, unless somebody asks for something. A payment in doubt that rests waits for
+    /// Nothing, unless someone asks for something. A payment in doubt that rests waits for
     /// evidence from a person.
     Rest,
     /// Nothing before this time.

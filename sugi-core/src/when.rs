@@ -1,7 +1,7 @@
 //! Moments, and how long it was between two of them.
 //!
 //! A calendar clock can be set, so the difference of two of its readings proves nothing: the clock may
-//! have been set between them. A span counts only when one clock that nobody sets has read both of its
+//! have been set between them. A span counts only when one clock that no one sets has read both of its
 //! ends: the machine's own (how long it has been up, counted through suspend), or KCP's, as far as its
 //! answers have told. Where there is no such clock the span is unknown, and nothing is concluded from it.
 
@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 pub struct When {
     /// By the machine's calendar clock: for people, for days, and for the order of a journal.
     pub at: Timestamp,
-    /// By clocks that nobody sets; absent where none was read, which proves nothing.
+    /// By clocks that no one sets; absent where none was read, which proves nothing.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
     pub clock: Option<Reading>,
 }
 
-/// Clocks that nobody sets, read at one moment.
+/// Clocks that no one sets, read at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reading {
     /// Which boot of which machine counts in `up_us`.
@@ -78,7 +78,7 @@ impl From<Timestamp> for When {
 const KCP_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
 impl When {
-    /// How long it was, at least, from here to `later`, if a clock that nobody sets has read both.
+    /// How long it was, at least, from here to `later`, if a clock that no one sets has read both.
     #[must_use]
     pub fn measured_to(&self, later: &Self) -> Option<SignedDuration> {
         Since::from(*self).measured_to(later)
@@ -185,7 +185,7 @@ impl From<When> for Since {
 }
 
 impl Since {
-    /// A later moment was written down: whoever has not counted yet counts from there.
+    /// A later moment was written down: a process that has not counted yet counts from there.
     pub(crate) fn saw(&mut self, later: &When) {
         self.when.learn(later);
         let Some(clock) = later.clock else {

@@ -71,7 +71,7 @@ pub enum CancelError {
     /// All that is left is asked for, and tax parts with it.
     #[error("tax parts divide an amount: give the amount as well, or leave both out")]
     PartsWithoutAmount,
-    /// The sale's amount was split for tax, and nobody says how the part of it divides.
+    /// The sale's amount was split for tax, and no one says how the part of it divides.
     #[error(
         "this payment's amount was split for tax: say how the amount to cancel divides; at most {left} is left"
     )]
@@ -119,7 +119,7 @@ impl Engine {
         self.cancel_up_to(id, ask, u64::MAX).await
     }
 
-    /// The same, unless more than `most` of the payment would have been refunded then, by whoever and
+    /// The same, unless more than `most` of the payment would have been refunded then, by anyone and
     /// in however many parts. Of cancels that are asked for at once each counts the others.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// An answer came, whatever it said. To a circuit breaker that holds it opens the way.
+    /// An answer came, no matter what it said. To a circuit breaker that holds it opens the way.
     pub(crate) fn answered(&mut self) {
         self.answered = self.answered.saturating_add(1);
         if self.holds_until.is_some() {

@@ -57,7 +57,7 @@ pub(crate) fn due_at(payment: &Payment, now: When, policy: &Policy) -> Option<Ti
 }
 
 impl Inner {
-    /// Works on a payment until it rests. The place is kept meanwhile; nobody else of this process
+    /// Works on a payment until it rests. The place is kept meanwhile; no one else of this process
     /// works on it.
     pub(crate) async fn drive(
         self: Arc<Self>,
@@ -138,14 +138,14 @@ impl Inner {
         }
         let id = payment_snapshot.payment.id.clone();
         drop(slot);
-        // Somebody wrote while this worker was on its way out.
+        // Someone wrote while this worker was on its way out.
         if worker_notified(&work).await {
             self.work_on(&id).await;
         }
     }
 
     /// Whether this worker is through for now: the payment rests, or others share this ledger and
-    /// whoever is free when it is due takes it up again.
+    /// the node that is free when it is due takes it up again.
     fn is_for_later(&self, todo: &Todo, work: &Work) -> bool {
         *todo == Todo::Rest || (!self.sole && !work.is_awaited())
     }
@@ -183,8 +183,8 @@ impl Inner {
         Ok(event)
     }
 
-    /// Another payment of the same order that is alive: of the same shop, under whatever site code, or of
-    /// the same site code, at whatever shop.
+    /// Another payment of the same order that is alive: of the same shop, under any site code, or of
+    /// the same site code, at any shop.
     pub(crate) async fn other_of_the_order(
         &self,
         payment: &Payment,
@@ -382,7 +382,7 @@ impl Inner {
         }
     }
 
-    /// Writes what follows from what is known. If it was not written by us (somebody else was quicker,
+    /// Writes what follows from what is known. If it was not written by us (someone else was quicker,
     /// or the ledger cannot be written, or its answer was lost), the payment comes back as an error, as
     /// the ledger has it now, and the loop asks again.
     async fn append(
@@ -411,12 +411,12 @@ impl Inner {
         }
     }
 
-    /// Writes what was heard. It is true whatever happened meanwhile, and it may be the only key to
+    /// Writes what was heard. It is true, no matter what happened meanwhile, and it may be the only key to
     /// the money, so it is kept and tried until it stands, or is known already. Until then its
     /// transaction number is in the log as well.
     ///
     /// What fits nothing that is pending any more is written down as a late answer: it ends nothing,
-    /// KCP is asked about its transaction, and somebody is alarmed.
+    /// KCP is asked about its transaction, and someone is alarmed.
     ///
     /// A transaction that is another payment's is taken for nothing: the payment stays in doubt, with
     /// what was heard as evidence, and an alarm.

@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// Takes shops anew, with new certificates or contracts. Calls that are under way end with what
-    /// they began with; whatever comes next, of payments that are being worked on as well, goes by the
+    /// they began with; what comes next, of payments that are being worked on as well, goes by the
     /// new ones. Doubts at rest are asked about again. A payment of a shop that is gone waits until it
     /// is back.
     pub fn set_shops(&self, shops: impl IntoIterator<Item = Shop>) {
@@ -219,7 +219,7 @@ impl Engine {
         };
         loop {
             let page = match self.0.store.list(filter.clone()).await {
-                // What rests is made due by `run` as well, whatever stands beside it.
+                // What rests is made due by `run` as well, no matter what stands beside it.
                 Err(StoreError::Inconsistent(why)) => {
                     tracing::error!(%why, "doubts at rest cannot be listed; `sugi verify` says more");
                     break;
@@ -358,7 +358,7 @@ impl Inner {
     }
 
     /// The shop by which a payment is worked on: its own, if that still has the site code under which KCP
-    /// knows the payment; otherwise one that has it, for a payment keeps its site code whatever becomes of
+    /// knows the payment; otherwise one that has it, for a payment keeps its site code, no matter what becomes of
     /// its shop.
     pub(crate) fn shop_of(&self, payment: &Payment) -> Option<Arc<Shop>> {
         let Request { shop, site_cd, .. } = &*payment.request;
@@ -369,7 +369,7 @@ impl Inner {
         own.or_else(others).cloned()
     }
 
-    /// Writes what happened to a payment, and when to look at it again. `None`: somebody else wrote
+    /// Writes what happened to a payment, and when to look at it again. `None`: someone else wrote
     /// first, nothing was written. Once it stands it is counted.
     pub(crate) async fn write(
         &self,
@@ -388,7 +388,7 @@ impl Inner {
         Ok(written)
     }
 
-    /// Sees to it that somebody works on a payment: notifies the worker, or becomes it. Whether that
+    /// Sees to it that someone works on a payment: notifies the worker, or becomes it. Whether that
     /// could be done.
     pub(crate) fn work_on<'a>(
         self: &'a Arc<Self>,
@@ -401,7 +401,7 @@ impl Inner {
                 }
                 match self.store.load(id).await {
                     Ok(Some(payment_snapshot)) => match self.begin_work(payment_snapshot) {
-                        // Somebody became its worker meanwhile, with a ledger that may be older than ours.
+                        // Someone became its worker meanwhile, with a ledger that may be older than ours.
                         Begun::Taken => {}
                         begun => return begun == Begun::Yes,
                     },

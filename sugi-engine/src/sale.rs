@@ -67,7 +67,7 @@ pub enum Outcome {
     Replayed(Box<Payment>),
 }
 
-/// A sale that is being made. Dropping it changes nothing but that nobody waits any more.
+/// A sale that is being made. Dropping it changes nothing but that no one waits any more.
 #[derive(Debug)]
 pub struct PaymentHandle {
     seen: watch::Receiver<Arc<Payment>>,
@@ -125,7 +125,7 @@ pub enum PayError {
         until: Timestamp,
     },
     /// Sales come faster than people buy, or too many are declined: see
-    /// [`VelocityRule`](crate::VelocityRule). How far over the limit is told to nobody.
+    /// [`VelocityRule`](crate::VelocityRule). How far over the limit is told to no one.
     #[error("too many sales {by} in a short time; no new one before {until}")]
     VelocityLimited {
         /// By what the limit counts.
@@ -365,7 +365,7 @@ impl PaymentHandle {
     }
 
     /// Waits, at most `max_wait`, for a word that stands: not in doubt, and not on its way. While
-    /// somebody waits so, an approval that is found alive is kept, if the shop's policy says so.
+    /// someone waits so, an approval that is found alive is kept, if the shop's policy says so.
     pub async fn final_outcome(&self, max_wait: Duration) -> Arc<Payment> {
         let _patience = self.work.wait();
         let stands = |payment: &Payment| {

@@ -62,7 +62,7 @@ pub enum Moved {
     Approved,
     /// By what was refunded of them.
     Cancelled,
-    /// There and back, by approvals that nobody was told of.
+    /// There and back, by approvals that no one was told of.
     Reversed,
 }
 

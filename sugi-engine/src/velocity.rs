@@ -1,4 +1,4 @@
-//! Velocity: how fast new sales may come, so that nobody tries out stolen cards here.
+//! Velocity: how fast new sales may come, so that no one tries out stolen cards here.
 //!
 //! Whoever bought a list of card numbers has to find out which of them still work, and tries them
 //! where cards are taken without asking much. It shows: sales come faster than people buy, from one
@@ -47,7 +47,7 @@ pub struct Most {
     pub shop: u32,
 }
 
-/// When so many of a shop's sales are declined that somebody should look.
+/// When so many of a shop's sales are declined that someone should look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlarmRule {
     /// More than so many of a hundred answers are declines; 0 for no alarm.
@@ -332,7 +332,7 @@ impl Velocity {
 }
 
 impl Tallies {
-    /// What is known of a sale's kind. Asking tracks nobody: who is refused must not push others out.
+    /// What is known of a sale's kind. Asking tracks no one: who is refused must not push others out.
     fn of(&self, who: &Who) -> [(LimitBy, Option<&Tally>); 4] {
         let address = who.address.as_ref();
         [

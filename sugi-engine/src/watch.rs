@@ -1,7 +1,7 @@
 //! The watch over final states: every settled payment is looked at again, once after the uncertainty
 //! window and once more the next day.
 //!
-//! Its list is the stream of public events, which the ledger writes anyway: whatever a payment settles in
+//! Its list is the stream of public events, which the ledger writes anyway: every state that a payment settles in
 //! has one. Two marks go along the stream, a day apart; they are one document, under a lease, so of several
 //! nodes one looks, and nothing is written per sale. A look moves no money, and leaves no row while KCP's
 //! books and the ledger agree. What it does where they differ is in `look.rs`.

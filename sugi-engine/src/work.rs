@@ -1,6 +1,6 @@
 //! Who works on which payment in this process, and who waits for it.
 //!
-//! One worker per payment at a time: that is what lets the core believe that nobody else of this
+//! One worker per payment at a time: that is what lets the core believe that no one else of this
 //! process is in flight.
 
 use std::{
@@ -25,7 +25,7 @@ pub(crate) struct InFlight {
 pub(crate) struct Work {
     /// The payment as it stands, for those who wait; it ends with the worker.
     seen: watch::Receiver<Arc<Payment>>,
-    /// Somebody wrote to the journal past the worker: look again.
+    /// Someone wrote to the journal past the worker: look again.
     pub(crate) worker_notified: Notify,
     /// How many wait for the end, and not only for the first word.
     waiters: AtomicUsize,
@@ -112,7 +112,7 @@ impl Work {
         self.seen.clone()
     }
 
-    /// Whether somebody waits for the end.
+    /// Whether someone waits for the end.
     pub(crate) fn is_awaited(&self) -> bool {
         self.waiters.load(Ordering::SeqCst) > 0
     }
@@ -129,7 +129,7 @@ impl Work {
     }
 }
 
-/// Somebody's patience.
+/// Someone's patience.
 #[derive(Debug)]
 pub(crate) struct Waiter(Arc<Work>);
 

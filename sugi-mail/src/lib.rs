@@ -1,4 +1,4 @@
-//! Mail that sugi sends: a sales slip to a buyer, the audit's checkpoint to whoever keeps it.
+//! Mail that sugi sends: a sales slip to a buyer, the audit checkpoint to the people who keep it.
 //!
 //! One message at a time to one server, over TLS unless that server is this machine, within limits. A
 //! message is sent once: whether it went out is told as well as it is known, and trying again is for
@@ -226,7 +226,7 @@ impl Mailer {
         let message = self.message(email_message)?;
         let _room = self.0.room.try_acquire().map_err(|_| SendError::Busy)?;
         let too_long = || "it took too long".to_owned();
-        // A connection of its own first: what keeps that from coming about (nobody there, a certificate
+        // A connection of its own first: what keeps that from coming about (no one there, a certificate
         // that is not believed, a wrong password) is told apart from what ends in the middle of an email.
         let reach = tokio::time::timeout(PATIENCE_IN_ALL, self.0.transport.test_connection()).await;
         match reach {
@@ -293,7 +293,7 @@ pub fn is_address(text: &str) -> bool {
     text.parse::<Address>().is_ok()
 }
 
-/// Whether a name is this machine's own and nobody else's.
+/// Whether a name is this machine's own and no one else's.
 fn is_here(host: &str) -> bool {
     let address = host.parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())

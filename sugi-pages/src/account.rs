@@ -193,7 +193,7 @@ pub(crate) async fn refused(
     Ok(response)
 }
 
-/// Asks once more who somebody is: whoever found an open screen must not lock its owner out. What is in
+/// Asks once more who someone is: a stranger at an open screen must not lock its owner out. What is in
 /// the way, if anything is.
 pub(crate) async fn reauthenticated(
     pages: &Pages,
@@ -307,7 +307,7 @@ pub(crate) async fn end_session(
     }
 }
 
-/// Why a change of somebody was not made, in words; the ledger's troubles are not among them.
+/// Why a change of someone was not made, in words; the ledger's troubles are not among them.
 pub(crate) fn said(why: &AccessError, w: &AccountMessages) -> Result<&'static str, ErrorPage> {
     match why {
         AccessError::Password(PasswordError::Length) => Ok(w.e_length),

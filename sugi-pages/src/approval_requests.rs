@@ -244,7 +244,7 @@ async fn carry_out(
     Ok(notice::back(&page, said.await??).into_response())
 }
 
-/// Whether what stands in the way passes: then the approval request stays confirmed, and whoever may presses again.
+/// Whether what stands in the way passes: then the approval request stays confirmed, and an operator with the role presses again.
 fn passes(said: Notice) -> bool {
     matches!(
         said,
@@ -400,7 +400,7 @@ enum Beyond {
     Limit,
 }
 
-/// What is beyond somebody's limit.
+/// What is beyond someone's limit.
 fn beyond_limit(
     operator: &Operator,
     approval_request: &ApprovalRequest,

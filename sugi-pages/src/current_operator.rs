@@ -21,7 +21,7 @@ use crate::{
 /// this machine), and to the whole path, so that no neighbour can plant one.
 pub(crate) const SESSION_COOKIE: &str = "__Host-sugi";
 
-/// A refusal that is one because nobody is signed in.
+/// A refusal that is one because no one is signed in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SignedOut;
 
@@ -44,7 +44,7 @@ impl FromRequestParts<Pages> for CurrentOperator {
         let lang = Lang::of(&parts.headers);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if holds_card(path) { "/" } else { path };
-        // What a page asks by itself is no use of the session: nobody may sit in front of it.
+        // What a page asks by itself is no use of the session: no one may sit in front of it.
         let by_itself = parts.headers.contains_key("x-refresh");
         let session = match cookie(&parts.headers, SESSION_COOKIE).map(|text| Cookie::sent(&text)) {
             Some(cookie) if by_itself => pages.access().session_unused(&cookie).await,
@@ -68,7 +68,7 @@ impl FromRequestParts<Pages> for CurrentOperator {
         let may_come = match parts.extensions.get::<Gate>() {
             Some(Gate::Anybody | Gate::Operator) => true,
             Some(Gate::Role(role)) => session.operator.may(*role),
-            // An address that is not in the table is nobody's.
+            // An address that is not in the table is no one's.
             None => false,
         };
         if !may_come {
@@ -116,7 +116,7 @@ impl CurrentOperator {
         &self.session.operator
     }
 
-    /// Refuses what shows or changes all shops at once to somebody who is for some of them.
+    /// Refuses what shows or changes all shops at once to someone who is for some of them.
     pub(crate) fn must_use_all(&self) -> Result<(), ErrorPage> {
         if self.operator().shops == Shops::All {
             Ok(())
@@ -177,7 +177,7 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .map(|(_, text)| text.to_owned())
 }
 
-/// Sends somebody to sign in and back; a script is told so, so that it can go there itself.
+/// Sends someone to sign in and back; a script is told so, so that it can go there itself.
 fn to_sign_in(headers: &HeaderMap, path: &str, can_come_back: bool) -> Response {
     let mut to = String::from("/sign-in");
     if !can_come_back {

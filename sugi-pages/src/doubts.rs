@@ -1,4 +1,4 @@
-//! `/doubts`: the payments that nobody knows about yet, the oldest first.
+//! `/doubts`: the payments that no one knows about yet, the oldest first.
 
 use askama::Template;
 use axum::{extract::State, response::Response};

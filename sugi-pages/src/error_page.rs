@@ -81,7 +81,7 @@ messages! {
     }
 }
 
-/// Said to somebody who is signed in: with everything around it, so that they can go on.
+/// Said to someone who is signed in: with everything around it, so that they can go on.
 #[derive(Template)]
 #[template(path = "trouble_inside.html")]
 struct Inside {
@@ -138,7 +138,7 @@ impl ErrorPage {
     async fn page(self, pages: &Pages, asked: &Parts) -> (String, Option<CurrentOperator>) {
         let lang = Lang::of(&asked.headers);
         let (title, next) = self.messages(lang);
-        // From another site's page nobody is told who is signed in here.
+        // From another site's page no one is told who is signed in here.
         if self != Self::OtherSite
             && let Some(current_operator) = CurrentOperator::anywhere(asked, pages).await
             && let Ok(layout) = Layout::around(pages, &current_operator, Part::Nowhere, title).await

@@ -65,7 +65,7 @@ impl FromRequest<Pages> for Form {
             })
         })?;
         let form = Self::parse(&bytes).ok_or_else(|| Response::from(ErrorPage::BadForm))?;
-        // As they were sent: the one form of a text leaves out some of what nobody sees.
+        // As they were sent: the one form of a text leaves out some of what no one sees.
         let is_bad = |field: &Field| holds_control(&field.name) || holds_control(&field.sent);
         if form.fields.iter().any(is_bad) {
             return Err(ErrorPage::BadSign.into());
@@ -150,7 +150,7 @@ impl Form {
     /// something else stands there: a sign or a point is never just left out of what is paid.
     pub(crate) fn amount(&self, name: &str) -> Result<Option<u64>, NoAmount> {
         let text: String = self.get(name).chars().map(narrow).collect();
-        // A field that somebody left empty says something: all of it. A currency alone says nothing.
+        // A field that someone left empty says something: all of it. A currency alone says nothing.
         if text.is_empty() {
             return Ok(None);
         }
@@ -183,7 +183,7 @@ impl Form {
         all.map(Some).ok_or(NoAmount)
     }
 
-    /// The digits of a field, whatever stands between them: full-width ones as the small ones that
+    /// The digits of a field, no matter what stands between them: full-width ones as the small ones that
     /// they mean, spaces and dashes left out. Anything else stays and is refused by whoever parses.
     pub(crate) fn digits(&self, name: &str) -> Zeroizing<String> {
         let mut digits = Zeroizing::new(String::with_capacity(self.get(name).len()));
@@ -196,7 +196,7 @@ impl Form {
     }
 }
 
-/// Whether a text holds what nobody types: a control character other than the ends of lines and tabs. One
+/// Whether a text holds what no one types: a control character other than the ends of lines and tabs. One
 /// database cannot keep a NUL, and no page can show the others.
 pub(crate) fn holds_control(text: &str) -> bool {
     text.chars()

@@ -1,4 +1,4 @@
-//! What somebody had typed when their session was over: kept for them, and for nobody else, until they have
+//! What someone had typed when their session was over: kept for them, and for no one else, until they have
 //! signed in again.
 //!
 //! It is held nowhere but in the sign-in page itself, sealed under the installation's secret with the operator's
@@ -153,7 +153,7 @@ impl Keeper {
             .filter(|sealed| sealed.len() <= BYTES_MAX)
     }
 
-    /// What was kept for an operator; nothing if it is somebody else's, or too old.
+    /// What was kept for an operator; nothing if it is someone else's, or too old.
     fn open(&self, operator: &str, sealed: &str, now: Timestamp) -> Option<Kept> {
         let text = self.0.open("kept form", operator, sealed)?;
         let kept: Kept = serde_json::from_str(&text).ok()?;
@@ -161,7 +161,7 @@ impl Keeper {
     }
 }
 
-/// What somebody sent from a page of theirs. When their session is over nothing is done, and the page to sign in
+/// What someone sent from a page of theirs. When their session is over nothing is done, and the page to sign in
 /// at keeps what they typed.
 pub(crate) struct Sent {
     pub(crate) current_operator: CurrentOperator,
@@ -240,7 +240,7 @@ pub(crate) async fn again(
 }
 
 /// The form as it was, for who has just signed in with the name of whoever had filled it in; nothing if it was
-/// somebody else.
+/// someone else.
 pub(crate) async fn after_sign_in(
     pages: &Pages,
     parts: &Parts,
@@ -268,7 +268,7 @@ pub(crate) async fn after_sign_in(
     if current_operator.needs_codes(pages) {
         return Ok(None);
     }
-    // They are signed in, whatever became of the page.
+    // They are signed in, no matter what became of the page.
     Ok(back(pages, current_operator, kept).await.ok())
 }
 

@@ -12,11 +12,11 @@ pub(crate) enum Lang {
     En,
 }
 
-/// The cookie that keeps somebody's choice.
+/// The cookie that keeps someone's choice.
 pub(crate) const LANG_COOKIE: &str = "sugi-lang";
 
 impl Lang {
-    /// The one that somebody chose, else the first of theirs that we speak.
+    /// The one that someone chose, else the first of theirs that we speak.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         if let Some(chosen) = cookie(headers, LANG_COOKIE).and_then(|text| Self::parse(&text)) {
             return chosen;

@@ -1,7 +1,7 @@
 //! sugi's pages, for the people who key cards in.
 //!
 //! Server-rendered: every page works without a script and better with the one that is served here.
-//! Nothing comes from elsewhere. A page asks [`Access`] who somebody is and what they may do, and
+//! Nothing comes from elsewhere. A page asks [`Access`] who someone is and what they may do, and
 //! [`Engine`] to move money; it decides nothing about either.
 //!
 //! One folder per page under `src`, with its handlers, its words in both languages and its tests;

@@ -105,7 +105,7 @@ pub(crate) async fn live(
     Sse::new(events).keep_alive(alive).into_response()
 }
 
-/// `POST /stay`: somebody types, or says that they are there. The session was used by asking.
+/// `POST /stay`: someone types, or says that they are there. The session was used by asking.
 pub(crate) async fn stay(_: CurrentOperator) -> Response {
     (Extension(Unaudited), StatusCode::NO_CONTENT).into_response()
 }

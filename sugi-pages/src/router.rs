@@ -120,7 +120,7 @@ routes! {
     Gate::Operator => "/live" [nobody] get(live::live);
 }
 
-/// Nothing from elsewhere, no script or style but ours, in nobody's frame.
+/// Nothing from elsewhere, no script or style but ours, in no one's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -151,7 +151,7 @@ fn around(table: Router<Pages>, pages: &Pages) -> Router {
         Response::from(ErrorPage::Broken)
     };
     table
-        // Who asks from another site's page is not listened to, whatever cookie the browser adds.
+        // Who asks from another site's page is not listened to, no matter what cookie the browser adds.
         .layer(CsrfLayer::new().with_rejection_response(other_site))
         .layer(middleware::from_fn(no_control))
         .layer(CatchPanicLayer::custom(broken))
@@ -163,7 +163,7 @@ fn around(table: Router<Pages>, pages: &Pages) -> Router {
         .with_state(pages.clone())
 }
 
-/// An address that nobody has: said as a page to who reads pages, as a problem to a program.
+/// An address that no one has: said as a page to who reads pages, as a problem to a program.
 async fn elsewhere(uri: Uri, headers: HeaderMap) -> Response {
     let is_api = uri.path() == "/v1" || uri.path().starts_with("/v1/");
     let mut response = if is_api || current_operator::asks_json(&headers) {
@@ -183,7 +183,7 @@ fn other_method(allowed: &'static str) -> Response {
     response
 }
 
-/// Refuses an address whose query holds a control character: nobody types one, and a ledger that cannot keep
+/// Refuses an address whose query holds a control character: no one types one, and a ledger that cannot keep
 /// it would be asked for it.
 async fn no_control(request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Which looks leave an audit entry: all of them, but those at pages that say that they show nobody.
+//! Which looks leave an audit entry: all of them, but those at pages that say that they show no one.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use sugi_api::{Audited, Unaudited};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShowsNobody(pub(crate) bool);
 
-/// Whether the alarm stands around the page of a request: it names orders in doubt, whatever the page is.
+/// Whether the alarm stands around the page of a request: it names orders in doubt, no matter what the page is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Alarmed(Arc<AtomicBool>);
 

@@ -132,7 +132,7 @@ pub(crate) async fn enter(
     let mut page = SignInPage::new(&pages, lang, form.get("next"));
     page.kept = form.get(kept::FIELD).into();
     page.unsent = !page.kept.is_empty();
-    // A name that nobody has could be a password in the wrong field.
+    // A name that no one has could be a password in the wrong field.
     let known = match ask.name.trim().parse::<Actor>() {
         Ok(name) => pages.access().operator(&name).await?.map(|_| name),
         Err(_) => None,
@@ -143,7 +143,7 @@ pub(crate) async fn enter(
         .await
     {
         Ok(cookie) => {
-            // Who it is stands in the audit once it is proved; before, somebody has tried a name.
+            // Who it is stands in the audit once it is proved; before, someone has tried a name.
             if let (Some(who), Some(known)) = (parts.extensions.get::<sugi_api::Who>(), known) {
                 who.is(&format!("operator:{known}"));
             }

@@ -22,7 +22,7 @@ pub(crate) fn decimal(amount: u64, currency: &str) -> String {
     }
 }
 
-/// An amount as somebody would type it: `150,000`, `1,234.05`.
+/// An amount as someone would type it: `150,000`, `1,234.05`.
 pub(crate) fn typed(amount: u64, currency: &str) -> String {
     if currency == "USD" {
         format!("{}.{:02}", grouped(amount / 100), amount % 100)

@@ -23,12 +23,12 @@ use crate::{
     value::{Cells, Value},
 };
 
-/// Something that somebody did, or was refused.
+/// Something that someone did, or was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When.
     pub at: Timestamp,
-    /// Who: `operator:kim`, `key:back end`, or nobody (`-`).
+    /// Who: `operator:kim`, `key:back end`, or no one (`-`).
     pub actor: String,
     /// What: the operation.
     pub action: String,
@@ -97,7 +97,7 @@ impl Store {
     }
 
     /// Writes what was done behind a checkpoint, all of it or nothing; at most [`AUDIT_ENTRIES_AT_ONCE`]. The
-    /// new checkpoint, or `None` when somebody else wrote there first: read the checkpoint again.
+    /// new checkpoint, or `None` when someone else wrote there first: read the checkpoint again.
     ///
     /// # Errors
     /// What the database says; only after [`StoreError::Unknown`] may something have been written.

@@ -89,7 +89,7 @@ impl Store {
         let made = folder.mode(0o700).create(to);
         made.map_err(|why| failed(to, why))?;
         let copy = to.join("sugi.db");
-        // One transaction that reads sees one moment, whatever is committed meanwhile; it keeps no writer waiting.
+        // One transaction that reads sees one moment, no matter what is committed meanwhile; it keeps no writer waiting.
         sqlite::copy(dir, &copy)?;
         let commits = sqlite::commits(to)?;
         write_durably(&to.join(sqlite::END), format!("{commits:020}\n").as_bytes())?;

@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// Takes a delivery into one's hands; unless it is [ended](Self::end_delivery) before `until`, it is
-    /// due again then. `None`: somebody else has it. What comes back is for the end.
+    /// due again then. `None`: someone else has it. What comes back is for the end.
     ///
     /// # Errors
     /// What the database says.
@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// Writes down how a try ended: whether it was the last one, or when the next one is due. `false`: it
-    /// is somebody else's meanwhile, and nothing was written.
+    /// is someone else's meanwhile, and nothing was written.
     ///
     /// # Errors
     /// What the database says.

@@ -195,7 +195,7 @@ impl Store {
             .await
     }
 
-    /// Takes a document away, whatever version it is; `false` when there is none of that name.
+    /// Takes a document away, no matter what version it is; `false` when there is none of that name.
     ///
     /// # Errors
     /// What the database says; only after [`StoreError::Unknown`] may it be gone.

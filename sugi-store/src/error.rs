@@ -60,7 +60,7 @@ pub enum StoreError {
         /// Whose it is.
         payment: PaymentId,
     },
-    /// What is stored is not what sugi writes: somebody else's hand, or a newer version's.
+    /// What is stored is not what sugi writes: someone else's hand, or a newer version's.
     #[error("the ledger does not read as it should: {0}")]
     Inconsistent(#[from] IntegrityViolation),
 }

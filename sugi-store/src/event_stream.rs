@@ -2,7 +2,7 @@
 //!
 //! News is written into an outbox, in the transaction of the journal row that it is about: it cannot be
 //! lost, and nothing is told that did not happen. Transactions end in another order than they began, so
-//! whoever read on by their times would pass over the late ones. Therefore somebody gives out numbers
+//! a reader that goes by their times would pass over the late ones. Therefore someone gives out numbers
 //! afterwards, without a gap, and with the numbers the deliveries to those who want to be told. Of two
 //! nodes that number at once, one is refused by the number itself and reads again.
 

@@ -33,7 +33,7 @@ pub(crate) struct Write {
 pub(crate) enum WriteOutcome {
     /// It is in the journal.
     Written,
-    /// Somebody else wrote this payment's next row first.
+    /// Someone else wrote this payment's next row first.
     Conflict,
     /// The new payment must not be.
     Refused(CreateError),
@@ -43,7 +43,7 @@ pub(crate) enum WriteOutcome {
 
 impl Job {
     pub(crate) fn answer(self, write_outcome: Result<WriteOutcome, StoreError>) {
-        // Whoever asked may have hung up; what was written stays written.
+        // The caller may have hung up; what was written stays written.
         let _ = self.reply.send(
             write_outcome.map(|write_outcome| (write_outcome, self.write.pending_append.written())),
         );

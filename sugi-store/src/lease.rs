@@ -24,16 +24,16 @@ pub struct Lease {
     pub fence: u64,
 }
 
-/// How far the clocks of nodes may be apart before a lease of the one that is ahead keeps nobody.
+/// How far the clocks of nodes may be apart before a lease of the one that is ahead keeps no one.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
 
 impl Store {
-    /// Leases up to `limit` payments that are due at `now` and in nobody's hands, the longest due
+    /// Leases up to `limit` payments that are due at `now` and in no one's hands, the longest due
     /// first, to a node until `now + ttl`. What it still holds is not given to it again.
     ///
     /// The nodes' clocks should agree to within a small part of `ttl`; where they do not, a lease
     /// changes hands sooner or later than meant, and nothing worse happens. One that ends further in the
-    /// future than any lease can was written by a clock that is ahead: it keeps nobody.
+    /// future than any lease can was written by a clock that is ahead: it keeps no one.
     ///
     /// # Errors
     /// What the database says. After [`StoreError::Unknown`] leases may have been taken; they run
@@ -66,7 +66,7 @@ impl Store {
         rows.iter().filter_map(lease).collect()
     }
 
-    /// Holds a lease until `now + ttl`. `false`: somebody else has the payment now, leave it alone.
+    /// Holds a lease until `now + ttl`. `false`: someone else has the payment now, leave it alone.
     ///
     /// # Errors
     /// What the database says.
@@ -79,7 +79,7 @@ impl Store {
         self.end_lease(lease, end(now, ttl)).await
     }
 
-    /// Gives a lease back before its time. `false`: somebody else has the payment already.
+    /// Gives a lease back before its time. `false`: someone else has the payment already.
     ///
     /// # Errors
     /// What the database says.

@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use crate::error::StoreError;
 
-/// Holds the lock until it is dropped, or the process ends in whatever way.
+/// Holds the lock until it is dropped, or the process ends in any way.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,

@@ -3,11 +3,11 @@
 //! Several nodes share one PostgreSQL and are replaced one after the other, so an old program runs
 //! beside a new schema for a while. The rule is expand and contract: a step only adds (a table, an
 //! index, a column that may be null or has a default), so that the program before it goes on
-//! working; what nobody uses any more is taken away one release later at the earliest.
+//! working; what no one uses any more is taken away one release later at the earliest.
 //!
 //! One text serves both engines. It knows two types, `text` and `bigint`. On PostgreSQL `text` is
 //! made to sort by its bytes, as it always does on SQLite: ids and cursors must have one order
-//! whatever the database's language is. On SQLite tables are made strict, as PostgreSQL's always are: a text
+//! in any language of the database. On SQLite tables are made strict, as PostgreSQL's always are: a text
 //! that is stored as bytes reads as the same text and is equal to none, so nothing that asks for it finds it.
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -38,7 +38,7 @@ const TABLE: &str = "create table if not exists migration (\n    n bigint not nu
 const DONE: &str = "select coalesce(max(n), 0) from migration";
 const NOTE: &str = "insert into migration (n, name) values ($1, $2)";
 
-/// Nodes that start at once take turns by this number; any would do that nobody else uses.
+/// Nodes that start at once take turns by this number; any would do that no one else uses.
 const TURN: i64 = 0x7375_6769; // "sugi"
 
 /// Brings a file to the newest schema.
@@ -63,7 +63,7 @@ pub(crate) fn run(db: &mut Connection) -> Result<(), StoreError> {
 pub(crate) async fn run_postgres(client: &mut Client) -> Result<(), StoreError> {
     loop {
         let step = client.transaction().await?;
-        // The only advisory lock there is: it ends with the transaction, whatever becomes of us.
+        // The only advisory lock there is: it ends with the transaction, no matter what becomes of us.
         step.execute("select pg_advisory_xact_lock($1)", &[&TURN])
             .await?;
         step.batch_execute(&bytewise(TABLE)).await?;

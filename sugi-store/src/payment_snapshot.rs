@@ -28,7 +28,7 @@ pub struct Entry {
     pub seq: u32,
     /// When it happened.
     pub at: Timestamp,
-    /// The same by clocks that nobody sets, where they were read.
+    /// The same by clocks that no one sets, where they were read.
     pub clock: Option<Reading>,
     /// What happened.
     pub event: Event,
@@ -108,7 +108,7 @@ impl PendingAppend {
     fn then(mut self, mut when: When, event: Event) -> Result<Self, Illegal> {
         let PaymentSnapshot { payment, head } = self.after;
         // Another node's clock may be ahead, or ours was set back: what comes later is not told as having
-        // happened before. The clocks that nobody sets stand beside it as they were read.
+        // happened before. The clocks that no one sets stand beside it as they were read.
         when.at = when.at.max(payment.updated_at);
         let entry = NewEntry::of(&payment.id, head, payment.seq + 1, when, &event, None);
         let before = PublicSnapshot::at(&payment);
@@ -124,7 +124,7 @@ impl PendingAppend {
         Ok(self)
     }
 
-    /// The same made by an idempotency key, of which the first row tells: whoever takes the key away is found out.
+    /// The same made by an idempotency key, of which the first row tells: taking the key away is found out.
     pub(crate) fn made_by(mut self, key: &Key) -> Self {
         let id = &self.after.payment.id;
         let mut before = Hash::START;

@@ -15,7 +15,7 @@ use crate::{
     value::{Cells, Value},
 };
 
-/// An event as it is stored, and beside it the clocks that nobody sets.
+/// An event as it is stored, and beside it the clocks that no one sets.
 pub(crate) fn body(event: &Event, clock: Option<Reading>) -> String {
     // Events hold strings, numbers and maps with text keys: nothing that JSON could refuse.
     let mut text = serde_json::to_string(event).unwrap_or_default();
@@ -199,7 +199,7 @@ pub(crate) fn foreign(owner: Option<&Cells>, row: &Row) -> Option<StoreError> {
     }
 }
 
-/// A claim was refused and then nobody held it: no engine does that, so it is nothing to guess about.
+/// A claim was refused and then no one held it: no engine does that, so it is nothing to guess about.
 fn vanished() -> CreateError {
     StoreError::Failed {
         why: "a claim that refused this payment was gone a moment later; try again".into(),

@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Failed`] when the audit does not tell of it yet (a buyer that is gone and that
-    /// nobody owns up to is what [`verify`](Self::verify) names); what the database says.
+    /// no one owns up to is what [`verify`](Self::verify) names); what the database says.
     pub async fn erase_buyers(&self, since: Option<Date>, before: Date) -> Result<u64, StoreError> {
         if forgotten(&self.engine).await? < Some(before) {
             let why = "the audit does not tell of it; write that down first".into();
@@ -137,7 +137,7 @@ async fn stretch(
     read.collect()
 }
 
-/// The statements that take buyers away, as one transaction: the projection never tells of somebody
+/// The statements that take buyers away, as one transaction: the projection never tells of someone
 /// whom the journal does not know.
 fn statements(found: Vec<Kept>) -> Vec<(String, Vec<Value<'static>>)> {
     let marks = |width: usize| {

@@ -7,7 +7,7 @@ pub(crate) mod access;
 pub(crate) mod check;
 pub(crate) mod public_event;
 
-/// A row of the journal. Nothing happens if its number is taken: somebody else was quicker.
+/// A row of the journal. Nothing happens if its number is taken: someone else was quicker.
 pub(crate) const APPEND: &str = "\
 insert into journal (payment, seq, at, body, hash, erasable) values ($1, $2, $3, $4, $5, $6)
 on conflict (payment, seq) do nothing";
@@ -90,7 +90,7 @@ where p.created_at < $1 and p.created_at >= $2 and (p.created_at > $2 or p.id > 
 order by p.created_at, p.id limit $4";
 
 /// The projection of payments without their buyers, if they are settled still; `{rows}` is as many as
-/// there are. It comes first: from here on nobody else can reopen them.
+/// there are. It comes first: from here on no one else can reopen them.
 pub(crate) const ERASE_BUYER: &str = "\
 update payment set buyer_name = null, buyer_phone = null
 where id in ({rows}) and status not in ('requested', 'approving', 'in_doubt', 'reversing')";
@@ -132,7 +132,7 @@ pub(crate) const ORPHANS: &str = "select payment, seq from journal where not exi
 pub(crate) const KEYS: &str = "\
 select scope, key, request, payment from idempotency where (scope, key) > ($1, $2) order by scope, key limit $3";
 
-/// Payments whose orders nobody has claimed.
+/// Payments whose orders no one has claimed.
 pub(crate) const UNCLAIMED: &str = "\
 select id from payment
 where not exists (select 1 from order_claim as c where c.site_cd = payment.site_cd and c.order_no = payment.order_no)
@@ -190,7 +190,7 @@ from payment where created_at >= $1 and created_at < $2{and}
 group by shop, actor, issuer, status, currency, created_at / 3600000000
 order by 6, 1, 2, 3, 4, 5 limit {limit}";
 
-/// Leases what is due and in nobody's hands to a node. The conflict decides between nodes: of two
+/// Leases what is due and in no one's hands to a node. The conflict decides between nodes: of two
 /// that picked the same payment, the second finds a lease that runs and gets nothing.
 pub(crate) const LEASE: &str = "\
 insert into lease (payment, node, ends_at, fence)
@@ -305,7 +305,7 @@ insert into journal (payment, seq, at, body, hash, erasable)
 select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 on conflict (payment, seq) do nothing returning payment";
 
-    /// The first rows of new payments, whose names are nobody else's: a conflict is an error.
+    /// The first rows of new payments, whose names are no one else's: a conflict is an error.
     pub(crate) const BEGIN: &str = "\
 insert into journal (payment, seq, at, body, hash, erasable)
 select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])";

@@ -290,7 +290,7 @@ pub(crate) fn rows(
             Ok(match row.get_ref(at)? {
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(number) => Value::Integer(number),
-                // Whatever somebody may have put there: it reads as what was never written, so that
+                // What another hand may have put there reads as what was never written, so that
                 // the row is found and named instead of the whole answer failing.
                 ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
                 // A strict table holds none; and it is not the text that it may look like.

@@ -192,11 +192,11 @@ impl Store {
     /// nothing is ever read from a standby. `sslmode` is one of
     ///
     /// * `disable`: no TLS;
-    /// * `prefer`: TLS if the server has it, without looking at its certificate. It keeps nobody
+    /// * `prefer`: TLS if the server has it, without looking at its certificate. It keeps no one
     ///   out; it is what a host that is this machine gets when nothing is said;
     /// * `require` and `verify-full`: TLS, with a certificate that is valid for the host's name. It
     ///   is what any other host gets when nothing is said. (libpq's `require` believes any
-    ///   certificate, which keeps nobody out who matters.)
+    ///   certificate, which keeps no one out who matters.)
     ///
     /// `sslrootcert` names a PEM file with the authorities to trust; without it they are those of
     /// the browsers (Mozilla's list, compiled in).
@@ -224,7 +224,7 @@ impl Store {
         }
     }
 
-    /// Whether nobody else can write to this ledger while it is open: true for SQLite opened for
+    /// Whether no one else can write to this ledger while it is open: true for SQLite opened for
     /// writing, false for PostgreSQL.
     #[must_use]
     pub fn is_sole(&self) -> bool {
@@ -327,7 +327,7 @@ impl Store {
         }
     }
 
-    /// Writes what happened to a payment. `None`: somebody else wrote first, nothing was written.
+    /// Writes what happened to a payment. `None`: someone else wrote first, nothing was written.
     ///
     /// # Errors
     /// [`StoreError::Foreign`] when it would take another payment's transaction for its own. What the

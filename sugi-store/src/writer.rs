@@ -69,7 +69,7 @@ impl Drop for Report {
     }
 }
 
-/// The state of a ledger that nobody here writes.
+/// The state of a ledger that no one here writes.
 pub(crate) fn none() -> watch::Receiver<WriterState> {
     watch::channel(WriterState::None).1
 }

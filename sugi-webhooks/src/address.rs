@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The longest address.
 const BYTES_MAX: usize = 2_048;
 
-/// An address of a webhook: `https://`, or `http://` on this machine, where nobody can listen in between.
+/// An address of a webhook: `https://`, or `http://` on this machine, where no one can listen in between.
 ///
 /// It holds no user and no password: they would stand in the ledger and on pages in clear. What proves who
 /// tells is the signature.

@@ -159,7 +159,7 @@ impl Webhooks {
         told.is_ok()
     }
 
-    /// Tells a webhook of one event, if nobody else does.
+    /// Tells a webhook of one event, if no one else does.
     async fn deliver(&self, webhook: &Webhook, due: Due, render: Render) -> Result<(), StoreError> {
         let (id, now) = (webhook.id.as_str(), self.now());
         let until = now.saturating_add(HELD).unwrap_or(Timestamp::MAX);

@@ -22,9 +22,9 @@ use crate::{Address, Targets, targets::Connector};
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(5);
 /// How long the other side may take to answer.
 const MAX_WAIT: Duration = Duration::from_secs(15);
-/// How long an answer's body is read, which nobody wants.
+/// How long an answer's body is read, which no one wants.
 const PATIENCE_TO_READ: Duration = Duration::from_secs(1);
-/// Nobody was there, or nobody who could be believed; what follows says why.
+/// No one was there, or no one who could be believed; what follows says why.
 pub const NOT_REACHED: &str = "not reached";
 /// The other side was reached and gave no whole answer; what follows says why.
 pub const BROKE: &str = "the connection broke";

@@ -1,6 +1,6 @@
 //! Which addresses a webhook may be delivered to.
 //!
-//! Who may set a webhook up is not thereby somebody who may reach the service's own network: a database, an
+//! Who may set a webhook up is not thereby someone who may reach the service's own network: a database, an
 //! administration page, the metadata of a cloud with its credentials. So a webhook goes to public addresses
 //! alone, unless the configuration names a network. It is looked at when a connection is made, at the very
 //! address that is connected to: what a name meant earlier says nothing of what it means now.
@@ -151,7 +151,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        // A host that is written as an address is resolved by nobody.
+        // A host that is written as an address is resolved by no one.
         let host = to.host().unwrap_or_default();
         if literal(host).is_some_and(|address| !self.targets.may_be(address)) {
             return Box::pin(async { Err(NotPublic.into()) });
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// Of a name that means an inner address now, whatever it meant when it was set up, nothing is left.
+    /// Of a name that means an inner address now, no matter what it meant when it was set up, nothing is left.
     #[test]
     fn of_what_a_name_means_the_public_is_left() {
         let at = |texts: &[&str]| {

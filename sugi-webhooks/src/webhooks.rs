@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     secret: Option<Secret>,
     pub(crate) line: Line,
     pub(crate) tally: Tally,
-    /// Told when somebody asks for something to be told.
+    /// Told when someone asks for something to be told.
     pub(crate) asked: Notify,
     /// Webhooks that do not read.
     unreadable: AtomicU64,
@@ -153,7 +153,7 @@ impl Webhooks {
     }
 
     /// Sets one up. It is told of what is numbered from now on. Its secret comes with it: it is kept sealed
-    /// and shown to nobody afterwards, save to whoever asks again with the same key while it has no other. The third is whether
+    /// and shown to no one afterwards, save to a caller that asks again with the same key while it has no other. The third is whether
     /// it was there already.
     ///
     /// # Errors
@@ -191,7 +191,7 @@ impl Webhooks {
         if self.store().add_document(kind, name, "", &text).await? {
             return Ok((webhook, secret, false));
         }
-        // Somebody asked with the same key in the same moment.
+        // Someone asked with the same key in the same moment.
         match self.get(&webhook.id).await? {
             Some(there) => self.again(there, &new),
             None => Err(WebhookError::Busy),
@@ -206,7 +206,7 @@ impl Webhooks {
         if !there.is_as_asked(new) {
             return Err(WebhookError::KeyReused);
         }
-        // The secret of now may be one that somebody else asked for since, and is theirs to hear.
+        // The secret of now may be one that someone else asked for since, and is theirs to hear.
         if there.renewed_by.is_some() || !there.before.is_empty() {
             return Err(WebhookError::Renewed);
         }
@@ -261,7 +261,7 @@ impl Webhooks {
         self.store().remove_webhook(id.as_str()).await
     }
 
-    /// Has one told of an event as soon as can be, whatever became of that before.
+    /// Has one told of an event as soon as can be, no matter what became of that before.
     ///
     /// # Errors
     /// What the ledger says.

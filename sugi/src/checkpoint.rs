@@ -1,4 +1,4 @@
-//! The audit's checkpoint, mailed once a day to whoever keeps it where the database's owner cannot reach.
+//! The audit's checkpoint, mailed once a day to the people who keep it where the database's owner cannot reach.
 
 use jiff::{SignedDuration, Timestamp};
 use sugi_access::Access;

@@ -57,7 +57,7 @@ impl Control {
     /// the same.
     pub(crate) fn open(folder: &Path) -> Option<Self> {
         let path = folder.join(FILE);
-        // Nobody else has the ledger, so what is there was left by a process that was killed.
+        // No one else has the ledger, so what is there was left by a process that was killed.
         let _ = std::fs::remove_file(&path);
         let opened = UnixListener::bind(&path).and_then(|listener| {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;

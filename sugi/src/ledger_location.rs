@@ -229,7 +229,7 @@ fn absolute(dir: &Path) -> String {
 
 /// A ledger that is read.
 pub(crate) enum Ledger {
-    /// Nobody else has it.
+    /// No one else has it.
     Whole(Engine),
     /// A service may be writing it.
     Read(Store),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sugi_core::Status;
 
 /// Whether data was not taken. What a command was asked to do it does all the same: a payment must not break
-/// off because nobody reads what becomes of it.
+/// off because no one reads what becomes of it.
 static LOST: AtomicBool = AtomicBool::new(false);
 
 /// A line of data, for stdout.
@@ -27,12 +27,12 @@ pub(crate) fn data(line: &str) {
     }
 }
 
-/// Whether all data was written, as far as somebody wanted it.
+/// Whether all data was written, as far as someone wanted it.
 pub(crate) fn is_whole() -> bool {
     !LOST.load(Ordering::Relaxed)
 }
 
-/// A line of talk, for stderr. That nobody listens any more is no reason to stop.
+/// A line of talk, for stderr. That no one listens any more is no reason to stop.
 pub(crate) fn talk(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

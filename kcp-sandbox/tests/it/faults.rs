@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::client::{APPROVE, Answer, CANCEL, INQUIRE, JSON, Shop, exchange, post};
 
-/// Sends the example payment and gives whatever comes back.
+/// Sends the example payment and gives what comes back.
 async fn pay(shop: &Shop<'_>, order: &str) -> std::io::Result<Option<Answer>> {
     let body = serde_json::Value::from(shop.payment(order)).to_string();
     exchange(shop.sandbox.url(), &post(APPROVE, &[JSON], body.as_bytes())).await

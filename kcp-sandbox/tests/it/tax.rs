@@ -142,7 +142,7 @@ async fn parts_that_are_wrong_missing_or_not_wanted_have_their_codes() {
         (with("mod_tax_mny", json!("")), "8078"),
         (with("mod_vat_mny", json!("8.0")), "8080"),
         (with("mod_free_mny", json!("-12")), "8079"),
-        // What somebody believes to be left is compared before anything else.
+        // What someone believes to be left is compared before anything else.
         (with("rem_mny", json!("1003")), "8037"),
     ] {
         let reply = shop.cancel_with(&tno, "STPC", sent.clone()).await;

@@ -117,7 +117,7 @@ pub(super) fn read(body: &[u8], asked: &Asked) -> Result<Approval, ApproveError>
 }
 
 /// An answer that settles nothing, with the transaction number that can still be read in it: unless the
-/// same ruins name another order, because that number is somebody else's payment.
+/// same ruins name another order, because that number is someone else's payment.
 pub(super) fn lost(why: LostWhy, body: &[u8], asked: &Asked) -> Lost {
     let foreign = ORDER_FIELDS
         .iter()

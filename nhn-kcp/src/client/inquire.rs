@@ -272,7 +272,7 @@ mod tests {
         let answer = |code: &str| read(format!(r#"{{"res_cd":"{code}"}}"#).as_bytes(), &by_tno());
         assert!(matches!(answer("8132"), Err(InquireError::NotFound(_))));
         assert!(matches!(answer("S032"), Err(InquireError::Refused(_))));
-        // What is not listed for inquiries proves no absence, whatever it says to a cancel.
+        // What is not listed for inquiries proves no absence, no matter what it says to a cancel.
         assert!(matches!(answer("8643"), Err(InquireError::Unknown(_))));
         assert!(matches!(answer("8030"), Err(InquireError::Unknown(_))));
         assert!(matches!(answer("8996"), Err(InquireError::Unknown(_))));

@@ -84,7 +84,7 @@ impl Drop for Pool {
     }
 }
 
-/// Closes connections that nobody came back for, and ends when none are left.
+/// Closes connections that no one came back for, and ends when none are left.
 async fn sweep(pool: Weak<Pool>, idle_time: Duration) {
     loop {
         tokio::time::sleep(idle_time).await;

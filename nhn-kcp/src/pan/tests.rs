@@ -179,7 +179,7 @@ fn what_only_looks_like_one_is_none() {
         assert_eq!(seen(text), [false; 3], "{text}");
     }
     assert!(crate::mask::luhn(b"2611261430220009"));
-    // A hash is none, whatever is in it.
+    // A hash is none, no matter what is in it.
     let hash = format!("{}4111111111111111", "a".repeat(16));
     assert_eq!(seen(&hash), [false; 3]);
     assert_eq!(seen(&hash[2..]), [true, true, false]);

@@ -51,7 +51,7 @@ const fn both(meaning: CancelMeaning, says: Says, why: &'static str, codes: &'st
     }
 }
 
-/// Ends a cancel of a part. Nobody asked for a part where it answers a cancel of the whole, so there the
+/// Ends a cancel of a part. No one asked for a part where it answers a cancel of the whole, so there the
 /// books are looked at.
 const fn of_parts(meaning: CancelMeaning, why: &'static str, codes: &'static str) -> Group {
     Group {

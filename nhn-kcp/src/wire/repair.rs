@@ -118,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(repaired(body.as_bytes()), None, "{body}");
         }
-        // Outside of strings nothing is repaired: that is no JSON, whatever is made of it.
+        // Outside of strings nothing is repaired: that is no JSON, no matter what is made of it.
         assert_eq!(repaired(b"{\xff\x01}"), None);
     }
 

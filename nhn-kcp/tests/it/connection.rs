@@ -16,7 +16,7 @@ fn a_tno() -> Tno {
 
 #[tokio::test]
 async fn a_refused_connection_is_not_sent() {
-    // A port that is taken, so that nobody else gets it, and that nobody listens on.
+    // A port that is taken, so that no one else gets it, and that no one listens on.
     let nobody = tokio::net::TcpSocket::new_v4().unwrap();
     nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", nobody.local_addr().unwrap());

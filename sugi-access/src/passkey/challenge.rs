@@ -23,7 +23,7 @@ impl Access {
         let now = self.0.clock.now();
         let all = store.documents(DocumentKind::Challenge).await?;
         // Those for one purpose push out none that are for another: whoever may ask without being signed
-        // in is in nobody's way who is.
+        // in is in no one's way who is.
         let mut all: Vec<(bool, Option<Timestamp>, &str)> = all
             .iter()
             .map(|one| {
@@ -59,7 +59,7 @@ impl Access {
     /// waited too long.
     pub(super) async fn use_up(&self, challenge: &str, purpose: &str) -> Result<bool, StoreError> {
         let store = &self.0.store;
-        // What nobody gave out is not even looked for.
+        // What no one gave out is not even looked for.
         if challenge.len() != CHARS {
             return Ok(false);
         }

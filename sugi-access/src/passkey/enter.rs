@@ -47,7 +47,7 @@ impl Access {
     /// ledger says.
     pub async fn challenge_to_sign_in(&self, from: &Origin) -> Result<String, AccessError> {
         self.passkey_site()?;
-        // Nobody has signed in yet, and each of these is written down.
+        // No one has signed in yet, and each of these is written down.
         let now = self.0.clock.now();
         if let Some(address) = from.address
             && !self.tries().may_ask(address, now)
@@ -71,7 +71,7 @@ impl Access {
         found.first().map(crate::operators::read).transpose()
     }
 
-    /// Lets somebody in who shows a passkey, and begins a session.
+    /// Lets someone in who shows a passkey, and begins a session.
     ///
     /// # Errors
     /// [`SignInError`].
@@ -81,10 +81,10 @@ impl Access {
         from: &Origin,
     ) -> Result<Cookie, SignInError> {
         let known = self.operator_of_handle(&shown.handle).await?;
-        // Whoever may not sign in any more is nobody here.
+        // An operator who may not sign in any more does not exist here.
         let known = known.filter(|operator| operator.active);
-        // What holds a name is against guessing, and nobody guesses a signature: wrong passwords, which
-        // anybody can type in, keep nobody out who has a passkey. An address is held all the same.
+        // What holds a name is against guessing, and no one guesses a signature: wrong passwords, which
+        // anybody can type in, keep no one out who has a passkey. An address is held all the same.
         self.address_not_held(from)?;
         let proved = match self.prove(known.as_ref(), shown).await? {
             Err(flaw) => {
@@ -107,7 +107,7 @@ impl Access {
         Ok(self.begin_session(&operator, from, true).await?)
     }
 
-    /// Whether a passkey of somebody's was shown, and signed what this installation asked it to sign.
+    /// Whether a passkey of someone's was shown, and signed what this installation asked it to sign.
     async fn prove(
         &self,
         known: Option<&Operator>,
@@ -182,7 +182,7 @@ impl Access {
             })
             .await;
         if matches!(entered, Err(SignInError::Copied)) {
-            // Two devices count each for itself: one of them holds a copy that nobody should have.
+            // Two devices count each for itself: one of them holds a copy that no one should have.
             let kept = self.operator(&known.name).await?;
             let kept = kept.as_ref().and_then(|kept| kept.passkey(&proved.id));
             let before = kept.map_or(0, |kept| kept.count);

@@ -27,7 +27,7 @@ use crate::{
 pub const PASSKEYS_MAX: usize = 10;
 /// The most characters of a passkey's name.
 pub const PASSKEY_NAME_CHARS_MAX: usize = 64;
-/// How long a challenge waits, and so how long somebody may take.
+/// How long a challenge waits, and so how long someone may take.
 pub const PASSKEY_TIMEOUT: jiff::SignedDuration = challenge::LIFE;
 
 /// Where an installation's passkeys are good.
@@ -95,7 +95,7 @@ pub enum PasskeyError {
     /// There are as many as there may be.
     #[error("an operator has at most 10 passkeys; remove one first")]
     TooMany,
-    /// Its challenge was used before, has waited too long, or was somebody else's.
+    /// Its challenge was used before, has waited too long, or was someone else's.
     #[error("it was begun too long ago, or in another session; begin again")]
     Stale,
     /// It is no passkey of this installation's.
@@ -104,7 +104,7 @@ pub enum PasskeyError {
 }
 
 impl Access {
-    /// Begins to make a passkey, for somebody who has just shown once more who they are.
+    /// Begins to make a passkey, for someone who has just shown once more who they are.
     ///
     /// # Errors
     /// [`PasskeyError`], or what the ledger says.

@@ -1,6 +1,6 @@
 //! What a browser and an authenticator hand over (WebAuthn, sections 5.8.1 and 6.1), read strictly.
 //!
-//! Nobody vouches for an authenticator here ("attestation: none"), so a new passkey is what its owner's
+//! No one vouches for an authenticator here ("attestation: none"), so a new passkey is what its owner's
 //! browser says that it is. What is proved later is that whoever signs in holds the same key, was there,
 //! and was recognised by the authenticator, at a page of ours and at no other.
 
@@ -121,7 +121,7 @@ const MADE: u8 = 1 << 6;
 const EXTENDED: u8 = 1 << 7;
 
 impl<'a> AuthenticatorData<'a> {
-    /// Takes it apart. Extensions that nobody asked for stand at the end, and are not looked at.
+    /// Takes it apart. Extensions that no one asked for stand at the end, and are not looked at.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Flaw> {
         const FLAW: Flaw = Flaw::AuthenticatorData;
         if bytes.len() > BYTES_MAX {
@@ -133,7 +133,7 @@ impl<'a> AuthenticatorData<'a> {
         let (made, rest) = if flags & MADE == 0 {
             (None, rest)
         } else {
-            // Its model comes first, which nobody vouches for.
+            // Its model comes first, which no one vouches for.
             let (_, rest) = rest.split_at_checked(16).ok_or(FLAW)?;
             let (length, rest) = rest.split_first_chunk().ok_or(FLAW)?;
             let length = usize::from(u16::from_be_bytes(*length));
@@ -156,7 +156,7 @@ impl<'a> AuthenticatorData<'a> {
         })
     }
 
-    /// Whether somebody was there whom the authenticator recognised, at this site.
+    /// Whether someone was there whom the authenticator recognised, at this site.
     pub(crate) fn check(&self, site: &PasskeySite) -> Result<(), Flaw> {
         if self.host != Sha256::digest(&site.host).as_slice() {
             return Err(Flaw::Host);

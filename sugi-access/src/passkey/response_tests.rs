@@ -201,7 +201,7 @@ fn a_key_of_no_kind_that_is_offered_is_none() {
     assert!(!rsa(256, &[0x21, 0x43, 0, 0, 3]) && !rsa(256, &[0x21, 0x41, 3]));
 }
 
-/// Extensions that nobody asked for stand behind the key, and are not looked at.
+/// Extensions that no one asked for stand behind the key, and are not looked at.
 #[test]
 fn extensions_are_passed_over() {
     let mut made = example("none-es256").made;
@@ -227,7 +227,7 @@ proptest! {
             0 => (&mut one.client, 0),
             1 => (&mut one.said, 0),
             2 => (&mut one.signature, 0),
-            // The id is nobody's but its owner's; the key stands behind it.
+            // The id is no one's but its owner's; the key stands behind it.
             _ => (&mut one.made, 32 + 1 + 4 + 16 + 2 + 32),
         };
         let at = from + at.index(part.len() - from);

@@ -97,7 +97,7 @@ async fn one_asks_another_confirms_and_it_is_done_once(test_app: TestApp) {
         "pay_0193b0a1c2d37e4f8a5b6c7d8e9f0a1b"
     );
 
-    // Nothing is done that nobody confirmed.
+    // Nothing is done that no one confirmed.
     let done = test_app
         .access
         .approval_request_done(&first.id, "cancelled")
@@ -244,7 +244,7 @@ async fn of_one_payment_one_cancel_waits_at_a_time(test_app: TestApp) {
         ask(another(cancel()), &lee, "3").await,
         ask(another(cancel()), &lee, "3").await
     );
-    // One that nobody decided about is in the way for a day.
+    // One that no one decided about is in the way for a day.
     assert!(matches!(ask(cancel(), &kim, "5").await, Asked::Written(_)));
     assert_eq!(ask(cancel(), &lee, "6").await, Asked::Another);
     test_app.pass(minutes(24 * 60));

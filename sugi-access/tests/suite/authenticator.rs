@@ -40,7 +40,7 @@ impl Authenticator {
     pub(crate) fn new(handle: &str) -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         Self {
-            // Nobody else's.
+            // No one else's.
             id: Sha256::digest(key.public_key()).to_vec(),
             key,
             handle: handle.into(),

@@ -90,7 +90,7 @@ async fn a_challenge_waits_five_minutes_and_is_good_for_what_it_was_given_out_fo
             Err(AccessError::Passkey(PasskeyError::Stale))
         ));
     }
-    // None that nobody gave out.
+    // None that no one gave out.
     for challenge in ["", "A", &"A".repeat(43), &"A".repeat(2_000)] {
         let shown = passkey.show(challenge);
         assert!(is_stale(access.sign_in_with_passkey(&shown, &from).await));

@@ -40,7 +40,7 @@ pub(crate) fn with_passkeys(test_app: TestApp) -> TestApp {
 }
 
 impl TestApp {
-    /// A session of somebody's, begun with the password.
+    /// A session of someone's, begun with the password.
     pub(crate) async fn session(&self, name: &str) -> Session {
         let cookie = self.enter(name, PASSWORD).await.unwrap();
         self.access.session(&cookie).await.unwrap().unwrap()
@@ -231,10 +231,10 @@ async fn wrong_passkeys_are_counted_of_their_address(test_app: TestApp) {
     for n in 0..5 {
         assert!(is_wrong(&test_app.show(&mut impostor).await), "{n}");
     }
-    // A handle is no secret of its owner's: nobody is held by what others sign.
+    // A handle is no secret of its owner's: no one is held by what others sign.
     assert!(test_app.show(&mut passkey).await.is_ok());
     test_app.enter("kim", PASSWORD).await.unwrap();
-    // An address that tries whatever it finds is held, whoever it names.
+    // An address that tries everything it finds is held, no matter whom it names.
     let from = Origin {
         address: Some("192.0.2.7".parse().unwrap()),
         agent: String::new(),

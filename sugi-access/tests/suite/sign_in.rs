@@ -339,7 +339,7 @@ async fn whoever_may_not_sign_in_gets_nothing(test_app: TestApp) {
     let kim = test_app.operator("kim").await;
     assert!(!kim.may(Role::KeyIn) && !kim.may_use(&"main".parse().unwrap()));
     assert!(test_app.access.sessions(&kim).await.unwrap().is_empty());
-    // Nobody looked at the session meanwhile, and still it does not come back with its owner.
+    // No one looked at the session meanwhile, and still it does not come back with its owner.
     test_app
         .change("kim", |kim| kim.active = true)
         .await

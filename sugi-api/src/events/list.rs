@@ -31,7 +31,7 @@ const PAGE: usize = 50;
 const PAGE_MAX: usize = 100;
 /// How many stretches of events are looked through for a page, at most.
 const STRETCHES: usize = 10;
-/// How often somebody who waits looks.
+/// How often someone who waits looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A page of events, in order.

@@ -28,7 +28,7 @@ use crate::{
 
 use view::View;
 
-/// The `{id}` of an address, whatever it is. One that is no payment's is not found.
+/// The `{id}` of an address, no matter what it is. One that is no payment's is not found.
 pub(crate) struct Id(String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -60,7 +60,7 @@ async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Payment, Problem> 
 /// `enough` is also told whether it sees the ledger's newest, and not what a worker saw last.
 ///
 /// A payment changes workers now and then, and on a ledger of several nodes it may be worked on
-/// elsewhere; in between nobody here tells of it, so it is looked at again, less and less often.
+/// elsewhere; in between no one here tells of it, so it is looked at again, less and less often.
 async fn wait_until(
     api: &Api,
     payment: Payment,
@@ -112,7 +112,7 @@ fn with_location(mut response: Response, id: &PaymentId) -> Response {
 }
 
 /// A payment of which nothing was ever sent is no answer from KCP: say so as a problem, so that
-/// nobody takes it for one. It keeps its id, and the order number is free again.
+/// no one takes it for one. It keeps its id, and the order number is free again.
 fn never_sent(payment: &Payment) -> Option<Problem> {
     let detail = match &payment.state {
         State::Void(VoidReason::NotSent { why }) => format!("KCP was not reached: {why}"),

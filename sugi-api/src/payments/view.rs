@@ -41,7 +41,7 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     tax: Option<TaxView>,
     /// What is left of each part, while an approved payment has several. It is the most that can be
-    /// left, and adds up to more than what is left, once somebody gave back past this service.
+    /// left, and adds up to more than what is left, once someone gave back past this service.
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining_tax: Option<TaxView>,
     #[schema(inline)]
@@ -235,7 +235,7 @@ impl DiffersView {
 struct VoidView {
     #[schema(inline)]
     reason: VoidWord,
-    /// What failed, or what somebody vouched for.
+    /// What failed, or what someone vouched for.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -244,7 +244,7 @@ struct VoidView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Cancellation)]
 pub(crate) struct CancellationView {
-    /// Its id; absent for money that somebody gave back past this service.
+    /// Its id; absent for money that someone gave back past this service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^can_[0-9a-f]{32}$")]
     id: Option<String>,

@@ -17,7 +17,7 @@ macro_rules! wording {
 
 wording! {
     /// Where it stands. `approved` and `declined` are KCP's word; `in_doubt` means that money may
-    /// have moved and nobody knows yet; `void` that it is proved that none did.
+    /// have moved and no one knows yet; `void` that it is proved that none did.
     StateWord as PaymentState: Requested Approving Approved Declined InDoubt Reversing Reversed PartiallyCancelled Cancelled Void
 }
 wording! {

@@ -21,7 +21,7 @@ use crate::{
     problem::{Code, Problem},
 };
 
-/// The `{id}` of an address, whatever it is. One that is no webhook's is not found.
+/// The `{id}` of an address, no matter what it is. One that is no webhook's is not found.
 pub(crate) struct Id(WebhookId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {

@@ -247,7 +247,7 @@ async fn a_caller_who_does_not_want_to_wait_gets_the_address() {
 
 #[tokio::test]
 async fn what_never_left_is_a_problem_that_says_so() {
-    // Nobody listens there: the port was free a moment ago.
+    // No one listens there: the port was free a moment ago.
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::{http::Request, test_app::TestApp};
 
-/// A router of somebody else's, merged into the API's.
+/// A router of someone else's, merged into the API's.
 async fn told(proxies: &[&str], headers: &[(&str, &str)]) -> String {
     let test_app = TestApp::new().await;
     let pages = Router::new().route(

@@ -82,7 +82,7 @@ impl TestApp {
         Self::with(Plan::default()).await
     }
 
-    /// A service whose lost answers stay lost until somebody resolves them.
+    /// A service whose lost answers stay lost until someone resolves them.
     pub(crate) async fn without_lookup() -> Self {
         Self::with(Plan {
             order_lookup: false,

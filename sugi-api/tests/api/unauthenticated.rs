@@ -1,4 +1,4 @@
-//! Callers without a key: they take what they are given and shut nobody out.
+//! Callers without a key: they take what they are given and shut no one out.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -88,7 +88,7 @@ impl World {
             });
         }
         if *call == Sent::Approve && took.is_none() {
-            end(&|w| w.take_up(Event::Declined(refusal("CC61"))));
+            end(&|w| w.record_answer(Event::Declined(refusal("CC61"))));
         }
         // Past its time a call ends as lost, whether or not the walk has losses left.
         if late {
@@ -107,7 +107,7 @@ impl World {
         end(&|w| {
             w.left.losses -= 1;
             let why = "refused".to_owned();
-            w.take_up(match call {
+            w.record_answer(match call {
                 Sent::Approve => Event::Voided(VoidReason::NotSent { why }),
                 Sent::Cancel(send, _) => Event::CancelNotSent { send: *send, why },
                 Sent::Look(..) => unreachable!(),
@@ -117,13 +117,13 @@ impl World {
             let refused = || decode::refused(*send, *mode, refusal("8012"));
             end(&|w| {
                 w.left.losses -= 1;
-                w.take_up(refused());
+                w.record_answer(refused());
             });
             // For its state, which KCP's books have to bear out. One node walks it as well as two.
             if !self.left.several_nodes {
                 end(&|w| {
                     w.left.losses -= 1;
-                    w.take_up(decode::refused(*send, *mode, refusal("8134")));
+                    w.record_answer(decode::refused(*send, *mode, refusal("8134")));
                 });
             }
             if self.left.delays > 0 {
@@ -156,7 +156,7 @@ impl World {
     pub(super) fn hear_nothing(&mut self, call: &Sent, tno: Option<Tno>, contradicts: bool) {
         self.left.losses = self.left.losses.saturating_sub(1);
         let why = "lost".to_owned();
-        self.take_up(match call {
+        self.record_answer(match call {
             Sent::Approve => Event::Lost(Lost {
                 why,
                 tno,
@@ -170,7 +170,7 @@ impl World {
     pub(super) fn hear_nothing_of_a_look(&mut self, source: &Source, asked: i64) {
         self.left.losses = self.left.losses.saturating_sub(1);
         let seen = Live::Unclear { why: "lost".into() };
-        self.take_up(Event::Inquired(Inquired {
+        self.record_answer(Event::Inquired(Inquired {
             seen,
             source: source.clone(),
             asked_at: self.when(asked),
@@ -191,7 +191,7 @@ impl World {
             source: source.clone(),
             asked_at: self.when(asked),
         });
-        self.take_up(event);
+        self.record_answer(event);
     }
 
     /// The answer arrives, if KCP took the request; it takes it now, if it did not before.
@@ -201,7 +201,7 @@ impl World {
         }
         let took = took.unwrap_or_else(|| self.land(call, *sent));
         let event = self.answer(call, took);
-        self.take_up(event);
+        self.record_answer(event);
     }
 
     pub(super) fn seen(&self) -> Live {

@@ -1,4 +1,4 @@
-//! Somebody outside, who sees nothing of a payment but its news.
+//! Someone outside, who sees nothing of a payment but its news.
 
 use sugi_core::{CancelId, Payment, PublicEvent, PublicSnapshot, State, Status};
 

@@ -72,7 +72,7 @@ impl World {
                     id: None,
                 };
                 let (seen, asked_at) = (w.seen(), w.at());
-                w.take_up(Event::Inquired(Inquired {
+                w.record_answer(Event::Inquired(Inquired {
                     seen,
                     source,
                     asked_at,
@@ -118,7 +118,7 @@ impl World {
         }));
     }
 
-    /// Somebody cancels at KCP's partner site.
+    /// Someone cancels at KCP's partner site.
     fn past_us(&self, go: Go<'_>) {
         let Some(left) = self.books.filter(|left| *left > 0 && self.left.outside > 0) else {
             return;

@@ -67,7 +67,7 @@ pub(super) fn cancel_order(n: u8, amount: u64, tax: Option<TaxParts>) -> CancelO
         amount: Amount::new(amount).unwrap(),
         reason: CancelReason::parse("고객 변심").unwrap(),
         by: "lee".parse().unwrap(),
-        // Of a whole sale all is asked for, whatever that is; otherwise a part.
+        // Of a whole sale all is asked for, no matter what that is; otherwise a part.
         all: amount == TOTAL,
         tax,
     }

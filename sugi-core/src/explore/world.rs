@@ -33,7 +33,7 @@ pub(super) struct Setting {
     /// It begins with a sale that stands, and each cancel takes one won: what happens to cancels across
     /// each other is far enough to walk.
     pub(super) standing: bool,
-    /// Cancels that somebody makes at KCP, past sugi.
+    /// Cancels that someone makes at KCP, past sugi.
     pub(super) outside: u8,
     /// Times that a person tells what they saw.
     pub(super) person: u8,
@@ -93,7 +93,7 @@ pub(super) struct World {
     /// And what is left there of each part, if it was split for tax.
     pub(super) books_tax: TaxParts,
     pub(super) approvals_sent: u8,
-    /// Somebody cancelled at KCP, past sugi.
+    /// Someone cancelled at KCP, past sugi.
     pub(super) outside_used: bool,
     /// A person told what is not so.
     pub(super) misled: bool,
@@ -105,7 +105,7 @@ pub(super) struct World {
 /// Takes a way in which the world can go on.
 pub(super) type Go<'a> = &'a mut dyn FnMut(&dyn Fn(&mut World));
 
-/// A call that somebody waits for.
+/// A call that someone waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Line {
     pub(super) call: Sent,
@@ -220,7 +220,7 @@ impl World {
         clippy::needless_pass_by_value,
         reason = "it is heard once, and called where it is made"
     )]
-    pub(super) fn take_up(&mut self, event: Event) {
+    pub(super) fn record_answer(&mut self, event: Event) {
         let at = self.written_at();
         let known = |why: &Illegal| matches!(why, Illegal::Known { .. });
         match (
@@ -380,7 +380,7 @@ impl World {
         self.payment.status() == Status::InDoubt
     }
 
-    /// Ledger and books say the same, but for what somebody did at KCP past us.
+    /// Ledger and books say the same, but for what someone did at KCP past us.
     fn agrees(&self) {
         let live = self.books.unwrap_or(0);
         match &self.payment.state {
@@ -451,7 +451,7 @@ impl World {
         for (n, event) in self.late.iter().enumerate() {
             go(&|w| {
                 w.late.remove(n);
-                w.take_up(event.clone());
+                w.record_answer(event.clone());
             });
             go(&|w| drop(w.late.remove(n)));
         }

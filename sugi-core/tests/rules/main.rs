@@ -167,7 +167,7 @@ fn another_amount_is_never_reversed_on_our_own_account() {
             assert_eq!(next, Todo::Record(Event::ReverseDecided), "never kept");
         }
     }
-    // Of what somebody has refunded there is nothing left to undo.
+    // Of what someone has refunded there is nothing left to undo.
     let payment = after([lost(), found(1005, 0)]);
     let next = todo(&payment, at(9), WAITING, &policy());
     assert_eq!(next, Todo::Record(Event::ReverseDecided));

@@ -71,6 +71,6 @@ fn tax_parts_that_cannot_be_are_refused() {
 #[test]
 fn what_is_left_of_each_part_is_not_known_once_somebody_gave_back_past_us() {
     let sale = split_sale().evolve(at(3), found(1004, 104)).unwrap();
-    // 104 won are left, and nobody here knows of which kind.
+    // 104 won are left, and no one here knows of which kind.
     assert_eq!(sale.tax_left(), Some(parts(104, 80, 104)));
 }

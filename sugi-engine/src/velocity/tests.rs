@@ -194,7 +194,7 @@ fn under_a_flood_of_addresses_memory_is_bounded_and_the_shops_limit_holds() {
         velocity.admit(from(n), at(0)).unwrap();
     }
     assert_eq!(velocity.tallies.addresses.len(), Tracked::<IpAddr>::MOST);
-    // Those who are refused push nobody out.
+    // Those who are refused push no one out.
     for n in most..most + 100 {
         let told = velocity.admit(from(n), at(1)).unwrap_err();
         assert_eq!(told.by, LimitBy::Shop);

@@ -131,7 +131,7 @@ impl Inner {
         let Some(mut payment_snapshot) = self.store.load(id).await? else {
             return Ok(());
         };
-        // It moved on while KCP was asked; whatever it did has an event of its own.
+        // It moved on while KCP was asked; what it did has an event of its own.
         if payment_snapshot.payment.seq != payment.seq {
             return Ok(());
         }

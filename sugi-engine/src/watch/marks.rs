@@ -123,7 +123,7 @@ impl Marks {
     }
 
     /// Whether another node is at them. A lease that runs longer than any can was written by a clock that
-    /// is ahead, and keeps nobody away.
+    /// is ahead, and keeps no one away.
     pub(super) fn are_of_another(&self, node: &str, now: Timestamp) -> bool {
         let left = self.until - now.as_second();
         self.node != node && left > 0 && left <= 2 * LEASE.as_secs()

@@ -184,7 +184,7 @@ async fn a_person_closes_it_with_the_number_and_kcp_has_to_confirm() {
         };
         test_app.resolve(&payment.id, what).await
     };
-    // Somebody else's number, and one that does not exist.
+    // Someone else's number, and one that does not exist.
     let others = says(other.approval().unwrap().tno.as_str(), false).await;
     assert!(
         matches!(&others, Err(ResolveError::NotConfirmed(why)) if why.contains("another order")),
@@ -195,7 +195,7 @@ async fn a_person_closes_it_with_the_number_and_kcp_has_to_confirm() {
         matches!(nobodys, Err(ResolveError::NotConfirmed(_))),
         "{nobodys:?}"
     );
-    // While it may be alive, nobody can say that it is not there.
+    // While it may be alive, no one can say that it is not there.
     let absent = Resolution::Absent {
         note: "not there".into(),
     };

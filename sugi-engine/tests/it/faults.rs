@@ -47,7 +47,7 @@ fn faults() -> Vec<FaultKind> {
     ]
 }
 
-/// Whether the books change first: for every fault they may; where the answer is one that nobody
+/// Whether the books change first: for every fault they may; where the answer is one that no one
 /// could believe, they may also not.
 fn before_and_after(kind: &FaultKind) -> &'static [bool] {
     use FaultKind::{

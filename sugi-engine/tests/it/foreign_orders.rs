@@ -115,7 +115,7 @@ async fn an_order_is_the_site_codes() {
     test_app.agrees().await;
 }
 
-/// KCP answers one sale with the number of another. That other one stays as it is, whoever waits.
+/// KCP answers one sale with the number of another. That other one stays as it is, with or without a waiting caller.
 #[tokio::test]
 async fn a_transaction_of_another_payment_is_never_taken() {
     let test_app = TestApp::new().await;
@@ -143,7 +143,7 @@ async fn a_transaction_of_another_payment_is_never_taken() {
             "{told}"
         );
         assert_eq!(test_app.engine().counts().foreign[&main], n);
-        // Its own transaction is found by its order, and reversed: nobody was told of it.
+        // Its own transaction is found by its order, and reversed: no one was told of it.
         assert_eq!(
             test_app.settled(&second.id).await.status(),
             Status::Reversed
@@ -257,7 +257,7 @@ async fn a_payment_keeps_its_site_code() {
 }
 
 /// The books of another site code do not know the payment, so what they say of it is no evidence: it is not
-/// asked there, whatever the shop of its name has become.
+/// asked there, no matter what the shop of its name has become.
 #[tokio::test]
 async fn no_other_site_code_is_asked_about_a_payment() {
     let test_app = TestApp::manual(true).await;
@@ -307,7 +307,7 @@ async fn a_payment_is_not_kept_beside_one_of_another_shop() {
     let tno = test_app.sandbox.books_beginning("A-1-").transactions[0]
         .tno
         .clone();
-    // Somebody does not see it at KCP's partner site.
+    // Someone does not see it at KCP's partner site.
     test_app.clock.advance(QUIET);
     let what = Resolution::Absent {
         note: "partner site".into(),

@@ -33,7 +33,7 @@ impl TestApp {
         journal.iter().map(|row| row.event.name()).collect()
     }
 
-    /// Somebody gives a part back at KCP's partner site.
+    /// Someone gives a part back at KCP's partner site.
     async fn given_back_past_us(&self, id: &PaymentId, amount: u64, remaining: u64) {
         let tno = self.now(id).await.approval().unwrap().tno.clone();
         let part = nhn_kcp::Cancel::partial(

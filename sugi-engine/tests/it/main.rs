@@ -160,7 +160,7 @@ impl TestApp {
         )
     }
 
-    /// Somebody else sells under the shop's site code and with its certificate: a web shop, say, by the
+    /// Someone else sells under the shop's site code and with its certificate: a web shop, say, by the
     /// merchant's bare order number. Says under which transaction number.
     async fn stranger_sells(&self, order_no: &str) -> String {
         let today = nhn_kcp::korean_date(self.clock.now());

@@ -270,7 +270,7 @@ async fn a_currency_that_the_contract_does_not_take_is_refused_before_anything_i
 #[tokio::test]
 async fn nobody_at_the_other_end_is_not_a_doubt() {
     let mut test_app = TestApp::new().await;
-    // A port that is taken, so that nobody else gets it, and that nobody listens on.
+    // A port that is taken, so that no one else gets it, and that no one listens on.
     let nobody = tokio::net::TcpSocket::new_v4().unwrap();
     nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = nobody.local_addr().unwrap();

@@ -99,7 +99,7 @@ async fn part_by_part_and_then_the_rest() {
     let part = test_app.cancel_split(&id, Some(320), Some(taken)).await;
     assert_eq!(part.unwrap().tax_left(), Some(parts(600, 60, 24)));
     assert_eq!(test_app.left_of_each("A-1"), parts(600, 60, 24));
-    // The rest divides as what is left, so nobody has to say how.
+    // The rest divides as what is left, so no one has to say how.
     let rest = test_app.cancel_split(&id, None, None).await.unwrap();
     assert_eq!(rest.status(), Status::Cancelled);
     assert_eq!(test_app.left_of_each("A-1"), parts(0, 0, 0));
@@ -268,7 +268,7 @@ async fn once_somebody_gave_back_past_us_a_person_says_how_the_rest_divides() {
 #[tokio::test]
 async fn a_reversal_of_what_somebody_cancelled_in_part_waits_for_them_to_cancel_the_rest() {
     let test_app = TestApp::new().await;
-    // The answer is lost, and before we can look somebody gives a part back at KCP's partner site.
+    // The answer is lost, and before we can look someone gives a part back at KCP's partner site.
     test_app.fault(FaultKind::LoseAnswer);
     let blind = Fault::new(FaultKind::LoseAnswer).on(Operation::Inquire);
     test_app.sandbox.fault(blind.times(1_000)).unwrap();
@@ -281,7 +281,7 @@ async fn a_reversal_of_what_somebody_cancelled_in_part_waits_for_them_to_cancel_
     test_app.past_us("A-1", parts(0, 0, 124), SALE).await;
     test_app.sandbox.clear_faults();
 
-    // Nobody here knows which parts the rest is of, so KCP does not take ours.
+    // No one here knows which parts the rest is of, so KCP does not take ours.
     let refused = |payment: &Payment| matches!(&payment.state, State::Reversing { cancel_attempt, .. } if cancel_attempt.refusal.is_some());
     let seen = test_app.engine().watch(&id, MAX_WAIT, refused).await;
     let seen = seen.unwrap().unwrap();

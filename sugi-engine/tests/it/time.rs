@@ -100,7 +100,7 @@ async fn a_machine_that_slept_through_the_night_says_of_nothing_that_it_was_not_
         (ahead + NIGHT).abs() < SignedDuration::from_mins(1),
         "{ahead}"
     );
-    // So nobody is charged twice.
+    // So no one is charged twice.
     let again = test_app.engine().pay(sale("A-1", 1004)).await;
     assert!(
         matches!(again, Err(PayError::OrderLive { .. })),

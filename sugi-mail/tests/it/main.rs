@@ -84,7 +84,7 @@ async fn a_failure_tells_whether_the_letter_may_be_out() {
         let said = sent.unwrap_err().to_string();
         assert!(!said.contains("kim@"), "{said}");
     }
-    // Nobody is there.
+    // No one is there.
     let post = Post::open(Mood::Good).await;
     let gone = server(&post);
     let gone = Server {

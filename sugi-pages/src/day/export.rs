@@ -207,7 +207,7 @@ async fn said(
 
 type Rows = mpsc::Receiver<Result<Vec<Summary>, StoreError>>;
 
-/// Reads page after page, for as long as somebody takes them.
+/// Reads page after page, for as long as someone takes them.
 fn read(pages: Pages, mut filter: Filter, counter: Counter) -> Rows {
     let (rows, taken) = mpsc::channel(PAGES_WAITING);
     tokio::spawn(async move {
@@ -258,7 +258,7 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
-/// A workbook is only whole when it is finished, so it is written to a file that nobody else sees and
+/// A workbook is only whole when it is finished, so it is written to a file that no one else sees and
 /// that is gone when it was sent.
 fn xlsx(lang: Lang, w: &'static DayMessages, rows: Rows, running: Running) -> Body {
     let (chunks, sent) = mpsc::channel::<Result<Bytes, std::io::Error>>(PAGES_WAITING);
@@ -303,7 +303,7 @@ fn workbook(
         for one in page? {
             at += 1;
             for (column, cell) in (0..).zip(cells(lang, &one)) {
-                // Text is never a formula here, whatever it begins with.
+                // Text is never a formula here, no matter what it begins with.
                 match cell.parse::<f64>() {
                     Ok(number) if is_amount(column) => sheet.write_number(at, column, number)?,
                     _ => sheet.write_string(at, column, cell)?,

@@ -30,7 +30,7 @@ pub(crate) struct Exports(Mutex<VecDeque<Arc<Progress>>>);
 /// How far an export is.
 #[derive(Debug)]
 struct Progress {
-    /// By which name it is watched; empty if nobody does.
+    /// By which name it is watched; empty if no one does.
     name: String,
     by: Actor,
     done: AtomicU64,

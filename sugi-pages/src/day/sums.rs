@@ -8,7 +8,7 @@ use sugi_store::Group;
 /// Sales in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SumsLine {
-    /// How many were approved, whatever was refunded later.
+    /// How many were approved, no matter what was refunded later.
     pub(crate) count: u64,
     pub(crate) gross: u64,
     /// Of how many something was refunded, and how much.

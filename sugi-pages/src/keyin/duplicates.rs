@@ -1,7 +1,7 @@
 //! The duplicate guard: the same card and amount, or the same buyer and amount, within minutes.
 //!
 //! What is compared is a keyed hash whose key is drawn when the process starts and lives in its
-//! memory only, as the hashes do. So nothing of a card outlives the process, and nobody who reads a
+//! memory only, as the hashes do. So nothing of a card outlives the process, and no one who reads a
 //! hash can try cards against it. Several nodes guard each for itself; that an order is not paid
 //! twice is the ledger's own rule, on all of them.
 
@@ -176,13 +176,13 @@ impl DuplicateDetector {
         });
     }
 
-    /// Nothing became of this attempt: it is in nobody's way. What another left, with the same form or
+    /// Nothing became of this attempt: it is in no one's way. What another left, with the same form or
     /// over it, stays.
     pub(crate) fn forget(&self, attempt: Attempt) {
         self.sales().retain(|earlier| earlier.attempt != attempt);
     }
 
-    /// A sale that moved nothing is in nobody's way.
+    /// A sale that moved nothing is in no one's way.
     pub(crate) fn forget_payment(&self, payment: &PaymentId) {
         self.sales()
             .retain(|earlier| earlier.payment.as_ref() != Some(payment));

@@ -277,7 +277,7 @@ async fn enter(
     w: &'static KeyInMessages,
 ) -> Result<duplicates::Entered, Refused> {
     let duplicates = &pages.0.keyin.duplicates;
-    // Each round forgets one earlier sale that is in nobody's way.
+    // Each round forgets one earlier sale that is in no one's way.
     for _ in 0..duplicates::ROUNDS {
         let earlier = match duplicates.enter(marks, form_key, now, in_spite_of) {
             Ok(entered) => return Ok(entered),

@@ -21,7 +21,7 @@ use crate::{
     write,
 };
 
-/// A sale that somebody asked for.
+/// A sale that someone asked for.
 pub(crate) struct Asked {
     pub(crate) sale: Sale,
     pub(crate) marks: Marks,
@@ -275,7 +275,7 @@ fn expiry(form: &Form) -> Result<Expiry, ()> {
     Expiry::from_yymm(&yymm).map_err(|_| ())
 }
 
-/// The tax-free part, where somebody gave one; what is left is taxed at ten per cent, which the price
+/// The tax-free part, where someone gave one; what is left is taxed at ten per cent, which the price
 /// holds already.
 fn tax(form: &Form, Money { amount, currency }: Money) -> Result<Option<TaxSplit>, ()> {
     let free = form.money("free", currency);

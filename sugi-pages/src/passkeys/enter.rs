@@ -34,7 +34,7 @@ pub(crate) async fn challenge(State(pages): State<Pages>, parts: Parts) -> Respo
         }
     };
     let site = pages.access().rules().passkeys.as_ref();
-    // Nobody is let in by it, and whoever finds the page can ask: it is no audit entry.
+    // No one is let in by it, and anyone at the page can ask: it is no audit entry.
     let nothing = Extension(sugi_api::Unaudited);
     let challenge = Json(json!({
         "challenge": challenge,
@@ -45,7 +45,7 @@ pub(crate) async fn challenge(State(pages): State<Pages>, parts: Parts) -> Respo
     (nothing, challenge).into_response()
 }
 
-/// Lets somebody in who shows a passkey.
+/// Lets someone in who shows a passkey.
 pub(crate) async fn enter(State(pages): State<Pages>, parts: Parts, form: Form) -> Response {
     let w = PasskeyMessages::of(Lang::of(&parts.headers));
     let shown = ShownPasskey {

@@ -61,7 +61,7 @@ impl Forms {
     }
 }
 
-/// The slip for whoever reads mail in a browser: styles stand in it, because emails have no others.
+/// The slip for readers of mail in a browser: styles stand in it, because emails have no others.
 #[derive(Template)]
 #[template(path = "mail.html")]
 struct PaymentMailPage<'a> {

@@ -8,7 +8,7 @@ use nhn_kcp::{
 use sugi_core::order_number::is_marked;
 use sugi_store::{Filter, Store, StoreError, Text};
 
-/// The last four digits of a card number that somebody typed, by which its payments are found. What can
+/// The last four digits of a card number that someone typed, by which its payments are found. What can
 /// be an order number is taken for one wherever it may be one.
 pub(crate) fn last_four_of_card(text: &str) -> Option<String> {
     let text = text.trim();
@@ -62,7 +62,7 @@ pub(crate) fn alternatives(text: &str, begun: Begun, base: &Filter) -> Vec<Filte
         .chars()
         .all(|c| c.is_ascii_digit() || matches!(c, '-' | ' ' | '+' | '.' | '(' | ')'));
     let mut found = Vec::new();
-    // Of no order and nobody would be of all.
+    // Of no order and no one would be of all.
     if !begun.orders.is_empty() {
         found.push(Filter {
             order_nos: begun.orders,

@@ -92,7 +92,7 @@ pub(crate) async fn show(
     let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let filter = AuditFilter {
         actor: text(&ask.actor).map(|actor| {
-            // A name alone is a person's; `-` is nobody.
+            // A name alone is a person's; `-` is no one.
             let whole = actor == "-" || actor.contains(':');
             if whole {
                 actor

@@ -254,7 +254,7 @@ mod tests {
             other,
             "Somebody who was not signed in tried to sign in [not let in]"
         );
-        // What nobody foresaw is told as it is.
+        // What no one foresaw is told as it is.
         let new = audit_sentence(Lang::Ko, "cli:root", "turn", "x", "halfway");
         assert_eq!(new, "서버 명령줄에서 root 사용자가 turn: x [halfway]");
     }

@@ -252,7 +252,7 @@ pub(crate) fn roles_of(lang: Lang) -> Vec<(&'static str, &'static str)> {
 }
 
 /// The shops that a form names, or all where that is ticked. None ticked is none. One that reads as no
-/// shop is a form that nobody was given.
+/// shop is a form that no one was given.
 fn shops_of(form: &Form) -> Result<Shops, ErrorPage> {
     if form.get("all_shops") == "yes" {
         return Ok(Shops::All);

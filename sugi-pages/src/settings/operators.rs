@@ -165,7 +165,7 @@ pub(crate) async fn change(
     // Of what another form of the page sends, the one with the roles has to know nothing.
     let mut wanted = Wanted::like(&operator);
     let act = form.get("act");
-    // Ending sessions and unlocking give nobody anything.
+    // Ending sessions and unlocking give no one anything.
     if matches!(act, "password" | "codes" | "passkeys" | "save") {
         if act == "save" {
             wanted = Wanted::of(&form)?;
@@ -330,7 +330,7 @@ impl Wanted {
         }
     }
 
-    /// Nobody gives what they may not use themselves.
+    /// No one gives what they may not use themselves.
     fn may_be_given_by(&self, current_operator: &CurrentOperator) -> Result<(), ErrorPage> {
         if current_operator.operator().may_administer(&self.shops) {
             Ok(())

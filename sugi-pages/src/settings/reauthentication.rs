@@ -1,5 +1,5 @@
 //! Who it is that changes something, asked once more: whoever finds an open screen must not make themselves
-//! somebody at it.
+//! someone at it.
 
 use crate::{
     Pages, account, current_operator::CurrentOperator, error_page::ErrorPage, form::Form,

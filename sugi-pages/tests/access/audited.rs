@@ -64,7 +64,7 @@ async fn who_only_names_an_operator_writes_nothing_in_that_operators_name() {
             .await;
     }
     test_app
-        .form("/sign-in", "", "name=whoever&password=x")
+        .form("/sign-in", "", "name=stranger&password=x")
         .await;
     // The house itself has taken a payment before.
     let mut tried = rows(&test_app).await;
@@ -87,7 +87,7 @@ async fn who_only_names_an_operator_writes_nothing_in_that_operators_name() {
         .iter()
         .filter(|row| row.audit_entry.actor == "operator:looker");
     assert_eq!(entered.count(), 1);
-    // What is asked for without a proof by name of a passkey is nobody's either.
+    // What is asked for without a proof by name of a passkey is no one's either.
     let shown = "credential=eA&handle=eA&client_data=eA&authenticator_data=eA&signature=eA";
     test_app.form("/sign-in/passkey", "", shown).await;
     assert_eq!(rows(&test_app).await[0].audit_entry.actor, "-");

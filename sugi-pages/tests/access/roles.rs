@@ -31,7 +31,7 @@ async fn every_address_lets_in_whom_the_table_says_and_nobody_else() {
     for route in ROUTES {
         let path = at(&test_app, route);
         for method in methods(route) {
-            // Nobody.
+            // No one.
             let answer = test_app.page(method, &path, "").await;
             let to = answer.header("location").unwrap_or_default();
             let sent_away = answer.status == 303 && to.starts_with("/sign-in");

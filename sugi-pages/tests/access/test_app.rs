@@ -33,7 +33,7 @@ pub(crate) struct TestApp {
     _sandbox: Sandbox,
 }
 
-/// Everybody who may come by: nobody, somebody without a role, and one for each role.
+/// Everybody who may come by: no one, someone without a role, and one for each role.
 pub(crate) fn everybody() -> Vec<(&'static str, Vec<Role>)> {
     let mut all = vec![("looker", Vec::new())];
     all.extend(Role::ALL.map(|role| (role.as_str(), vec![role])));
@@ -112,7 +112,7 @@ impl TestApp {
 
     /// Sends a form.
     pub(crate) async fn form(&self, path: &str, cookie: &str, form: &str) -> Answer {
-        // It stands on a page of whoever is signed in.
+        // It stands on a page of the signed-in operator.
         let session = cookie.split(';').next().unwrap_or_default();
         let name = self.signed_in.lock().unwrap().get(session).cloned();
         let form = format!("{form}&operator={}", name.unwrap_or_default());
@@ -124,7 +124,7 @@ impl TestApp {
             .await
     }
 
-    /// Signs somebody in; the cookie.
+    /// Signs someone in; the cookie.
     pub(crate) async fn sign_in(&self, name: &str) -> String {
         let form = format!("name={name}&password={}", PASSWORD.replace(' ', "+"));
         let answer = self.form("/sign-in", "", &form).await;
@@ -136,7 +136,7 @@ impl TestApp {
         cookie
     }
 
-    /// Signs somebody in who reads English.
+    /// Signs someone in who reads English.
     pub(crate) async fn english(&self, name: &str) -> String {
         format!("{}; sugi-lang=en", self.sign_in(name).await)
     }

@@ -11,7 +11,7 @@ use crate::{
     totals::totals,
 };
 
-/// A house in English with these payments, and the cookie of somebody who only looks.
+/// A house in English with these payments, and the cookie of someone who only looks.
 async fn test_app(sales: &[Sale]) -> (TestApp, String) {
     let test_app = TestApp::new().await;
     ledger::write(test_app.engine.store(), sales).await;

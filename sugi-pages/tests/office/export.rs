@@ -25,7 +25,7 @@ fn sales(count: u32) -> Vec<Sale> {
     (1..=count).map(sale).collect()
 }
 
-/// A house with these payments, and the cookie of somebody who may export.
+/// A house with these payments, and the cookie of someone who may export.
 async fn test_app(sales: &[Sale]) -> (TestApp, String) {
     let test_app = TestApp::new().await;
     ledger::write(test_app.engine.store(), sales).await;
@@ -299,7 +299,7 @@ async fn what_went_out_is_in_the_audit() {
     );
 }
 
-/// A house where an export takes a second person, with somebody who may confirm.
+/// A house where an export takes a second person, with someone who may confirm.
 async fn house_of_two() -> (TestApp, String) {
     let rules = Rules {
         second_person: SecondPerson {
@@ -362,7 +362,7 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
         .form("/day/export", &cookie, &format!("{DAY}&as=xlsx"))
         .await;
     assert_eq!(test_app.approval_request().await, approval_request);
-    // Not before somebody has confirmed, and nobody confirms their own.
+    // Not before someone has confirmed, and no one confirms their own.
     assert_eq!(
         test_app.fetch(&cookie, DAY, &approval_request).await.status,
         409
@@ -390,7 +390,7 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
         )
         .await;
     assert_eq!(confirmed.status, 303);
-    // Who confirmed it cannot fetch it, and nobody can fetch other days with it.
+    // Who confirmed it cannot fetch it, and no one can fetch other days with it.
     let page = test_app.page("GET", "/approvals", &second).await.text;
     assert!(!page.contains("/day/export"), "{page}");
     assert_eq!(
@@ -431,7 +431,7 @@ async fn an_export_that_takes_two_goes_out_once_after_the_second() {
     assert_eq!(test_app.access.open_approval_requests().await.unwrap(), []);
 }
 
-/// The file would show the buyers of a shop that is not theirs to somebody who is asked to confirm it.
+/// The file would show the buyers of a shop that is not theirs to someone who is asked to confirm it.
 #[tokio::test]
 async fn an_export_is_confirmed_by_who_may_see_all_of_it() {
     let (test_app, cookie) = house_of_two().await;

@@ -54,7 +54,7 @@ impl TestApp {
     }
 }
 
-/// What whoever changes somebody shows of themselves.
+/// The re-authentication of the operator who changes another.
 fn own() -> String {
     format!("&own={}", PASSWORD.replace(' ', "+"))
 }
@@ -300,7 +300,7 @@ async fn their_sessions_and_codes_can_be_ended() {
     assert_eq!(test_app.page("GET", "/payments", &theirs).await.status, 303);
 }
 
-/// What ends something for somebody else asks once more, without a script.
+/// What ends something for someone else asks once more, without a script.
 #[tokio::test]
 async fn what_cannot_be_taken_back_lies_behind_a_second_click() {
     let (test_app, cookie) = test_app().await;

@@ -226,7 +226,7 @@ async fn whoever_guesses_is_held_and_everything_is_in_the_audit() {
     let cookie = test_app.english("looker").await;
     let mut one = test_app.add_passkey(&cookie, "laptop").await;
     let mut impostor = one.impostor();
-    // The address is held, not the name: nobody is kept out by what others sign elsewhere. Somebody has signed
+    // The address is held, not the name: no one is kept out by what others sign elsewhere. Someone has signed
     // in from it, so it may err more often than another.
     for _ in 0..300 {
         assert_eq!(test_app.show(&mut impostor, "").await.status, 401);
@@ -278,7 +278,7 @@ async fn whoever_guesses_is_held_and_everything_is_in_the_audit() {
         row("POST /account/passkeys/{id}", &id, "303"),
     ]);
     assert_eq!(rows, expected);
-    // Who only showed something in that operator's name is nobody, told of the operator, and not each time.
+    // Who only showed something in that operator's name is no one, told of the operator, and not each time.
     let filter = AuditFilter {
         actor: Some("-".into()),
         subject: Some("looker".into()),

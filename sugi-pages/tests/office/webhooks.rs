@@ -132,7 +132,7 @@ async fn without_a_secret_of_the_installation_it_says_what_to_do() {
 async fn it_is_tested_renewed_told_again_and_removed() {
     let test_app = TestApp::new().await;
     let cookie = test_app.english("administer").await;
-    // Nobody listens there any more.
+    // No one listens there any more.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -167,7 +167,7 @@ async fn it_is_tested_renewed_told_again_and_removed() {
         secret(&renewed)
     );
 
-    // The house's payment was approved; nobody was told of it yet.
+    // The house's payment was approved; no one was told of it yet.
     let store = test_app.engine.store();
     let id = address.rsplit('/').next().unwrap().to_owned();
     let now = test_app.clock.now();

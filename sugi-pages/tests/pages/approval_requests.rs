@@ -58,7 +58,7 @@ async fn what_one_asks_for_another_confirms_and_then_it_happens() {
     ask(&mut kim, &paid, "400").await;
     test_app.settled(&paid).await;
     assert_eq!(test_app.refunded("A-1"), [0; 0], "nobody confirmed it");
-    // Whoever looks at the payment later is told, until it is decided.
+    // Later readers of the payment are told, until it is decided.
     let waits = "확인을 기다리는 요청이 있습니다";
     assert!(lee.page(&paid).await.contains(waits));
     let other = test_app.approved("A-2", 1_004).await;

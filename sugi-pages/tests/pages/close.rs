@@ -152,7 +152,7 @@ async fn who_closes_the_browser_changes_nothing() {
     assert_eq!(test_app.settled(&doubt).await.status(), Status::Approved);
 }
 
-/// A part of 1,004 won that is cancelled at KCP, and of which nobody hears: the answer is lost, and inquiries
+/// A part of 1,004 won that is cancelled at KCP, and of which no one hears: the answer is lost, and inquiries
 /// tell nothing. Its page.
 async fn held_up(test_app: &TestApp) -> String {
     let mut shop = shop("main", &test_app.sandbox);
@@ -241,7 +241,7 @@ async fn what_is_left_is_stated_where_a_cancel_does_not_end() {
     let book = test_app.engine.store().load(&id).await.unwrap();
     let payment = book.unwrap().payment;
     assert_eq!(payment.cancelled_amount(), 300);
-    // A cancel that ends by itself is stated by nobody.
+    // A cancel that ends by itself is stated by no one.
     let key = kim.form_key("/keyin").await;
     let form = [
         ("key", &*key),

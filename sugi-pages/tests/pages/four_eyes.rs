@@ -121,7 +121,7 @@ async fn of_one_payment_one_cancel_waits_at_a_time() {
     assert_eq!(test_app.refunded("A-1"), [500]);
 }
 
-/// What became of somebody, in words that are looked for in both languages.
+/// What became of someone, in words that are looked for in both languages.
 type Change = (fn(&mut Operator), &'static str, &'static str);
 
 #[tokio::test]

@@ -76,7 +76,7 @@ async fn a_sale_that_was_sent_too_late_is_kept_for_who_keyed_it_in() {
         assert!(!answer.text.contains(text), "{text}: {}", answer.text);
     }
     let kept = value(&answer.text, "kept");
-    // Somebody else: they go where they always go.
+    // Someone else: they go where they always go.
     let mut lee = Browser::new(test_app.address);
     let other = enter(&mut lee, "lee", &kept).await;
     assert_eq!(
@@ -130,7 +130,7 @@ async fn a_sale_that_was_sent_too_late_is_kept_for_who_keyed_it_in() {
     let paid = kim.post("/keyin", &form).await;
     assert_eq!(paid.status, 303, "{paid:?}");
     assert_eq!(test_app.sandbox.books().transactions.len(), 1);
-    // A day later it is nobody's.
+    // A day later it is no one's.
     test_app.clock.advance(SignedDuration::from_hours(13));
     let late = enter(&mut kim, "kim", &kept).await;
     assert_eq!(late.status, 303, "{late:?}");
@@ -168,7 +168,7 @@ async fn a_cancel_that_was_sent_too_late_gives_nothing_back_and_is_kept() {
     assert_eq!(done.header("location"), Some(&*paid), "{done:?}");
     test_app.settled(&paid).await;
     assert_eq!(test_app.refunded("A-1"), [12_345]);
-    // What was somebody else's page, or nobody's, is kept for nobody.
+    // What was someone else's page, or no one's, is kept for no one.
     test_app.leave();
     for whose in ["", "x", &key] {
         let form = [
@@ -220,7 +220,7 @@ async fn typing_keeps_a_session_and_a_page_by_itself_does_not() {
         minutes(14);
         assert_eq!(stay().await, 204);
     }
-    // What a page fetches by itself, because something changed, is nobody's doing.
+    // What a page fetches by itself, because something changed, is no one's doing.
     minutes(14);
     let by_itself = kim.request("GET", "/payments").header("x-refresh", "1");
     assert_eq!(by_itself.send().await.status, 200);

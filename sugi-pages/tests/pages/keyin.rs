@@ -87,7 +87,7 @@ async fn a_decline_and_a_lost_answer_are_called_what_they_are() {
         page.contains("CC63") && !page.contains("승인되었습니다"),
         "{page}"
     );
-    // What was declined is in nobody's way: the same card again is no sale made twice.
+    // What was declined is in no one's way: the same card again is no sale made twice.
     let second = key(&kim).await;
     let to = charge(&mut kim, &sale(&second, "K-1", CARD)).await;
     assert!(kim.page(&to).await.contains("승인되었습니다"));
@@ -428,7 +428,7 @@ async fn a_reason_is_good_for_the_payment_that_it_was_given_for() {
     let first = charge(&mut kim, &sale(&keys[0], "K-1", CARD)).await;
     let second = anyway(sale(&keys[1], "K-2", CARD), &first);
     let second = charge(&mut kim, &second).await;
-    // There is another now that nobody has looked at.
+    // There is another now that no one has looked at.
     let third = sale(&keys[2], "K-3", CARD);
     stopped(&mut kim, &anyway(third.clone(), &first), &second).await;
     // A reason alone is none.

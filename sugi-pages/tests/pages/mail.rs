@@ -74,7 +74,7 @@ async fn the_slip_goes_to_the_buyer_once_however_often_it_is_sent() {
         ["to the buyer's address", "begun"],
         "once, as the email"
     );
-    // The same form for somebody else is another letter, and not this form's to send.
+    // The same form for someone else is another letter, and not this form's to send.
     let page = kim.follow(&send, &form(&key, "lee@example.com")).await;
     assert!(page.contains("이미 요청한 것과 다릅니다"), "{page}");
     assert_eq!(post.email_messages().len(), 1);

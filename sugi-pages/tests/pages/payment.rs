@@ -6,7 +6,7 @@ use sugi_engine::Shop;
 
 use crate::{html, test_app::TestApp};
 
-/// Markup, in every text that somebody else can choose.
+/// Markup, in every text that someone else can choose.
 const MARKUP: &str = "<script>alert(1)</script>";
 
 #[tokio::test]

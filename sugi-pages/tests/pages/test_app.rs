@@ -121,7 +121,7 @@ impl TestApp {
         }
     }
 
-    /// Somebody at a browser of their own, signed in, with the pages in Korean.
+    /// Someone at a browser of their own, signed in, with the pages in Korean.
     pub(crate) async fn sign_in(&self, name: &str) -> Browser {
         let mut browser = Browser::new(self.address).of(name);
         let fields = [("name", name), ("password", PASSWORD)];
@@ -148,7 +148,7 @@ impl TestApp {
             .await
     }
 
-    /// Gives a part back through the API, which asks nobody else.
+    /// Gives a part back through the API, which asks no one else.
     pub(crate) async fn cancel(&self, page: &str, amount: u64) {
         let path = format!("/v1{page}/cancellations");
         let answer = Request::new(self.address, "POST", &path)

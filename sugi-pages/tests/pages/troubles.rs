@@ -93,7 +93,7 @@ async fn every_trouble_keeps_the_ways_to_go_on() {
         let faults = html::faults(&answer.text);
         assert!(faults.is_empty(), "{faults:?}");
     }
-    // From another site's page nobody learns who is signed in here.
+    // From another site's page no one learns who is signed in here.
     let other = kim
         .request("POST", "/keyin")
         .header("origin", "https://evil.example");

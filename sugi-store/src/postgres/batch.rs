@@ -1,6 +1,6 @@
 //! One transaction with many writes in it, none of which can spoil another.
 //!
-//! Everything that can be taken is claimed first, by inserts that do nothing where somebody else
+//! Everything that can be taken is claimed first, by inserts that do nothing where someone else
 //! was quicker; what comes back tells who won. Then follow, together with the commit, the rows of
 //! those who won everything they need, while the others' keys are taken back. A key that is taken back
 //! was new in this transaction, so deleting it leaves no trace; an order is claimed only by those who have
@@ -34,7 +34,7 @@ pub(super) enum Trouble {
     Undone(Error),
     /// The connection ended before the commit was sent; nothing was written.
     Lost(String),
-    /// Nobody knows whether the commit took effect.
+    /// No one knows whether the commit took effect.
     Unsure {
         why: String,
         /// The transaction's name at the server.
@@ -65,7 +65,7 @@ pub(super) fn apart(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
             touches.push((2, own(&key.scope), own(&key.key)));
         }
         let free = touches.iter().all(|touch| !touched.contains(touch));
-        // Whoever waits keeps its place too: nobody behind it may overtake it.
+        // One that waits keeps its place too: no one behind it may overtake it.
         touched.extend(touches);
         free
     })
@@ -221,7 +221,7 @@ async fn claim(
         .collect();
     for new in new {
         new.has_key = new.creation_claims.key.is_none() || keys.contains(&new.write.row.id);
-        // Whoever is not apart from another of its order is not in the same batch.
+        // One that is not apart from another of its order is not in the same batch.
         new.has_order = new.has_key && orders.contains(&new.order().map(str::to_owned));
     }
     Ok(claimed)

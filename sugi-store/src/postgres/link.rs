@@ -27,7 +27,7 @@ use crate::{
     value::{Cells, Value},
 };
 
-/// What every connection needs, whatever the role or the database has as its default. A warning at
+/// What every connection needs, no matter what the role or the database has as its default. A warning at
 /// commit may be the only word of a standby that was not waited for, so warnings must come through.
 /// A commit waits for the disk, and for a synchronous standby's disk if there is one; a stronger
 /// setting is left alone.
@@ -95,7 +95,7 @@ impl Link {
             line,
             asked: AtomicUsize::new(0),
         };
-        // A server that hangs holds whoever connects no longer than one that is away.
+        // A server that hangs holds a connecting client no longer than one that is away.
         let prepared = link.asking(prepare(&link.client, role));
         if let Ok(statements) = tokio::time::timeout(MAX_WAIT, prepared).await {
             link.statements = statements?;

@@ -1,5 +1,5 @@
 //! A pooler between us and PostgreSQL that gives a session to whoever asks next: what is set and prepared on it would get
-//! lost, or meet what somebody else has prepared.
+//! lost, or meet what someone else has prepared.
 
 use std::time::Duration;
 

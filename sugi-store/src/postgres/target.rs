@@ -17,7 +17,7 @@ use crate::error::StoreError;
 /// A server that does not answer for this long counts as away.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// An address that was understood. Its password is nobody's to print.
+/// An address that was understood. Its password is no one's to print.
 pub(super) struct Target {
     config: Config,
     tls: MakeRustlsConnect,

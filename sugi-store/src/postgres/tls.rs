@@ -19,7 +19,7 @@ pub(super) enum Trust {
     /// Those signed by an authority that Mozilla's browsers trust; the list is compiled in, so that
     /// it is the same on every machine.
     Browsers,
-    /// Those signed by an authority in a PEM file, and nobody else's.
+    /// Those signed by an authority in a PEM file, and no one else's.
     File(String),
 }
 

@@ -27,7 +27,7 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(1);
 /// How long to try to find out what became of a commit: as long as it may well take until another server
 /// has taken over. Only those whose commit it is wait so long, and what they would be told before is
-/// that nobody knows. It is less than a stop of the service waits.
+/// that no one knows. It is less than a stop of the service waits.
 const SEARCH: Duration = Duration::from_secs(30);
 /// How often a batch is tried that the server undid to get two nodes out of each other's way.
 const TRIES: u32 = 5;
@@ -67,7 +67,7 @@ impl Waiting {
     }
 }
 
-/// The writer's life: it ends when nobody can ask for anything any more.
+/// The writer's life: it ends when no one can ask for anything any more.
 ///
 /// A connection that broke, or that met trouble which every other write would meet as well, is replaced at once,
 /// whether anything waits to be written or not: readiness follows the writer, and what is not ready is sent nothing
@@ -129,7 +129,7 @@ pub(super) async fn run(
 
 fn answer(probes: &mut Vec<Probe>, outcome: &Result<(), StoreError>) {
     for probe in probes.drain(..) {
-        // Whoever asked may have hung up.
+        // The caller may have hung up.
         let _ = probe.send(outcome.clone());
     }
 }
@@ -171,7 +171,7 @@ struct Seen<'a> {
 }
 
 /// Waits for the database to come back. After a short grace, whoever wants to write meanwhile is
-/// told so at once. `None`: nobody is left who could want anything.
+/// told so at once. `None`: no one is left who could want anything.
 async fn refusing<T>(
     back: impl Future<Output = T>,
     queue: &mut mpsc::Receiver<Work>,
@@ -355,7 +355,7 @@ fn settle(
                 Err(StoreError::Failed { why })
             }
             (WriteOutcome::Written, None) => Err(StoreError::Unknown { why: why.into() }),
-            // What was in the way of the others stands, whatever became of this transaction.
+            // What was in the way of the others stands, no matter what became of this transaction.
             (write_outcome, _) => Ok(write_outcome),
         });
     }
@@ -392,7 +392,7 @@ async fn look(
         Err(why) if why.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {}
         Err(why) => return Err(why.into()),
     }
-    // A row that can be seen is not yet safe: a restart, or somebody who cancels the wait for a
+    // A row that can be seen is not yet safe: a restart, or someone who cancels the wait for a
     // standby, makes it visible before the standby has it. A commit after it vouches for it.
     touch(target, &link).await?;
     let names = group.iter().map(|job| (&job.write.row.id).into()).collect();

@@ -87,7 +87,7 @@ impl Ending {
     }
 
     /// Whether the ledger's file is still where it was opened. One that was moved away or replaced is written
-    /// on, in write-ahead mode without a word, where nobody will look for it.
+    /// on, in write-ahead mode without a word, where no one will look for it.
     pub(super) fn is_in_place(&self) -> bool {
         which(&self.ledger.path).is_ok_and(|found| found == self.ledger.is)
     }

@@ -169,7 +169,7 @@ fn write_batch(
     Err(why)
 }
 
-/// Trouble after which nobody knows what the file holds, or which no later write gets around: only a new process
+/// Trouble after which no one knows what the file holds, or which no later write gets around: only a new process
 /// finds out. (A file on a disk that became read-only says `ReadOnly`; one that was moved away, the probe does.)
 fn is_of_the_file(code: ErrorCode) -> bool {
     use ErrorCode::{DatabaseCorrupt, NotADatabase, ReadOnly, SystemIoFailure};
@@ -274,7 +274,7 @@ fn append(db: &Connection, write: &Write) -> Result<WriteOutcome, rusqlite::Erro
     Ok(WriteOutcome::Written)
 }
 
-/// Appends the rows; `false` when somebody else was first, and then nothing was written.
+/// Appends the rows; `false` when someone else was first, and then nothing was written.
 fn push(db: &Connection, pending_append: &PendingAppend) -> Result<bool, rusqlite::Error> {
     let mut statement = db.prepare_cached(sql::APPEND)?;
     let id = pending_append.after().id.as_str();

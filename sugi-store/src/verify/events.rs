@@ -43,14 +43,14 @@ impl Told<'_> {
     }
 }
 
-/// As much of a hash as tells things apart that nobody can choose.
+/// As much of a hash as tells things apart that no one can choose.
 pub(super) fn half(hash: Sha256) -> u128 {
     let hash: [u8; 32] = hash.finalize().into();
     let half = hash[..16].iter();
     half.fold(0, |all, byte| all << 8 | u128::from(*byte))
 }
 
-/// A bag of digests, whatever their order.
+/// A bag of digests, in any order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Bag {
     count: u64,

@@ -121,7 +121,7 @@ async fn an_order_is_its_site_codes_and_its_shops(test_app: TestApp) {
 }
 
 /// Of two payments that KCP tells of one transaction, one has it. The other does not take it over,
-/// whatever becomes of the first.
+/// no matter what becomes of the first.
 async fn a_transaction_is_one_payments(test_app: TestApp) {
     const TNO: &str = "26000000000001";
     let append = |payment_snapshot: &PaymentSnapshot, event| {

@@ -210,7 +210,7 @@ impl Content {
     }
 }
 
-/// Somebody's hand in the rows, behind the store's back.
+/// Someone's hand in the rows, behind the store's back.
 enum Hand {
     Sqlite(rusqlite::Connection),
     Postgres(tokio_postgres::Client),

@@ -354,7 +354,7 @@ async fn a_checkpoint_is_that_of_documents_and_events_as_well(test_app: TestApp)
     }
 }
 
-/// Whoever looks for a card number looks everywhere.
+/// A search for card numbers looks everywhere.
 async fn every_table_is_looked_through(test_app: TestApp) {
     full(&test_app).await;
     let mut seen = HashSet::new();

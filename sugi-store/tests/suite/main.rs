@@ -1,4 +1,4 @@
-//! The store suite: what every engine under the store has to keep, whatever it is made of.
+//! The store suite: what every engine under the store has to keep, no matter what it is made of.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 /// Makes a test of each function for each engine: `create::sqlite::…` and `create::postgres::…`.
@@ -165,7 +165,7 @@ impl TestApp {
             .await
     }
 
-    /// Lets something happen to a payment; `None` when somebody else was quicker.
+    /// Lets something happen to a payment; `None` when someone else was quicker.
     async fn then(
         &self,
         payment_snapshot: &PaymentSnapshot,

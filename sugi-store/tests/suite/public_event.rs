@@ -53,7 +53,7 @@ async fn what_happened_is_told_in_order_and_once(test_app: TestApp) {
     let store = test_app.store();
     sold(&test_app, 1).await;
     let payment_snapshot = test_app.pay(2, "A-2").await.unwrap();
-    // Nothing is told of what was only begun, or of what somebody else wrote first.
+    // Nothing is told of what was only begun, or of what someone else wrote first.
     assert_eq!(publish(store).await, 1);
     test_app.then(&payment_snapshot, declined()).await.unwrap();
     assert!(
@@ -134,7 +134,7 @@ async fn a_delivery_is_in_one_hand_at_a_time(test_app: TestApp) {
     let (mine, none) = (taken.next().unwrap(), taken.next());
     assert_eq!((mine.attempts, none), (1, None));
     assert!(store.due_deliveries(W, at(70), 9).await.unwrap().is_empty());
-    // Whoever had it was not heard of again: somebody else takes it, and the first is too late.
+    // Its holder was not heard of again: someone else takes it, and the first is too late.
     let again = store.due_deliveries(W, at(71), 9).await.unwrap();
     assert_eq!(again, [mine]);
     let theirs = store.take_delivery(W, mine, at(71), at(131)).await.unwrap();
@@ -302,7 +302,7 @@ async fn a_delivery_of_a_clock_that_was_ahead_is_due(test_app: TestApp) {
             attempts: 0
         }]
     );
-    // In hand, it is nobody else's.
+    // In hand, it is no one else's.
     let taken = store
         .take_delivery(W, due[0], at(10), at(70))
         .await

@@ -311,7 +311,7 @@ async fn page_by_page_through_several_shops_and_states(test_app: TestApp) {
         let all = (5..=40).rev().filter(fits).map(id).collect::<Vec<_>>();
         assert_eq!(seen, all, "{shops:?} {statuses:?}");
     }
-    // No shop is no payment, whatever else is asked for.
+    // No shop is no payment, no matter what else is asked for.
     for statuses in [vec![], vec![Status::Declined, Status::Approving]] {
         let filter = Filter {
             shops: sugi_core::Shops::none(),

@@ -70,7 +70,7 @@ async fn a_clock_that_stands_before_the_newest_event_is_refused(test_app: TestAp
         panic!("{refused:?}");
     };
     assert_eq!((*now, *newest), (behind, late));
-    // Somebody says that an earlier clock was ahead, and up to when.
+    // Someone says that an earlier clock was ahead, and up to when.
     assert!(store.check_clock(behind, Some(late)).await.is_ok());
     assert!(store.check_clock(behind, Some(at(7))).await.is_err());
 }

@@ -51,7 +51,7 @@ async fn a_writer_that_ends_says_so_for_ever() {
     assert!(matches!(again, StoreError::Failed { .. }), "{again}");
 }
 
-/// In write-ahead mode SQLite writes on into a file that was moved, where nobody will look for it.
+/// In write-ahead mode SQLite writes on into a file that was moved, where no one will look for it.
 #[tokio::test]
 async fn a_file_that_was_moved_or_replaced_ends_the_writer() {
     for is_replaced in [false, true] {

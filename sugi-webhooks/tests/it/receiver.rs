@@ -43,7 +43,7 @@ struct Shared {
     /// What it answers, one after the other; 200 when there is no more.
     answers: Mutex<VecDeque<u16>>,
     changed: Notify,
-    /// It answers nobody while this is set.
+    /// It answers no one while this is set.
     silent: watch::Sender<bool>,
 }
 

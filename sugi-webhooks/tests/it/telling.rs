@@ -254,7 +254,7 @@ async fn it_tells_what_was_so_then() {
         contradicts: false,
     });
     let doubt = test_app.then(test_app.begun("main", 1).await, lost).await;
-    // The answer comes late: nobody hears of it before it is decided what becomes of it.
+    // The answer comes late: no one hears of it before it is decided what becomes of it.
     let alive = test_app.then(doubt, approved(1)).await;
     test_app.then(alive, Event::Kept).await;
     test_app.webhook(&receiver.url).await;

@@ -211,7 +211,7 @@ impl Bench {
                     let word = format!("c{callers}g{gateway_ms}r{n}");
                     self.turn(&services, side, callers, word)
                 };
-                // Who begins changes, so that it favours nobody.
+                // Who begins changes, so that it favours no one.
                 rounds.push(if n % 2 == 0 {
                     let pass_through = turn(0).await?;
                     Round {

@@ -167,7 +167,7 @@ async fn open(dir: &Path, args: &Args, at: SocketAddr) -> Result<Demo, Failure> 
     let password = Zeroizing::new(sugi_clock::new_secret()[..16].to_owned());
     for name in OPERATORS {
         let name: Actor = name.parse()?;
-        // An earlier demo in the same folder had another password, which nobody remembers.
+        // An earlier demo in the same folder had another password, which no one remembers.
         if access.operator(&name).await?.is_some() {
             access.set_password(&name, password.clone()).await?;
         } else {

@@ -92,7 +92,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let served = serve(service, reload(args.config)).await;
     if let Some(traces) = traces {
-        // It waits for the collector on a thread where waiting holds nobody up.
+        // It waits for the collector on a thread where waiting holds no one up.
         let _ = tokio::task::spawn_blocking(move || traces.end()).await;
     }
     served

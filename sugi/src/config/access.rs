@@ -19,7 +19,7 @@ const LONGEST_HOURS_MAX: u32 = 7 * 24;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AccessConfig {
-    /// Minutes after which a session ends that nobody uses.
+    /// Minutes after which a session ends that no one uses.
     pub(crate) idle_minutes: u32,
     /// Hours after which every session ends.
     pub(crate) longest_hours: u32,
@@ -270,7 +270,7 @@ mod tests {
         assert!(made == again, "what is sealed would be lost");
         let other = with_file(dir.path(), "other").unwrap().unwrap();
         assert!(made != other);
-        // What systemd hands over is nobody's to make.
+        // What systemd hands over is no one's to make.
         assert!(with_file(dir.path(), "credential:nothing").is_err());
         let handed = with_file(dir.path(), "credential:secret").unwrap().unwrap();
         assert!(made == handed);

@@ -62,7 +62,7 @@ fn warn(variables: &[(String, String)]) {
     }
 }
 
-/// Whether somebody may have meant a variable for sugi, and nothing reads it.
+/// Whether someone may have meant a variable for sugi, and nothing reads it.
 fn is_unknown(name: &str, value: &str) -> bool {
     key(name).is_none() && !NOT_KEYS.contains(&name) && !is_link(name, value)
 }

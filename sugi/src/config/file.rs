@@ -25,7 +25,7 @@ pub(crate) fn write_first(path: &Path) -> Result<bool, Failure> {
 /// The first line of a file that sugi wrote and may write again.
 const OURS: &str = "# Written by sugi for its sandbox. Take this line out, and the file is yours.";
 
-/// Writes a `sugi.toml` and the secret beside it, unless somebody has made the file theirs.
+/// Writes a `sugi.toml` and the secret beside it, unless someone has made the file theirs.
 pub(crate) fn write(path: &Path, config: &Config) -> Result<(), Failure> {
     let failed = |why: std::io::Error| Failure::new(format!("{}: {why}", path.display()));
     match std::fs::read_to_string(path) {

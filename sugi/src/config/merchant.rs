@@ -27,7 +27,7 @@ pub(crate) struct MerchantConfig {
 }
 
 impl MerchantConfig {
-    /// Who sells in the demo: nobody.
+    /// Who sells in the demo: no one.
     pub(crate) fn of_demo() -> Self {
         let text = |text: &str| Some(text.to_owned());
         Self {

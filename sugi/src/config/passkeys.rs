@@ -127,7 +127,7 @@ mod tests {
     fn passkeys_are_good_where_browsers_find_the_pages() {
         let (here, there) = ("127.0.0.1:8080", "192.0.2.1:8443");
         for (host, at, tls, proxy, good) in [
-            // A browser on this machine, and nobody else.
+            // A browser on this machine, and no one else.
             (
                 None,
                 here,

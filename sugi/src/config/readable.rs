@@ -1,4 +1,4 @@
-//! A configuration that holds a secret is for nobody else to read.
+//! A configuration that holds a secret is for no one else to read.
 
 use std::path::Path;
 

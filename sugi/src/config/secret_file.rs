@@ -63,7 +63,7 @@ pub(super) fn is_everybodys(file: &Path, about: &Metadata) -> bool {
     !is_taken_as_mounted(about.mode(), about.uid(), is_mounted)
 }
 
-/// Whether the mount says enough: nobody but its owner could write, and that is root or ourselves.
+/// Whether the mount says enough: no one but its owner could write, and that is root or ourselves.
 fn is_taken_as_mounted(mode: u32, owner: u32, is_mounted: bool) -> bool {
     let is_ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
     is_mounted && is_ours && mode & 0o022 == 0

@@ -55,7 +55,7 @@ pub(super) fn all(bytes: &[u8]) -> Vec<Found> {
 }
 
 /// Card numbers whose neighbours are others' emails: where values stand one behind the other, and it is
-/// not known where one ends. A long row of hexadecimal digits is a hash, whatever is in it.
+/// not known where one ends. A long row of hexadecimal digits is a hash, no matter what is in it.
 pub(super) fn beside_others(bytes: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut at = 0;

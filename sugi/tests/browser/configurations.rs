@@ -143,7 +143,7 @@ async fn every_role_has_pages_that_can_be_read_and_buttons_in_every_state() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Sets one-time codes up; the recovery codes, which are shown once, and the pages of somebody who has codes.
+/// Sets one-time codes up; the recovery codes, which are shown once, and the pages of someone who has codes.
 async fn codes(service: &Service, browser: &WebDriver) -> Vec<String> {
     browser.goto(service.at("/account/codes")).await.unwrap();
     let field = browser.find(By::Name("secret")).await.unwrap();

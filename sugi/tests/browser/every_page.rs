@@ -101,7 +101,7 @@ pub(crate) async fn look(browser: &WebDriver, axe: &str, name: &str) -> Vec<Stri
         }
         picture(browser, &name).await;
     }
-    // Nobody can click on paper.
+    // No one can click on paper.
     DESK.at(browser).await;
     found
 }
@@ -193,7 +193,7 @@ const PAGES: [(&str, &str); 14] = [
     ("keyin", "/keyin"),
     ("payments", "/payments"),
     ("doubts", "/doubts"),
-    ("wishes", "/approvals"),
+    ("approvals", "/approvals"),
     ("day", "/day"),
     ("settings", "/settings"),
     ("operator", "/settings/operators/demo2"),

@@ -93,7 +93,7 @@ async fn whatever_a_caller_can_name_is_found_by_keyboard_alone() {
     keys(&browser, &format!("S-2{enter}")).await;
     let theirs = "//*[@id='list'][count(.//tbody/tr)=1]//a[.='S-2']";
     test_app.until(&browser, By::XPath(theirs)).await;
-    // Nobody has this one, and the page says so.
+    // No one has this one, and the page says so.
     keys(&browser, "/").await;
     keys(&browser, &format!("없는 사람{enter}")).await;
     let empty = test_app.until(&browser, By::Css("#list > .notice")).await;

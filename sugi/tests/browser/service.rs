@@ -131,7 +131,7 @@ impl Service {
         browser
     }
 
-    /// Signs somebody in behind the page that is open.
+    /// Signs someone in behind the page that is open.
     pub(crate) async fn sign_in(&self, browser: &WebDriver, name: &str) {
         let form = json!({ "name": name, "password": PASSWORD });
         let script = "const done = arguments[1]; fetch('/sign-in', { method: 'POST', redirect: 'manual', \

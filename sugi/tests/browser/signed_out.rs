@@ -1,4 +1,4 @@
-//! Sessions that end while somebody types: typing is using, the end is said before it comes, and what was typed is
+//! Sessions that end while someone types: typing is using, the end is said before it comes, and what was typed is
 //! there again for who typed it, all but the card.
 
 use jiff::SignedDuration;
@@ -168,7 +168,7 @@ async fn what_is_sent_without_a_session_is_not_done_and_nobody_else_gets_it() {
     keys(&browser, &char::from(Key::Enter).to_string()).await;
     until(&browser, By::Id("unsent")).await;
     assert_eq!(service.sandbox.books().transactions.len(), 0);
-    // Somebody else signs in: they get their own first page, and nothing of it.
+    // Someone else signs in: they get their own first page, and nothing of it.
     enter(&browser, "lee").await;
     until(&browser, By::Id("keyin")).await;
     assert_eq!(value(&browser, "buyer").await, "");

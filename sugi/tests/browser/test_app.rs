@@ -20,7 +20,7 @@ pub(crate) struct TestApp {
     demo: Child,
     driver: Driver,
     about: Value,
-    /// A port that is taken, so that nobody else gets it, and that nobody listens on.
+    /// A port that is taken, so that no one else gets it, and that no one listens on.
     nobody: TcpSocket,
     _dir: tempfile::TempDir,
 }
@@ -92,7 +92,7 @@ impl TestApp {
         self.until(browser, By::Id("keyin")).await;
     }
 
-    /// A browser that nobody has signed in at.
+    /// A browser that no one has signed in at.
     pub(crate) async fn stranger(&self, lang: &str) -> WebDriver {
         self.driver.browser(lang).await
     }
@@ -159,7 +159,7 @@ impl TestApp {
         self.api(&path, "part", &part);
     }
 
-    /// Has nobody told of what happens, as a webhook that does not answer is; where it is to be seen.
+    /// Has no one told of what happens, as a webhook that does not answer is; where it is to be seen.
     pub(crate) fn webhook(&self) -> String {
         let url = format!("http://{}/sugi", self.nobody.local_addr().unwrap());
         let made = self.api("/v1/webhooks", "w", &json!({ "url": url }));

@@ -74,7 +74,7 @@ async fn a_sale_is_taken_shown_listed_and_given_back() {
     );
     let said = String::from_utf8(desk.sugi(&["verify"], "").stdout).unwrap();
     assert!(said.contains("not covered: sessions"), "{said}");
-    // Without what stands beside it nobody knows where it ends, and that is said.
+    // Without what stands beside it no one knows where it ends, and that is said.
     std::fs::remove_file(desk.dir.path().join("ledger/sugi.end")).unwrap();
     let proved = desk.json(&["verify", "--json"], "");
     assert_eq!(
@@ -173,7 +173,7 @@ async fn dollars_are_sold_where_the_contract_takes_them() {
     let listed = desk.sugi(&["list"], "");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(listed.contains("12.34 USD"), "{listed}");
-    // What was sold is refunded, whatever the contract says now.
+    // What was sold is refunded, no matter what the contract says now.
     let id = paid["id"].as_str().unwrap();
     let back = desk.json(&["cancel", id, "--reason", "x", "--json"], "");
     assert_eq!(back["state"], "cancelled", "{back}");

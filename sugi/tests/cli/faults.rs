@@ -64,7 +64,7 @@ async fn a_sync_that_fails_ends_the_process_and_the_next_one_settles_everything(
     desk.pay("Z-1", "1004");
     let mut service = Service::run(refusing("fsync,fdatasync", "EIO", "6+"), &desk);
     pay_until_it_fails(&service, &key);
-    // Nobody tells it to. A supervisor starts it again by its exit code.
+    // No one tells it to. A supervisor starts it again by its exit code.
     until("it ends by itself", || {
         service.process.try_wait().unwrap().is_some()
     });

@@ -108,7 +108,7 @@ fn the_first_set_up_makes_a_configuration_and_an_administrator_once() {
     assert!(code != 0 && why.contains("12 to 128 characters"), "{why}");
     assert_eq!(office.lines(&["user", "list", "--json"]).len(), 0);
 
-    // What somebody has made of the file stays.
+    // What someone has made of the file stays.
     let theirs = first.replace("# idle_minutes = 15 ", "idle_minutes = 5 ");
     assert_ne!(first, theirs);
     std::fs::write(office.config(), &theirs).unwrap();
@@ -356,11 +356,11 @@ fn beside_the_service_an_operator_is_unlocked_all_the_same() {
     assert_eq!(unlocked.unwrap()["actor"].as_str(), Some(me().as_str()));
     let why = office.refused(&["user", "unlock", "lee"]);
     assert!(why.contains("there is no operator lee"), "{why}");
-    // Nobody else on the machine reaches it, and it goes with the service.
+    // No one else on the machine reaches it, and it goes with the service.
     let socket = office.ledger().join("control.sock");
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // Killed, the service leaves it behind, which is in nobody's way.
+    // Killed, the service leaves it behind, which is in no one's way.
     drop(service);
     assert!(socket.exists());
     let shown = office.json(&["user", "unlock", "kim", "--json"]);

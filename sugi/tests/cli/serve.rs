@@ -62,7 +62,7 @@ impl Service {
             .trim()
             .trim_start_matches("listening on http://")
             .to_owned();
-        // What it goes on to say is kept: a pipe that nobody reads would hold it up.
+        // What it goes on to say is kept: a pipe that no one reads would hold it up.
         let log = Arc::<Mutex<String>>::default();
         let heard = Arc::clone(&log);
         let hearing = std::thread::spawn(move || {

@@ -16,12 +16,12 @@ impl World {
             self.land(&call, sent);
         }
         for event in std::mem::take(&mut self.late) {
-            self.take_up(event);
+            self.record_answer(event);
         }
         for n in 0..100 {
             self.check();
             // First it is tried by itself: only what that does not settle is for a person.
-            // Whatever look-ups go on showing of a stranger's, a person may close the doubt.
+            // Even while look-ups go on showing a stranger's, a person may close the doubt.
             let asks = matches!(self.todo(), Todo::Wait(_) | Todo::Call(_));
             if n > 40 && self.left.strangers && self.open_doubt() && asks {
                 self.closed_by_a_person();

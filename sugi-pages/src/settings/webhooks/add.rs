@@ -103,7 +103,7 @@ pub(crate) async fn add(
     let w = WebhookMessages::of(current_operator.lang);
     let wanted = Wanted::of(&form)?;
     let me = current_operator.operator();
-    // Nobody has others told of what they may not see.
+    // No one has others told of what they may not see.
     let shops = match &wanted.shops {
         Shops::All => me.shops.clone(),
         Shops::Only(_) => wanted.shops.clone(),

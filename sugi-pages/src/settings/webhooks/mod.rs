@@ -94,7 +94,7 @@ pub(super) struct WebhookLine {
     pub(super) tone: &'static str,
 }
 
-/// The webhooks that somebody may see, the oldest first.
+/// The webhooks that someone may see, the oldest first.
 pub(super) async fn lines(
     pages: &Pages,
     current_operator: &CurrentOperator,

@@ -47,7 +47,7 @@ async fn who_administers_one_shop_gives_nobody_another_one() {
             .unwrap()
             .is_none()
     );
-    // Nor do they make themselves somebody who may more.
+    // Nor do they make themselves someone who may more.
     let list = test_app.page("GET", "/settings", &cookie).await.text;
     assert!(!list.contains("/settings/operators/administer"));
     for form in [

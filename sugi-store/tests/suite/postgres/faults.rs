@@ -1,4 +1,4 @@
-//! Connections break, at every point, and nobody is told anything that is not so.
+//! Connections break, at every point, and no one is told anything that is not so.
 
 use std::sync::Arc;
 
@@ -131,7 +131,7 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
             .await
             .unwrap();
     };
-    // Commits wait for a standby that never comes; then somebody cancels the wait, in one of two ways.
+    // Commits wait for a standby that never comes; then someone cancels the wait, in one of two ways.
     let waiting = async |function: &str, who: &str| {
         let cancel = format!(
             "select {function}(pid) from pg_stat_activity where wait_event = 'SyncRep' and {who}"
@@ -176,7 +176,7 @@ async fn a_commit_that_no_standby_confirmed_is_looked_into_and_else_unknown() {
         PendingAppend::of(payment_snapshot, at(2), approved("26000000000001")).unwrap(),
     );
     waiting("pg_cancel_backend", a_commit_waits).await;
-    // The server ends the commit in its own time: then the row can be seen, and is still nobody's to
+    // The server ends the commit in its own time: then the row can be seen, and is still no one's to
     // rely on.
     shown(&other, "the row", "select 1 from journal offset 2").await;
     // The store looks into it: what it writes to vouch for the row waits for the standby as well.

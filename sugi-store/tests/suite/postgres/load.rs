@@ -18,10 +18,10 @@ use tokio::sync::watch;
 use super::MAX_WAIT;
 use crate::{at, id, pending_append};
 
-/// How long whoever was refused stays away, unless somebody else is served before.
+/// How long a refused node stays away, unless someone else is served before.
 const AWAY: Duration = Duration::from_millis(10);
 
-/// What was told about each row that somebody tried to write.
+/// What was told about each row that someone tried to write.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Rows that were acknowledged: payment, number, hash.

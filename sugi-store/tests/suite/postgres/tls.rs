@@ -1,4 +1,4 @@
-//! Nobody else passes for the database.
+//! No one else passes for the database.
 
 use pg_for_tests::Server;
 use sugi_store::{Store, StoreError};

@@ -14,7 +14,7 @@ use crate::{cli::Failure, print};
 struct Line {
     ledger: Option<(Status, u64)>,
     books: Option<(&'static str, u64)>,
-    /// What a stranger sold by this number, which nobody but the stranger may touch.
+    /// What a stranger sold by this number, which no one but the stranger may touch.
     strangers: Option<u64>,
 }
 

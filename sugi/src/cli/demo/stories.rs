@@ -225,7 +225,7 @@ impl Demo {
             .payment)
     }
 
-    /// Somebody looks the order up on KCP's partner site, which here are the sandbox's books.
+    /// Someone looks the order up on KCP's partner site, which here are the sandbox's books.
     async fn person_finds_it(&self, payment: &Payment) -> Result<Payment, Failure> {
         let at_kcp = payment.request.order.order_no.as_str();
         let books = self.sandbox.books_of(at_kcp);

@@ -149,7 +149,7 @@ fn passkeys(operator: &Operator) -> String {
     }
 }
 
-/// What somebody may do: `key_in, cancel`.
+/// What someone may do: `key_in, cancel`.
 pub(crate) fn roles_in_words(roles: &BTreeSet<Role>) -> String {
     let words: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
     if words.is_empty() {
